@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+.PHONY: help demo test check docs compat
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+LOWEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null || echo python3)
+PACKAGE := -e '.[http,postgres,redis,sqlite]'
+
+# Without PostgreSQL its tests are skipped, each named with the reason, and what only they run is not counted as missed.
+POSTGRES = python3 -c "import os, socket; socket.create_connection((os.getenv('PG_HOST', '127.0.0.1'), int(os.getenv('PG_PORT', '5432'))), 2)" 2>/dev/null
+
+help:  ## Show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.stamp  ## Run the quickstart on HOST:PORT (127.0.0.1:8000)
+	$(BIN)/python -m examples.quickstart
+
+test: $(VENV)/.stamp  ## Run the tests in parallel, with branch coverage
+	$(BIN)/pytest -n 2 --dist loadfile -rs --cov $$([ -n "$$CI" ] || $(POSTGRES) || echo --cov-fail-under=0)
+
+check: $(VENV)/.stamp  ## Lint, format, types and import directions
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/mypy && $(BIN)/pyright --pythonpath $(BIN)/python && $(BIN)/lint-imports
+
+docs: $(VENV)/.stamp  ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+compat: $(VENV)-lowest/.stamp  ## Run the tests with the lowest supported versions
+	$(VENV)-lowest/bin/pytest -n 2 --dist loadfile -rs
+
+$(VENV)/.stamp: pyproject.toml
+	test -x $(BIN)/uv || { python3 -m venv $(VENV) && $(BIN)/pip install --quiet uv; }
+	$(BIN)/uv pip install --quiet --python $(VENV) --group dev $(PACKAGE)
+	touch $@
+
+# Each direct dependency at its declared lower bound, on Python 3.10 where there is one.
+$(VENV)-lowest/.stamp: $(VENV)/.stamp
+	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) $(VENV)-lowest
+	$(BIN)/uv pip compile --quiet --python $(VENV)-lowest --resolution lowest-direct --no-deps --strip-extras --all-extras pyproject.toml --output-file $(VENV)-lowest/lowest.txt
+	$(BIN)/uv pip install --quiet --python $(VENV)-lowest --constraints $(VENV)-lowest/lowest.txt --group dev $(PACKAGE)
+	touch $@

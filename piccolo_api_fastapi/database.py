@@ -1,0 +1,164 @@
+"""The database: transactions, statements compiled once, and what its errors mean."""
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from piccolo.engine.base import Engine
+from piccolo.engine.sqlite import SQLiteEngine, TransactionType
+from piccolo.query.base import Query
+from piccolo.table import Table
+
+from .errors import StoreUnavailable
+
+try:
+    import asyncpg
+except ImportError:  # the `postgres` extra is not installed
+    _POSTGRES_OUTAGES: tuple[type[Exception], ...] = ()
+    _POSTGRES_REFUSALS: tuple[type[Exception], ...] = ()
+    _POSTGRES_UNIQUE: tuple[type[Exception], ...] = ()
+else:
+    _POSTGRES_OUTAGES = (
+        asyncpg.InterfaceError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
+        asyncpg.TransactionRollbackError,
+        asyncpg.InternalClientError,
+    )
+    # The driver's own complaints about a value are InterfaceErrors too.
+    _POSTGRES_REFUSALS = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
+    _POSTGRES_UNIQUE = (asyncpg.UniqueViolationError,)
+
+_SQLITE_OUTAGES = ("unable to open", "locked", "disk i/o", "readonly", "full", "not a database")
+
+
+def engine_of(table: type[Table]) -> Engine[Any]:
+    """The engine a table lives on; looked up late, so that importing needs no configuration."""
+    return table._meta.db  # noqa: SLF001 - Piccolo's way to reach it
+
+
+@asynccontextmanager
+async def transaction(table: type[Table]) -> AsyncIterator[None]:
+    """
+    A transaction on the engine of `table`; joins one that is open.
+
+    On SQLite it takes the write lock at once: a deferred one that reads and then
+    writes fails with "database is locked" as soon as another does the same.
+    """
+    engine = engine_of(table)
+    if engine.current_transaction.get() is not None:
+        yield
+        return
+    block = (
+        engine.transaction(transaction_type=TransactionType.immediate)
+        if isinstance(engine, SQLiteEngine)
+        else engine.transaction()
+    )
+    try:
+        async with block:
+            yield
+    finally:
+        await _release(engine, block)
+
+
+async def _release(engine: Engine[Any], block: Any) -> None:
+    """
+    Let go of a connection that failed while its transaction began or ended.
+
+    Piccolo then neither returns it nor forgets the transaction, and every later
+    query of the task would go to the dead connection. Nothing happens otherwise.
+    """
+    if engine.current_transaction.get() is block:
+        engine.current_transaction.set(None)
+    if (connection := getattr(block, "connection", None)) is None:
+        return
+    if (pool := getattr(engine, "pool", None)) is not None:
+        await pool.release(connection)
+    else:
+        await connection.close()
+
+
+@asynccontextmanager
+async def store() -> AsyncIterator[None]:
+    """
+    Turns a database that is down, full or locked into a 503.
+
+    Raises:
+        StoreUnavailable: It was.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_outage(error):
+            raise StoreUnavailable from None
+        raise
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database could not be reached, as opposed to refusing the statement."""
+    if isinstance(error, sqlite3.OperationalError):
+        return any(phrase in str(error).casefold() for phrase in _SQLITE_OUTAGES)
+    if isinstance(error, _POSTGRES_REFUSALS):
+        return False
+    return isinstance(error, (OSError, TimeoutError, asyncio.TimeoutError, *_POSTGRES_OUTAGES))
+
+
+def is_unique_violation(error: BaseException) -> bool:
+    """Whether a unique index refused a row."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return "UNIQUE" in str(error)
+    return isinstance(error, _POSTGRES_UNIQUE)
+
+
+class CompiledQuery:
+    """
+    A query whose SQL is built once, since building it costs more than running it.
+
+    Args:
+        table: Runs it.
+        build: Builds the query with `sentinels` where values go, in the order of the SQL.
+        sentinels: One value of the right type for each.
+    """
+
+    def __init__(
+        self, table: type[Table], build: Callable[..., Query[Any, Any]], *sentinels: Any
+    ) -> None:
+        self._table = table
+        self._build = build
+        self._sentinels = sentinels
+        self._templates: dict[str, str] = {}
+
+    async def run(self, *values: Any) -> list[dict[str, Any]]:
+        """The rows, with these values in place of the sentinels."""
+        kind = engine_of(self._table).engine_type
+        template = self._templates.get(kind) or self._compile(kind)
+        rows: list[dict[str, Any]] = await self._table.raw(template, *values)
+        return rows
+
+    def _compile(self, kind: str) -> str:
+        query = self._build(*self._sentinels)
+        sql, arguments = query.querystrings[0].compile_string(kind)
+        if list(arguments) != list(self._sentinels):
+            msg = "The sentinels do not come in the order of the SQL."
+            raise ValueError(msg)
+        self._templates[kind] = re.sub(r"\$[0-9]+|\?", "{}", sql)
+        return self._templates[kind]
+
+
+def column_names(table: type[Table]) -> Sequence[str]:
+    """The names of all columns of a table."""
+    return [column._meta.name for column in table._meta.columns]  # noqa: SLF001
+
+async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> int:
+    """Delete the rows that meet a condition, a batch at a time."""
+    key = table._meta.primary_key  # noqa: SLF001
+    total = 0
+    while rows := await table.select(key).where(condition).limit(batch):
+        ids = [row[key._meta.name] for row in rows]  # noqa: SLF001
+        await table.delete().where(key.is_in(ids))
+        total += len(ids)
+    return total

@@ -1,0 +1,408 @@
+"""
+What can go wrong, as one tree.
+
+    AuthError                       an HTTPException with a stable code
+    ├── Unauthenticated         401  no credential was sent
+    │   ├── InvalidCredentials  401  identifier and password do not match
+    │   ├── InvalidToken        401  a bearer token that is no good
+    │   └── InvalidSession      401  a session cookie that cannot be read
+    │       └── SessionEnded    401  a session cookie that is unknown, expired or revoked
+    ├── Forbidden               403
+    │   ├── InsufficientScope   403  a scope is missing
+    │   ├── CrossSiteRequest    403  the CSRF check failed
+    │   └── LoginRefused        403  a login hook said no
+    ├── NotFound                404
+    ├── IdentityTaken           409  username or e-mail belongs to somebody
+    ├── ContentTooLarge         413
+    ├── UnsupportedMediaType    415
+    ├── Unprocessable           422  input that cannot be used
+    │   └── WeakPassword        422  the password policy said no
+    ├── Unavailable             503  try again later
+    │   ├── HasherBusy          503  too many passwords are being hashed
+    │   └── StoreUnavailable    503  the database does not answer
+    └── TokenRequestError       400  RFC 6749 section 5.2, with `error` in the body
+        ├── InvalidRequest      400
+        ├── InvalidGrant        400
+        ├── InvalidScope        400
+        └── UnsupportedGrantType 400
+
+    ConfigurationError              raised when an object is made, never while serving
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+"""RFC 9457 section 3."""
+
+
+class ConfigurationError(ValueError):
+    """A weak or contradictory setting; raised when the object is made."""
+
+
+class AuthError(HTTPException):
+    """
+    An error with a status, a stable `code` and one sentence for people.
+
+    A bare FastAPI application answers it as it answers every `HTTPException`;
+    the prebuilt routers and `install(app)` answer it as an RFC 9457 problem.
+
+    Args:
+        message: Replaces the sentence of the class.
+        headers: Sent with the answer.
+    """
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "bad_request"
+    message: ClassVar[str] = "The request can't be served."
+
+    def __init__(
+        self, message: str | None = None, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(self.status, detail=message or self.message, headers=headers)
+
+    def members(self) -> dict[str, Any]:
+        """Further members of the error body."""
+        return {}
+
+
+class Unauthenticated(AuthError):
+    """
+    No credential was sent.
+
+    Args:
+        challenge: The value of `WWW-Authenticate` (RFC 9110 section 11.6.1).
+    """
+
+    status = 401
+    code = "not_authenticated"
+    message = "Authentication is required."
+
+    def __init__(self, message: str | None = None, *, challenge: str = "Bearer") -> None:
+        super().__init__(message, headers={"WWW-Authenticate": challenge})
+
+
+class InvalidCredentials(Unauthenticated):
+    """Unknown, wrong, disabled or locked: one answer for all of them."""
+
+    code = "invalid_credentials"
+    message = "The username or password is incorrect."
+
+
+class InvalidToken(Unauthenticated):
+    """The bearer token is malformed, expired, revoked or not for here (RFC 6750 section 3.1)."""
+
+    code = "invalid_token"
+    message = "The access token is invalid or has expired."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, challenge='Bearer error="invalid_token"')
+
+
+class InvalidSession(Unauthenticated):
+    """The session cookie is malformed, sent twice or imitated by another cookie."""
+
+    code = "invalid_session"
+    message = "The session cookie is invalid."
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message, challenge=COOKIE_CHALLENGE)
+
+
+class SessionEnded(InvalidSession):
+    """The session is unknown, expired or revoked."""
+
+    message = "The session has ended. Please log in again."
+
+
+class Forbidden(AuthError):
+    """The caller is known and may not do this."""
+
+    status = 403
+    code = "forbidden"
+    message = "You may not do this."
+
+
+class InsufficientScope(Forbidden):
+    """
+    A scope is missing (RFC 6750 section 3.1).
+
+    Args:
+        scopes: The scopes that are needed.
+    """
+
+    code = "insufficient_scope"
+    message = "A scope that this needs was not granted."
+
+    def __init__(self, scopes: Sequence[str] = ()) -> None:
+        scope = " ".join(scopes)
+        super().__init__(
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+        )
+
+
+class CrossSiteRequest(Forbidden):
+    """Another site sent this request with the cookies of this one."""
+
+    code = "cross_site_request"
+    message = "The request was sent by another site."
+
+
+class LoginRefused(Forbidden):
+    """A login hook refused; the sentence is the hook's reason."""
+
+    code = "login_refused"
+    message = "This login is refused."
+
+
+class NotFound(AuthError):
+    """There is no such thing, or it is somebody else's."""
+
+    status = 404
+    code = "not_found"
+    message = "There is no such resource."
+
+
+class IdentityTaken(AuthError):
+    """The username or the e-mail address belongs to somebody already."""
+
+    status = 409
+    code = "identity_taken"
+    message = "This username or e-mail address is taken."
+
+
+class ContentTooLarge(AuthError):
+    """The body is larger than the route reads."""
+
+    status = 413
+    code = "content_too_large"
+    message = "The request body is too large."
+
+
+class UnsupportedMediaType(AuthError):
+    """The body is not of the type that the route reads."""
+
+    status = 415
+    code = "unsupported_media_type"
+    message = "The request body has an unsupported content type."
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """
+    One thing wrong with one input, in the shape of FastAPI's own 422.
+
+    Args:
+        loc: Where, for example `("body", "password")`.
+        msg: A sentence for people.
+        type: A stable code.
+    """
+
+    loc: tuple[str | int, ...]
+    msg: str
+    type: str
+
+
+class Unprocessable(AuthError):
+    """
+    Input that is well-formed and cannot be used.
+
+    Args:
+        errors: What is wrong, never with the value that was sent.
+    """
+
+    status = 422
+    code = "validation_error"
+    message = "The input is invalid."
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__()
+        self.errors = tuple(errors)
+        self.detail: Any = [{**asdict(error), "loc": list(error.loc)} for error in errors]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The stable code of each error."""
+        return tuple(error.type for error in self.errors)
+
+
+class WeakPassword(Unprocessable, ValueError):
+    """The password policy refused; `codes` says why. A `ValueError` for Piccolo's own callers."""
+
+    code = "weak_password"
+    message = "The password is not accepted."
+
+    def __str__(self) -> str:
+        return " ".join(error.msg for error in self.errors)
+
+
+class Unavailable(AuthError):
+    """
+    The request can't be served right now.
+
+    Args:
+        retry_after: Seconds until another try makes sense (RFC 9110 section 10.2.3).
+    """
+
+    status = 503
+    code = "unavailable"
+    message = "The service is not available right now."
+
+    def __init__(self, *, retry_after: int = 1) -> None:
+        super().__init__(headers={"Retry-After": str(retry_after)})
+
+
+class HasherBusy(Unavailable):
+    """Too many passwords are waiting to be hashed."""
+
+    code = "busy"
+    message = "Too many logins are under way. Please try again."
+
+
+class StoreUnavailable(Unavailable):
+    """The database does not answer."""
+
+    code = "store_unavailable"
+
+
+class TokenRequestError(AuthError):
+    """An error of the token endpoint, in the shape of RFC 6749 section 5.2."""
+
+    code = "invalid_request"
+    message = "The token request is malformed."
+
+    def members(self) -> dict[str, Any]:
+        """`error` and `error_description`."""
+        return {"error": self.code, "error_description": str(self.detail)}
+
+
+class InvalidRequest(TokenRequestError):
+    """A parameter is missing, repeated or malformed."""
+
+
+class InvalidGrant(TokenRequestError):
+    """The password or the refresh token is no good."""
+
+    code = "invalid_grant"
+    message = "The credentials or the refresh token are invalid, expired or revoked."
+
+
+class InvalidScope(TokenRequestError):
+    """A scope was asked for that can't be granted."""
+
+    code = "invalid_scope"
+    message = "A requested scope can't be granted."
+
+
+class UnsupportedGrantType(TokenRequestError):
+    """`grant_type` is neither `password` nor `refresh_token`."""
+
+    code = "unsupported_grant_type"
+    message = "This grant type is not supported."
+
+
+COOKIE_CHALLENGE = 'Cookie realm="session"'
+"""`WWW-Authenticate` for a missing or dead cookie; no registered scheme names cookies."""
+
+
+class ErrorBody(BaseModel):
+    """The one error body: an RFC 9457 problem that is also FastAPI's own `{"detail": …}`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+
+
+class ValidationErrorItem(BaseModel):
+    """One thing wrong with one input."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class ValidationErrorBody(BaseModel):
+    """The body of a 422: FastAPI's own list, without the values that were sent."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: list[ValidationErrorItem]
+    code: str
+
+
+def problem(
+    status: int, detail: Any, code: str, members: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """
+    The error body as a dictionary (RFC 9457 section 3.1).
+
+    Args:
+        status: The HTTP status.
+        detail: A sentence, or the list of a 422.
+        code: The stable code.
+        members: Further members.
+    """
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    return body | dict(members or {})
+
+
+def responses(
+    *errors: type[AuthError], media_types: Sequence[str] = (PROBLEM_MEDIA_TYPE,)
+) -> dict[int | str, dict[str, Any]]:
+    """
+    The `responses=` of a route that can raise these errors, with an example for each.
+
+    Args:
+        errors: The error classes.
+        media_types: The content types the bodies are sent with.
+    """
+    documented: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        entry = documented.setdefault(
+            error.status,
+            {
+                "description": HTTPStatus(error.status).phrase,
+                "content": {name: {"schema": _schema(error), "examples": {}} for name in media_types},
+            },
+        )
+        if headers := _documented_headers(error.status):
+            entry["headers"] = headers
+        for content in entry["content"].values():
+            content["examples"][error.code] = {"summary": error.message, "value": _example(error)}
+    return documented
+
+
+def _documented_headers(status: int) -> dict[str, Any]:
+    names = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
+    return {names[status]: {"schema": {"type": "string"}}} if status in names else {}
+
+
+def _schema(error: type[AuthError]) -> dict[str, Any]:
+    if not issubclass(error, Unprocessable):
+        return ErrorBody.model_json_schema()
+    schema = ValidationErrorBody.model_json_schema()
+    schema["properties"]["detail"]["items"] = schema.pop("$defs")["ValidationErrorItem"]
+    return schema
+
+
+def _example(error: type[AuthError]) -> dict[str, Any]:
+    detail: Any = error.message
+    if issubclass(error, Unprocessable):
+        detail = [{"loc": ["body"], "msg": error.message, "type": error.code}]
+    members: dict[str, Any] = {}
+    if issubclass(error, TokenRequestError):
+        members = {"error": error.code, "error_description": error.message}
+    return problem(error.status, detail, error.code, members)

@@ -1,0 +1,84 @@
+"""Usernames and e-mail addresses in their one normal form."""
+
+import unicodedata
+from uuid import uuid4
+
+from email_validator import EmailNotValidError, validate_email
+
+from .errors import FieldError, Unprocessable
+
+MAXIMUM_LENGTH = 254
+"""RFC 5321 section 4.5.3.1.3, without the angle brackets; longer ones are looked up nowhere."""
+
+_NO_EMAIL = "@no-email.invalid"
+
+
+def normal_username(username: str, maximum: int) -> str:
+    """
+    A username as it is stored: NFKC, lower case, no spaces around it.
+
+    Args:
+        username: As it was typed.
+        maximum: Characters at most.
+
+    Raises:
+        Unprocessable: It is empty, too long or has characters that can't be seen.
+    """
+    normal = unicodedata.normalize("NFKC", username).strip().lower()
+    if not normal or not normal.isprintable():
+        raise _unusable("username", "username_invalid", "This can't be a username.")
+    if len(normal) > maximum:
+        raise _unusable("username", "username_too_long", f"Use at most {maximum} characters.")
+    return normal
+
+
+def normal_email(email: str) -> str:
+    """
+    An e-mail address as it is stored: one form for each mailbox.
+
+    Raises:
+        Unprocessable: It is no address (RFC 5322 section 3.4.1).
+    """
+    try:
+        valid = validate_email(email, check_deliverability=False)
+    except EmailNotValidError:
+        raise _unusable("email", "email_invalid", "This is not an e-mail address.") from None
+    return _fold(valid.normalized)
+
+
+def candidates(identifier: str) -> tuple[str, str, str] | None:
+    """
+    What to look for when somebody logs in.
+
+    Returns:
+        The username as typed, the username in normal form, and the e-mail address in
+        normal form; `None` when it can be neither.
+    """
+    if len(identifier) > MAXIMUM_LENGTH or not identifier.strip().isprintable():
+        return None
+    folded = _fold(identifier.strip())
+    email = folded
+    if "@" in identifier:
+        try:
+            email = normal_email(identifier.strip())
+        except Unprocessable:
+            email = folded
+    return identifier, folded, email
+
+
+def no_email() -> str:
+    """Stands for a missing address in a column that is unique and not null (RFC 2606)."""
+    return uuid4().hex + _NO_EMAIL
+
+
+def real_email(email: str | None) -> str | None:
+    """The address, or `None` when it only stands for a missing one."""
+    return None if not email or email.endswith(_NO_EMAIL) else email
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
+
+
+def _unusable(field: str, code: str, sentence: str) -> Unprocessable:
+    return Unprocessable([FieldError(("body", field), sentence, code)])

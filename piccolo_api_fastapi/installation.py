@@ -1,0 +1,114 @@
+"""`install(app)`: one error body everywhere, and OpenAPI that names what guards can answer."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from .errors import (
+    CrossSiteRequest,
+    InsufficientScope,
+    InvalidSession,
+    InvalidToken,
+    StoreUnavailable,
+    Unauthenticated,
+    responses,
+)
+from .identity import Guard, IdentityOf, Mention, Optional, OptionalIdentity, Scheme
+from .routing import problem_response, validation_error
+
+_GUARDS = (Guard, IdentityOf, Optional, OptionalIdentity)
+
+
+def install(app: FastAPI) -> None:
+    """
+    Make an application speak like its auth routes.
+
+    Every error becomes an RFC 9457 problem, a 422 no longer echoes its input, and
+    OpenAPI tells which 401, 403 and 503 the guards of an operation can answer, where
+    authentication is optional, and where the token endpoint is.
+
+    Args:
+        app: The application, once, before it serves.
+    """
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(Exception, _unexpected_error)
+    app.openapi = _documenting(app, app.openapi)  # type: ignore[method-assign]
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+    if error.status_code in (204, 304) or error.status_code < 200:  # noqa: PLR2004
+        return Response(status_code=error.status_code, headers=error.headers)
+    return problem_response(error, request)
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    return problem_response(validation_error(error), request)
+
+
+async def _unexpected_error(request: Request, _: Exception) -> Response:
+    return problem_response(HTTPException(500, "Something went wrong."), request)
+
+
+def _documenting(app: FastAPI, openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+    def documented() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = openapi()
+            for route in iter_route_contexts(app.routes):
+                dependant = getattr(route, "dependant", None)
+                if dependant is not None and getattr(route, "include_in_schema", False):
+                    _document(schema, route, list(_calls(dependant)))
+            _correct_token_url(schema)
+        return openapi()
+
+    return documented
+
+
+def _document(schema: dict[str, Any], route: Any, calls: list[Any]) -> None:
+    guards = [call for call in calls if isinstance(call, _GUARDS)]
+    if not guards:
+        return
+    schemes = [call for call in calls if isinstance(call, (Scheme, Mention))]
+    errors = [Unauthenticated, InsufficientScope, StoreUnavailable]
+    types = {scheme.model.type_.value for scheme in schemes}
+    if "apiKey" in types:
+        errors += [InvalidSession, CrossSiteRequest]
+    if types - {"apiKey"}:
+        errors += [InvalidToken]
+    for method in route.methods:
+        operation = schema["paths"][route.path_format][method.lower()]
+        for status, response in responses(*errors).items():
+            operation["responses"].setdefault(str(status), response)
+        if all(isinstance(guard, (Optional, OptionalIdentity)) for guard in guards):
+            operation["security"].append({})
+
+
+def _calls(dependant: Dependant) -> Iterator[Any]:
+    for inner in dependant.dependencies:
+        yield inner.call
+        yield from _calls(inner)
+
+
+def _correct_token_url(schema: dict[str, Any]) -> None:
+    """Point Swagger's Authorize at the token route, wherever its router was included."""
+    token_url = next(
+        (
+            path.lstrip("/")
+            for path, operations in schema.get("paths", {}).items()
+            if operations.get("post", {}).get("operationId") == "create_token"
+        ),
+        None,
+    )
+    for scheme in schema.get("components", {}).get("securitySchemes", {}).values():
+        flow = scheme.get("flows", {}).get("password")
+        if flow is not None and token_url is not None:
+            flow["tokenUrl"] = token_url

@@ -1,0 +1,16 @@
+"""Bearer tokens for apps: short access tokens, and refresh tokens that rotate."""
+
+from .dependencies import JWTAuth
+from .router import jwt_router
+from .schemas import FamilyOut, TokenOut
+from .service import delete_expired_families
+from .tables import RefreshFamily
+
+__all__ = [
+    "FamilyOut",
+    "JWTAuth",
+    "RefreshFamily",
+    "TokenOut",
+    "delete_expired_families",
+    "jwt_router",
+]

@@ -1,0 +1,177 @@
+"""The token endpoint, its revocation, the signed-in apps and the public keys."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Request
+
+from piccolo_api_fastapi.database import store
+from piccolo_api_fastapi.errors import (
+    PROBLEM_MEDIA_TYPE,
+    AuthError,
+    ConfigurationError,
+    ContentTooLarge,
+    HasherBusy,
+    InvalidCredentials,
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    InvalidToken,
+    LoginRefused,
+    NotFound,
+    StoreUnavailable,
+    Unauthenticated,
+    Unprocessable,
+    UnsupportedGrantType,
+    UnsupportedMediaType,
+    responses,
+)
+from piccolo_api_fastapi.identity import Identity, client_info
+from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.routing import AuthRoute, TokenRoute
+from piccolo_api_fastapi.users import UserT, primary_key
+
+from . import service
+from .dependencies import JWTAuth, TokenPair
+from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
+
+_ALWAYS = (ContentTooLarge, StoreUnavailable)
+_GUARDED = (Unauthenticated, InvalidToken, InvalidRequest, *_ALWAYS)
+_BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
+
+
+def jwt_router(jwt: JWTAuth[UserT], login: Login[UserT] | None = None) -> APIRouter:
+    """
+    `POST /token`, `POST /token/revoke`, `GET /token/families`, `DELETE /token/families/{id}`
+    and, with asymmetric keys, `GET /.well-known/jwks.json`.
+
+    Args:
+        jwt: The scheme whose tokens are given.
+        login: Checks the password; by default one for the same users.
+
+    Raises:
+        ConfigurationError: The two are for different user tables.
+    """
+    login = login or Login(jwt.users)
+    if login.users.table is not jwt.users.table:
+        msg = "The scheme and the login are for different user tables."
+        raise ConfigurationError(msg)
+    router = APIRouter(route_class=AuthRoute, tags=["tokens"])
+    tokens = APIRouter(route_class=TokenRoute)
+    _add_token(tokens, jwt, login)
+    router.include_router(tokens)
+    _add_families(router, jwt)
+    if jwt.keys.jwks()["keys"]:
+        _add_jwks(router, jwt)
+    return router
+
+
+def _add_token(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) -> None:
+    @router.post(
+        "/token",
+        operation_id="create_token",
+        summary="Get or refresh tokens",
+        responses=responses(
+            InvalidRequest,
+            InvalidGrant,
+            InvalidScope,
+            UnsupportedGrantType,
+            UnsupportedMediaType,
+            HasherBusy,
+            *_ALWAYS,
+            media_types=_BOTH,
+        ),
+    )
+    async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
+        """Exchange a password or a refresh token for an access token (RFC 6749)."""
+        if form.grant_type == "password":
+            pair = await _by_password(jwt, login, request, form)
+        elif form.grant_type == "refresh_token":
+            if form.refresh_token is None:
+                raise InvalidRequest
+            pair = await jwt.refresh(form.refresh_token.get_secret_value(), form.scope)
+        else:
+            raise UnsupportedGrantType
+        return TokenOut(
+            access_token=pair.access_token,
+            expires_in=pair.expires_in,
+            refresh_token=pair.refresh_token,
+            scope=" ".join(sorted(pair.scopes)),
+        )
+
+    @router.post(
+        "/token/revoke",
+        operation_id="revoke_token",
+        summary="Revoke a token",
+        responses=responses(InvalidRequest, UnsupportedMediaType, *_ALWAYS, media_types=_BOTH),
+    )
+    async def revoke_token(request: Request, form: Annotated[RevocationForm, Form()]) -> None:
+        """
+        End the family of a refresh or access token (RFC 7009). The answer is the same
+        for a token that is unknown; one that is somebody else's stays alive.
+        """
+        try:
+            caller = await jwt.find(request)
+        except AuthError:
+            # A client whose access token has expired may sign out all the same.
+            caller = None
+        user = caller.user if caller else None
+        await jwt.revoke(form.token.get_secret_value(), user=user)
+
+
+async def _by_password(
+    jwt: JWTAuth[Any], login: Login[Any], request: Request, form: TokenForm
+) -> TokenPair:
+    if form.username is None or form.password is None:
+        raise InvalidRequest
+    try:
+        proof = await login.start(
+            form.username, form.password.get_secret_value(), client_info(request)
+        )
+        return await jwt.issue(proof, request, form.scope)
+    except InvalidCredentials:
+        raise InvalidGrant from None
+    except LoginRefused as error:
+        raise InvalidGrant(str(error.detail)) from None
+
+
+def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
+    Current = Annotated[Identity[Any], Depends(jwt.identity)]  # noqa: N806 - a type
+
+    @router.get(
+        "/token/families",
+        operation_id="list_families",
+        summary="List my apps",
+        responses=responses(*_GUARDED),
+    )
+    async def list_families(identity: Current) -> list[FamilyOut]:
+        """The apps that are signed in, the latest first."""
+        async with store():
+            rows = await service.live(
+                jwt.table, primary_key(identity.user), jwt.users.clock()
+            )
+        return [FamilyOut.of(row, identity.credential_id) for row in rows]
+
+    @router.delete(
+        "/token/families/{family_id}",
+        operation_id="end_family",
+        summary="Sign one app out",
+        status_code=204,
+        responses=responses(*_GUARDED, NotFound, Unprocessable),
+    )
+    async def end_family(identity: Current, family_id: UUID) -> None:
+        """End a family: its refresh token and its access tokens die at once."""
+        user, now = primary_key(identity.user), jwt.users.clock()
+        await service.end(jwt.table, user, family_id, now)
+
+
+def _add_jwks(router: APIRouter, jwt: JWTAuth[Any]) -> None:
+    @router.get(
+        "/.well-known/jwks.json",
+        operation_id="get_jwks",
+        summary="Public keys",
+        responses=responses(ContentTooLarge),
+    )
+    async def get_jwks() -> JWKSet:
+        """The keys that verify access tokens (RFC 7517)."""
+        return JWKSet.model_validate(jwt.keys.jwks())

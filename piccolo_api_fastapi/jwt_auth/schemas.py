@@ -1,0 +1,115 @@
+"""The token endpoint's forms and answers (RFC 6749), and families as their owner sees them."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from .tables import RefreshFamily
+
+
+class TokenForm(BaseModel):
+    """RFC 6749 sections 4.3.2 and 6. Parameters we don't know are ignored, as section 3.2 says."""
+
+    grant_type: Annotated[
+        str, Field(description="`password` or `refresh_token`.", examples=["password"])
+    ]
+    username: Annotated[str | None, Field(examples=["ada"])] = None
+    password: Annotated[SecretStr | None, Field(examples=["correct horse battery"])] = None
+    refresh_token: SecretStr | None = None
+    scope: Annotated[
+        str, Field(description="What to ask for, separated by spaces; everything if empty.")
+    ] = ""
+
+
+class RevocationForm(BaseModel):
+    """RFC 7009 section 2.1."""
+
+    token: SecretStr
+    token_type_hint: str | None = None
+
+
+class TokenOut(BaseModel):
+    """RFC 6749 section 5.1."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "access_token": "eyJhbGciOiJIUzI1NiIs…",
+                    "token_type": "Bearer",
+                    "expires_in": 900,
+                    "refresh_token": "rt_…",
+                    "scope": "admin",
+                }
+            ]
+        }
+    )
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - no secret
+    expires_in: Annotated[int, Field(description="Seconds.")]
+    refresh_token: str
+    scope: str
+
+
+class FamilyOut(BaseModel):
+    """One signed-in app."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "7f3c2b9e-4d2a-4c56-9a44-1b0f6f1f2a3b",
+                    "current": True,
+                    "created_at": "2026-11-23T09:00:00Z",
+                    "refreshed_at": "2026-11-23T09:30:00Z",
+                    "expires_at": "2026-12-23T09:00:00Z",
+                    "scope": "admin",
+                    "ip": "203.0.113.7",
+                    "user_agent": "MyApp/1.0",
+                }
+            ]
+        }
+    )
+
+    id: UUID
+    current: Annotated[bool, Field(description="Whether this request came with it.")]
+    created_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+    scope: str
+    ip: str | None
+    user_agent: str | None
+
+    @classmethod
+    def of(cls, row: RefreshFamily, current: UUID) -> "FamilyOut":
+        """What is shown of a row."""
+        return cls(
+            id=row.id,
+            current=row.id == current,
+            created_at=row.created_at,
+            refreshed_at=row.rotated_at,
+            expires_at=row.expires_at,
+            scope=row.scope,
+            ip=row.ip,
+            user_agent=row.user_agent,
+        )
+
+
+class JWK(BaseModel):
+    """One public key (RFC 7517)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kty: str
+    kid: str
+    alg: str
+    use: str
+
+
+class JWKSet(BaseModel):
+    """The public keys (RFC 7517 section 5)."""
+
+    keys: list[JWK]

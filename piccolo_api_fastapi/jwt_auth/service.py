@@ -1,0 +1,319 @@
+"""Refresh families: start, rotate, find, list and end."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID, uuid4
+
+from piccolo_api_fastapi.database import (
+    CompiledQuery,
+    column_names,
+    delete_in_batches,
+    store,
+    transaction,
+)
+from piccolo_api_fastapi.errors import InvalidGrant, NotFound
+from piccolo_api_fastapi.events import AuthEvent, emit
+from piccolo_api_fastapi.identity import ClientInfo
+from piccolo_api_fastapi.keys import KeyRing
+from piccolo_api_fastapi.users import user_table_of
+
+from .tables import RefreshFamily
+
+PREFIX = "rt_"
+_GENERATION_BYTES = 4
+_BODY_BYTES = 16 + _GENERATION_BYTES + 32
+_MAC_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """
+    One refresh token: its family, its generation and 256 secret bits.
+
+    A MAC over them lets an old genuine one be recognised for ever without history, and
+    a forged one be refused without asking the database.
+    """
+
+    family: UUID
+    generation: int
+    secret: bytes = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """What is stored of it."""
+        return hashlib.sha256(self.secret).hexdigest()
+
+    @property
+    def body(self) -> bytes:
+        """What the MAC covers."""
+        generation = self.generation.to_bytes(_GENERATION_BYTES, "big")
+        return self.family.bytes + generation + self.secret
+
+
+class RefreshTokens:
+    """
+    Writes and reads refresh tokens.
+
+    Args:
+        keys: Their sub-keys authenticate tokens and derive successors.
+    """
+
+    def __init__(self, keys: KeyRing) -> None:
+        self._mac_keys = keys.derive("refresh token mac")
+        self._successor_key = keys.derive("refresh token successor")[0]
+
+    def first(self) -> RefreshToken:
+        """The first token of a new family."""
+        return RefreshToken(uuid4(), 0, secrets.token_bytes(32))
+
+    def successor(self, token: RefreshToken) -> RefreshToken:
+        """
+        The token after this one. It is derived, so that everybody who refreshes with the
+        same token gets the same next one.
+        """
+        generation = token.generation + 1
+        material = RefreshToken(token.family, generation, token.secret).body
+        secret = hmac.digest(self._successor_key, material, "sha256")
+        return RefreshToken(token.family, generation, secret)
+
+    def write(self, token: RefreshToken) -> str:
+        """The text of a token."""
+        raw = token.body + hmac.digest(self._mac_keys[0], token.body, "sha256")
+        return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+    def read(self, text: str) -> RefreshToken | None:
+        """The token, or `None` when we never wrote it."""
+        try:
+            raw = base64.b64decode(text.removeprefix(PREFIX).encode("ascii"), b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
+        if len(mac) != _MAC_BYTES or not text.startswith(PREFIX):
+            return None
+        genuine = [
+            hmac.compare_digest(hmac.digest(key, body, "sha256"), mac) for key in self._mac_keys
+        ]
+        if not any(genuine):
+            return None
+        secret = body[16 + _GENERATION_BYTES :]
+        generation = int.from_bytes(body[16 : 16 + _GENERATION_BYTES], "big")
+        return RefreshToken(UUID(bytes=body[:16]), generation, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A live family and its user, as one query gives them."""
+
+    id: UUID
+    generation: int
+    current_digest: str = field(repr=False)
+    previous_digest: str | None = field(repr=False)
+    scopes: frozenset[str]
+    created_at: datetime
+    rotated_at: datetime
+    expires_at: datetime
+    user: dict[str, Any]
+
+
+def compile_find(table: type[RefreshFamily]) -> CompiledQuery:
+    """The one statement of a protected request: the family by its id, with its user."""
+    user_columns = column_names(user_table_of(table))
+
+    def build(family: UUID, now: datetime) -> Any:
+        return table.select(
+            table.id,
+            table.generation,
+            table.current_digest,
+            table.previous_digest,
+            table.scope,
+            table.created_at,
+            table.rotated_at,
+            table.expires_at,
+            *(getattr(table.user, name).as_alias(f"user.{name}") for name in user_columns),
+        ).where(table.id == family, table.expires_at > now, table.revoked_at.is_null())
+
+    return CompiledQuery(table, build, UUID(int=0), datetime(2000, 1, 1, tzinfo=timezone.utc))
+
+
+async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | None:
+    """The live family with this id."""
+    for row in await query.run(family, now):
+        user = {
+            name[5:]: row.pop(name) for name in tuple(row) if name.startswith("user.")
+        }
+        return Family(scopes=frozenset(row.pop("scope").split()), user=user, **row)
+    return None
+
+
+async def start(  # noqa: PLR0913 - each a column
+    table: type[RefreshFamily],
+    *,
+    token: RefreshToken,
+    user: Any,
+    scopes: frozenset[str],
+    client: ClientInfo,
+    now: datetime,
+    lifetime: timedelta,
+    uphold: Callable[[], Awaitable[None]],
+) -> None:
+    """
+    Start a family.
+
+    Args:
+        table: Where.
+        token: Its first token.
+        user: The primary key of the user.
+        scopes: What is granted.
+        client: What is recorded of the client.
+        now: The present time.
+        lifetime: How long it lasts.
+        uphold: Raises if what it is issued on no longer holds. It runs first in the
+            transaction and locks the user, so that a password change either sees the
+            family or stops it.
+    """
+    row = table(
+        id=token.family,
+        user=user,
+        generation=token.generation,
+        current_digest=token.digest,
+        scope=" ".join(sorted(scopes)),
+        created_at=now,
+        rotated_at=now,
+        expires_at=now + lifetime,
+        ip=client.ip,
+        user_agent=client.user_agent,
+    )
+    async with store(), transaction(table):
+        await uphold()
+        await table.insert(row)
+
+
+async def rotate(
+    table: type[RefreshFamily],
+    query: CompiledQuery,
+    presented: RefreshToken,
+    successor: RefreshToken,
+    now: datetime,
+    grace: timedelta,
+) -> Family:
+    """
+    Move a family on by one generation.
+
+    Within the grace, a repeated refresh finds the family already where it wants it:
+    racing tabs and lost answers converge on one successor. A token from further back
+    was copied: the family ends.
+
+    Raises:
+        InvalidGrant: The token is not the current one, or its family is no more.
+    """
+    before = await find(query, presented.family, now)
+    if before is None or not before.user["active"]:
+        raise InvalidGrant
+    moved = (
+        await table.update(
+            {
+                table.generation: successor.generation,
+                table.previous_digest: presented.digest,
+                table.current_digest: successor.digest,
+                table.rotated_at: now,
+            }
+        )
+        .where(
+            table.id == presented.family,
+            table.generation == presented.generation,
+            table.current_digest == presented.digest,
+            table.revoked_at.is_null(),
+            table.expires_at > now,
+        )
+        .returning(table.id)
+    )
+    if moved:
+        return before
+    family = await find(query, presented.family, now)
+    if family is None:
+        raise InvalidGrant
+    repeated = (family.previous_digest, family.current_digest) == (
+        presented.digest,
+        successor.digest,
+    )
+    if repeated and now < family.rotated_at + grace:
+        return family
+    if presented.generation < family.generation:
+        await _end_reused(table, family, now)
+    raise InvalidGrant
+
+
+async def _end_reused(table: type[RefreshFamily], family: Family, now: datetime) -> None:
+    condition = (table.id == family.id) & table.revoked_at.is_null()
+    ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
+    for row in ended:
+        await emit(AuthEvent("authn_token_reuse", now, row["user"], {"family": str(family.id)}))
+
+
+async def live(table: type[RefreshFamily], user: Any, now: datetime) -> Sequence[RefreshFamily]:
+    """The live families of a user, the latest first."""
+    query = table.objects().where(
+        table.user == user, table.expires_at > now, table.revoked_at.is_null()
+    )
+    rows: Sequence[RefreshFamily] = await query.order_by(table.created_at, ascending=False)
+    return rows
+
+
+async def revoke(
+    table: type[RefreshFamily], family: UUID, now: datetime, user: Any = None
+) -> bool:
+    """
+    End a family, its access tokens included.
+
+    Args:
+        table: Where.
+        family: Which.
+        now: The present time.
+        user: Only if it is this user's.
+
+    Returns:
+        Whether there was one.
+    """
+    condition = (table.id == family) & table.revoked_at.is_null()
+    if user is not None:
+        condition = condition & (table.user == user)
+    ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
+    for row in ended:
+        await emit(AuthEvent("authn_token_revoked", now, row["user"], {"family": str(family)}))
+    return bool(ended)
+
+
+async def end(table: type[RefreshFamily], user: Any, family: UUID, now: datetime) -> None:
+    """
+    End one family of a user.
+
+    Raises:
+        NotFound: There is none, or it is somebody else's.
+    """
+    if not await revoke(table, family, now, user):
+        raise NotFound
+
+
+async def delete_expired_families(
+    table: type[RefreshFamily] = RefreshFamily, *, now: datetime, batch: int = 500
+) -> int:
+    """
+    Delete expired rows, in batches so that nobody waits long for the lock.
+
+    Args:
+        table: The table of families.
+        now: The present time.
+        batch: Rows of one statement.
+
+    Returns:
+        How many there were.
+    """
+    async with store():
+        return await delete_in_batches(table, table.expires_at <= now, batch)

@@ -1,0 +1,24 @@
+"""The table of refresh families."""
+
+from piccolo.columns import UUID, ForeignKey, Integer, Text, Timestamptz, Varchar
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table
+
+from piccolo_api_fastapi.users import CredentialTable, User
+
+
+class RefreshFamily(CredentialTable, Table, tablename="auth_refresh_family"):
+    """One signed-in app: all refresh tokens that descend from one login, in one row."""
+
+    id = UUID(primary_key=True)
+    user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
+    generation = Integer(help_text="How often it was refreshed.")
+    current_digest = Varchar(length=64, secret=True, help_text="SHA-256 of the secret part.")
+    previous_digest = Varchar(length=64, null=True, default=None, secret=True)
+    scope = Text(help_text="What was granted at login, separated by spaces.")
+    created_at = Timestamptz(help_text="When the user proved who they are.")
+    rotated_at = Timestamptz()
+    expires_at = Timestamptz(index=True, help_text="Never moved.")
+    revoked_at = Timestamptz(null=True, default=None)
+    ip = Varchar(length=45, null=True, default=None)
+    user_agent = Varchar(length=255, null=True, default=None)

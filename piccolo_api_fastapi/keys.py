@@ -1,0 +1,207 @@
+"""Signing keys: the current one, retired ones that still verify, and sub-keys of them."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from .errors import ConfigurationError
+
+PrivateKey: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey
+PublicKey: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey
+
+MINIMUM_SECRET_BYTES = 32
+"""RFC 7518 section 3.2: a key as long as the hash output."""
+
+MINIMUM_RSA_BITS = 2048
+"""RFC 7518 section 3.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """
+    One signing key with its id and the one algorithm it may be used with.
+
+    Make it with `from_secret` or `from_pem`.
+    """
+
+    kid: str
+    algorithm: str
+    verifying: bytes | PublicKey = field(repr=False)
+    signing: bytes | PrivateKey | None = field(repr=False)
+
+    @classmethod
+    def from_secret(cls, secret: str | bytes, *, kid: str | None = None) -> "Key":
+        """
+        A key for HS256.
+
+        Args:
+            secret: At least 32 bytes; `secrets.token_urlsafe(32)` makes one.
+            kid: The key id; by default derived from the secret.
+
+        Raises:
+            ConfigurationError: The secret is too short.
+        """
+        raw = secret.encode() if isinstance(secret, str) else secret
+        if len(raw) < MINIMUM_SECRET_BYTES:
+            msg = f"A secret has at least {MINIMUM_SECRET_BYTES} bytes."
+            raise ConfigurationError(msg)
+        return cls(_kid(kid, _derive(raw, b"kid").hex()[:16]), "HS256", raw, raw)
+
+    @classmethod
+    def from_pem(
+        cls, pem: str | bytes, *, kid: str | None = None, password: bytes | None = None
+    ) -> "Key":
+        """
+        A key for EdDSA, ES256 or RS256, as the PEM says. A public key verifies only.
+
+        Args:
+            pem: A private or a public key.
+            kid: The key id; by default the RFC 7638 thumbprint.
+            password: Decrypts the private key.
+
+        Raises:
+            ConfigurationError: It is no PEM, or a key of another or too weak a kind.
+        """
+        raw = pem.encode() if isinstance(pem, str) else pem
+        try:
+            if b"PRIVATE KEY" in raw:
+                signing: Any = serialization.load_pem_private_key(raw, password)
+                verifying: Any = signing.public_key()
+            else:
+                signing, verifying = None, serialization.load_pem_public_key(raw)
+        except (ValueError, TypeError):
+            msg = "This is not a PEM key, or its password is wrong."
+            raise ConfigurationError(msg) from None
+        algorithm = _algorithm(verifying)
+        return cls(_kid(kid, _thumbprint(verifying)), algorithm, verifying, signing)
+
+    def jwk(self) -> dict[str, Any] | None:
+        """The public half as a JWK (RFC 7517); `None` for a secret."""
+        if isinstance(self.verifying, bytes):
+            return None
+        return _public_jwk(self.verifying) | {
+            "kid": self.kid,
+            "alg": self.algorithm,
+            "use": "sig",
+        }
+
+
+class KeyRing:
+    """
+    The key that signs, and retired ones that still verify.
+
+    Retire a key by putting it behind a new one; drop it when the last token it
+    signed has expired. A retired key given as its public half verifies access
+    tokens only: refresh tokens need the whole of it.
+
+    Args:
+        current: Signs new tokens.
+        retired: Verify old ones.
+
+    Raises:
+        ConfigurationError: The current key can't sign, two keys share an id, or
+            secrets and asymmetric keys are mixed (RFC 8725 section 2.1).
+    """
+
+    def __init__(self, current: Key, *retired: Key) -> None:
+        self.current = current
+        self._keys = {key.kid: key for key in (current, *retired)}
+        if current.signing is None:
+            msg = "The current key of a ring has its private half."
+            raise ConfigurationError(msg)
+        if len(self._keys) != 1 + len(retired):
+            msg = "Two keys of a ring have the same id."
+            raise ConfigurationError(msg)
+        if len({key.algorithm == "HS256" for key in self}) > 1:
+            msg = "A ring holds secrets or asymmetric keys, never both."
+            raise ConfigurationError(msg)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._keys.values())
+
+    def get(self, kid: str) -> Key | None:
+        """The key with this id."""
+        return self._keys.get(kid)
+
+    def derive(self, purpose: str) -> tuple[bytes, ...]:
+        """
+        A 32-byte sub-key of each key that has its secret half, the current one's first.
+
+        Args:
+            purpose: Keeps sub-keys for different purposes apart (RFC 5869 section 3.2).
+        """
+        secrets = (_secret_bytes(key.signing) for key in self if key.signing is not None)
+        return tuple(_derive(secret, purpose.encode()) for secret in secrets)
+
+    def jwks(self) -> dict[str, list[dict[str, Any]]]:
+        """The public keys as a JWK set (RFC 7517 section 5)."""
+        return {"keys": [jwk for key in self if (jwk := key.jwk()) is not None]}
+
+
+def _derive(secret: bytes, purpose: bytes) -> bytes:
+    info = b"piccolo_api_fastapi " + purpose
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(secret)
+
+
+def _secret_bytes(signing: bytes | PrivateKey) -> bytes:
+    if isinstance(signing, bytes):
+        return signing
+    return signing.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _kid(given: str | None, derived: str) -> str:
+    kid = derived if given is None else given
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", kid):
+        msg = "A key id is 1 to 64 letters, digits, dots, dashes and underscores."
+        raise ConfigurationError(msg)
+    return kid
+
+
+def _algorithm(key: object) -> str:
+    if isinstance(key, Ed25519PublicKey):
+        return "EdDSA"
+    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+        return "ES256"
+    if isinstance(key, RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS:
+        return "RS256"
+    msg = "Supported keys are Ed25519, P-256 and RSA of 2048 bits or more."
+    raise ConfigurationError(msg)
+
+
+_JWK_MEMBERS = {"OKP": ("kty", "crv", "x"), "EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
+"""The required public members, RFC 7638 section 3.2 and RFC 8037 section 2."""
+
+
+def _public_jwk(key: PublicKey) -> dict[str, Any]:
+    if isinstance(key, Ed25519PublicKey):
+        jwk = OKPAlgorithm.to_jwk(key, as_dict=True)
+    elif isinstance(key, EllipticCurvePublicKey):
+        jwk = ECAlgorithm.to_jwk(key, as_dict=True)
+    else:
+        jwk = RSAAlgorithm.to_jwk(key, as_dict=True)
+    return {name: jwk[name] for name in _JWK_MEMBERS[jwk["kty"]]}
+
+
+def _thumbprint(key: PublicKey) -> str:
+    """RFC 7638."""
+    canonical = json.dumps(_public_jwk(key), sort_keys=True, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()

@@ -1,0 +1,215 @@
+"""The route class of all prebuilt routers: strict input, one error body, no echo."""
+
+import re
+import urllib.parse
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import params
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Receive, Scope, Send
+
+from . import strict_json
+from .database import is_outage
+from .errors import (
+    PROBLEM_MEDIA_TYPE,
+    AuthError,
+    ContentTooLarge,
+    FieldError,
+    InvalidRequest,
+    StoreUnavailable,
+    TokenRequestError,
+    Unprocessable,
+    UnsupportedMediaType,
+    problem,
+)
+from .identity import public
+
+MAXIMUM_BODY = 16 * 1024
+"""Bytes; no payload of these routes comes near it."""
+
+MAXIMUM_FORM_FIELDS = 32
+
+_JSON = re.compile(r'application/json(\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
+_FORM = re.compile(r'application/x-www-form-urlencoded(\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
+
+_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "content_too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class AuthRoute(APIRoute):
+    """
+    A route that reads its body strictly and answers every error as a problem.
+
+    Bodies are capped at 16 KiB and of the one content type that the route reads.
+    Endpoints are `public`: what they need, they ask for themselves.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, public(endpoint), **options)
+
+    def get_route_handler(self) -> Handler:
+        """FastAPI's handler, between a strict reader and a plain speaker."""
+        handle = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            try:
+                response = await handle(await self.read(request))
+            except Exception as error:
+                response = problem_response(self.translate(error), request)
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return strict
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Also answer the 405, which is raised before the handler runs."""
+        try:
+            await super().handle(scope, receive, send)
+        except HTTPException as error:
+            await problem_response(error, Request(scope))(scope, receive, send)
+
+    def translate(self, error: Exception) -> HTTPException:
+        """What to answer for an error; one that is nobody's fault but ours is raised again."""
+        if isinstance(error, HTTPException):
+            return error
+        if isinstance(error, RequestValidationError):
+            return validation_error(error)
+        if is_outage(error):
+            return StoreUnavailable()
+        raise error
+
+    async def read(self, request: Request) -> Request:
+        """
+        Read the body, refuse what no client of ours sends, and hand it on.
+
+        Raises:
+            ContentTooLarge: It is longer than 16 KiB.
+            UnsupportedMediaType: It is of another type than the route reads.
+            Unprocessable: It is not what it says, or ambiguous.
+        """
+        body = await _capped_body(request)
+        if self.body_field is not None:
+            content_type = request.headers.get("content-type", "")
+            if isinstance(self.body_field.field_info, params.Form):
+                self.check_form(content_type, body)
+            else:
+                _check_json(content_type, body)
+        return Request(request.scope, _replay(body, request.receive))
+
+    def check_form(self, content_type: str, body: bytes) -> None:
+        """
+        Refuse a form that is malformed or says something twice (RFC 6749 section 3.2).
+
+        Raises:
+            UnsupportedMediaType: It is not a URL-encoded form.
+            InvalidRequest: It is malformed.
+        """
+        if not _FORM.fullmatch(content_type.strip()):
+            raise UnsupportedMediaType
+        try:
+            pairs = urllib.parse.parse_qsl(
+                body.decode("utf-8"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=MAXIMUM_FORM_FIELDS,
+            )
+        except ValueError:
+            raise InvalidRequest from None
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names) or any("\x00" in name + value for name, value in pairs):
+            raise InvalidRequest
+
+
+class TokenRoute(AuthRoute):
+    """A route of the token endpoint: its validation errors are OAuth errors too."""
+
+    def translate(self, error: Exception) -> HTTPException:
+        """As elsewhere, with `invalid_request` for a form that does not validate."""
+        if isinstance(error, RequestValidationError):
+            return InvalidRequest()
+        return super().translate(error)
+
+
+def validation_error(error: RequestValidationError) -> Unprocessable:
+    """FastAPI's 422 without `input`, `ctx` and `url`, which echo what was sent."""
+    return Unprocessable(
+        [
+            FieldError(tuple(item["loc"]), _without_excerpt(item), item["type"])
+            for item in error.errors()
+        ]
+    )
+
+
+def problem_response(error: HTTPException, request: Request | None = None) -> JSONResponse:
+    """
+    An error as an RFC 9457 problem.
+
+    Args:
+        error: What went wrong.
+        request: An OAuth client that accepts only `application/json`, as RFC 6749
+            section 5.2 has it, is sent its error so.
+    """
+    code = getattr(error, "code", None) or _CODES.get(error.status_code) or _code(error.status_code)
+    members = error.members() if isinstance(error, AuthError) else {}
+    accept = request.headers.get("accept", "") if request is not None else ""
+    plain = isinstance(error, TokenRequestError) and accept.strip() == "application/json"
+    return JSONResponse(
+        problem(error.status_code, error.detail, code, members),
+        status_code=error.status_code,
+        headers=error.headers,
+        media_type="application/json" if plain else PROBLEM_MEDIA_TYPE,
+    )
+
+
+def _code(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")
+
+
+def _without_excerpt(item: dict[str, Any]) -> str:
+    """Pydantic's parsing errors quote the character that they stumbled over."""
+    message = str(item["msg"])
+    return message.partition(",")[0] if item["type"].endswith("_parsing") else message
+
+
+async def _capped_body(request: Request) -> bytes:
+    if int(request.headers.get("content-length") or 0) > MAXIMUM_BODY:
+        raise ContentTooLarge
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAXIMUM_BODY:
+            raise ContentTooLarge
+    return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+def _check_json(content_type: str, body: bytes) -> None:
+    if not _JSON.fullmatch(content_type.strip()):
+        raise UnsupportedMediaType
+    try:
+        strict_json.loads(body)
+    except ValueError:
+        raise Unprocessable(
+            [FieldError(("body",), "This is not unambiguous UTF-8 JSON.", "json_invalid")]
+        ) from None

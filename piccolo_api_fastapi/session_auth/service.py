@@ -1,0 +1,213 @@
+"""What is done with sessions: start, find, touch, list and end."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID, uuid4
+
+from piccolo_api_fastapi.database import (
+    CompiledQuery,
+    column_names,
+    delete_in_batches,
+    store,
+    transaction,
+)
+from piccolo_api_fastapi.errors import ConfigurationError, NotFound
+from piccolo_api_fastapi.identity import ClientInfo
+from piccolo_api_fastapi.tokens import OpaqueToken
+from piccolo_api_fastapi.users import user_table_of
+
+from .tables import Session
+
+TOUCH_INTERVAL = timedelta(minutes=1)
+"""Activity within a minute of the last is not written."""
+
+SESSION_TOKEN = OpaqueToken("ses")
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """
+    How long sessions last.
+
+    Args:
+        idle: Without activity.
+        absolute: Whatever the activity.
+
+    Raises:
+        ConfigurationError: Not `1 minute < idle <= absolute`.
+    """
+
+    idle: timedelta
+    absolute: timedelta
+
+    def __post_init__(self) -> None:
+        if not TOUCH_INTERVAL < self.idle <= self.absolute:
+            msg = "A session lasts longer than a minute idle, and no longer idle than in all."
+            raise ConfigurationError(msg)
+
+    def expiry(self, now: datetime, absolute_expires_at: datetime) -> datetime:
+        """When a session seen now ends unless it is seen again."""
+        return min(now + self.idle, absolute_expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSession:
+    """A live session and its user, as one query gives them."""
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    absolute_expires_at: datetime
+    user: dict[str, Any]
+
+
+def compile_find(table: type[Session]) -> CompiledQuery:
+    """The one statement of a protected request: the session by its digest, with its user."""
+    user_columns = column_names(user_table_of(table))
+
+    def build(digest: str, now: datetime) -> Any:
+        return table.select(
+            table.id,
+            table.created_at,
+            table.last_seen_at,
+            table.absolute_expires_at,
+            *(getattr(table.user, name).as_alias(f"user.{name}") for name in user_columns),
+        ).where(table.digest == digest, table.expires_at > now)
+
+    return CompiledQuery(table, build, "digest", datetime(2000, 1, 1, tzinfo=timezone.utc))
+
+
+async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundSession | None:
+    """The live session with this digest."""
+    for row in await query.run(digest, now):
+        user = {name[5:]: value for name, value in row.items() if name.startswith("user.")}
+        return FoundSession(
+            row["id"], row["created_at"], row["last_seen_at"], row["absolute_expires_at"], user
+        )
+    return None
+
+
+async def start(  # noqa: PLR0913 - each a column
+    table: type[Session],
+    *,
+    user: Any,
+    client: ClientInfo,
+    now: datetime,
+    lifetimes: Lifetimes,
+    uphold: Callable[[], Awaitable[None]],
+    replaces: str | None = None,
+    cap: int | None = None,
+) -> str:
+    """
+    Start a session.
+
+    Args:
+        table: Where.
+        user: The primary key of the user.
+        client: What is recorded of the client.
+        now: The present time.
+        lifetimes: How long it lasts.
+        uphold: Raises if what the session is issued on no longer holds. It runs first in
+            the transaction and locks the user, so that a password change either sees the
+            session or stops it.
+        replaces: The digest of the session that the client came with; it ends.
+        cap: How many sessions the user may have; the oldest give way.
+
+    Returns:
+        The token for the cookie.
+    """
+    token = SESSION_TOKEN.generate()
+    absolute = now + lifetimes.absolute
+    row = table(
+        id=uuid4(),
+        digest=SESSION_TOKEN.digest(token),
+        user=user,
+        created_at=now,
+        last_seen_at=now,
+        expires_at=lifetimes.expiry(now, absolute),
+        absolute_expires_at=absolute,
+        ip=client.ip,
+        user_agent=client.user_agent,
+    )
+    async with store(), transaction(table):
+        await uphold()
+        if replaces is not None:
+            await table.delete().where(table.digest == replaces)
+        await table.insert(row)
+        if cap is not None:
+            await _keep_newest(table, user, cap)
+    return token
+
+
+async def _keep_newest(table: type[Session], user: Any, cap: int) -> None:
+    name = table._meta.get_formatted_tablename()  # noqa: SLF001
+    await table.raw(
+        f'DELETE FROM {name} WHERE "user" = {{}} AND "id" NOT IN ('  # noqa: S608 - our own name
+        f'SELECT "id" FROM {name} WHERE "user" = {{}} '
+        'ORDER BY "created_at" DESC, "id" DESC LIMIT {})',
+        user,
+        user,
+        cap,
+    )
+
+
+async def touch(
+    table: type[Session], session: FoundSession, now: datetime, lifetimes: Lifetimes
+) -> None:
+    """Record activity and move the idle timeout, at most once a minute."""
+    expires_at = lifetimes.expiry(now, session.absolute_expires_at)
+    await table.update({table.last_seen_at: now, table.expires_at: expires_at}).where(
+        table.id == session.id, table.last_seen_at <= now - TOUCH_INTERVAL
+    )
+
+
+async def live(table: type[Session], user: Any, now: datetime) -> Sequence[Session]:
+    """The live sessions of a user, the latest first."""
+    query = table.objects().where(table.user == user, table.expires_at > now)
+    rows: Sequence[Session] = await query.order_by(table.created_at, ascending=False)
+    return rows
+
+
+async def end(table: type[Session], user: Any, session_id: UUID) -> None:
+    """
+    End one session of a user.
+
+    Raises:
+        NotFound: There is none, or it is somebody else's.
+    """
+    condition = (table.id == session_id) & (table.user == user)
+    if not await table.delete().where(condition).returning(table.id):
+        raise NotFound
+
+
+async def end_others(table: type[Session], user: Any, keep: UUID) -> None:
+    """End all sessions of a user but one."""
+    await table.delete().where(table.user == user, table.id != keep)
+
+
+async def end_by_digest(table: type[Session], digest: str) -> list[dict[str, Any]]:
+    """End the session with this digest. Returns whose it was."""
+    ended: list[dict[str, Any]] = (
+        await table.delete().where(table.digest == digest).returning(table.user)
+    )
+    return ended
+
+
+async def delete_expired_sessions(
+    table: type[Session] = Session, *, now: datetime, batch: int = 500
+) -> int:
+    """
+    Delete expired rows, in batches so that nobody waits long for the lock.
+
+    Args:
+        table: The table of sessions.
+        now: The present time.
+        batch: Rows of one statement.
+
+    Returns:
+        How many there were.
+    """
+    return await delete_in_batches(table, table.expires_at <= now, batch)
+

@@ -1,0 +1,21 @@
+"""The table of sessions."""
+
+from piccolo.columns import UUID, ForeignKey, Timestamptz, Varchar
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table
+
+from piccolo_api_fastapi.users import CredentialTable, User
+
+
+class Session(CredentialTable, Table, tablename="auth_session"):
+    """One signed-in browser."""
+
+    id = UUID(primary_key=True)
+    digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the token.")
+    user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
+    created_at = Timestamptz(help_text="When the user proved who they are.")
+    last_seen_at = Timestamptz(help_text="Written at most once a minute.")
+    expires_at = Timestamptz(index=True, help_text="The idle timeout, moved by activity.")
+    absolute_expires_at = Timestamptz(help_text="Never moved.")
+    ip = Varchar(length=45, null=True, default=None)
+    user_agent = Varchar(length=255, null=True, default=None)

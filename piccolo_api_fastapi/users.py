@@ -1,0 +1,552 @@
+"""Users: Piccolo's table with modern password hashes beside it, and what is done with them."""
+
+import hashlib
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeAlias, cast
+
+from piccolo.apps.user.tables import BaseUser
+from piccolo.columns import ForeignKey, Text, Timestamptz, Varchar
+from piccolo.columns.base import OnDelete
+from piccolo.table import TABLE_REGISTRY, Table
+from typing_extensions import TypeVar
+
+from .clock import Clock, utcnow
+from .database import is_unique_violation, store, transaction
+from .errors import ConfigurationError, IdentityTaken, InvalidCredentials, Unprocessable
+from .events import AuthEvent, emit
+from .identifiers import candidates, no_email, normal_email, normal_username, real_email
+from .passwords import (
+    PasswordHasher,
+    PasswordMismatch,
+    PasswordPolicy,
+    PBKDF2Hasher,
+    default_hasher,
+    is_pbkdf2,
+)
+
+MARKER = "pbkdf2_sha256$1$!$!"
+"""
+What `piccolo_user.password` holds for a user whose hash is in `auth_password`.
+
+`BaseUser` takes anything else for a plain password and hashes it whenever a row is
+loaded, on the event loop; a later `save()` would write that back. No password matches it.
+"""
+
+TableT = TypeVar("TableT", bound=Table)
+
+
+class User(BaseUser, tablename="piccolo_user"):
+    """
+    Piccolo's user, on Piccolo's table, with its password hash in `auth_password`.
+
+    `create_user`, `login` and `update_password` go through `Users`, so that Piccolo
+    Admin and scripts work with `auth_table=User`. An object that was loaded saves the
+    columns that were changed on it, not what somebody else changed meanwhile.
+    """
+
+    def __init__(self, _data: dict[Any, Any] | None = None, **values: Any) -> None:
+        for column, value in (_data or {}).items():
+            values[column if isinstance(column, str) else column._meta.name] = value  # noqa: SLF001
+        exists = values.pop("_exists_in_db", False)
+        # An empty password would be hashed, at the full price.
+        values.setdefault("password", MARKER)
+        super().__init__(**values)
+        self._exists_in_db = exists
+        self._changed: set[str] = set()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if "_changed" in self.__dict__:
+            self._changed.add(name)
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__}: {primary_key(self)}>"
+
+    __repr__ = __str__
+
+    def save(self, columns: Any = None) -> Any:
+        """Save the given columns, or those that were changed since the row was loaded."""
+        if columns is None and self._exists_in_db:
+            names = (column._meta.name for column in self._meta.columns)
+            columns = [name for name in names if name in self._changed]
+        return super().save(columns)
+
+    def to_dict(self, *columns: Any) -> dict[str, Any]:
+        """The row without its password."""
+        values: dict[str, Any] = super().to_dict(*columns)
+        values.pop("password", None)
+        return values
+
+    @classmethod
+    async def create_user(cls, username: str, password: str, **extra_params: Any) -> "User":
+        """
+        Create a user by `Users.create`; inactive unless `active=True`, as Piccolo has it.
+
+        Raises:
+            ValueError: The username or the password is missing, unusable or taken.
+        """
+        if not username or not password:
+            msg = "A username and a password must be provided."
+            raise ValueError(msg)
+        email = extra_params.pop("email", None) or None
+        active = extra_params.pop("active", False)
+        try:
+            return await Users(cls).create(
+                username, password, email=email, active=active, **extra_params
+            )
+        except (Unprocessable, IdentityTaken) as error:
+            raise ValueError(_sentence(error)) from None
+
+    @classmethod
+    async def update_password(cls, user: str | Any, password: str) -> None:
+        """
+        Set a password by `Users.set_password`.
+
+        Args:
+            user: A username or a primary key.
+            password: The new one.
+
+        Raises:
+            ValueError: There is no such user, or the password is not accepted.
+        """
+        users = Users(cls)
+        row = await users.find(user) if isinstance(user, str) else await users.get(user)
+        if row is None:
+            msg = "There is no such user."
+            raise ValueError(msg)
+        await users.set_password(row, password)
+
+    @classmethod
+    async def login(cls, username: str, password: str) -> Any:
+        """The primary key of an active user with this password, or `None`."""
+        users = Users(cls)
+        try:
+            proof = await users.verify(username, password)
+            await users.uphold(proof)
+        except InvalidCredentials:
+            return None
+        return primary_key(proof.user)
+
+
+class Password(Table, tablename="auth_password"):
+    """The Argon2id hash of a user."""
+
+    user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
+    hash = Text(secret=True)
+    changed_at = Timestamptz()
+    superseded = Varchar(
+        length=64,
+        null=True,
+        default=None,
+        secret=True,
+        help_text=(
+            "SHA-256 of the PBKDF2 string that this row replaced. Found in the old column "
+            "again, since somebody saved a stale object, it counts for nothing."
+        ),
+    )
+
+
+class CredentialTable:
+    """
+    Marks tables whose rows are a way in: they end when the password changes.
+
+    A subclass is a Piccolo table with a foreign key `user` and a primary key `id`.
+    """
+
+
+UserT = TypeVar("UserT", bound=BaseUser, default=User)
+
+ScopesOf: TypeAlias = Callable[[Any], Awaitable[Iterable[str]] | Iterable[str]]
+"""Gives the scopes of a user, beyond `admin` and `superuser`; sync or async."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof(Generic[UserT]):
+    """
+    A user and the very hash that their password matched.
+
+    What is issued on the strength of it upholds it in the same transaction, so that
+    no session survives a password change that overtook its login. Without a hash it
+    says that the application itself vouches for the user.
+    """
+
+    user: UserT
+    column: str | None = field(default=None, repr=False)
+    encoded: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Account(Generic[UserT]):
+    user: UserT
+    column: str = field(repr=False)
+    encoded: str | None = field(repr=False)
+
+    @property
+    def is_legacy(self) -> bool:
+        return self.encoded is not None and self.encoded == self.column
+
+
+class Users(Generic[UserT]):
+    """
+    Finds, creates and changes users.
+
+    Args:
+        table: `User` or any other subclass of `BaseUser`.
+        hasher: Argon2id by default.
+        policy: What may be a password.
+        scopes_of: Gives scopes to users.
+        interop: Keep PBKDF2 in the column of the user table, for code elsewhere that
+            calls `BaseUser.login`.
+        clock: Tells the time.
+
+    Raises:
+        ConfigurationError: The hasher does not fit the interop mode, or no password
+            table is bound to `table`.
+    """
+
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional
+        self,
+        table: type[UserT] = cast("Any", User),  # noqa: B008 - a constant
+        *,
+        hasher: PasswordHasher | None = None,
+        policy: PasswordPolicy | None = None,
+        scopes_of: ScopesOf | None = None,
+        interop: bool = False,
+        clock: Clock = utcnow,
+    ) -> None:
+        if interop and hasher is not None and not isinstance(hasher, PBKDF2Hasher):
+            msg = "The interop mode needs a PBKDF2Hasher."
+            raise ConfigurationError(msg)
+        self.table = table
+        self.policy = policy or PasswordPolicy()
+        self.clock = clock
+        self.interop = interop
+        self._hasher = hasher or (PBKDF2Hasher() if interop else None)
+        self._scopes_of = scopes_of
+        self._passwords = None if interop else bound(Password, table)
+        self._key = table._meta.primary_key  # noqa: SLF001
+
+    @property
+    def hasher(self) -> PasswordHasher:
+        """What hashes the passwords."""
+        return self._hasher or default_hasher()
+
+    async def get(self, key: Any) -> UserT | None:
+        """The user with this primary key."""
+        async with store():
+            return await self.table.objects().where(self._key == key).first()
+
+    async def find(self, identifier: str) -> UserT | None:
+        """The user with this username or e-mail address; case does not count."""
+        account = await self._look_up(identifier)
+        return account.user if account else None
+
+    async def create(
+        self,
+        username: str,
+        password: str | None = None,
+        *,
+        email: str | None = None,
+        active: bool = True,
+        **columns: Any,
+    ) -> UserT:
+        """
+        Create a user.
+
+        Args:
+            username: Stored in lower case. An e-mail address only if it is the user's own.
+            password: Without one, the user can't log in by password.
+            email: Stored in its normal form; one owner for each mailbox.
+            active: Whether they may log in.
+            columns: Values of further columns.
+
+        Raises:
+            Unprocessable: A value can't be used.
+            WeakPassword: The policy refuses the password.
+            IdentityTaken: The username or the address belongs to somebody.
+        """
+        username = normal_username(username, self.table.username.length or 0)
+        email = None if email is None else normal_email(email)
+        if "@" in username and username != email:
+            # Or it would catch logins by the address of somebody else.
+            normal_username("", 0)
+        encoded = await self._encode(password, username, email)
+        user = self.table(
+            username=username,
+            email=email or no_email(),
+            active=active,
+            password=(encoded if self.interop else None) or MARKER,
+            **columns,
+        )
+        try:
+            async with store(), transaction(self.table):
+                await self._refuse_if_taken(username, email)
+                await self.table.insert(user)
+                if encoded is not None:
+                    await self._store_hash(primary_key(user), encoded)
+        except Exception as error:
+            if is_unique_violation(error):
+                raise IdentityTaken from None
+            raise
+        return user
+
+    async def set_password(self, user: UserT, password: str, *, keep: Any = None) -> None:
+        """
+        Set a password and end every other credential of the user, in one transaction.
+
+        Args:
+            user: Whose.
+            password: The new one.
+            keep: The id of a credential to spare: the caller's own.
+
+        Raises:
+            WeakPassword: The policy refuses it.
+        """
+        key = primary_key(user)
+        encoded = await self._encode(password, user.username, real_email(user.email))
+        column = self.table.password
+        async with store(), transaction(self.table):
+            # Locks the row, so that what is read next stays so.
+            await self.table.update({column: column}).where(self._key == key)
+            before = await self.table.select(column).where(self._key == key).first()
+            replacement = encoded if self.interop else MARKER
+            await self.table.update({column: replacement}).where(self._key == key)
+            await self._store_hash(key, encoded or "", (before or {}).get("password"))
+            await self.end_credentials(user, keep=keep)
+        await emit(AuthEvent("authn_password_change", self.clock(), key))
+
+    async def end_credentials(self, user: UserT, *, keep: Any = None) -> None:
+        """
+        End the sessions, refresh families and other credentials of a user.
+
+        Args:
+            user: Whose.
+            keep: The id of a credential to spare.
+        """
+        for table in _credential_tables(self.table):
+            condition = table.user == primary_key(user)  # type: ignore[attr-defined]
+            if keep is not None:
+                condition = condition & (table.id != keep)  # type: ignore[attr-defined]
+            await table.delete().where(condition)
+
+    async def verify(self, identifier: str, password: str) -> Proof[UserT]:
+        """
+        Check a password, at one cost for unknown, wrong and disabled.
+
+        A PBKDF2 hash found in the user table is moved to `auth_password`, one made with
+        weaker parameters renewed, unless the password was changed meanwhile.
+
+        Raises:
+            InvalidCredentials: It does not match.
+            HasherBusy: Too many passwords are being hashed.
+        """
+        for _ in range(3):
+            account = await self._look_up(identifier)
+            try:
+                await self.hasher.verify(account.encoded if account else None, password)
+            except PasswordMismatch:
+                raise InvalidCredentials from None
+            if account is None or not account.user.active:
+                raise InvalidCredentials
+            if (proof := await self._renew(account, password)) is not None:
+                return proof
+        raise InvalidCredentials
+
+    async def uphold(self, proof: Proof[UserT]) -> None:
+        """
+        Make sure that a proof still holds, and that it does until the transaction ends.
+
+        Raises:
+            InvalidCredentials: The user was disabled or the password changed.
+        """
+        key = primary_key(proof.user)
+        now = self.clock().replace(tzinfo=None)
+        condition = (self._key == key) & self.table.active.eq(value=True)
+        if proof.column is not None:
+            condition = condition & (self.table.password == proof.column)
+        async with store(), transaction(self.table):
+            held = (
+                await self.table.update({self.table.last_login: now})
+                .where(condition)
+                .returning(self._key)
+            )
+            if held and proof.encoded is not None:
+                passwords = self._password_table()
+                held = (
+                    await passwords.update({passwords.hash: proof.encoded})
+                    .where(passwords.user == key, passwords.hash == proof.encoded)
+                    .returning(passwords.user)
+                )
+        if not held:
+            raise InvalidCredentials
+
+    async def scopes_of(self, user: UserT) -> frozenset[str]:
+        """What a user may do now: `admin`, `superuser`, and what `scopes_of=` gives."""
+        flags = {"admin": user.admin, "superuser": user.superuser}
+        scopes = {name for name, is_set in flags.items() if is_set}
+        if self._scopes_of is not None:
+            given = self._scopes_of(user)
+            scopes.update(await given if inspect.isawaitable(given) else given)
+        return frozenset(scopes)
+
+    async def _encode(
+        self, password: str | None, username: str, email: str | None
+    ) -> str | None:
+        if password is None:
+            return None
+        await self.policy.check(password, username, email)
+        return await self.hasher.hash(password)
+
+    async def _refuse_if_taken(self, username: str, email: str | None) -> None:
+        """The unique indexes know exact text only; older rows may be in upper case."""
+        rows = await self.table.raw(
+            f"SELECT 1 FROM {self._name} "  # noqa: S608 - names of our own
+            'WHERE lower("username") = {} OR lower("email") IN ({}, {}) LIMIT 1',
+            username,
+            username,
+            email or username,
+        )
+        if rows:
+            raise IdentityTaken
+
+    async def _look_up(self, identifier: str) -> _Account[UserT] | None:
+        """One statement of one shape, whoever is looked for."""
+        wanted = candidates(identifier)
+        typed, username, email = wanted or ("", "", "")
+        async with store():
+            rows = await self.table.raw(self._look_up_sql, typed, username, email)
+        for name, value in (("email", email), ("username", typed), ("username", username)):
+            if wanted is None or (name == "email" and "@" not in typed):
+                continue
+            for row in rows:
+                if row[name] == value or (name == "email" and row[name].lower() == value):
+                    return self._account(row)
+        return None
+
+    @property
+    def _name(self) -> str:
+        return self.table._meta.get_formatted_tablename()  # noqa: SLF001
+
+    @property
+    def _look_up_sql(self) -> str:
+        columns = [
+            f'u."{column._meta.db_column_name}" AS "{column._meta.name}"'  # noqa: SLF001
+            for column in self.table._meta.columns  # noqa: SLF001
+        ]
+        join = ""
+        if self._passwords is not None:
+            columns += ['p."hash" AS "_hash"', 'p."superseded" AS "_superseded"']
+            passwords = self._passwords._meta.get_formatted_tablename()  # noqa: SLF001
+            join = f'LEFT JOIN {passwords} p ON p."user" = u."{self._key._meta.db_column_name}"'  # noqa: SLF001
+        return (
+            f"SELECT {', '.join(columns)} FROM {self._name} u {join} "  # noqa: S608
+            'WHERE u."username" IN ({}, {}) OR lower(u."email") = {}'
+        )
+
+    def _account(self, row: dict[str, Any]) -> _Account[UserT]:
+        encoded = row.pop("_hash", None)
+        superseded = row.pop("_superseded", None)
+        user = load(self.table, row)
+        column: str = row["password"]
+        if is_pbkdf2(column) and _fingerprint(column) != superseded:
+            encoded = column
+        return _Account(user, column, encoded)
+
+    async def _renew(self, account: _Account[UserT], password: str) -> Proof[UserT] | None:
+        """The proof, with a current hash; `None` if the stored one was changed meanwhile."""
+        key, column, old = primary_key(account.user), account.column, account.encoded
+        moves = account.is_legacy and not self.interop
+        if not moves and not self.hasher.needs_rehash(old or ""):
+            return Proof(account.user, column, None if self.interop else old)
+        new = await self.hasher.hash(password)
+        replacement = (new if self.interop else MARKER) if account.is_legacy else column
+        async with store(), transaction(self.table):
+            held = (
+                await self.table.update({self.table.password: replacement})
+                .where(self._key == key, self.table.password == column)
+                .returning(self._key)
+            )
+            if held and moves:
+                await self._store_hash(key, new, column)
+            elif held and not self.interop:
+                passwords = self._password_table()
+                held = (
+                    await passwords.update({passwords.hash: new})
+                    .where(passwords.user == key, passwords.hash == old)
+                    .returning(passwords.user)
+                )
+        if not held:
+            return None
+        return Proof(account.user, replacement, None if self.interop else new)
+
+    async def _store_hash(self, key: Any, encoded: str, replaced: str | None = None) -> None:
+        if self.interop:
+            return
+        passwords = self._password_table()
+        row = passwords(user=key, hash=encoded, changed_at=self.clock())
+        values: list[Any] = [passwords.hash, passwords.changed_at]
+        if replaced is not None and is_pbkdf2(replaced):
+            row.superseded = _fingerprint(replaced)
+            values.append(passwords.superseded)
+        await passwords.insert(row).on_conflict(
+            target=passwords.user, action="DO UPDATE", values=values
+        )
+
+    def _password_table(self) -> type[Password]:
+        assert self._passwords is not None  # noqa: S101 - only the interop mode has none
+        return self._passwords
+
+
+def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
+    """
+    The table of this kind whose foreign key `user` goes to `user_table`.
+
+    Raises:
+        ConfigurationError: There is none: call `auth_tables(…)` first.
+    """
+    for table in reversed(TABLE_REGISTRY):
+        if issubclass(table, kind) and user_table_of(table) is user_table:
+            return table
+    msg = f"No {kind.__name__} table is bound to {user_table.__name__}; call auth_tables() first."
+    raise ConfigurationError(msg)
+
+
+def user_table_of(table: type[Table]) -> type[BaseUser]:
+    """The user table that the foreign key `user` of a table goes to."""
+    user = cast("ForeignKey[Any]", table._meta.get_column_by_name("user"))  # noqa: SLF001
+    return cast("type[BaseUser]", user._foreign_key_meta.resolved_references)  # noqa: SLF001
+
+
+def primary_key(row: Table) -> Any:
+    """The primary key of a row, whatever its name."""
+    return getattr(row, row._meta.primary_key._meta.name)  # noqa: SLF001
+
+
+def load(table: type[UserT], values: dict[str, Any]) -> UserT:
+    """A user from the values of all columns, as a row that exists."""
+    user = table(**values)
+    user._exists_in_db = True  # noqa: SLF001
+    if isinstance(user, User):
+        user._changed.clear()  # noqa: SLF001
+    return user
+
+
+def _credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """By the name of the table, since two classes may stand for one table."""
+    for table in TABLE_REGISTRY:
+        if issubclass(table, CredentialTable):
+            owner = user_table_of(table)._meta  # noqa: SLF001
+            if owner.get_formatted_tablename() == user_table._meta.get_formatted_tablename():  # noqa: SLF001
+                yield table
+
+
+def _fingerprint(encoded: str) -> str:
+    return hashlib.sha256(encoded.encode()).hexdigest()
+
+
+def _sentence(error: Unprocessable | IdentityTaken) -> str:
+    if isinstance(error, Unprocessable):
+        return " ".join(item.msg for item in error.errors)
+    return str(error.detail)
