@@ -1,0 +1,257 @@
+"""Real databases, a frozen clock and a small application for every test."""
+
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, WebSocket
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
+
+from piccolo_api_fastapi import (
+    AnyOf,
+    JWTAuth,
+    Login,
+    SessionAuth,
+    User,
+    Users,
+    auth_tables,
+    install,
+    jwt_router,
+    optional,
+    require,
+    session_router,
+)
+from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing
+from tests.models import Customer
+
+PG = {
+    "host": os.environ.get("PG_HOST", "127.0.0.1"),
+    "port": int(os.environ.get("PG_PORT", "5432")),
+    "user": os.environ.get("PG_USER", "postgres"),
+    "password": os.environ.get("PG_PASSWORD", ""),
+}
+PASSWORD = "correct horse battery"
+SECRET = "a secret of more than thirty-two bytes"
+
+STOCK: list[type[Table]] = [User, *auth_tables()]
+TABLES: list[type[Table]] = [*STOCK, Customer, *auth_tables(Customer)]
+
+
+def postgres_is_up() -> bool:
+    """Whether PostgreSQL answers; with CI=true it has to."""
+    try:
+        socket.create_connection((PG["host"], PG["port"]), 2).close()
+    except OSError:
+        if os.environ.get("CI"):
+            raise
+        return False
+    return True
+
+
+async def _make_postgres_database(name: str) -> None:
+    connection = await asyncpg.connect(**PG, database="postgres")
+    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+def database_name(worker_id: str) -> str:
+    """A database of its own for each worker."""
+    return f"piccolo_api_fastapi_{worker_id}_{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def sqlite_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of its own for each worker."""
+    return tmp_path_factory.mktemp("database") / "test.sqlite"
+
+
+_ready: set[str] = set()
+
+
+def use_engine(engine: Any) -> None:
+    """Let every table live on this engine."""
+    for table in TABLE_REGISTRY:
+        table._meta._db = engine
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(
+    request: pytest.FixtureRequest, sqlite_path: Path, database_name: str
+) -> AsyncIterator[Any]:
+    """An engine with empty tables, SQLite on a file and PostgreSQL with a pool in turn."""
+    if request.param == "postgres":
+        if not postgres_is_up():
+            pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
+        if "postgres" not in _ready:
+            await _make_postgres_database(database_name)
+        engine: Any = PostgresEngine(config={**PG, "database": database_name})
+        await engine.start_connection_pool(min_size=1, max_size=10)
+    else:
+        engine = SQLiteEngine(path=str(sqlite_path), timeout=30)
+    use_engine(engine)
+    if request.param not in _ready:
+        await create_db_tables(*TABLES)
+        _ready.add(request.param)
+    yield engine
+    async with transaction(User):
+        for table in TABLES:
+            await table.delete(force=True)
+    if request.param == "postgres":
+        await engine.close_connection_pool()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drop_postgres_database(database_name: str) -> Iterator[None]:
+    """Leave no database behind."""
+    yield
+    if "postgres" in _ready:
+        import asyncio
+
+        async def drop() -> None:
+            connection = await asyncpg.connect(**PG, database="postgres")
+            await connection.execute(f'DROP DATABASE IF EXISTS "{database_name}" WITH (FORCE)')
+            await connection.close()
+
+        asyncio.run(drop())
+
+
+@pytest.fixture(autouse=True)
+def cheap() -> Iterator[None]:
+    """Hash passwords in no time."""
+    with cheap_hashing():
+        yield
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """A clock that the test moves."""
+    return FrozenClock()
+
+
+@pytest.fixture
+def users(database: Any, clock: FrozenClock) -> Users[User]:
+    """The users of the test database."""
+    return Users(clock=clock)
+
+
+@pytest.fixture
+async def ada(users: Users[User]) -> User:
+    """An ordinary user with the password `PASSWORD`."""
+    return await users.create("ada", PASSWORD, email="ada@example.com")
+
+
+@pytest.fixture
+async def grace(users: Users[User]) -> User:
+    """An administrator with the password `PASSWORD`."""
+    return await users.create("grace", PASSWORD, email="grace@example.com", admin=True)
+
+
+@pytest.fixture
+def session(users: Users[User]) -> SessionAuth[User]:
+    """The session scheme, with its defaults."""
+    return SessionAuth(users)
+
+
+@pytest.fixture
+def jwt(users: Users[User]) -> JWTAuth[User]:
+    """The JWT scheme, with its defaults."""
+    return JWTAuth(users, secret=SECRET)
+
+
+@pytest.fixture
+def app(session: SessionAuth[User], jwt: JWTAuth[User]) -> FastAPI:
+    """
+    An application with both schemes, routers under `/auth`, and a route of each kind.
+
+    `/me` any scheme, `/session` and `/jwt` one scheme, `/admin`, `/optional`, `/claims`,
+    `POST /write` any scheme, and the WebSocket `/ws`.
+    """
+    app = FastAPI()
+    install(app)
+    login = Login(session.users)
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(jwt_router(jwt, login), prefix="/auth")
+    current_user = AnyOf(session, jwt)
+
+    @app.get("/me")
+    @app.post("/write")
+    async def me(user: Annotated[User, Depends(current_user)]) -> dict[str, str]:
+        return {"username": user.username}
+
+    @app.get("/session")
+    async def by_session(user: Annotated[User, Depends(session)]) -> dict[str, str]:
+        return {"username": user.username}
+
+    @app.get("/jwt")
+    async def by_jwt(user: Annotated[User, Depends(jwt)]) -> dict[str, str]:
+        return {"username": user.username}
+
+    @app.get("/admin")
+    async def admin(
+        user: Annotated[User, Depends(require(current_user, admin=True))],
+    ) -> dict[str, str]:
+        return {"username": user.username}
+
+    @app.get("/optional")
+    async def maybe(
+        user: Annotated[User | None, Depends(optional(current_user))],
+    ) -> dict[str, str | None]:
+        return {"username": user.username if user else None}
+
+    @app.get("/claims")
+    async def claims(found: Annotated[Any, Depends(jwt.claims)]) -> dict[str, str]:
+        return {"subject": found.subject}
+
+    @app.websocket("/ws")
+    async def ws(websocket: WebSocket, user: Annotated[User, Depends(current_user)]) -> None:
+        await websocket.accept()
+        await websocket.send_json({"username": user.username})
+        await websocket.close()
+
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, with a cookie jar, over https."""
+    async with new_client(app) as client:
+        yield client
+
+
+def new_client(app: FastAPI) -> httpx.AsyncClient:
+    """Another client, with a jar of its own."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="https://testserver")
+
+
+async def log_in(
+    client: httpx.AsyncClient, username: str = "ada", password: str = PASSWORD
+) -> httpx.Response:
+    """Log a client in by cookie."""
+    return await client.post("/auth/login", json={"username": username, "password": password})
+
+
+async def get_tokens(
+    client: httpx.AsyncClient, username: str = "ada", password: str = PASSWORD, **form: str
+) -> dict[str, Any]:
+    """An access token and a refresh token, by password."""
+    data = {"grant_type": "password", "username": username, "password": password, **form}
+    answer = await client.post("/auth/token", data=data)
+    assert answer.status_code == 200, answer.text
+    tokens: dict[str, Any] = answer.json()
+    return tokens
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that carries an access token."""
+    return {"Authorization": f"Bearer {token}"}
