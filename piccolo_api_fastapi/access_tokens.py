@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import jwt
 
@@ -78,7 +78,9 @@ class AccessTokens:
             msg = "issuer and audience are not empty."
             raise ConfigurationError(msg)
         if not timedelta(0) < self.lifetime <= timedelta(days=1):
-            msg = "An access token lives for a day at most; sessions and refresh tokens live longer."
+            msg = (
+                "An access token lives for a day at most; sessions and refresh tokens live longer."
+            )
             raise ConfigurationError(msg)
         if not timedelta(0) <= self.leeway <= timedelta(minutes=1):
             msg = "The leeway is a minute at most (RFC 7519 section 4.1.4)."
@@ -109,7 +111,7 @@ class AccessTokens:
         key = self.keys.current
         return _JWS.encode(
             json.dumps(payload, separators=(",", ":")).encode(),
-            key.signing,
+            cast("Any", key.signing),  # the current key of a ring has one
             algorithm=key.algorithm,
             headers={"typ": TYPE, "kid": key.kid},
         )

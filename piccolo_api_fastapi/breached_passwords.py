@@ -1,15 +1,11 @@
 """Asking Have I Been Pwned about a password, without telling it the password."""
 
 import hashlib
+import importlib
 
 from .clock import Clock, utcnow
 from .errors import ConfigurationError
 from .events import AuthEvent, emit
-
-try:
-    import httpx
-except ImportError:  # the `http` extra is not installed
-    httpx = None  # type: ignore[assignment]
 
 
 class BreachedPasswords:
@@ -35,9 +31,11 @@ class BreachedPasswords:
         timeout: float = 2.0,
         clock: Clock = utcnow,
     ) -> None:
-        if httpx is None:
+        try:
+            self._httpx = importlib.import_module("httpx")
+        except ImportError:
             msg = "BreachedPasswords needs the extra: pip install 'piccolo-api-fastapi[http]'."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(msg) from None
         self._url = url
         self._timeout = timeout
         self._clock = clock
@@ -46,12 +44,12 @@ class BreachedPasswords:
         """Whether the password is in the list."""
         digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
         try:
-            async with httpx.AsyncClient(timeout=self._timeout) as client:
+            async with self._httpx.AsyncClient(timeout=self._timeout) as client:
                 # Padding hides from the network which range was asked for.
                 headers = {"Add-Padding": "true"}
                 answer = await client.get(self._url + digest[:5], headers=headers)
                 answer.raise_for_status()
-        except httpx.HTTPError as error:
+        except self._httpx.HTTPError as error:
             data = {"error": type(error).__name__}
             await emit(AuthEvent("sys_breach_check_unavailable", self._clock(), data=data))
             return False

@@ -109,8 +109,8 @@ class Cookie:
                 if found is not None:
                     raise InvalidSession
                 found = value
-            elif _NOT_TOKEN.sub("", name).casefold() == self.name.casefold():
-                raise InvalidSession
-            elif not name and value.casefold().startswith(self.name.casefold()):
+            elif _NOT_TOKEN.sub("", name).casefold() == self.name.casefold() or (
+                not name and value.casefold().startswith(self.name.casefold())
+            ):
                 raise InvalidSession
         return found or None

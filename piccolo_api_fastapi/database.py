@@ -153,6 +153,7 @@ def column_names(table: type[Table]) -> Sequence[str]:
     """The names of all columns of a table."""
     return [column._meta.name for column in table._meta.columns]  # noqa: SLF001
 
+
 async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> int:
     """Delete the rows that meet a condition, a batch at a time."""
     key = table._meta.primary_key  # noqa: SLF001

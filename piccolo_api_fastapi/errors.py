@@ -375,7 +375,9 @@ def responses(
             error.status,
             {
                 "description": HTTPStatus(error.status).phrase,
-                "content": {name: {"schema": _schema(error), "examples": {}} for name in media_types},
+                "content": {
+                    name: {"schema": _schema(error), "examples": {}} for name in media_types
+                },
             },
         )
         if headers := _documented_headers(error.status):

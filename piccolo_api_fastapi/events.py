@@ -53,5 +53,5 @@ async def emit(event: AuthEvent) -> None:
             told = listener(event)
             if inspect.isawaitable(told):
                 await told
-        except Exception:
+        except Exception:  # noqa: PERF203 - one listener must not stop the next
             logger.exception("A listener failed on %s", event.name)

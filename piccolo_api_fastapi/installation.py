@@ -59,7 +59,9 @@ async def _unexpected_error(request: Request, _: Exception) -> Response:
     return problem_response(HTTPException(500, "Something went wrong."), request)
 
 
-def _documenting(app: FastAPI, openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+def _documenting(
+    app: FastAPI, openapi: Callable[[], dict[str, Any]]
+) -> Callable[[], dict[str, Any]]:
     def documented() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = openapi()

@@ -187,7 +187,11 @@ def _algorithm(key: object) -> str:
     raise ConfigurationError(msg)
 
 
-_JWK_MEMBERS = {"OKP": ("kty", "crv", "x"), "EC": ("kty", "crv", "x", "y"), "RSA": ("kty", "n", "e")}
+_JWK_MEMBERS = {
+    "OKP": ("kty", "crv", "x"),
+    "EC": ("kty", "crv", "x", "y"),
+    "RSA": ("kty", "n", "e"),
+}
 """The required public members, RFC 7638 section 3.2 and RFC 8037 section 2."""
 
 

@@ -36,10 +36,12 @@ PBKDF2_ITERATIONS = 600_000
 """OWASP Password Storage Cheat Sheet: PBKDF2-HMAC-SHA256; what Piccolo uses."""
 
 _PBKDF2 = re.compile(r"pbkdf2_sha256\$([0-9]{1,9})\$([^$]{1,200})\$([0-9a-f]{64})", re.ASCII)
-_ARGON2ID = re.compile(r"\$argon2id\$v=19\$m=([0-9]{1,9}),t=([0-9]{1,4}),p=([0-9]{1,3})\$", re.ASCII)
+_ARGON2ID = re.compile(
+    r"\$argon2id\$v=19\$m=([0-9]{1,9}),t=([0-9]{1,4}),p=([0-9]{1,3})\$", re.ASCII
+)
 
 
-class PasswordMismatch(Exception):  # noqa: N818 - an outcome, told by raising
+class PasswordMismatch(Exception):
     """The password is not the one that was hashed."""
 
 
@@ -126,7 +128,9 @@ class PasswordHasher:
     ) -> None:
         weak = memory_kib < OWASP_MEMORY_KIB or iterations < OWASP_ITERATIONS
         if weak and not allow_weak:
-            msg = f"Argon2id needs {OWASP_MEMORY_KIB} KiB and {OWASP_ITERATIONS} iterations or more."
+            msg = (
+                f"Argon2id needs {OWASP_MEMORY_KIB} KiB and {OWASP_ITERATIONS} iterations or more."
+            )
             raise ConfigurationError(msg)
         self.memory_kib = memory_kib
         self.iterations = iterations
@@ -367,5 +371,5 @@ def _personal(own: tuple[str | None, ...]) -> set[str]:
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    text = files(__package__).joinpath("common_passwords.txt").read_text("utf-8")
+    text = files("piccolo_api_fastapi").joinpath("common_passwords.txt").read_text("utf-8")
     return frozenset(text.split())

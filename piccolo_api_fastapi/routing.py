@@ -67,7 +67,7 @@ class AuthRoute(APIRoute):
         async def strict(request: Request) -> Response:
             try:
                 response = await handle(await self.read(request))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - `translate` raises what is not known
                 response = problem_response(self.translate(error), request)
             response.headers["Cache-Control"] = "no-store"
             return response

@@ -77,11 +77,12 @@ def acting_as(
     async def find(_: HTTPConnection) -> Identity[UserT]:
         return identity
 
-    guard.find = find  # type: ignore[method-assign]
+    patched: Any = guard
+    patched.find = find
     try:
         yield identity
     finally:
-        del guard.find  # type: ignore[method-assign]
+        del patched.find
 
 
 async def race(call: Callable[[], Awaitable[ResultT]], n: int = 24) -> list[ResultT | Exception]:

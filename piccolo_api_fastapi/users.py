@@ -13,7 +13,7 @@ from piccolo.table import TABLE_REGISTRY, Table
 from typing_extensions import TypeVar
 
 from .clock import Clock, utcnow
-from .database import is_unique_violation, store, transaction
+from .database import column_names, is_unique_violation, store, transaction
 from .errors import ConfigurationError, IdentityTaken, InvalidCredentials, Unprocessable
 from .events import AuthEvent, emit
 from .identifiers import candidates, no_email, normal_email, normal_username, real_email
@@ -52,7 +52,7 @@ class User(BaseUser, tablename="piccolo_user"):
         exists = values.pop("_exists_in_db", False)
         # An empty password would be hashed, at the full price.
         values.setdefault("password", MARKER)
-        super().__init__(**values)
+        super().__init__(**values)  # type: ignore[no-untyped-call]
         self._exists_in_db = exists
         self._changed: set[str] = set()
 
@@ -69,7 +69,7 @@ class User(BaseUser, tablename="piccolo_user"):
     def save(self, columns: Any = None) -> Any:
         """Save the given columns, or those that were changed since the row was loaded."""
         if columns is None and self._exists_in_db:
-            names = (column._meta.name for column in self._meta.columns)
+            names = column_names(type(self))
             columns = [name for name in names if name in self._changed]
         return super().save(columns)
 
@@ -206,7 +206,7 @@ class Users(Generic[UserT]):
             table is bound to `table`.
     """
 
-    def __init__(  # noqa: PLR0913 - configuration, all of it optional
+    def __init__(
         self,
         table: type[UserT] = cast("Any", User),  # noqa: B008 - a constant
         *,
@@ -391,9 +391,7 @@ class Users(Generic[UserT]):
             scopes.update(await given if inspect.isawaitable(given) else given)
         return frozenset(scopes)
 
-    async def _encode(
-        self, password: str | None, username: str, email: str | None
-    ) -> str | None:
+    async def _encode(self, password: str | None, username: str, email: str | None) -> str | None:
         if password is None:
             return None
         await self.policy.check(password, username, email)

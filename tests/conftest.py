@@ -1,5 +1,6 @@
 """Real databases, a frozen clock and a small application for every test."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -32,7 +33,7 @@ from piccolo_api_fastapi.database import transaction
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing
 from tests.models import Customer
 
-PG = {
+PG: dict[str, Any] = {
     "host": os.environ.get("PG_HOST", "127.0.0.1"),
     "port": int(os.environ.get("PG_PORT", "5432")),
     "user": os.environ.get("PG_USER", "postgres"),
@@ -115,7 +116,6 @@ def drop_postgres_database(database_name: str) -> Iterator[None]:
     """Leave no database behind."""
     yield
     if "postgres" in _ready:
-        import asyncio
 
         async def drop() -> None:
             connection = await asyncpg.connect(**PG, database="postgres")

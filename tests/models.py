@@ -9,7 +9,7 @@ from piccolo_api_fastapi import auth_tables
 class Customer(BaseUser, tablename="customer"):
     """A user with a UUID and a phone number."""
 
-    id = UUID(primary_key=True)
+    id = UUID(primary_key=True)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     phone = Varchar(null=True, default=None)
 
 

@@ -21,7 +21,7 @@ async def prepare() -> None:
     for username, admin in (("ada", False), ("grace", True)):
         try:
             await users.create(username, PASSWORD, email=f"{username}@example.com", admin=admin)
-        except IdentityTaken:
+        except IdentityTaken:  # noqa: PERF203 - two users
             print(f"{username} exists already.")
 
 

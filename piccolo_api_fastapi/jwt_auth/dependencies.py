@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
@@ -78,8 +78,8 @@ class JWTAuth(Scheme[UserT]):
         ConfigurationError: The settings are weak or contradict each other.
     """
 
-    transport: ClassVar[Literal["header"]] = "header"
-    challenge: ClassVar[str] = "Bearer"
+    transport = "header"
+    challenge = "Bearer"
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional but the key
         self,
@@ -93,7 +93,7 @@ class JWTAuth(Scheme[UserT]):
         refresh_lifetime: timedelta = timedelta(days=30),
         grace: timedelta = timedelta(seconds=10),
         leeway: timedelta = timedelta(0),
-        token_url: str = "auth/token",
+        token_url: str = "auth/token",  # noqa: S107 - a path
         table: type[RefreshFamily] | None = None,
     ) -> None:
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
@@ -258,9 +258,7 @@ class JWTAuth(Scheme[UserT]):
             extra=await self.extra_claims(user),
         )
         lives = int(expires_at.timestamp()) - int(now.timestamp())
-        return TokenPair(
-            self._access.encode(claims), self._refresh.write(token), lives, scopes
-        )
+        return TokenPair(self._access.encode(claims), self._refresh.write(token), lives, scopes)
 
 
 class ClaimsOf(SecurityBase):

@@ -136,20 +136,18 @@ async def _by_password(
 
 
 def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
-    Current = Annotated[Identity[Any], Depends(jwt.identity)]  # noqa: N806 - a type
-
     @router.get(
         "/token/families",
         operation_id="list_families",
         summary="List my apps",
         responses=responses(*_GUARDED),
     )
-    async def list_families(identity: Current) -> list[FamilyOut]:
+    async def list_families(
+        identity: Annotated[Identity[Any], Depends(jwt.identity)],
+    ) -> list[FamilyOut]:
         """The apps that are signed in, the latest first."""
         async with store():
-            rows = await service.live(
-                jwt.table, primary_key(identity.user), jwt.users.clock()
-            )
+            rows = await service.live(jwt.table, primary_key(identity.user), jwt.users.clock())
         return [FamilyOut.of(row, identity.credential_id) for row in rows]
 
     @router.delete(
@@ -159,7 +157,9 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         status_code=204,
         responses=responses(*_GUARDED, NotFound, Unprocessable),
     )
-    async def end_family(identity: Current, family_id: UUID) -> None:
+    async def end_family(
+        identity: Annotated[Identity[Any], Depends(jwt.identity)], family_id: UUID
+    ) -> None:
         """End a family: its refresh token and its access tokens die at once."""
         user, now = primary_key(identity.user), jwt.users.clock()
         await service.end(jwt.table, user, family_id, now)

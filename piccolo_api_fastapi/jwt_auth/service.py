@@ -145,9 +145,7 @@ def compile_find(table: type[RefreshFamily]) -> CompiledQuery:
 async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | None:
     """The live family with this id."""
     for row in await query.run(family, now):
-        user = {
-            name[5:]: row.pop(name) for name in tuple(row) if name.startswith("user.")
-        }
+        user = {name[5:]: row.pop(name) for name in tuple(row) if name.startswith("user.")}
         return Family(scopes=frozenset(row.pop("scope").split()), user=user, **row)
     return None
 
@@ -266,9 +264,7 @@ async def live(table: type[RefreshFamily], user: Any, now: datetime) -> Sequence
     return rows
 
 
-async def revoke(
-    table: type[RefreshFamily], family: UUID, now: datetime, user: Any = None
-) -> bool:
+async def revoke(table: type[RefreshFamily], family: UUID, now: datetime, user: Any = None) -> bool:
     """
     End a family, its access tokens included.
 

@@ -31,9 +31,7 @@ class UserOut(BaseModel):
     @classmethod
     def of(cls, user: BaseUser) -> "UserOut":
         """What is shown of a row."""
-        return cls(
-            id=primary_key(user), username=user.username, email=real_email(user.email)
-        )
+        return cls(id=primary_key(user), username=user.username, email=real_email(user.email))
 
 
 class SignedIn(BaseModel):

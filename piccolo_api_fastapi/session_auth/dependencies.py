@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, cast
 
 from fastapi.openapi.models import APIKey
 from starlette.requests import HTTPConnection
@@ -47,8 +47,8 @@ class SessionAuth(Scheme[UserT]):
         ConfigurationError: The settings contradict each other.
     """
 
-    transport: ClassVar[Literal["cookie"]] = "cookie"
-    challenge: ClassVar[str] = COOKIE_CHALLENGE
+    transport = "cookie"
+    challenge = COOKIE_CHALLENGE
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,

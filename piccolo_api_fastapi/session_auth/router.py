@@ -91,15 +91,15 @@ def _add_login(router: APIRouter, session: SessionAuth[Any], login: Login[Any]) 
 
 
 def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
-    Current = Annotated[Identity[Any], Depends(session.identity)]  # noqa: N806 - a type
-
     @router.get(
         "/sessions",
         operation_id="list_sessions",
         summary="List my sessions",
         responses=responses(*_GUARDED),
     )
-    async def list_sessions(identity: Current) -> list[SessionOut]:
+    async def list_sessions(
+        identity: Annotated[Identity[Any], Depends(session.identity)],
+    ) -> list[SessionOut]:
         """The browsers that are signed in, the latest first."""
         user, now = primary_key(identity.user), session.users.clock()
         rows = await service.live(session.table, user, now)
@@ -112,7 +112,9 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         status_code=204,
         responses=responses(*_GUARDED, CrossSiteRequest, NotFound, Unprocessable),
     )
-    async def end_session(identity: Current, session_id: UUID) -> None:
+    async def end_session(
+        identity: Annotated[Identity[Any], Depends(session.identity)], session_id: UUID
+    ) -> None:
         """Sign one browser out."""
         await service.end(session.table, primary_key(identity.user), session_id)
 
@@ -123,8 +125,9 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         status_code=204,
         responses=responses(*_GUARDED, CrossSiteRequest),
     )
-    async def end_other_sessions(identity: Current) -> None:
+    async def end_other_sessions(
+        identity: Annotated[Identity[Any], Depends(session.identity)],
+    ) -> None:
         """Sign all other browsers out."""
         user = primary_key(identity.user)
         await service.end_others(session.table, user, identity.credential_id)
-

@@ -210,4 +210,3 @@ async def delete_expired_sessions(
         How many there were.
     """
     return await delete_in_batches(table, table.expires_at <= now, batch)
-
