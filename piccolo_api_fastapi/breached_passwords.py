@@ -54,4 +54,4 @@ class BreachedPasswords:
             await emit(AuthEvent("sys_breach_check_unavailable", self._clock(), data=data))
             return False
         counts = dict(line.split(":", 1) for line in answer.text.split() if ":" in line)
-        return counts.get(digest[5:], "0") != "0"
+        return bool(counts.get(digest[5:], "0") != "0")
