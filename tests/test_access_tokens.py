@@ -1,0 +1,268 @@
+"""Only the tokens that we would write ourselves are accepted."""
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
+from piccolo_api_fastapi.errors import ConfigurationError, InvalidToken
+from piccolo_api_fastapi.keys import Key, KeyRing
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+AT = int(NOW.timestamp())
+SECRET = b"a secret of more than thirty-two bytes"
+KEY = Key.from_secret(SECRET, kid="k1")
+TOKENS = AccessTokens(KeyRing(KEY), "issuer", "audience", timedelta(minutes=15))
+HEADER = {"alg": "HS256", "kid": "k1", "typ": "at+jwt"}
+PAYLOAD = {
+    "iss": "issuer",
+    "aud": "audience",
+    "sub": "1",
+    "sid": "family",
+    "jti": "token",
+    "iat": AT,
+    "nbf": AT,
+    "exp": AT + 900,
+    "scope": "",
+}
+
+
+def b64(raw: bytes) -> str:
+    """Base64url without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def sign(header: Any, payload: Any, secret: bytes = SECRET, digest: str = "sha256") -> str:
+    """A JWS by hand, so that everything but one thing can be right."""
+    parts = [
+        part if isinstance(part, bytes) else json.dumps(part).encode() for part in (header, payload)
+    ]
+    body = ".".join(b64(part) for part in parts)
+    return body + "." + b64(hmac.new(secret, body.encode(), getattr(hashlib, digest)).digest())
+
+
+def refused(token: str, now: datetime = NOW) -> None:
+    """Assert that a token is refused."""
+    with pytest.raises(InvalidToken):
+        TOKENS.decode(token, now)
+
+
+def test_round_trip() -> None:
+    """What is written is read; the hand-made one as well."""
+    claims = Claims(
+        "1", "family", "token", NOW, NOW + timedelta(minutes=15), frozenset({"a"}), {"x": 1}
+    )
+    assert claims == TOKENS.decode(TOKENS.encode(claims), NOW)
+    assert TOKENS.decode(sign(HEADER, PAYLOAD), NOW).subject == "1"
+
+
+def test_reserved_claims() -> None:
+    """An extra claim can't replace one of ours."""
+    claims = Claims("1", "f", "t", NOW, NOW, frozenset(), {"sub": "2"})
+    with pytest.raises(ConfigurationError):
+        TOKENS.encode(claims)
+
+
+@pytest.mark.security(34)
+@pytest.mark.parametrize("alg", ["none", "None", "nOnE", "NONE", ""])
+def test_none(alg: str) -> None:
+    """No spelling of `none`, with or without a signature."""
+    token = sign({**HEADER, "alg": alg}, PAYLOAD)
+    refused(token)
+    refused(token.rpartition(".")[0] + ".")
+
+
+@pytest.mark.security(35)
+@pytest.mark.parametrize("alg", ["HS512", "hs256", "RS256", ["HS256"], 256, None, {}])
+def test_other_algorithms(alg: Any) -> None:
+    """The key has one algorithm."""
+    refused(sign({**HEADER, "alg": alg}, PAYLOAD))
+    refused(sign({**HEADER, "alg": alg}, PAYLOAD, digest="sha512"))
+
+
+@pytest.mark.security(37)
+@pytest.mark.security(40)
+@pytest.mark.parametrize(
+    "name", ["jwk", "jku", "x5u", "x5c", "x5t", "crit", "b64", "zip", "cty", "enc", "foo"]
+)
+def test_other_headers(name: str) -> None:
+    """No header but ours, and nothing is fetched."""
+    refused(sign({**HEADER, name: "http://127.0.0.1:1/"}, PAYLOAD))
+
+
+@pytest.mark.security(38)
+@pytest.mark.parametrize(
+    "kid", ["k2", 1, None, ["k1"], {}, "../k1", "' OR 1=1", "k1\x00", "k" * 10_000, ""]
+)
+def test_key_ids(kid: Any) -> None:
+    """A key id is looked up and nothing else."""
+    refused(sign({**HEADER, "kid": kid}, PAYLOAD))
+
+
+@pytest.mark.security(41)
+@pytest.mark.parametrize("typ", ["JWT", "jwt", "AT+JWT", None, 1, "application/at+jwt"])
+def test_types(typ: Any) -> None:
+    """Only `at+jwt`."""
+    refused(sign({**HEADER, "typ": typ}, PAYLOAD))
+
+
+@pytest.mark.security(41)
+@pytest.mark.parametrize("name", ["alg", "kid", "typ"])
+def test_missing_headers(name: str) -> None:
+    """Each of the three headers is needed."""
+    refused(sign({key: value for key, value in HEADER.items() if key != name}, PAYLOAD))
+
+
+@pytest.mark.security(43)
+@pytest.mark.parametrize("name", list(PAYLOAD))
+def test_missing_claims(name: str) -> None:
+    """Each claim is needed (D-J5)."""
+    refused(sign(HEADER, {key: value for key, value in PAYLOAD.items() if key != name}))
+
+
+@pytest.mark.security(42)
+@pytest.mark.security(43)
+@pytest.mark.security(45)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("iss", "issue"),
+        ("iss", "issuer2"),
+        ("iss", ["issuer"]),
+        ("iss", None),
+        ("aud", "other"),
+        ("aud", []),
+        ("aud", ["audience", 1]),
+        ("aud", {"audience": 1}),
+        ("exp", None),
+        ("exp", str(AT + 900)),
+        ("exp", AT + 900.5),
+        ("exp", True),
+        ("exp", 10**400),
+        ("exp", -1),
+        ("exp", AT + 901),
+        ("iat", "0"),
+        ("iat", AT + 1),
+        ("nbf", AT + 1),
+        ("nbf", None),
+        ("sub", 1),
+        ("sub", ""),
+        ("sub", None),
+        ("sub", "\ud800"),
+        ("sub", "1\x00"),
+        ("sid", 1),
+        ("jti", None),
+        ("scope", ["admin"]),
+        ("scope", None),
+    ],
+)
+def test_claim_values(name: str, value: Any) -> None:
+    """A claim of another type or value is refused (D-J5, D-J6)."""
+    refused(sign(HEADER, {**PAYLOAD, name: value}))
+
+
+@pytest.mark.security(42)
+def test_audience_list() -> None:
+    """A list of audiences that has ours is fine (RFC 7519 section 4.1.3)."""
+    assert TOKENS.decode(sign(HEADER, {**PAYLOAD, "aud": ["other", "audience"]}), NOW)
+
+
+@pytest.mark.security(43)
+@pytest.mark.parametrize("text", [b"NaN", b"1e400", b"Infinity", b"9" * 5000])
+def test_numbers(text: bytes) -> None:
+    """Numbers that JSON lacks, or that no time is."""
+    raw = json.dumps({**PAYLOAD, "exp": "?"}).encode().replace(b'"?"', text)
+    refused(sign(HEADER, raw))
+
+
+@pytest.mark.security(44)
+def test_boundaries() -> None:
+    """`exp` itself is too late; the leeway moves both ends."""
+    token = sign(HEADER, PAYLOAD)
+    assert TOKENS.decode(token, NOW + timedelta(seconds=899))
+    refused(token, NOW + timedelta(seconds=900))
+    refused(token, NOW - timedelta(seconds=1))
+    leeway = timedelta(seconds=30)
+    lenient = AccessTokens(KeyRing(KEY), "issuer", "audience", timedelta(minutes=15), leeway)
+    assert lenient.decode(token, NOW + timedelta(seconds=929))
+    assert lenient.decode(token, NOW - leeway)
+    for now in (NOW + timedelta(seconds=930), NOW - timedelta(seconds=31)):
+        with pytest.raises(InvalidToken):
+            lenient.decode(token, now)
+
+
+@pytest.mark.security(46)
+def test_duplicates() -> None:
+    """A name twice is refused, in the header and in the claims."""
+    header = b'{"alg":"HS256","kid":"k1","typ":"at+jwt","alg":"HS256"}'
+    refused(sign(header, PAYLOAD))
+    raw = json.dumps(PAYLOAD).encode()
+    refused(sign(HEADER, raw[:-1] + b',"sub":"1"}'))
+
+
+@pytest.mark.security(47)
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "garbage",
+        "a.b",
+        "a.b.c",
+        "a.b.c.d.e",
+        "..",
+        sign(HEADER, PAYLOAD) + ".",
+        sign(HEADER, PAYLOAD) + "=",
+        sign(HEADER, PAYLOAD) + "\n",
+        " " + sign(HEADER, PAYLOAD),
+        sign(HEADER, b"[]"),
+        sign(HEADER, b"1"),
+        sign(HEADER, b"\xff\xfe"),
+        sign(b"[]", PAYLOAD),
+        sign(b"\xff", PAYLOAD),
+        sign(HEADER, b"[" * 5000),
+        sign(HEADER, {**PAYLOAD, "x": "x" * 9000}),
+        "é.é.é",
+        "x" * 10_000_000,
+    ],
+)
+def test_malformed(token: str) -> None:
+    """Anything that is no compact JWS of an object (D-J1)."""
+    refused(token)
+
+
+@pytest.mark.security(48)
+def test_one_text() -> None:
+    """The unused bits of base64 can't give a token a second text."""
+    token = sign(HEADER, PAYLOAD)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    twin = token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
+    refused(twin)
+
+
+@pytest.mark.security(35)
+def test_wrong_secret() -> None:
+    """A signature by another secret."""
+    refused(sign(HEADER, PAYLOAD, secret=b"x" * 40))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"issuer": ""},
+        {"audience": ""},
+        {"lifetime": timedelta(0)},
+        {"lifetime": timedelta(days=2)},
+        {"leeway": timedelta(minutes=2)},
+        {"leeway": timedelta(seconds=-1)},
+    ],
+)
+def test_configuration(options: dict[str, Any]) -> None:
+    """Settings that make no sense raise."""
+    settings = {"issuer": "i", "audience": "a", "lifetime": timedelta(minutes=1), **options}
+    with pytest.raises(ConfigurationError):
+        AccessTokens(KeyRing(KEY), **settings)
