@@ -178,8 +178,10 @@ class Proof(Generic[UserT]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Account(Generic[UserT]):
-    user: UserT
+class _Account:
+    """The columns of a user, not yet an object: making one would tell known from unknown."""
+
+    values: dict[str, Any] = field(repr=False)
     column: str = field(repr=False)
     encoded: str | None = field(repr=False)
 
@@ -241,7 +243,7 @@ class Users(Generic[UserT]):
     async def find(self, identifier: str) -> UserT | None:
         """The user with this username or e-mail address; case does not count."""
         account = await self._look_up(identifier)
-        return account.user if account else None
+        return load(self.table, account.values) if account else None
 
     async def create(
         self,
@@ -348,7 +350,7 @@ class Users(Generic[UserT]):
                 await self.hasher.verify(account.encoded if account else None, password)
             except PasswordMismatch:
                 raise InvalidCredentials from None
-            if account is None or not account.user.active:
+            if account is None or not account.values["active"]:
                 raise InvalidCredentials
             if (proof := await self._renew(account, password)) is not None:
                 return proof
@@ -409,7 +411,7 @@ class Users(Generic[UserT]):
         if rows:
             raise IdentityTaken
 
-    async def _look_up(self, identifier: str) -> _Account[UserT] | None:
+    async def _look_up(self, identifier: str) -> _Account | None:
         """One statement of one shape, whoever is looked for."""
         wanted = candidates(identifier)
         typed, username, email = wanted or ("", "", "")
@@ -443,21 +445,21 @@ class Users(Generic[UserT]):
             'WHERE u."username" IN ({}, {}) OR lower(u."email") = {}'
         )
 
-    def _account(self, row: dict[str, Any]) -> _Account[UserT]:
+    def _account(self, row: dict[str, Any]) -> _Account:
         encoded = row.pop("_hash", None)
         superseded = row.pop("_superseded", None)
-        user = load(self.table, row)
         column: str = row["password"]
         if is_pbkdf2(column) and _fingerprint(column) != superseded:
             encoded = column
-        return _Account(user, column, encoded)
+        return _Account(row, column, encoded)
 
-    async def _renew(self, account: _Account[UserT], password: str) -> Proof[UserT] | None:
+    async def _renew(self, account: _Account, password: str) -> Proof[UserT] | None:
         """The proof, with a current hash; `None` if the stored one was changed meanwhile."""
-        key, column, old = primary_key(account.user), account.column, account.encoded
+        user, column, old = load(self.table, account.values), account.column, account.encoded
+        key = primary_key(user)
         moves = account.is_legacy and not self.interop
         if not moves and not self.hasher.needs_rehash(old or ""):
-            return Proof(account.user, column, None if self.interop else old)
+            return Proof(user, column, None if self.interop else old)
         new = await self.hasher.hash(password)
         replacement = (new if self.interop else MARKER) if account.is_legacy else column
         async with store(), transaction(self.table):
@@ -477,7 +479,7 @@ class Users(Generic[UserT]):
                 )
         if not held:
             return None
-        return Proof(account.user, replacement, None if self.interop else new)
+        return Proof(user, replacement, None if self.interop else new)
 
     async def _store_hash(self, key: Any, encoded: str, replaced: str | None = None) -> None:
         if self.interop:

@@ -255,3 +255,20 @@ async def get_tokens(
 def bearer(token: str) -> dict[str, str]:
     """The header that carries an access token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+async def web_socket(app: FastAPI, path: str, **headers: str) -> list[dict[str, Any]]:
+    """What a WebSocket of this loop is sent; the client only connects."""
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    sent: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {"type": "websocket", "path": path, "headers": [(b"host", b"testserver"), *raw]}
+    scope |= {"scheme": "wss", "query_string": b"", "root_path": "", "subprotocols": []}
+    await app(scope | {"client": ("127.0.0.1", 1), "state": {}}, receive, send)
+    return sent

@@ -1,0 +1,250 @@
+"""Logging in: hooks, one answer, one cost."""
+
+import asyncio
+import functools
+import threading
+import time
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from piccolo_api_fastapi import (
+    AuthEvent,
+    JWTAuth,
+    Login,
+    LoginAttempt,
+    Password,
+    Session,
+    SessionAuth,
+    User,
+    Users,
+    jwt_router,
+    session_router,
+    subscribe,
+)
+from piccolo_api_fastapi.errors import Unavailable
+from piccolo_api_fastapi.passwords import HashingThreads, PasswordHasher
+from tests.conftest import PASSWORD, SECRET, log_in, new_client
+
+
+def app_with(login: Login[User]) -> FastAPI:
+    """An application that logs in this way."""
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(login.users), login), prefix="/auth")
+    app.include_router(jwt_router(JWTAuth(login.users, secret=SECRET), login), prefix="/auth")
+    return app
+
+
+@pytest.mark.security(11)
+@pytest.mark.security(15)
+async def test_one_answer(client: httpx.AsyncClient, users: Users[User], ada: User) -> None:
+    """Unknown, wrong, disabled and without a password: the same bytes (D-J2, D-S7)."""
+    await users.create("off", PASSWORD, active=False)
+    await users.create("none")
+    answers = [
+        await log_in(client, "nobody"),
+        await log_in(client, "ada", "wrong"),
+        await log_in(client, "off"),
+        await log_in(client, "off", "wrong"),
+        await log_in(client, "none"),
+        await log_in(client, "none", ""),
+        await log_in(client, "x" * 500),
+        await log_in(client, "", ""),
+        await log_in(client, "ada", "x" * 129),
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.content for answer in answers}) == 1
+    assert len({tuple(answer.headers.items()) for answer in answers}) == 1
+    assert await Session.count() == 0
+
+
+@pytest.mark.security(12)
+async def test_one_cost(users: Users[User], ada: User) -> None:
+    """
+    Known, unknown, disabled and without a password cost the same: 200 interleaved tries
+    of each can't be told apart. Counted in processor time, which other programs don't disturb.
+    """
+    users = Users(
+        hasher=PasswordHasher(memory_kib=4096, iterations=2, allow_weak=True), clock=users.clock
+    )
+    await users.create("known", PASSWORD)
+    await users.create("off", PASSWORD, active=False)
+    await users.create("none")
+    spent: dict[str, list[float]] = {name: [] for name in ("known", "nobody", "off", "none")}
+    async with new_client(app_with(Login(users))) as client:
+        await log_in(client, "nobody", "wrong")
+        for _ in range(200):
+            for name, times in spent.items():
+                start = time.process_time()
+                await log_in(client, name, "wrong")
+                times.append(time.process_time() - start)
+    for name in ("nobody", "off", "none"):
+        slower = sum(a > b for a in spent["known"] for b in spent[name])
+        assert 0.4 <= slower / 200**2 <= 0.6, name
+
+
+@pytest.mark.security(6)
+async def test_long_password(
+    client: httpx.AsyncClient, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long password costs what any wrong one costs, and is itself never hashed (D-U10)."""
+    hashed: list[str] = []
+    verify = PasswordHasher._matches
+
+    def spy(self: PasswordHasher, encoded: str | None, password: str) -> bool:
+        hashed.append(password)
+        return verify(self, encoded, password)
+
+    monkeypatch.setattr(PasswordHasher, "_matches", spy)
+    for password in ("x" * 129, "x" * 10_000):
+        assert (await log_in(client, "ada", password)).status_code == 401
+    assert hashed == ["", ""]
+
+
+@pytest.mark.security(10)
+async def test_the_loop_is_free(users: Users[User], monkeypatch: pytest.MonkeyPatch) -> None:
+    """200 logins with real Argon2id: hashed elsewhere, the loop goes on, the surplus is a 503 (D-U1)."""
+    users = Users(
+        hasher=PasswordHasher(threads=HashingThreads(threads=2, waiting=4, patience=0.1)),
+        clock=users.clock,
+    )
+    await users.create("ada", PASSWORD)
+    busy_threads: set[str] = set()
+    matches = PasswordHasher._matches
+
+    def spy(self: PasswordHasher, encoded: str | None, password: str) -> bool:
+        busy_threads.add(threading.current_thread().name)
+        return matches(self, encoded, password)
+
+    monkeypatch.setattr(PasswordHasher, "_matches", spy)
+    gaps: list[float] = []
+    async with new_client(app_with(Login(users))) as client:
+        tasks = []
+        for _ in range(200):
+            tasks.append(asyncio.create_task(log_in(client)))
+            await asyncio.sleep(0)
+        while not all(task.done() for task in tasks):
+            start = time.thread_time()
+            await asyncio.sleep(0)
+            gaps.append(time.thread_time() - start)
+    answers = [task.result() for task in tasks]
+    assert {answer.status_code for answer in answers} == {200, 503}
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert refused.json()["code"] == "busy"
+    assert "Retry-After" in refused.headers
+    assert max(gaps) < 0.1
+    assert len(busy_threads) <= 2
+    assert all(name.startswith("password-hashing") for name in busy_threads)
+
+
+class Hook:
+    """A callable object."""
+
+    async def __call__(self, attempt: LoginAttempt) -> str | None:
+        """Refuse."""
+        return "Not today."
+
+    def method(self, attempt: LoginAttempt) -> str | None:
+        """Refuse."""
+        return "Not today."
+
+
+async def _refuse(reason: str, attempt: LoginAttempt) -> str:
+    return reason
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        Hook(),
+        Hook().method,
+        functools.partial(_refuse, "Not today."),
+        lambda _: "Not today.",
+        lambda attempt: _refuse("Not today.", attempt),
+    ],
+)
+@pytest.mark.parametrize("place", ["before", "on_success", "on_failure"])
+async def test_hooks_refuse(users: Users[User], ada: User, hook: Any, place: str) -> None:
+    """Any callable is asked, sync or async, and its reason is the answer (D-U6, D-S12)."""
+    options: Any = {place: [hook]}
+    app = app_with(Login(users, **options))
+    password = "wrong" if place == "on_failure" else PASSWORD
+    async with new_client(app) as client:
+        answer = await log_in(client, "ada", password)
+        assert (answer.status_code, answer.json()["detail"]) == (403, "Not today.")
+        assert answer.json()["code"] == "login_refused"
+        data = {"grant_type": "password", "username": "ada", "password": password}
+        answer = await client.post("/auth/token", data=data)
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        assert answer.json()["error_description"] == "Not today."
+    assert await Session.count() == 0
+
+
+async def test_hooks_are_told(users: Users[User], ada: User) -> None:
+    """Who, from where, and the user once known; one order (D-S11)."""
+    told: list[tuple[str, str, Any, str | None]] = []
+
+    def tell(place: str, attempt: LoginAttempt) -> None:
+        user = attempt.user.username if attempt.user else None
+        told.append((place, attempt.identifier, user, attempt.client.ip))
+
+    places = ("before", "on_success", "on_failure")
+    options: Any = {place: [functools.partial(tell, place)] for place in places}
+    async with new_client(app_with(Login(users, **options))) as client:
+        assert (await log_in(client)).status_code == 200
+        assert (await log_in(client, "ada", "wrong")).status_code == 401
+    assert told == [
+        ("before", "ada", None, "127.0.0.1"),
+        ("on_success", "ada", "ada", "127.0.0.1"),
+        ("before", "ada", None, "127.0.0.1"),
+        ("on_failure", "ada", None, "127.0.0.1"),
+    ]
+
+
+async def test_hooks_raise(users: Users[User], ada: User) -> None:
+    """A hook may raise an error of its own; nonsense is not taken for consent."""
+
+    def overloaded(_: LoginAttempt) -> None:
+        raise Unavailable(retry_after=7)
+
+    async with new_client(app_with(Login(users, before=[overloaded]))) as client:
+        answer = await log_in(client)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
+    hook: Any = lambda _: False  # noqa: E731
+    async with new_client(app_with(Login(users, on_success=[hook]))) as client:
+        assert (await log_in(client)).status_code == 500
+    assert await Session.count() == 0
+
+
+async def test_events(client: httpx.AsyncClient, ada: User) -> None:
+    """Success and failure are one event each, without the password."""
+    events: list[AuthEvent] = []
+    end = subscribe(events.append)
+    await log_in(client, "ada", "wr0ng-pass")
+    await log_in(client)
+    end()
+    assert [event.name for event in events] == ["authn_login_fail", "authn_login_success"]
+    assert events[1].user == ada.id
+    assert "wr0ng-pass" not in repr(events)
+
+
+async def test_email_and_case(client: httpx.AsyncClient, ada: User) -> None:
+    """Name or address, in any case (D-U4)."""
+    for identifier in ("ada", "ADA", " ada ", "ada@example.com", "Ada@Example.COM"):
+        assert (await log_in(client, identifier)).status_code == 200
+
+
+@pytest.mark.security(1)
+async def test_stored_hash(database: Any) -> None:
+    """Argon2id with OWASP's parameters and a salt of its own, in a table of its own."""
+    users = Users(hasher=PasswordHasher())
+    for name in ("one", "two"):
+        await users.create(name, PASSWORD)
+    rows = await Password.select(Password.hash)
+    hashes = [row["hash"] for row in rows]
+    assert len(set(hashes)) == 2
+    for encoded in hashes:
+        assert encoded.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+        assert len(encoded.split("$")[4]) >= 22

@@ -1,0 +1,108 @@
+"""Cookies."""
+
+from datetime import timedelta
+from http.cookies import SimpleCookie
+from typing import Any
+
+import pytest
+
+from piccolo_api_fastapi import ConfigurationError, Cookie
+from piccolo_api_fastapi.errors import InvalidSession
+
+HOST = "__Host-session"
+
+
+@pytest.mark.security(18)
+def test_defaults() -> None:
+    """The strictest attributes there are, and no Domain (D-C2)."""
+    header = Cookie().header("token", timedelta(days=1))
+    assert header == (
+        "__Host-session=token; Max-Age=86400; Path=/; SameSite=Lax; HttpOnly; Secure"
+    )
+
+
+def test_clearing() -> None:
+    """Removing sends the same attributes, as browsers want it."""
+    cookie = Cookie(name="s", same_site="none", domain="example.com", path="/app")
+    assert cookie.clearing_header() == (
+        "s=; Max-Age=0; Path=/app; SameSite=None; HttpOnly; Domain=example.com; Secure"
+    )
+    assert SimpleCookie(cookie.header("x", timedelta(1)))["s"]["domain"] == "example.com"
+
+
+def test_insecure() -> None:
+    """The cookie for http on localhost says so in its name."""
+    cookie = Cookie.insecure_for_http_on_localhost()
+    assert cookie.header("x", timedelta(1)) == (
+        "insecure-session=x; Max-Age=86400; Path=/; SameSite=Lax; HttpOnly"
+    )
+
+
+@pytest.mark.security(18)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"name": ""},
+        {"name": "a b"},
+        {"name": "a;b"},
+        {"name": "é"},
+        {"secure": False},
+        {"name": "__secure-x", "secure": False},
+        {"name": "s", "same_site": "none", "secure": False},
+        {"name": "s", "same_site": "Lax"},
+        {"domain": "example.com"},
+        {"path": "/app"},
+        {"name": "s", "path": "app"},
+        {"name": "s", "path": "/a;b"},
+        {"name": "s", "path": "/a\n"},
+        {"name": "s", "domain": "a b"},
+        {"name": "s", "domain": ""},
+    ],
+)
+def test_contradictions(options: dict[str, Any]) -> None:
+    """Contradictory attributes raise when the cookie is made."""
+    with pytest.raises(ConfigurationError):
+        Cookie(**options)
+
+
+@pytest.mark.parametrize(
+    ("headers", "value"),
+    [
+        ([], None),
+        ([""], None),
+        (["a=b"], None),
+        ([f"{HOST}=x"], "x"),
+        ([f"a=b; {HOST}=x;c=d"], "x"),
+        (["a=b", f"{HOST}=x"], "x"),
+        ([f"{HOST}="], None),
+        ([f"{HOST}=a=b"], "a=b"),
+        (["flag; other"], None),
+    ],
+)
+def test_read(headers: list[str], value: str | None) -> None:
+    """The one cookie of this name, wherever it stands."""
+    assert value == Cookie().read(headers)
+
+
+@pytest.mark.security(26)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [f"{HOST}=a; {HOST}=b"],
+        [f"{HOST}=a", f"{HOST}=a"],
+        [f"{HOST}=; {HOST}=a"],
+        [f"\xa0{HOST}=a"],
+        [f"{HOST}=a; \xa0{HOST}=b"],
+        [f"\x1f{HOST}=a"],
+        [f"\x0b{HOST}=a"],
+        ["__host-session=a"],
+        [f"{HOST}=a; __HOST-SESSION=b"],
+        [f"={HOST}=a"],
+        [f'"{HOST}"=a'],
+        [HOST],
+    ],
+)
+def test_look_alikes(headers: list[str]) -> None:
+    """A second one, or one that only looks like it, is refused, never stripped."""
+    with pytest.raises(InvalidSession):
+        Cookie().read(headers)

@@ -1,0 +1,176 @@
+"""The documentation: its Python runs, and it names all that there is."""
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from piccolo.apps.user.tables import BaseUser
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import TABLE_REGISTRY, create_db_tables
+
+import piccolo_api_fastapi
+from piccolo_api_fastapi import Password, Users, errors, testing
+from piccolo_api_fastapi.users import CredentialTable
+from tests.conftest import PASSWORD, SECRET, use_engine
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+
+FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.M | re.S)
+DIRECTIVES = frozenset(
+    name
+    for page in PAGES
+    for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.M)
+)
+
+
+def blocks_of(page: Path, kind: str) -> Iterator[tuple[int, str]]:
+    """The code blocks of one kind on a page, each with the line it begins on."""
+    text = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        if match["kind"].strip() == kind:
+            yield text.count("\n", 0, match.start("body")), textwrap.dedent(match["body"])
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SQLiteEngine:
+    """An empty folder with a `piccolo_conf`, as the reader of a page has one."""
+    engine = SQLiteEngine(path=str(tmp_path / "app.sqlite"), timeout=30)
+    conf = ModuleType("piccolo_conf")
+    conf.__dict__["DB"] = engine
+    monkeypatch.setitem(sys.modules, "piccolo_conf", conf)
+    monkeypatch.setenv("JWT_SECRET", SECRET)
+    monkeypatch.chdir(tmp_path)
+    return engine
+
+
+async def prepare(engine: SQLiteEngine) -> None:
+    """Put every table there is by now on the engine."""
+    use_engine(engine)
+    kinds = (BaseUser, Password, CredentialTable)
+    tables = [table for table in TABLE_REGISTRY if issubclass(table, kinds)]
+    await create_db_tables(*tables, if_not_exists=True)
+
+
+async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
+    """Execute the Python of a page in order; what it defines."""
+    namespace: dict[str, Any] = {"__name__": page.stem}
+    for line, source in blocks_of(page, "python"):
+        await prepare(engine)
+        code = compile(
+            "\n" * line + source,
+            str(page),
+            "exec",
+            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+            dont_inherit=True,
+        )
+        running = eval(code, namespace)  # noqa: S307 - our own pages
+        if inspect.isawaitable(running):
+            await running
+    return namespace
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+async def test_the_python_of_a_page_runs(page: Path, engine: SQLiteEngine) -> None:
+    """Every Python block runs, after those before it on its page; tests that it shows pass."""
+    namespace = await run(page, engine)
+    for name, value in namespace.items():
+        if name.startswith("test_"):
+            result = value()
+            if inspect.isawaitable(result):
+                await result
+
+
+def test_every_block_says_what_it_is() -> None:
+    """No block is Python under another name, so that none escapes the test above."""
+    known = {"python", "console", "json", "http", "text", "ini", "nginx"}
+    kinds = {
+        match["kind"].strip()
+        for page in PAGES
+        for match in FENCE.finditer(page.read_text(encoding="utf-8"))
+    }
+    assert "python" in kinds
+    assert set() == kinds - known
+
+
+async def test_the_tutorial_answers_what_it_says(engine: SQLiteEngine) -> None:
+    """The application of the tutorial gives the answers that are printed there."""
+    page = DOCS / "tutorial.md"
+    printed = page.read_text(encoding="utf-8")
+    namespace = await run(page, engine)
+    await Users().create("ada", PASSWORD, email="ada@example.com")
+    transport = httpx.ASGITransport(app=namespace["app"])
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        answers = [await client.get("/me")]
+        credentials = {"username": "ada", "password": PASSWORD}
+        answers.append(await client.post("/auth/login", json=credentials))
+        answers.append(await client.get("/me"))
+        form = {"grant_type": "password", **credentials}
+        token = (await client.post("/auth/token", data=form)).json()["access_token"]
+        client.cookies.clear()
+        header = {"Authorization": f"Bearer {token}"}
+        answers.append(await client.get("/me", headers=header))
+        answers.append(await client.get("/admin", headers=header))
+    assert [401, 200, 200, 200, 403] == [answer.status_code for answer in answers]
+    for answer in answers:
+        assert answer.text in printed
+
+
+@pytest.mark.parametrize("name", sorted(piccolo_api_fastapi.__all__))
+def test_public_names_are_in_the_reference(name: str) -> None:
+    """The reference is rendered from the docstring of every public name."""
+    assert f"piccolo_api_fastapi.{name}" in DIRECTIVES
+
+
+def defined_in(module: ModuleType) -> list[str]:
+    """The public functions and classes of a module that are its own."""
+    return sorted(
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    )
+
+
+@pytest.mark.parametrize("name", defined_in(testing))
+def test_the_kit_is_in_the_reference(name: str) -> None:
+    """So is every name of the testing kit."""
+    assert f"piccolo_api_fastapi.testing.{name}" in DIRECTIVES
+
+
+ERRORS = [
+    value
+    for value in vars(errors).values()
+    if inspect.isclass(value) and issubclass(value, errors.AuthError)
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_every_error_is_documented(error: type[errors.AuthError]) -> None:
+    """The page of errors has a row for each, with its code, its status and its class."""
+    page = (DOCS / "errors.md").read_text(encoding="utf-8")
+    assert f"| `{error.code}` | {error.status} | `{error.__name__}` |" in page
+
+
+def test_every_event_and_every_reason_is_documented() -> None:
+    """The names of events and the reason codes of a 422 are found on their pages."""
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "piccolo_api_fastapi").rglob("*.py")
+    )
+    events = set(re.findall(r'"((?:authn|session|sys)_[a-z_]+)"', source))
+    reasons = set(re.findall(r'"((?:password|username|email|json)_[a-z]+(?:_[a-z]+)?)"', source))
+    assert {"authn_token_reuse", "session_ended"} <= events
+    assert {"password_common", "email_invalid"} <= reasons
+    security = (DOCS / "security.md").read_text(encoding="utf-8")
+    assert set() == {name for name in events if f"`{name}`" not in security}
+    listed = (DOCS / "errors.md").read_text(encoding="utf-8")
+    assert set() == {name for name in reasons if f"`{name}`" not in listed}
