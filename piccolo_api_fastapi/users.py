@@ -69,8 +69,9 @@ class User(BaseUser, tablename="piccolo_user"):
     def save(self, columns: Any = None) -> Any:
         """Save the given columns, or those that were changed since the row was loaded."""
         if columns is None and self._exists_in_db:
-            names = column_names(type(self))
-            columns = [name for name in names if name in self._changed]
+            changed = [name for name in column_names(type(self)) if name in self._changed]
+            # An UPDATE sets something: the key to itself, when nothing else.
+            columns = changed or [self._meta.primary_key._meta.name]
         return super().save(columns)
 
     def to_dict(self, *columns: Any) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.database import transaction
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing
-from tests.models import Customer
+from tests.models import Customer, Member
 
 PG: dict[str, Any] = {
     "host": os.environ.get("PG_HOST", "127.0.0.1"),
@@ -43,7 +43,13 @@ PASSWORD = "correct horse battery"
 SECRET = "a secret of more than thirty-two bytes"
 
 STOCK: list[type[Table]] = [User, *auth_tables()]
-TABLES: list[type[Table]] = [*STOCK, Customer, *auth_tables(Customer)]
+TABLES: list[type[Table]] = [
+    *STOCK,
+    Customer,
+    *auth_tables(Customer),
+    Member,
+    *auth_tables(Member),
+]
 
 
 def postgres_is_up() -> bool:
@@ -268,7 +274,11 @@ async def web_socket(app: FastAPI, path: str, **headers: str) -> list[dict[str, 
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope: dict[str, Any] = {"type": "websocket", "path": path, "headers": [(b"host", b"testserver"), *raw]}
+    scope: dict[str, Any] = {
+        "type": "websocket",
+        "path": path,
+        "headers": [(b"host", b"testserver"), *raw],
+    }
     scope |= {"scheme": "wss", "query_string": b"", "root_path": "", "subprotocols": []}
     await app(scope | {"client": ("127.0.0.1", 1), "state": {}}, receive, send)
     return sent

@@ -1,4 +1,4 @@
-"""A user table of a project's own: another name, and UUIDs for keys."""
+"""User tables of a project's own: other names, and UUIDs for keys."""
 
 from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import UUID, Varchar
@@ -13,4 +13,12 @@ class Customer(BaseUser, tablename="customer"):
     phone = Varchar(null=True, default=None)
 
 
+class Member(BaseUser, tablename="member"):
+    """A user whose key has another name."""
+
+    id = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    number = UUID(primary_key=True)
+
+
 auth_tables(Customer)
+auth_tables(Member)
