@@ -1,0 +1,362 @@
+"""Guards made of schemes: AnyOf, optional, require, public, identity, WebSockets."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
+
+from piccolo_api_fastapi import (
+    AnyOf,
+    ConfigurationError,
+    Identity,
+    JWTAuth,
+    SessionAuth,
+    User,
+    Users,
+    install,
+    jwt_router,
+    optional,
+    public,
+    require,
+    session_router,
+)
+from piccolo_api_fastapi.testing import FrozenClock
+from tests.conftest import SECRET, bearer, get_tokens, log_in, new_client, web_socket
+
+
+@pytest.fixture
+def counted(database: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement that goes to the database."""
+    statements: list[str] = []
+    engine_class = type(database)
+    real = engine_class.run_querystring
+
+    async def spy(self: Any, querystring: Any, *args: Any, **options: Any) -> Any:
+        statements.append(str(querystring))
+        return await real(self, querystring, *args, **options)
+
+    monkeypatch.setattr(engine_class, "run_querystring", spy)
+    return statements
+
+
+def served(
+    session: SessionAuth[User], jwt: JWTAuth[User], add: Callable[[FastAPI], None]
+) -> FastAPI:
+    """An application with the auth routes and what a test adds."""
+    app = FastAPI()
+    install(app)
+    app.include_router(session_router(session), prefix="/auth")
+    app.include_router(jwt_router(jwt), prefix="/auth")
+    add(app)
+    return app
+
+
+async def test_one_statement(client: httpx.AsyncClient, ada: User, counted: list[str]) -> None:
+    """A protected request costs one statement, on sessions and on JWT; claims cost none."""
+    await log_in(client)
+    headers = bearer((await get_tokens(client))["access_token"])
+    for path, sent, cost in (
+        ("/me", {}, 1),
+        ("/session", {}, 1),
+        ("/me", headers, 1),
+        ("/jwt", headers, 1),
+        ("/optional", headers, 1),
+        ("/claims", headers, 0),
+    ):
+        counted.clear()
+        assert (await client.get(path, headers=sent)).status_code == 200
+        assert len(counted) == cost, counted
+    client.cookies.clear()
+    counted.clear()
+    await client.get("/me")
+    await client.get("/me", headers=bearer("garbage"))
+    await client.get("/me", headers={"Cookie": "__Host-session=ses_" + "A" * 51})
+    assert counted == []
+
+
+async def test_asked_once(
+    session: SessionAuth[User], jwt: JWTAuth[User], ada: User, counted: list[str]
+) -> None:
+    """However often a request asks who is calling, it costs one statement."""
+    current_user = AnyOf(session, jwt)
+
+    def add(app: FastAPI) -> None:
+        @app.get(
+            "/", dependencies=[Depends(current_user), Depends(require(current_user, scopes=["a"]))]
+        )
+        async def route(
+            user: Annotated[User, Depends(current_user)],
+            identity: Annotated[Identity[User], Depends(current_user.identity)],
+            maybe: Annotated[User | None, Depends(optional(current_user))],
+            scoped: Annotated[User, Security(current_user, scopes=["a"])],
+        ) -> list[str]:
+            assert maybe is not None
+            return [user.username, identity.scheme, maybe.username, scoped.username]
+
+    session.users._scopes_of = lambda _: ["a"]
+    async with new_client(served(session, jwt, add)) as client:
+        await log_in(client)
+        counted.clear()
+        assert (await client.get("/")).json() == ["ada", "Session", "ada", "ada"]
+    assert len(counted) == 1
+
+
+async def test_identity(
+    session: SessionAuth[User], jwt: JWTAuth[User], grace: User, clock: FrozenClock
+) -> None:
+    """Who, by which scheme, which credential, since when, with which scopes."""
+    found: list[Identity[User]] = []
+
+    def add(app: FastAPI) -> None:
+        @app.get("/")
+        async def route(
+            identity: Annotated[Identity[User], Depends(AnyOf(session, jwt).identity)],
+        ) -> None:
+            found.append(identity)
+
+    async with new_client(served(session, jwt, add)) as client:
+        await log_in(client, "grace")
+        await client.get("/")
+        tokens = await get_tokens(client, "grace", scope="")
+        await client.get("/", headers=bearer(tokens["access_token"]))
+        [row] = (await client.get("/auth/sessions")).json()
+    by_session, by_jwt = found
+    assert (by_session.scheme, by_jwt.scheme) == ("Session", "JWT")
+    assert str(by_session.credential_id) == row["id"]
+    assert by_session.authenticated_at == clock.now == by_jwt.authenticated_at
+    assert by_session.scopes == by_jwt.scopes == {"admin"}
+    assert by_jwt.user.username == "grace"
+
+
+async def test_header_decides(client: httpx.AsyncClient, ada: User, grace: User) -> None:
+    """With both, the header; a bad header is never rescued by a good cookie (D-S15)."""
+    await log_in(client)
+    tokens = await get_tokens(client, "grace")
+    for path in ("/me", "/optional"):
+        answer = await client.get(path, headers=bearer(tokens["access_token"]))
+        assert answer.json() == {"username": "grace"}
+        for bad in ("Bearer garbage", "Bearer a.b.c", "Basic YTpi", ""):
+            answer = await client.get(path, headers={"Authorization": bad})
+            assert answer.status_code == 401
+
+
+async def test_optional(client: httpx.AsyncClient, ada: User, clock: FrozenClock) -> None:
+    """Nobody is `None`, a dead session too; somebody is the user (D-S6)."""
+    assert (await client.get("/optional")).json() == {"username": None}
+    await log_in(client)
+    assert (await client.get("/optional")).json() == {"username": "ada"}
+    await User.update({User.active: False}).where(User.id == ada.id)
+    assert (await client.get("/optional")).json() == {"username": None}
+    twice = {"Cookie": "__Host-session=a; __Host-session=b"}
+    assert (await client.get("/optional", headers=twice)).status_code == 401
+
+
+async def test_optional_identity(session: SessionAuth[User], jwt: JWTAuth[User], ada: User) -> None:
+    """The identity or `None`; scopes are checked of those who are somebody."""
+    maybe = optional(require(session, scopes=["a"]))
+
+    def add(app: FastAPI) -> None:
+        @app.get("/identity")
+        async def route(
+            identity: Annotated[Identity[User] | None, Depends(optional(session).identity)],
+        ) -> str | None:
+            return identity.scheme if identity else None
+
+        @app.get("/scoped")
+        async def scoped(user: Annotated[User | None, Depends(maybe)]) -> None:
+            return None
+
+    async with new_client(served(session, jwt, add)) as client:
+        assert (await client.get("/identity")).json() is None
+        assert (await client.get("/scoped")).status_code == 200
+        await log_in(client)
+        assert (await client.get("/identity")).json() == "Session"
+        assert (await client.get("/scoped")).status_code == 403
+
+
+async def test_require(client: httpx.AsyncClient, ada: User, grace: User) -> None:
+    """403 with the scope that is missing; the flag of the user is asked now, not at login."""
+    assert (await client.get("/admin")).status_code == 401
+    await log_in(client)
+    answer = await client.get("/admin")
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="admin"'
+    tokens = await get_tokens(client, "grace")
+    headers = bearer(tokens["access_token"])
+    assert (await client.get("/admin", headers=headers)).status_code == 200
+    await User.update({User.admin: False}).where(User.id == grace.id)
+    assert (await client.get("/admin", headers=headers)).status_code == 403
+
+
+async def test_scopes(users: Users[User], ada: User) -> None:
+    """`require`, nested, and FastAPI's `Security` ask for the same scopes."""
+    users = Users(scopes_of=lambda _: ["read", "write"], clock=users.clock)
+    session, jwt = SessionAuth(users), JWTAuth(users, secret=SECRET)
+    current_user = AnyOf(session, jwt)
+    guards = [
+        require(current_user, scopes=["write"]),
+        require(require(current_user, scopes=["read"]), scopes=["write"]),
+    ]
+
+    def add(app: FastAPI) -> None:
+        for number, guard in enumerate(guards):
+
+            @app.get(f"/{number}", dependencies=[Depends(guard)])
+            async def route() -> None:
+                return None
+
+        @app.get("/2", dependencies=[Security(current_user, scopes=["write"])])
+        async def by_security() -> None:
+            return None
+
+        @app.get("/3", dependencies=[Security(jwt.claims, scopes=["write"])])
+        async def by_claims() -> None:
+            return None
+
+        @app.get("/4", dependencies=[Depends(require(current_user, superuser=True))])
+        async def superusers() -> None:
+            return None
+
+    async with new_client(served(session, jwt, add)) as client:
+        reader = bearer((await get_tokens(client, scope="read"))["access_token"])
+        writer = bearer((await get_tokens(client, scope="read write"))["access_token"])
+        for number in range(4):
+            assert (await client.get(f"/{number}", headers=reader)).status_code == 403
+            assert (await client.get(f"/{number}", headers=writer)).status_code == 200
+        assert (await client.get("/4", headers=writer)).status_code == 403
+
+
+def test_configuration(database: Any) -> None:
+    """What requires nothing, or the same scheme twice, is a mistake."""
+    session = SessionAuth()
+    for make in (
+        lambda: require(session),
+        lambda: require(session, scopes="admin"),
+        lambda: AnyOf(),  # noqa: PLW0108 - its arguments are checked
+        lambda: AnyOf(session, SessionAuth()),
+    ):
+        with pytest.raises(ConfigurationError):
+            make()
+
+
+async def test_public(session: SessionAuth[User], jwt: JWTAuth[User], ada: User) -> None:
+    """
+    In a guarded application only `public` endpoints are open, found by the endpoint and
+    not by a path, wherever they are mounted (D-S14).
+    """
+    current_user = AnyOf(session, jwt)
+    app = FastAPI(dependencies=[Depends(current_user), Depends(current_user.identity)])
+    install(app)
+    app.include_router(session_router(session), prefix="/auth")
+    app.include_router(jwt_router(jwt), prefix="/auth")
+    inner = APIRouter(dependencies=[Depends(require(current_user, admin=True))])
+    mounted = FastAPI(dependencies=[Depends(current_user)])
+
+    @app.get("/open")
+    @inner.get("/open")
+    @mounted.get("/open")
+    @public
+    async def opened() -> None:
+        return None
+
+    @app.get("/openadmin/secret")
+    @mounted.get("/openadmin")
+    async def secret() -> None:
+        return None
+
+    @app.get("/half-open")
+    @public
+    async def half_open(user: Annotated[User, Depends(current_user)]) -> str:
+        return user.username
+
+    async def inherits(user: Annotated[User, Depends(current_user)]) -> str:
+        return user.username
+
+    @app.get("/nested")
+    @public
+    async def nested(name: Annotated[str, Depends(inherits)]) -> str:
+        return name
+
+    app.include_router(inner, prefix="/inner")
+    app.mount("/api", mounted)
+    async with new_client(app) as client:
+        for path in ("/open", "/inner/open", "/api/open"):
+            assert (await client.get(path)).status_code == 200
+        for path in ("/openadmin/secret", "/api/openadmin", "/half-open", "/nested"):
+            assert (await client.get(path)).status_code == 401
+        await log_in(client)
+        for path in ("/openadmin/secret", "/half-open", "/nested"):
+            assert (await client.get(path)).status_code == 200
+        assert (await client.post("/auth/logout")).status_code == 204
+
+
+@pytest.mark.security(15)
+async def test_web_sockets(
+    session: SessionAuth[User], jwt: JWTAuth[User], ada: User, client: httpx.AsyncClient
+) -> None:
+    """Every kind of dependency works on a WebSocket, and refuses on one."""
+    current_user = AnyOf(session, jwt)
+
+    def add(app: FastAPI) -> None:
+        @app.websocket("/one")
+        async def one(socket: WebSocket, user: Annotated[User, Depends(current_user)]) -> None:
+            await socket.accept()
+            await socket.send_text(user.username)
+
+        @app.websocket("/maybe")
+        async def maybe(
+            socket: WebSocket, user: Annotated[User | None, Depends(optional(current_user))]
+        ) -> None:
+            await socket.accept()
+            await socket.send_text(user.username if user else "nobody")
+
+        @app.websocket("/admin")
+        async def admin(
+            socket: WebSocket, user: Annotated[User, Depends(require(current_user, admin=True))]
+        ) -> None:
+            await socket.accept()
+
+    app = served(session, jwt, add)
+    async with new_client(app) as own:
+        headers = bearer((await get_tokens(own))["access_token"])
+    texts = [message.get("text") for message in await web_socket(app, "/one", **headers)]
+    assert "ada" in texts
+    texts = [message.get("text") for message in await web_socket(app, "/maybe")]
+    assert "nobody" in texts
+    for path, sent, status in (
+        ("/one", {}, 401),
+        ("/one", bearer("x.y.z"), 401),
+        ("/admin", headers, 403),
+    ):
+        [start, *_] = await web_socket(app, path, **sent)
+        assert start["status"] == status
+
+
+async def test_bare_dependency(session: SessionAuth[User], ada: User) -> None:
+    """Without `install` the application's routes answer in FastAPI's own shape."""
+    app = FastAPI()
+
+    @app.get("/me")
+    async def me(user: Annotated[User, Depends(session)]) -> str:
+        return user.username
+
+    async with new_client(app) as client:
+        answer = await client.get("/me")
+    assert answer.status_code == 401
+    assert answer.json() == {"detail": "Authentication is required."}
+    assert answer.headers["WWW-Authenticate"] == 'Cookie realm="session"'
+
+
+async def test_overrides(session: SessionAuth[User], ada: User) -> None:
+    """A guard is a key of FastAPI's `dependency_overrides` like any other dependency."""
+    app = FastAPI()
+
+    @app.get("/me")
+    async def me(user: Annotated[User, Depends(session)]) -> str:
+        return user.username
+
+    app.dependency_overrides[session] = lambda: User(username="fake")
+    async with new_client(app) as client:
+        assert (await client.get("/me")).json() == "fake"
