@@ -1,0 +1,110 @@
+"""`install`: one error body, and OpenAPI that names what guards answer."""
+
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
+
+from piccolo_api_fastapi import (
+    AnyOf,
+    JWTAuth,
+    SessionAuth,
+    User,
+    install,
+    jwt_router,
+    optional,
+    session_router,
+)
+from tests.conftest import SECRET, new_client
+
+
+@pytest.mark.security(118)
+async def test_own_routes() -> None:
+    """The application's own errors are problems too, and keep status and headers."""
+    app = FastAPI()
+    install(app)
+
+    @app.get("/{status}")
+    async def fail(status: int) -> None:
+        raise HTTPException(status, "Because.", headers={"X-Why": "so"})
+
+    async with new_client(app) as client:
+        for status, code in ((404, "not_found"), (409, "conflict"), (429, "too_many_requests")):
+            answer = await client.get(f"/{status}")
+            assert answer.status_code == status
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["x-why"] == "so"
+            assert answer.json()["code"] == code
+            assert answer.json()["detail"] == "Because."
+        answer = await client.get("/304")
+        assert (answer.status_code, answer.content) == (304, b"")
+
+
+def schema_of(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document."""
+    return app.openapi()
+
+
+def test_documented(database: Any) -> None:
+    """Guarded operations name 401, 403 and 503; what is documented already stays."""
+    app = FastAPI()
+    install(app)
+    session, jwt = SessionAuth(), JWTAuth(secret=SECRET)
+    app.include_router(session_router(session), prefix="/api/auth")
+    app.include_router(jwt_router(jwt), prefix="/api/auth")
+    inner = APIRouter(dependencies=[Security(AnyOf(session, jwt), scopes=["a"])])
+
+    @app.get("/open")
+    async def opened() -> None:
+        return None
+
+    @app.get("/hidden", include_in_schema=False, dependencies=[Depends(session)])
+    async def hidden() -> None:
+        return None
+
+    @app.get("/any")
+    @app.put("/any")
+    async def any_method(user: Annotated[User, Depends(AnyOf(session, jwt))]) -> None:
+        return None
+
+    @app.get("/maybe")
+    async def maybe(user: Annotated[User | None, Depends(optional(jwt))]) -> None:
+        return None
+
+    @inner.get("/inner/{name}", responses={403: {"description": "Mine"}})
+    async def included(name: str) -> Response:
+        return Response(name)
+
+    app.include_router(inner, prefix="/v1")
+    paths = schema_of(app)["paths"]
+    assert schema_of(app) is schema_of(app)
+    assert "401" not in paths["/open"]["get"]["responses"]
+    assert "/hidden" not in paths
+    for method in ("get", "put"):
+        operation = paths["/any"][method]
+        assert {"401", "403", "503"} <= operation["responses"].keys()
+        examples = operation["responses"]["401"]["content"]["application/problem+json"]["examples"]
+        assert {"not_authenticated", "invalid_session", "invalid_token"} == examples.keys()
+        assert operation["security"] == [{"Session": []}, {"JWT": []}]
+    assert {} in paths["/maybe"]["get"]["security"]
+    only_jwt = paths["/maybe"]["get"]["responses"]["401"]["content"]["application/problem+json"]
+    assert {"not_authenticated", "invalid_token"} == only_jwt["examples"].keys()
+    assert paths["/v1/inner/{name}"]["get"]["responses"]["403"] == {"description": "Mine"}
+    schemes = schema_of(app)["components"]["securitySchemes"]
+    assert schemes["JWT"]["flows"]["password"]["tokenUrl"] == "api/auth/token"
+
+
+def test_nothing_to_document() -> None:
+    """An application without guards, or without a token route, is left as it is."""
+    app = FastAPI()
+    install(app)
+    assert schema_of(app)["paths"] == {}
+    jwt = JWTAuth(secret=SECRET, token_url="elsewhere/token")
+
+    @app.get("/")
+    async def route(user: Annotated[User, Depends(jwt)]) -> None:
+        return None
+
+    app.openapi_schema = None
+    flow = schema_of(app)["components"]["securitySchemes"]["JWT"]["flows"]["password"]
+    assert flow["tokenUrl"] == "elsewhere/token"
