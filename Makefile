@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs compat
+.PHONY: help demo test check docs compat bench
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -24,6 +24,9 @@ check: $(VENV)/.stamp  ## Lint, format, types and import directions
 
 docs: $(VENV)/.stamp  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
+
+bench: $(VENV)/.stamp  ## Compare requests with hand-written ones
+	$(BIN)/python -m benchmarks
 
 compat: $(VENV)-lowest/.stamp  ## Run the tests with the lowest supported versions
 	$(VENV)-lowest/bin/pytest -n 2 --dist loadfile -rs

@@ -177,11 +177,13 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
     """
     One way to authenticate, configured once; FastAPI lists it in OpenAPI.
 
-    A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do.
+    A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do, and names in
+    `documented_errors` what `install` shows as possible answers.
     """
 
     transport: ClassVar[Literal["header", "cookie"]]
     challenge: ClassVar[str]
+    documented_errors: ClassVar[tuple[type[AuthError], ...]]
 
     def __init__(self) -> None:
         self.schemes = (self,)
@@ -204,9 +206,10 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
 class Mention(SecurityBase):
     """Names a scheme to OpenAPI and does nothing: one `SecurityBase` stands for one scheme."""
 
-    def __init__(self, scheme: SecurityBase) -> None:
+    def __init__(self, scheme: "Scheme[Any]") -> None:
         self.model = scheme.model
         self.scheme_name = scheme.scheme_name
+        self.documented_errors = scheme.documented_errors
 
     async def __call__(self) -> None:
         """Nothing to do."""

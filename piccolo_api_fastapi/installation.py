@@ -11,16 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .errors import (
-    CrossSiteRequest,
-    InsufficientScope,
-    InvalidSession,
-    InvalidToken,
-    StoreUnavailable,
-    Unauthenticated,
-    responses,
-)
-from .identity import Guard, IdentityOf, Mention, Optional, OptionalIdentity, Scheme
+from .errors import responses
+from .identity import Guard, IdentityOf, Optional, OptionalIdentity
 from .routing import problem_response, validation_error
 
 _GUARDS = (Guard, IdentityOf, Optional, OptionalIdentity)
@@ -31,8 +23,8 @@ def install(app: FastAPI) -> None:
     Make an application speak like its auth routes.
 
     Every error becomes an RFC 9457 problem, a 422 no longer echoes its input, and
-    OpenAPI tells which 401, 403 and 503 the guards of an operation can answer, where
-    authentication is optional, and where the token endpoint is.
+    OpenAPI tells what the guards of an operation can answer, where authentication is
+    optional, and where the token endpoint is.
 
     Args:
         app: The application, once, before it serves.
@@ -76,21 +68,14 @@ def _documenting(
 
 
 def _document(schema: dict[str, Any], route: Any, calls: list[Any]) -> None:
+    errors = [error for call in calls for error in getattr(call, "documented_errors", ())]
     guards = [call for call in calls if isinstance(call, _GUARDS)]
-    if not guards:
-        return
-    schemes = [call for call in calls if isinstance(call, (Scheme, Mention))]
-    errors = [Unauthenticated, InsufficientScope, StoreUnavailable]
-    types = {scheme.model.type_.value for scheme in schemes}
-    if "apiKey" in types:
-        errors += [InvalidSession, CrossSiteRequest]
-    if types - {"apiKey"}:
-        errors += [InvalidToken]
+    is_optional = all(isinstance(guard, (Optional, OptionalIdentity)) for guard in guards)
     for method in route.methods:
         operation = schema["paths"][route.path_format][method.lower()]
         for status, response in responses(*errors).items():
             operation["responses"].setdefault(str(status), response)
-        if all(isinstance(guard, (Optional, OptionalIdentity)) for guard in guards):
+        if guards and is_optional:
             operation["security"].append({})
 
 

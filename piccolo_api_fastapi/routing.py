@@ -8,10 +8,11 @@ from typing import Any
 
 from fastapi import params
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
 from . import strict_json
@@ -79,7 +80,10 @@ class AuthRoute(APIRoute):
         try:
             await super().handle(scope, receive, send)
         except HTTPException as error:
-            await problem_response(error, Request(scope))(scope, receive, send)
+            response = problem_response(error, Request(scope))
+            response.headers["Allow"] = _allowed_methods(scope)
+            response.headers["Cache-Control"] = "no-store"
+            await response(scope, receive, send)
 
     def translate(self, error: Exception) -> HTTPException:
         """What to answer for an error; one that is nobody's fault but ours is raised again."""
@@ -176,6 +180,15 @@ def problem_response(error: HTTPException, request: Request | None = None) -> JS
 
 def _code(status: int) -> str:
     return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")
+
+
+def _allowed_methods(scope: Scope) -> str:
+    """Those of all routes of this path (RFC 9110 section 10.2.1), where one route knows its own."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(scope["app"].routes):
+        if route.methods and route.matches(scope)[0] is not Match.NONE:
+            methods |= route.methods
+    return ", ".join(sorted(methods))
 
 
 def _without_excerpt(item: dict[str, Any]) -> str:

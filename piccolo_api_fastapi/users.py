@@ -71,7 +71,7 @@ class User(BaseUser, tablename="piccolo_user"):
         if columns is None and self._exists_in_db:
             changed = [name for name in column_names(type(self)) if name in self._changed]
             # An UPDATE sets something: the key to itself, when nothing else.
-            columns = changed or [self._meta.primary_key._meta.name]
+            columns = changed or [self._meta.primary_key]
         return super().save(columns)
 
     def to_dict(self, *columns: Any) -> dict[str, Any]:
@@ -196,7 +196,7 @@ class Users(Generic[UserT]):
     Finds, creates and changes users.
 
     Args:
-        table: `User` or any other subclass of `BaseUser`.
+        table: `User`, or any other subclass of `BaseUser`.
         hasher: Argon2id by default.
         policy: What may be a password.
         scopes_of: Gives scopes to users.
@@ -211,7 +211,7 @@ class Users(Generic[UserT]):
 
     def __init__(
         self,
-        table: type[UserT] = cast("Any", User),  # noqa: B008 - a constant
+        table: type[UserT] | None = None,
         *,
         hasher: PasswordHasher | None = None,
         policy: PasswordPolicy | None = None,
@@ -222,14 +222,14 @@ class Users(Generic[UserT]):
         if interop and hasher is not None and not isinstance(hasher, PBKDF2Hasher):
             msg = "The interop mode needs a PBKDF2Hasher."
             raise ConfigurationError(msg)
-        self.table = table
+        self.table: type[UserT] = cast("Any", User) if table is None else table
         self.policy = policy or PasswordPolicy()
         self.clock = clock
         self.interop = interop
         self._hasher = hasher or (PBKDF2Hasher() if interop else None)
         self._scopes_of = scopes_of
-        self._passwords = None if interop else bound(Password, table)
-        self._key = table._meta.primary_key  # noqa: SLF001
+        self._passwords = None if interop else bound(Password, self.table)
+        self._key = self.table._meta.primary_key  # noqa: SLF001
 
     @property
     def hasher(self) -> PasswordHasher:
@@ -375,15 +375,8 @@ class Users(Generic[UserT]):
                 .where(condition)
                 .returning(self._key)
             )
-            if held and proof.encoded is not None:
-                passwords = self._password_table()
-                held = (
-                    await passwords.update({passwords.hash: proof.encoded})
-                    .where(passwords.user == key, passwords.hash == proof.encoded)
-                    .returning(passwords.user)
-                )
-        if not held:
-            raise InvalidCredentials
+            if not held or not await self._replace_hash(key, proof.encoded, proof.encoded):
+                raise InvalidCredentials
 
     async def scopes_of(self, user: UserT) -> frozenset[str]:
         """What a user may do now: `admin`, `superuser`, and what `scopes_of=` gives."""
@@ -463,29 +456,34 @@ class Users(Generic[UserT]):
             return Proof(user, column, None if self.interop else old)
         new = await self.hasher.hash(password)
         replacement = (new if self.interop else MARKER) if account.is_legacy else column
+        proof = Proof(user, replacement, None if self.interop else new)
         async with store(), transaction(self.table):
             held = (
                 await self.table.update({self.table.password: replacement})
                 .where(self._key == key, self.table.password == column)
                 .returning(self._key)
             )
-            if held and moves:
+            if not held:
+                return None
+            if moves:
                 await self._store_hash(key, new, column)
-            elif held and not self.interop:
-                passwords = self._password_table()
-                held = (
-                    await passwords.update({passwords.hash: new})
-                    .where(passwords.user == key, passwords.hash == old)
-                    .returning(passwords.user)
-                )
-        if not held:
-            return None
-        return Proof(user, replacement, None if self.interop else new)
+                return proof
+            return proof if await self._replace_hash(key, old, new) else None
+
+    async def _replace_hash(self, key: Any, old: str | None, new: str | None) -> bool:
+        """Whether the stored hash was the old one and is the new; yes where none is stored."""
+        if self._passwords is None or old is None:
+            return True
+        held = (
+            await self._passwords.update({self._passwords.hash: new})
+            .where(self._passwords.user == key, self._passwords.hash == old)
+            .returning(self._passwords.user)
+        )
+        return bool(held)
 
     async def _store_hash(self, key: Any, encoded: str, replaced: str | None = None) -> None:
-        if self.interop:
+        if (passwords := self._passwords) is None:
             return
-        passwords = self._password_table()
         row = passwords(user=key, hash=encoded, changed_at=self.clock())
         values: list[Any] = [passwords.hash, passwords.changed_at]
         if replaced is not None and is_pbkdf2(replaced):
@@ -494,10 +492,6 @@ class Users(Generic[UserT]):
         await passwords.insert(row).on_conflict(
             target=passwords.user, action="DO UPDATE", values=values
         )
-
-    def _password_table(self) -> type[Password]:
-        assert self._passwords is not None  # noqa: S101 - only the interop mode has none
-        return self._passwords
 
 
 def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:

@@ -16,9 +16,7 @@ HOST = "__Host-session"
 def test_defaults() -> None:
     """The strictest attributes there are, and no Domain (D-C2)."""
     header = Cookie().header("token", timedelta(days=1))
-    assert header == (
-        "__Host-session=token; Max-Age=86400; Path=/; SameSite=Lax; HttpOnly; Secure"
-    )
+    assert header == ("__Host-session=token; Max-Age=86400; Path=/; SameSite=Lax; HttpOnly; Secure")
 
 
 def test_clearing() -> None:

@@ -25,11 +25,13 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 
-FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.M | re.S)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
+)
 DIRECTIVES = frozenset(
     name
     for page in PAGES
-    for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.M)
+    for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
 )
 
 
@@ -116,11 +118,14 @@ async def test_the_tutorial_answers_what_it_says(engine: SQLiteEngine) -> None:
         answers.append(await client.get("/me"))
         form = {"grant_type": "password", **credentials}
         token = (await client.post("/auth/token", data=form)).json()["access_token"]
+        stolen = {"Cookie": f"insecure-session={client.cookies['insecure-session']}"}
+        await client.post("/auth/logout")
         client.cookies.clear()
+        answers.append(await client.get("/me", headers=stolen))
         header = {"Authorization": f"Bearer {token}"}
         answers.append(await client.get("/me", headers=header))
         answers.append(await client.get("/admin", headers=header))
-    assert [401, 200, 200, 200, 403] == [answer.status_code for answer in answers]
+    assert [answer.status_code for answer in answers] == [401, 200, 200, 401, 200, 403]
     for answer in answers:
         assert answer.text in printed
 
@@ -132,11 +137,13 @@ def test_public_names_are_in_the_reference(name: str) -> None:
 
 
 def defined_in(module: ModuleType) -> list[str]:
-    """The public functions and classes of a module that are its own."""
+    """The functions and classes of a module that are public and its own."""
     return sorted(
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+        if not name.startswith("_")
+        and (inspect.isclass(value) or inspect.isfunction(value))
+        and value.__module__ == module.__name__
     )
 
 
@@ -146,7 +153,7 @@ def test_the_kit_is_in_the_reference(name: str) -> None:
     assert f"piccolo_api_fastapi.testing.{name}" in DIRECTIVES
 
 
-ERRORS = [
+ERRORS: list[Any] = [
     value
     for value in vars(errors).values()
     if inspect.isclass(value) and issubclass(value, errors.AuthError)
@@ -163,10 +170,9 @@ def test_every_error_is_documented(error: type[errors.AuthError]) -> None:
 def test_every_event_and_every_reason_is_documented() -> None:
     """The names of events and the reason codes of a 422 are found on their pages."""
     source = "".join(
-        path.read_text(encoding="utf-8")
-        for path in (ROOT / "piccolo_api_fastapi").rglob("*.py")
+        path.read_text(encoding="utf-8") for path in (ROOT / "piccolo_api_fastapi").rglob("*.py")
     )
-    events = set(re.findall(r'"((?:authn|session|sys)_[a-z_]+)"', source))
+    events = set(re.findall(r'"((?:authn|sys)_[a-z_]+|session_ended)"', source))
     reasons = set(re.findall(r'"((?:password|username|email|json)_[a-z]+(?:_[a-z]+)?)"', source))
     assert {"authn_token_reuse", "session_ended"} <= events
     assert {"password_common", "email_invalid"} <= reasons

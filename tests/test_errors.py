@@ -43,9 +43,7 @@ def test_headers(error: type[AuthError]) -> None:
     """A 401 has a challenge and a 503 says when to come back."""
     raised = error([]) if issubclass(error, Unprocessable) else error()
     headers = raised.headers or {}
-    assert ("WWW-Authenticate" in headers) is (
-        error.status == 401 or error is InsufficientScope
-    )
+    assert ("WWW-Authenticate" in headers) is (error.status == 401 or error is InsufficientScope)
     assert ("Retry-After" in headers) is (error.status == 503)
 
 

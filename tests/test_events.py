@@ -19,7 +19,7 @@ async def test_listeners(caplog: pytest.LogCaptureFixture, clock: FrozenClock) -
     async def listens(event: AuthEvent) -> None:
         told.append(event.name)
 
-    endings = [subscribe(fails), subscribe(listens), subscribe(lambda event: told.append("too"))]
+    endings = [subscribe(fails), subscribe(listens), subscribe(lambda _: told.append("too"))]
     with caplog.at_level(logging.INFO, "piccolo_api_fastapi"):
         await emit(AuthEvent("authn_login_success", clock(), user=1))
     for end in endings:

@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Securi
 
 from piccolo_api_fastapi import (
     AnyOf,
+    Claims,
     JWTAuth,
+    SameOrigin,
     SessionAuth,
     User,
     install,
@@ -75,6 +77,14 @@ def test_documented(database: Any) -> None:
     async def included(name: str) -> Response:
         return Response(name)
 
+    @app.get("/claims")
+    async def claims(found: Annotated[Claims, Depends(jwt.claims)]) -> None:
+        return None
+
+    @app.post("/form", dependencies=[Depends(SameOrigin())])
+    async def form() -> None:
+        return None
+
     app.include_router(inner, prefix="/v1")
     paths = schema_of(app)["paths"]
     assert schema_of(app) is schema_of(app)
@@ -90,6 +100,8 @@ def test_documented(database: Any) -> None:
     only_jwt = paths["/maybe"]["get"]["responses"]["401"]["content"]["application/problem+json"]
     assert {"not_authenticated", "invalid_token"} == only_jwt["examples"].keys()
     assert paths["/v1/inner/{name}"]["get"]["responses"]["403"] == {"description": "Mine"}
+    assert {"400", "401", "403"} <= paths["/claims"]["get"]["responses"].keys()
+    assert "403" in paths["/form"]["post"]["responses"]
     schemes = schema_of(app)["components"]["securitySchemes"]
     assert schemes["JWT"]["flows"]["password"]["tokenUrl"] == "api/auth/token"
 

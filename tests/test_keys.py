@@ -6,6 +6,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.utils import base64url_decode
 
 from piccolo_api_fastapi import ConfigurationError, Key, KeyRing
 
@@ -80,7 +81,7 @@ def test_pem(key: object, algorithm: str) -> None:
 def test_thumbprint() -> None:
     """The example of RFC 8037 appendix A.3."""
     public = ed25519.Ed25519PublicKey.from_public_bytes(
-        jwt.utils.base64url_decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+        base64url_decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
     )
     pem = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -103,7 +104,7 @@ def test_encrypted_pem() -> None:
         "",
         "garbage",
         private_pem(ec.generate_private_key(ec.SECP384R1())),
-        private_pem(rsa.generate_private_key(65537, 1024)),
+        private_pem(rsa.generate_private_key(65537, 1024)),  # noqa: S505 - too short is the point
     ],
 )
 def test_bad_pem(pem: str | bytes) -> None:

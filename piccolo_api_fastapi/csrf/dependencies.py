@@ -31,6 +31,8 @@ class SameOrigin:
         ConfigurationError: An origin is not one, in the form that browsers send.
     """
 
+    documented_errors = (CrossSiteRequest,)
+
     def __init__(self, *, trusted_origins: Collection[str] = (), strict: bool = False) -> None:
         for origin in trusted_origins:
             if isinstance(trusted_origins, str) or not _ORIGIN.fullmatch(origin):

@@ -16,9 +16,12 @@ from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
 from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
+    InsufficientScope,
     InvalidGrant,
+    InvalidRequest,
     InvalidScope,
     InvalidToken,
+    StoreUnavailable,
     Unauthenticated,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
@@ -80,6 +83,13 @@ class JWTAuth(Scheme[UserT]):
 
     transport = "header"
     challenge = "Bearer"
+    documented_errors = (
+        InvalidRequest,
+        Unauthenticated,
+        InvalidToken,
+        InsufficientScope,
+        StoreUnavailable,
+    )
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional but the key
         self,
@@ -267,6 +277,8 @@ class ClaimsOf(SecurityBase):
 
     For services that accept that a logout or a deactivation bites when the token expires.
     """
+
+    documented_errors = (InvalidRequest, Unauthenticated, InvalidToken, InsufficientScope)
 
     def __init__(self, scheme: JWTAuth[Any]) -> None:
         self.model = scheme.model

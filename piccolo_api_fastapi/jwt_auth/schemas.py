@@ -26,7 +26,7 @@ class TokenForm(BaseModel):
 class RevocationForm(BaseModel):
     """RFC 7009 section 2.1."""
 
-    token: SecretStr
+    token: Annotated[SecretStr, Field(min_length=1)]
     token_type_hint: str | None = None
 
 

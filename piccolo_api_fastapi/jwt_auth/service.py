@@ -44,6 +44,7 @@ class RefreshToken:
     family: UUID
     generation: int
     secret: bytes = field(repr=False)
+    successor_key: bytes = field(repr=False, compare=False)
 
     @property
     def digest(self) -> str:
@@ -53,8 +54,7 @@ class RefreshToken:
     @property
     def body(self) -> bytes:
         """What the MAC covers."""
-        generation = self.generation.to_bytes(_GENERATION_BYTES, "big")
-        return self.family.bytes + generation + self.secret
+        return self.family.bytes + _generation(self.generation) + self.secret
 
 
 class RefreshTokens:
@@ -67,21 +67,22 @@ class RefreshTokens:
 
     def __init__(self, keys: KeyRing) -> None:
         self._mac_keys = keys.derive("refresh token mac")
-        self._successor_key = keys.derive("refresh token successor")[0]
+        self._successor_keys = keys.derive("refresh token successor")
 
     def first(self) -> RefreshToken:
         """The first token of a new family."""
-        return RefreshToken(uuid4(), 0, secrets.token_bytes(32))
+        return RefreshToken(uuid4(), 0, secrets.token_bytes(32), self._successor_keys[0])
 
     def successor(self, token: RefreshToken) -> RefreshToken:
         """
         The token after this one. It is derived, so that everybody who refreshes with the
-        same token gets the same next one.
+        same token gets the same next one: by the key that wrote this one, on which servers
+        agree while keys rotate.
         """
         generation = token.generation + 1
-        material = RefreshToken(token.family, generation, token.secret).body
-        secret = hmac.digest(self._successor_key, material, "sha256")
-        return RefreshToken(token.family, generation, secret)
+        material = token.family.bytes + _generation(generation) + token.secret
+        secret = hmac.digest(token.successor_key, material, "sha256")
+        return RefreshToken(token.family, generation, secret, self._successor_keys[0])
 
     def write(self, token: RefreshToken) -> str:
         """The text of a token."""
@@ -97,14 +98,16 @@ class RefreshTokens:
         body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
         if len(mac) != _MAC_BYTES or not text.startswith(PREFIX):
             return None
-        genuine = [
-            hmac.compare_digest(hmac.digest(key, body, "sha256"), mac) for key in self._mac_keys
-        ]
-        if not any(genuine):
-            return None
         secret = body[16 + _GENERATION_BYTES :]
         generation = int.from_bytes(body[16 : 16 + _GENERATION_BYTES], "big")
-        return RefreshToken(UUID(bytes=body[:16]), generation, secret)
+        for mac_key, successor_key in zip(self._mac_keys, self._successor_keys, strict=True):
+            if hmac.compare_digest(hmac.digest(mac_key, body, "sha256"), mac):
+                return RefreshToken(UUID(bytes=body[:16]), generation, secret, successor_key)
+        return None
+
+
+def _generation(generation: int) -> bytes:
+    return generation.to_bytes(_GENERATION_BYTES, "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,12 @@ from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.errors import (
     COOKIE_CHALLENGE,
     ConfigurationError,
+    CrossSiteRequest,
+    InsufficientScope,
     InvalidSession,
     SessionEnded,
     StoreUnavailable,
+    Unauthenticated,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.identity import Identity, Scheme, client_info
@@ -49,6 +52,13 @@ class SessionAuth(Scheme[UserT]):
 
     transport = "cookie"
     challenge = COOKIE_CHALLENGE
+    documented_errors = (
+        Unauthenticated,
+        InvalidSession,
+        InsufficientScope,
+        CrossSiteRequest,
+        StoreUnavailable,
+    )
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,

@@ -209,4 +209,5 @@ async def delete_expired_sessions(
     Returns:
         How many there were.
     """
-    return await delete_in_batches(table, table.expires_at <= now, batch)
+    async with store():
+        return await delete_in_batches(table, table.expires_at <= now, batch)

@@ -134,6 +134,18 @@ async def test_forged(client: httpx.AsyncClient, ada: User, spoil: Any) -> None:
 
 
 @pytest.mark.security(55)
+async def test_from_the_future(client: httpx.AsyncClient, ada: User, jwt: JWTAuth[User]) -> None:
+    """A genuine token that the family has not reached, as after a restored backup, ends nothing."""
+    first = await get_tokens(client)
+    tokens = RefreshTokens(jwt.keys)
+    token = tokens.read(first["refresh_token"])
+    assert token is not None
+    ahead = tokens.successor(tokens.successor(token))
+    assert (await refresh(client, tokens.write(ahead))).status_code == 400
+    assert (await refresh(client, first["refresh_token"])).status_code == 200
+
+
+@pytest.mark.security(55)
 async def test_foreign_key(client: httpx.AsyncClient, ada: User, jwt: JWTAuth[User]) -> None:
     """A token of another installation is refused."""
     other = RefreshTokens(KeyRing(Key.from_secret("another secret of thirty-two bytes!!")))
@@ -200,7 +212,7 @@ async def test_revocation(client: httpx.AsyncClient, ada: User, grace: User) -> 
     assert (await client.get("/jwt", headers=them)).status_code == 200
     assert await revoke(theirs["access_token"]) == 200
     assert (await client.get("/jwt", headers=them)).status_code == 401
-    assert await revoke(mine["refresh_token"], Authorization="Bearer expired") == 200
+    assert await revoke(mine["refresh_token"], Authorization="Bearer a.b.c") == 200
     assert (await client.get("/jwt", headers=me)).status_code == 401
 
 
@@ -229,3 +241,22 @@ async def test_key_rotation(users: Users[User], ada: User) -> None:
     assert str(ada.id) == only_new.decode(second.access_token).subject
     third = await only_new.refresh(second.refresh_token)
     assert str(ada.id) == only_new.decode(third.access_token).subject
+
+
+@pytest.mark.security(52)
+async def test_racers_while_keys_rotate(users: Users[User], ada: User) -> None:
+    """Servers that already and not yet sign with the new key agree on the successor."""
+    old = Key.from_secret("the old secret of thirty-two bytes!!")
+    new = Key.from_secret("the new secret of thirty-two bytes!!")
+    before = JWTAuth(users, keys=KeyRing(old, new))
+    after = JWTAuth(users, keys=KeyRing(new, old))
+    pair = await before.issue(ada, httpx_connection())
+    first = await before.refresh(pair.refresh_token)
+    second = await after.refresh(pair.refresh_token)
+    family = await RefreshFamily.objects().first()
+    assert family is not None
+    assert family.generation == 1
+    assert family.revoked_at is None
+    third = await after.refresh(first.refresh_token)
+    assert str(ada.id) == before.decode(third.access_token).subject
+    assert second.refresh_token != first.refresh_token

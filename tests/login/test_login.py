@@ -105,7 +105,7 @@ async def test_long_password(
 
 @pytest.mark.security(10)
 async def test_the_loop_is_free(users: Users[User], monkeypatch: pytest.MonkeyPatch) -> None:
-    """200 logins with real Argon2id: hashed elsewhere, the loop goes on, the surplus is a 503 (D-U1)."""
+    """200 logins by real Argon2id: hashed elsewhere, the loop is free, the rest is a 503 (D-U1)."""
     users = Users(
         hasher=PasswordHasher(threads=HashingThreads(threads=2, waiting=4, patience=0.1)),
         clock=users.clock,
@@ -142,11 +142,11 @@ async def test_the_loop_is_free(users: Users[User], monkeypatch: pytest.MonkeyPa
 class Hook:
     """A callable object."""
 
-    async def __call__(self, attempt: LoginAttempt) -> str | None:
+    async def __call__(self, _: LoginAttempt) -> str | None:
         """Refuse."""
         return "Not today."
 
-    def method(self, attempt: LoginAttempt) -> str | None:
+    def method(self, _: LoginAttempt) -> str | None:
         """Refuse."""
         return "Not today."
 

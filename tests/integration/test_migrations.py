@@ -1,0 +1,217 @@
+"""The migrations and the commands, run by Piccolo's own command line."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import create_db_tables
+
+from piccolo_api_fastapi import ClientInfo, Login, Password, RefreshFamily, Session, User, Users
+from piccolo_api_fastapi.errors import InvalidCredentials
+from piccolo_api_fastapi.users import MARKER
+from tests.conftest import PASSWORD, PG, STOCK, use_engine
+
+EXTRA_INDEX = "piccolo_api_fastapi_user_email"
+"""Made by a migration, since a table class can't say `lower(email)`."""
+
+CONFIGURATION = """
+from piccolo.conf.apps import AppRegistry
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.engine.sqlite import SQLiteEngine
+
+DB = {engine}
+
+APP_REGISTRY = AppRegistry(
+    apps=["piccolo.apps.user.piccolo_app", "piccolo_api_fastapi.piccolo_app"]
+)
+"""
+
+
+class Project:
+    """A folder with a Piccolo configuration, and the command line in it."""
+
+    def __init__(self, folder: Path, engine: Any, code: str) -> None:
+        self.folder = folder
+        self.engine = engine
+        (folder / "project_conf.py").write_text(CONFIGURATION.format(engine=code))
+
+    async def piccolo(self, *arguments: str, typed: str = "") -> str:
+        """Run `piccolo …` and return what it prints; what is typed comes from no terminal."""
+        ran = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-m", "piccolo.main", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PICCOLO_CONF": "project_conf", "PYTHONPATH": str(self.folder)},
+            input=typed,
+            capture_output=True,
+            text=True,
+            start_new_session=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+
+@pytest.fixture
+async def project(database: Any, database_name: str, tmp_path: Path) -> AsyncIterator[Project]:
+    """A project on a database of its own, empty, of the kind of the test database."""
+    if isinstance(database, SQLiteEngine):
+        path = str(tmp_path / "project.sqlite")
+        yield Project(tmp_path, SQLiteEngine(path=path), f"SQLiteEngine(path={path!r})")
+    else:
+        name = f"{database_name}_project"
+        await database._run_in_new_connection(f'CREATE DATABASE "{name}"')
+        config = {**PG, "database": name}
+        yield Project(tmp_path, PostgresEngine(config=config), f"PostgresEngine(config={config!r})")
+        await database._run_in_new_connection(f'DROP DATABASE "{name}" WITH (FORCE)')
+    use_engine(database)
+
+
+COLUMNS = """
+SELECT column_name, data_type, character_maximum_length, is_nullable, column_default
+FROM information_schema.columns WHERE table_name = '{}'
+"""
+INDEXES = "SELECT indexdef FROM pg_indexes WHERE tablename = '{}'"
+CONSTRAINTS = """
+SELECT pg_get_constraintdef(oid) AS definition FROM pg_constraint WHERE conrelid = to_regclass('{}')
+"""
+
+
+async def run(engine: Any, sql: str) -> list[dict[str, Any]]:
+    """The rows of a statement."""
+    rows = await engine._run_in_new_connection(sql)
+    return [dict(row) for row in rows]
+
+
+async def postgres_schema(engine: Any, table: str) -> set[str]:
+    """Columns, indexes and constraints of a table."""
+    found: set[str] = set()
+    for query in (COLUMNS, INDEXES, CONSTRAINTS):
+        found |= {str(row) for row in await run(engine, query.format(table))}
+    return found
+
+
+async def sqlite_schema(engine: Any, table: str) -> set[str]:
+    """The same of a SQLite file."""
+    found: set[str] = set()
+    for column in await run(engine, f"PRAGMA table_info({table})"):
+        del column["cid"]
+        found.add(str(column))
+    for key in await run(engine, f"PRAGMA foreign_key_list({table})"):
+        found.add(str(key))
+    for index in await run(engine, f"PRAGMA index_list({table})"):
+        parts = await run(engine, f"PRAGMA index_info({index['name']})")
+        columns = [part["name"] for part in parts]
+        name = index["name"] if index["origin"] == "c" else ""
+        found.add(f"index {name} {columns} {index['unique']} {index['partial']}")
+    return found
+
+
+async def schema(engine: Any) -> dict[str, set[str]]:
+    """The tables of the library and the users, each with what it consists of."""
+    read = sqlite_schema if isinstance(engine, SQLiteEngine) else postgres_schema
+    names = [table._meta.tablename for table in STOCK]
+    return {name: await read(engine, name) for name in names}
+
+
+async def test_migrations(database: Any, project: Project) -> None:
+    """From nothing they make what the table classes say and one index; undone, they leave it."""
+    created = await schema(database)
+    await project.piccolo("migrations", "forwards", "all")
+    migrated = await schema(project.engine)
+    [extra] = migrated["piccolo_user"] - created["piccolo_user"]
+    assert EXTRA_INDEX in extra
+    expected = {**created, "piccolo_user": created["piccolo_user"] | {extra}}
+    assert expected == migrated
+
+    printed = await project.piccolo("migrations", "forwards", "all")
+    assert printed.count("No migrations need to be run") == 2
+    assert expected == await schema(project.engine)
+
+    app = "piccolo_api_fastapi"
+    await project.piccolo("migrations", "backwards", app, "all", "--auto_agree")
+    undone: dict[str, set[str]] = {table: set() for table in created}
+    undone["piccolo_user"] = created["piccolo_user"]
+    assert undone == await schema(project.engine)
+
+
+async def log_in(password: str) -> None:
+    """Log ada in."""
+    await Login(Users()).start("ada", password, ClientInfo())
+
+
+async def columns() -> tuple[str, str]:
+    """What is in the column of the user, and in the table beside it."""
+    [user] = await User.select(User.password)
+    beside = await Password.select(Password.hash)
+    return user["password"], "".join(row["hash"] for row in beside)
+
+
+async def test_user_commands(project: Project) -> None:
+    """
+    Users made and passwords set by Piccolo's commands work, and move to `auth_password`;
+    so do users of a project that gets this library later.
+    """
+    await project.piccolo("migrations", "forwards", "user")
+    identity = ("--username=ada", "--email=ada@example.com", f"--password={PASSWORD}")
+    flags = ("--is_admin=false", "--is_superuser=false", "--is_active")
+    assert "Created User 1" in await project.piccolo("user", "create", *identity, *flags)
+    await project.piccolo("migrations", "forwards", "all")
+    use_engine(project.engine)
+    column, encoded = await columns()
+    assert column.startswith("pbkdf2_sha256$600000$")
+    assert not encoded
+    with pytest.raises(InvalidCredentials):
+        await log_in("another horse battery")
+    await log_in(PASSWORD)
+    column, encoded = await columns()
+    assert column == MARKER
+    assert encoded.startswith("$argon2id$")
+
+    typed = "ada\nanother horse battery\nanother horse battery\n"
+    printed = await project.piccolo("user", "change_password", typed=typed)
+    assert "Updated password for ada" in printed
+    column, _ = await columns()
+    assert column.startswith("pbkdf2_sha256$")
+    with pytest.raises(InvalidCredentials):
+        await log_in(PASSWORD)
+    await log_in("another horse battery")
+    before, (column, encoded) = encoded, await columns()
+    assert column == MARKER
+    assert encoded.startswith("$argon2id$")
+    assert encoded != before
+    await log_in("another horse battery")
+
+
+async def test_clean(project: Project) -> None:
+    """`piccolo piccolo_api_fastapi clean` deletes what has expired and nothing else."""
+    use_engine(project.engine)
+    await create_db_tables(*STOCK)
+    ada = await Users().create("ada", PASSWORD)
+    now = datetime.now(timezone.utc)
+    past, future = now - timedelta(days=1), now + timedelta(days=1)
+    for digest, end in (("a", past), ("b", past), ("c", future)):
+        row: dict[str, Any] = {"user": ada.id, "created_at": past, "expires_at": end}
+        session: dict[str, Any] = {
+            "digest": digest,
+            "last_seen_at": past,
+            "absolute_expires_at": future,
+        }
+        family: dict[str, Any] = {"current_digest": digest, "rotated_at": past, "scope": ""}
+        await Session.insert(Session(id=uuid4(), **row, **session))
+        await RefreshFamily.insert(RefreshFamily(id=uuid4(), **row, **family))
+
+    printed = await project.piccolo("piccolo_api_fastapi", "clean")
+    assert "Deleted 2 sessions and 2 refresh families." in printed
+    assert await Session.select(Session.digest) == [{"digest": "c"}]
+    column = RefreshFamily.current_digest
+    assert await RefreshFamily.select(column) == [{"current_digest": "c"}]

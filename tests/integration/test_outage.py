@@ -1,0 +1,248 @@
+"""A database that goes away: 503 and nothing else; one that comes back: all is as before."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import create_db_tables
+
+from piccolo_api_fastapi import Login, Proof, RefreshFamily, Session, User, Users, session_router
+from piccolo_api_fastapi.session_auth import SessionAuth
+from piccolo_api_fastapi.testing import FrozenClock
+from tests.conftest import PASSWORD, STOCK, bearer, get_tokens, log_in, new_client, use_engine
+
+
+def postgres_programs() -> Path | None:
+    """The folder of `initdb` and `pg_ctl`; with CI=true there has to be one."""
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin")]
+    if config := shutil.which("pg_config"):
+        told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True)
+        folders.insert(0, Path(told.stdout.strip()))
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
+            return folder
+    if os.environ.get("CI"):
+        msg = "There is no initdb on this machine."
+        raise RuntimeError(msg)
+    return None
+
+
+PROGRAMS = postgres_programs()
+
+
+class Outage(Protocol):
+    """A database that can be taken away and given back."""
+
+    def begin(self) -> None:
+        """Take it away."""
+
+    def end(self) -> None:
+        """Give it back."""
+
+
+class Cluster:
+    """A PostgreSQL server of our own, which refuses to run as root."""
+
+    def __init__(self, folder: Path, programs: Path) -> None:
+        self.folder = folder
+        self.programs = programs
+        self.account: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+            self.account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port: int = free.getsockname()[1]
+        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.programs / program), f"--pgdata={self.folder / 'data'}", *arguments]
+        # Not a pipe, which the server would hold open for ever.
+        with (self.folder / "output").open("a") as output:
+            subprocess.run(
+                command, cwd=self.folder, stdout=output, stderr=output, check=True, **self.account
+            )
+
+    def begin(self) -> None:
+        """Stop the server as a crash would."""
+        self._run("pg_ctl", "stop", "--mode=immediate", "--wait")
+
+    def end(self) -> None:
+        """Start the server, and wait until it answers."""
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
+        self._run("pg_ctl", "start", "--wait", "--log=log", "--options", options)
+
+
+class MissingFile:
+    """A SQLite file whose folder is moved away, as when a disk is not mounted."""
+
+    def __init__(self, file: Path) -> None:
+        self.folder = file.parent
+        self.elsewhere = self.folder.with_name("elsewhere")
+
+    def begin(self) -> None:
+        """Move it."""
+        self.folder.rename(self.elsewhere)
+
+    def end(self) -> None:
+        """Move it back."""
+        self.elsewhere.rename(self.folder)
+
+
+class LockedFile:
+    """A SQLite file that somebody else keeps locked."""
+
+    def __init__(self, file: Path) -> None:
+        self.other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+
+    def begin(self) -> None:
+        """Lock it."""
+        self.other.execute("BEGIN EXCLUSIVE")
+
+    def end(self) -> None:
+        """Unlock it."""
+        self.other.execute("ROLLBACK")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A running server; not in pytest's own folder, into which only its owner may look."""
+    assert PROGRAMS is not None
+    with tempfile.TemporaryDirectory(prefix="cluster") as folder:
+        cluster = Cluster(Path(folder), PROGRAMS)
+        cluster.end()
+        yield cluster
+        cluster.begin()
+
+
+NEEDS_PROGRAMS = pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed")
+
+
+@pytest.fixture(params=[pytest.param("postgres", marks=NEEDS_PROGRAMS), "missing", "locked"])
+def outage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outage]:
+    """A database that can be taken away, of each kind in turn."""
+    if request.param == "postgres":
+        yield request.getfixturevalue("cluster")
+        return
+    file = tmp_path / "here" / "test.sqlite"
+    file.parent.mkdir()
+    if request.param == "missing":
+        yield MissingFile(file)
+        return
+    locked = LockedFile(file)
+    yield locked
+    locked.other.close()
+
+
+@pytest.fixture
+async def database(outage: Outage, tmp_path: Path) -> AsyncIterator[Any]:
+    """An engine on the database that can be taken away; the pool has one connection to lose."""
+    if isinstance(outage, Cluster):
+        where = {"host": "127.0.0.1", "port": outage.port, "user": "postgres", "password": ""}
+        engine: Any = PostgresEngine(config={**where, "database": "postgres"})
+        await engine.start_connection_pool(min_size=1, max_size=1)
+    else:
+        engine = SQLiteEngine(path=str(tmp_path / "here" / "test.sqlite"), timeout=0.05)
+    use_engine(engine)
+    await create_db_tables(*STOCK, if_not_exists=True)
+    yield engine
+    await User.delete(force=True)
+    if isinstance(outage, Cluster):
+        await engine.close_connection_pool()
+
+
+def form(**values: str) -> dict[str, Any]:
+    """A form of `POST /auth/token`."""
+    return {"method": "POST", "url": "/auth/token", "data": values}
+
+
+@pytest.mark.security(111)
+async def test_outage(client: httpx.AsyncClient, ada: User, outage: Outage) -> None:
+    """Nobody is let in, sent away or forgotten while it lasts; afterwards all goes on."""
+    credentials = {"username": "ada", "password": PASSWORD}
+    tokens = await get_tokens(client)
+    by_token = bearer(tokens["access_token"])
+    assert (await log_in(client)).status_code == 200
+
+    def get(url: str, **how: Any) -> dict[str, Any]:
+        return {"method": "GET", "url": url, **how}
+
+    routes = ("/me", "/session", "/optional", "/auth/sessions")
+    requests = [get(url) for url in routes]
+    routes = ("/me", "/jwt", "/optional", "/auth/token/families")
+    requests += [get(url, headers=by_token) for url in routes]
+    requests += [
+        form(grant_type="password", **credentials),
+        form(grant_type="refresh_token", refresh_token=tokens["refresh_token"]),
+        {"method": "POST", "url": "/auth/token/revoke", "data": {"token": tokens["refresh_token"]}},
+        {"method": "DELETE", "url": "/auth/sessions"},
+        {"method": "POST", "url": "/auth/login", "json": credentials},
+        {"method": "POST", "url": "/auth/logout"},
+    ]
+
+    await asyncio.to_thread(outage.begin)
+    answers = [await client.request(**request) for request in requests]
+    await asyncio.to_thread(outage.end)
+    for request, answer in zip(requests, answers, strict=True):
+        assert answer.status_code == 503, request
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == "store_unavailable"
+        assert "set-cookie" not in answer.headers
+
+    assert (await client.get("/me")).json() == {"username": "ada"}
+    assert (await client.get("/optional")).json() == {"username": "ada"}
+    assert (await client.get("/jwt", headers=by_token)).json() == {"username": "ada"}
+    assert await Session.count() == await RefreshFamily.count() == 1
+    refresh = form(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+    assert (await client.request(**refresh)).status_code == 200
+    assert (await client.post("/auth/logout")).status_code == 204
+    assert (await client.get("/me")).status_code == 401
+    assert (await log_in(client)).status_code == 200
+
+
+class Unlucky(Users[User]):
+    """Users whose database goes away in the middle of a transaction."""
+
+    outage: Outage | None = None
+
+    async def uphold(self, proof: Proof[User]) -> None:
+        """Write to the user, and lose the connection."""
+        await super().uphold(proof)
+        if self.outage is not None:
+            await asyncio.to_thread(self.outage.begin)
+
+
+@NEEDS_PROGRAMS
+@pytest.mark.security(111)
+@pytest.mark.parametrize("outage", ["postgres"], indirect=True)
+async def test_outage_in_a_transaction(database: Any, clock: FrozenClock, outage: Outage) -> None:
+    """A login that loses its connection halfway is a 503, writes nothing, and costs no slot."""
+    users = Unlucky(clock=clock)
+    await users.create("ada", PASSWORD)
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(users), Login(users)), prefix="/auth")
+    async with new_client(app) as client:
+        for _ in range(2):
+            users.outage = outage
+            answer = await log_in(client)
+            await asyncio.to_thread(outage.end)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+            users.outage = None
+            assert await Session.count() == 0
+            assert await User.select(User.last_login) == [{"last_login": None}]
+        assert (await log_in(client)).status_code == 200
