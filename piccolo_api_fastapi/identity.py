@@ -360,6 +360,11 @@ def public(endpoint: CallableT) -> CallableT:
     return endpoint
 
 
+def is_public(endpoint: object) -> bool:
+    """Whether an endpoint was declared `public`."""
+    return getattr(endpoint, _PUBLIC, False)
+
+
 def check_scopes(granted: frozenset[str], needed: Iterable[str]) -> None:
     """
     Refuse a caller who lacks a scope.
@@ -385,7 +390,7 @@ async def _find_or_none(
 
 def _is_exempt(connection: HTTPConnection, dependency: object) -> bool:
     """Whether the endpoint is `public` and does not itself ask for this dependency."""
-    if not getattr(connection.scope.get("endpoint"), _PUBLIC, False):
+    if not is_public(connection.scope.get("endpoint")):
         return False
     dependant = getattr(connection.scope.get("route"), "dependant", None)
     return dependant is not None and not any(

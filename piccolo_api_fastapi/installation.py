@@ -6,14 +6,15 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .errors import responses
-from .identity import Guard, IdentityOf, Optional, OptionalIdentity
-from .routing import problem_response, validation_error
+from .errors import Unprocessable, responses
+from .identity import Guard, IdentityOf, Optional, OptionalIdentity, is_public
+from .routing import TokenRoute, problem_response, validation_error
 
 _GUARDS = (Guard, IdentityOf, Optional, OptionalIdentity)
 
@@ -58,31 +59,46 @@ def _documenting(
         if app.openapi_schema is None:
             schema = openapi()
             for route in iter_route_contexts(app.routes):
-                dependant = getattr(route, "dependant", None)
-                if dependant is not None and getattr(route, "include_in_schema", False):
-                    _document(schema, route, list(_calls(dependant)))
+                if getattr(route, "dependant", None) and getattr(route, "include_in_schema", False):
+                    for method in route.methods or ():
+                        operation = schema["paths"][route.path_format][method.lower()]
+                        _document_guards(operation, route)
+                        _document_invalid_input(operation, route)
             _correct_token_url(schema)
         return openapi()
 
     return documented
 
 
-def _document(schema: dict[str, Any], route: Any, calls: list[Any]) -> None:
+def _document_guards(operation: dict[str, Any], route: RouteContext) -> None:
+    asks_itself = is_public(route.endpoint)
+    calls = list(_calls(route.dependant, asks_itself=asks_itself))
     errors = [error for call in calls for error in getattr(call, "documented_errors", ())]
+    for status, response in responses(*errors).items():
+        operation["responses"].setdefault(str(status), response)
+    names = {call.scheme_name for call in calls if isinstance(call, SecurityBase)}
+    security = [scheme for scheme in operation.pop("security", ()) if scheme.keys() <= names]
     guards = [call for call in calls if isinstance(call, _GUARDS)]
-    is_optional = all(isinstance(guard, (Optional, OptionalIdentity)) for guard in guards)
-    for method in route.methods:
-        operation = schema["paths"][route.path_format][method.lower()]
-        for status, response in responses(*errors).items():
-            operation["responses"].setdefault(str(status), response)
-        if guards and is_optional:
-            operation["security"].append({})
+    if guards and all(isinstance(guard, (Optional, OptionalIdentity)) for guard in guards):
+        security.append({})
+    if security:
+        operation["security"] = security
 
 
-def _calls(dependant: Dependant) -> Iterator[Any]:
+def _document_invalid_input(operation: dict[str, Any], route: RouteContext) -> None:
+    """A 422 is a problem, and the token endpoint has none: see `TokenRoute`."""
+    if isinstance(route.original_route, TokenRoute):
+        operation["responses"].pop("422", None)
+    elif "application/json" in operation["responses"].get("422", {}).get("content", {}):
+        operation["responses"]["422"] = responses(Unprocessable)[422]
+
+
+def _calls(dependant: Dependant, *, asks_itself: bool) -> Iterator[Any]:
+    """What a route depends on; of a `public` one, what its own parameters ask for."""
     for inner in dependant.dependencies:
-        yield inner.call
-        yield from _calls(inner)
+        if inner.name is not None or not asks_itself:
+            yield inner.call
+            yield from _calls(inner, asks_itself=False)
 
 
 def _correct_token_url(schema: dict[str, Any]) -> None:

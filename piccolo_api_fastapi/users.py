@@ -185,6 +185,7 @@ class _Account:
     values: dict[str, Any] = field(repr=False)
     column: str = field(repr=False)
     encoded: str | None = field(repr=False)
+    was_changed_by_piccolo: bool = False
 
     @property
     def is_legacy(self) -> bool:
@@ -339,7 +340,8 @@ class Users(Generic[UserT]):
         Check a password, at one cost for unknown, wrong and disabled.
 
         A PBKDF2 hash found in the user table is moved to `auth_password`, one made with
-        weaker parameters renewed, unless the password was changed meanwhile.
+        weaker parameters renewed, unless the password was changed meanwhile. If it replaces
+        another, Piccolo's CLI or Admin set it: what was issued before ends.
 
         Raises:
             InvalidCredentials: It does not match.
@@ -375,8 +377,9 @@ class Users(Generic[UserT]):
                 .where(condition)
                 .returning(self._key)
             )
-            if not held or not await self._replace_hash(key, proof.encoded, proof.encoded):
-                raise InvalidCredentials
+            is_held = bool(held) and await self._replace_hash(key, proof.encoded, proof.encoded)
+        if not is_held:
+            raise InvalidCredentials
 
     async def scopes_of(self, user: UserT) -> frozenset[str]:
         """What a user may do now: `admin`, `superuser`, and what `scopes_of=` gives."""
@@ -444,7 +447,7 @@ class Users(Generic[UserT]):
         superseded = row.pop("_superseded", None)
         column: str = row["password"]
         if is_pbkdf2(column) and _fingerprint(column) != superseded:
-            encoded = column
+            return _Account(row, column, column, was_changed_by_piccolo=encoded is not None)
         return _Account(row, column, encoded)
 
     async def _renew(self, account: _Account, password: str) -> Proof[UserT] | None:
@@ -467,6 +470,8 @@ class Users(Generic[UserT]):
                 return None
             if moves:
                 await self._store_hash(key, new, column)
+                if account.was_changed_by_piccolo:
+                    await self.end_credentials(user)
                 return proof
             return proof if await self._replace_hash(key, old, new) else None
 

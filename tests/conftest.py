@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -91,6 +92,13 @@ def use_engine(engine: Any) -> None:
         table._meta._db = engine
 
 
+async def settle() -> None:
+    """Wait for the threads of SQLite connections that failed: they still speak to the loop."""
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 10)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 async def database(
     request: pytest.FixtureRequest, sqlite_path: Path, database_name: str
@@ -115,6 +123,7 @@ async def database(
             await table.delete(force=True)
     if request.param == "postgres":
         await engine.close_connection_pool()
+    await settle()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ import sys
 
 import asyncpg
 import pytest
+from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi import User, Users, database
 from piccolo_api_fastapi.database import (
@@ -17,7 +18,7 @@ from piccolo_api_fastapi.database import (
     transaction,
 )
 from piccolo_api_fastapi.errors import StoreUnavailable
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, settle, use_engine
 
 
 async def test_transactions(users: Users[User]) -> None:
@@ -46,6 +47,21 @@ async def test_writers_wait(users: Users[User]) -> None:
 
     await asyncio.gather(*(register(number) for number in range(24)))
     assert await User.count() == 24
+
+
+@pytest.mark.security(111)
+async def test_no_connection() -> None:
+    """Where there is no connection, there is none to let go of."""
+    use_engine(SQLiteEngine(path="/nowhere/test.sqlite"))
+
+    async def try_it() -> None:
+        async with store(), transaction(User):
+            pass
+
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await try_it()
+    await settle()
 
 
 OUTAGES: list[BaseException] = [

@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
+import httpx
 import pytest
 from fastapi import Depends, FastAPI
 from piccolo.apps.user.tables import BaseUser
@@ -339,14 +340,24 @@ async def test_racing_moves(users: Users[User]) -> None:
     assert await Password.count() == 1
 
 
-async def test_changed_by_piccolo(users: Users[User], ada: User) -> None:
-    """A password set by Piccolo's CLI or Admin wins over the stored hash, and is moved."""
+@pytest.mark.security(24)
+async def test_changed_by_piccolo(users: Users[User], ada: User, client: httpx.AsyncClient) -> None:
+    """
+    A password set by Piccolo's CLI or Admin wins over the stored hash. The first login
+    with it moves it, and ends what was issued before (D-U7).
+    """
+    await log_in(client)
     encoded = BaseUser.hash_password(NEW, iterations=10)
     await User.raw("UPDATE piccolo_user SET password = {}", encoded)
     assert not await can_log_in(users, "ada", PASSWORD)
+    assert (await client.get("/me")).status_code == 200
     assert await can_log_in(users, "ada", NEW)
+    assert (await client.get("/me")).status_code == 401
     assert await column() == MARKER
     assert not await can_log_in(users, "ada", PASSWORD)
+    await log_in(client, password=NEW)
+    assert await can_log_in(users, "ada", NEW)
+    assert (await client.get("/me")).status_code == 200
 
 
 async def test_stale_save(users: Users[User]) -> None:

@@ -12,11 +12,18 @@ from .tables import RefreshFamily
 class TokenForm(BaseModel):
     """RFC 6749 sections 4.3.2 and 6. Parameters we don't know are ignored, as section 3.2 says."""
 
-    grant_type: Annotated[
-        str, Field(description="`password` or `refresh_token`.", examples=["password"])
-    ]
-    username: Annotated[str | None, Field(examples=["ada"])] = None
-    password: Annotated[SecretStr | None, Field(examples=["correct horse battery"])] = None
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"grant_type": "password", "username": "ada", "password": "correct horse battery"},
+                {"grant_type": "refresh_token", "refresh_token": "rt_…"},
+            ]
+        }
+    )
+
+    grant_type: Annotated[str, Field(description="`password` or `refresh_token`.")]
+    username: str | None = None
+    password: SecretStr | None = None
     refresh_token: SecretStr | None = None
     scope: Annotated[
         str, Field(description="What to ask for, separated by spaces; everything if empty.")
@@ -25,6 +32,8 @@ class TokenForm(BaseModel):
 
 class RevocationForm(BaseModel):
     """RFC 7009 section 2.1."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "rt_…"}]})
 
     token: Annotated[SecretStr, Field(min_length=1)]
     token_type_hint: str | None = None
@@ -111,5 +120,24 @@ class JWK(BaseModel):
 
 class JWKSet(BaseModel):
     """The public keys (RFC 7517 section 5)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "keys": [
+                        {
+                            "kty": "OKP",
+                            "crv": "Ed25519",
+                            "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+                            "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+                            "alg": "EdDSA",
+                            "use": "sig",
+                        }
+                    ]
+                }
+            ]
+        }
+    )
 
     keys: list[JWK]

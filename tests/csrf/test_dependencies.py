@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Form
+from fastapi import Depends, FastAPI, Form, Response
 
 from piccolo_api_fastapi import (
     ConfigurationError,
@@ -183,3 +183,26 @@ async def test_trusted_origins(jwt: JWTAuth[User], ada: User) -> None:
         answer = await client.post("/auth/login", json=credentials, headers=headers)
         assert answer.status_code == 200
         assert (await client.post("/auth/logout", headers=headers)).status_code == 204
+
+
+async def test_documentation_page(app: FastAPI, client: httpx.AsyncClient, ada: User) -> None:
+    """
+    Swagger needs no token of ours to send what it sends, and no page or route gets a
+    second `Content-Security-Policy` beside its own (D-C6, D-C7).
+    """
+
+    @app.get("/own-policy")
+    async def own_policy(response: Response) -> None:
+        response.headers["Content-Security-Policy"] = "default-src 'self'"
+
+    page = await client.get("/docs")
+    assert page.status_code == 200
+    assert "csrf" not in page.text.lower()
+    same_origin = {"Sec-Fetch-Site": "same-origin"}
+    credentials = {"username": "ada", "password": "correct horse battery"}
+    answer = await client.post("/auth/login", json=credentials, headers=same_origin)
+    assert answer.status_code == 200
+    assert (await client.post("/write", headers=same_origin)).status_code == 200
+    assert "Content-Security-Policy" not in answer.headers
+    answer = await client.get("/own-policy")
+    assert answer.headers.get_list("Content-Security-Policy") == ["default-src 'self'"]

@@ -22,7 +22,16 @@ from piccolo.table import create_db_tables
 from piccolo_api_fastapi import Login, Proof, RefreshFamily, Session, User, Users, session_router
 from piccolo_api_fastapi.session_auth import SessionAuth
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import PASSWORD, STOCK, bearer, get_tokens, log_in, new_client, use_engine
+from tests.conftest import (
+    PASSWORD,
+    STOCK,
+    bearer,
+    get_tokens,
+    log_in,
+    new_client,
+    settle,
+    use_engine,
+)
 
 
 def postgres_programs() -> Path | None:
@@ -162,6 +171,7 @@ async def database(outage: Outage, tmp_path: Path) -> AsyncIterator[Any]:
     await User.delete(force=True)
     if isinstance(outage, Cluster):
         await engine.close_connection_pool()
+    await settle()
 
 
 def form(**values: str) -> dict[str, Any]:

@@ -167,7 +167,10 @@ async def _refuse(reason: str, attempt: LoginAttempt) -> str:
 )
 @pytest.mark.parametrize("place", ["before", "on_success", "on_failure"])
 async def test_hooks_refuse(users: Users[User], ada: User, hook: Any, place: str) -> None:
-    """Any callable is asked, sync or async, and its reason is the answer (D-U6, D-S12)."""
+    """
+    Any callable is asked, sync or async, and its reason is the answer (D-U6, D-S12), of
+    every router that takes a password: none is a way around the others (D-J11).
+    """
     options: Any = {place: [hook]}
     app = app_with(Login(users, **options))
     password = "wrong" if place == "on_failure" else PASSWORD
