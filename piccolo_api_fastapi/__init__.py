@@ -3,15 +3,18 @@
 from .access_tokens import Claims
 from .cookies import Cookie
 from .csrf import SameOrigin
-from .errors import AuthError, ConfigurationError, ErrorBody, responses
+from .errors import AuthError, ConfigurationError
 from .events import AuthEvent, subscribe
-from .identity import AnyOf, ClientInfo, Identity, optional, public, require
+from .guards import AnyOf, optional, public, require
+from .identity import ClientInfo, Identity
 from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
 from .keys import Key, KeyRing
 from .login import Login, LoginAttempt
-from .passwords import PasswordHasher, PasswordPolicy, PBKDF2Hasher
+from .password_policy import PasswordPolicy
+from .passwords import PasswordHasher, PBKDF2Hasher
 from .piccolo_app import AuthTables, auth_tables
+from .problems import ErrorBody, responses
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
 from .users import Password, Proof, User, Users
 

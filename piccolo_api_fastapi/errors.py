@@ -31,14 +31,9 @@ What can go wrong, as one tree.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from http import HTTPStatus
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
-
-PROBLEM_MEDIA_TYPE = "application/problem+json"
-"""RFC 9457 section 3."""
 
 
 class ConfigurationError(ValueError):
@@ -308,103 +303,3 @@ class UnsupportedGrantType(TokenRequestError):
 
 COOKIE_CHALLENGE = 'Cookie realm="session"'
 """`WWW-Authenticate` for a missing or dead cookie; no registered scheme names cookies."""
-
-
-class ErrorBody(BaseModel):
-    """The one error body: an RFC 9457 problem that is also FastAPI's own `{"detail": …}`."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    code: str
-
-
-class ValidationErrorItem(BaseModel):
-    """One thing wrong with one input."""
-
-    loc: list[str | int]
-    msg: str
-    type: str
-
-
-class ValidationErrorBody(BaseModel):
-    """The body of a 422: FastAPI's own list, without the values that were sent."""
-
-    model_config = ConfigDict(extra="allow")
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: list[ValidationErrorItem]
-    code: str
-
-
-def problem(
-    status: int, detail: Any, code: str, members: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """
-    The error body as a dictionary (RFC 9457 section 3.1).
-
-    Args:
-        status: The HTTP status.
-        detail: A sentence, or the list of a 422.
-        code: The stable code.
-        members: Further members.
-    """
-    title = HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
-    return body | dict(members or {})
-
-
-def responses(
-    *errors: type[AuthError], media_types: Sequence[str] = (PROBLEM_MEDIA_TYPE,)
-) -> dict[int | str, dict[str, Any]]:
-    """
-    The `responses=` of a route that can raise these errors, with an example for each.
-
-    Args:
-        errors: The error classes.
-        media_types: The content types the bodies are sent with.
-    """
-    documented: dict[int | str, dict[str, Any]] = {}
-    for error in errors:
-        entry = documented.setdefault(
-            error.status,
-            {
-                "description": HTTPStatus(error.status).phrase,
-                "content": {
-                    name: {"schema": _schema(error), "examples": {}} for name in media_types
-                },
-            },
-        )
-        if headers := _documented_headers(error.status):
-            entry["headers"] = headers
-        for content in entry["content"].values():
-            content["examples"][error.code] = {"summary": error.message, "value": _example(error)}
-    return documented
-
-
-def _documented_headers(status: int) -> dict[str, Any]:
-    names = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
-    return {names[status]: {"schema": {"type": "string"}}} if status in names else {}
-
-
-def _schema(error: type[AuthError]) -> dict[str, Any]:
-    if not issubclass(error, Unprocessable):
-        return ErrorBody.model_json_schema()
-    schema = ValidationErrorBody.model_json_schema()
-    schema["properties"]["detail"]["items"] = schema.pop("$defs")["ValidationErrorItem"]
-    return schema
-
-
-def _example(error: type[AuthError]) -> dict[str, Any]:
-    detail: Any = error.message
-    if issubclass(error, Unprocessable):
-        detail = [{"loc": ["body"], "msg": error.message, "type": error.code}]
-    members: dict[str, Any] = {}
-    if issubclass(error, TokenRequestError):
-        members = {"error": error.code, "error_description": error.message}
-    return problem(error.status, detail, error.code, members)

@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .errors import Unprocessable, responses
-from .identity import Guard, IdentityOf, Optional, OptionalIdentity, is_public
+from .errors import Unprocessable
+from .guards import Guard, IdentityOf, Optional, OptionalIdentity, is_public
+from .problems import responses
 from .routing import TokenRoute, problem_response, validation_error
 
 _GUARDS = (Guard, IdentityOf, Optional, OptionalIdentity)

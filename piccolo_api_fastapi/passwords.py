@@ -1,25 +1,18 @@
-"""Passwords: hashing that never blocks the event loop, and what may be one."""
+"""Password hashes: made and checked without blocking the event loop."""
 
-import asyncio
 import hashlib
 import hmac
-import inspect
-import os
 import re
 import secrets
-import threading
 import unicodedata
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 import nacl.exceptions
 import nacl.pwhash
 
-from .errors import ConfigurationError, FieldError, HasherBusy, WeakPassword
+from .errors import ConfigurationError
+from .hashing_threads import HashingThreads, shared_threads
 
 T = TypeVar("T")
 
@@ -43,65 +36,6 @@ _ARGON2ID = re.compile(
 
 class PasswordMismatch(Exception):
     """The password is not the one that was hashed."""
-
-
-class HashingThreads:
-    """
-    A bounded number of threads and a bounded waiting line before them.
-
-    More threads than cores gain no logins and hold 19 MiB each.
-
-    Args:
-        threads: How many hash at once; by default the cores of this process.
-        waiting: How many may wait.
-        patience: How long one waits, in seconds.
-    """
-
-    def __init__(
-        self, *, threads: int | None = None, waiting: int = 256, patience: float = 5.0
-    ) -> None:
-        self.threads = threads or _cores()
-        self.waiting = waiting
-        self.patience = patience
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="password-hashing")
-        self._count = 0
-        self._lock = threading.Lock()
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """
-        Run `work` in a thread.
-
-        Raises:
-            HasherBusy: The line is full, or it did not move in time.
-        """
-        future = self._submit(work)
-        waiter = asyncio.wrap_future(future)
-        try:
-            await asyncio.wait({waiter}, timeout=self.patience)
-            if not waiter.done() and future.cancel():
-                raise HasherBusy(retry_after=int(self.patience) or 1)
-            return await waiter
-        finally:
-            waiter.cancel()
-
-    def _submit(self, work: Callable[[], T]) -> Future[T]:
-        with self._lock:
-            if self._count >= self.threads + self.waiting:
-                raise HasherBusy
-            self._count += 1
-        future = self._pool.submit(work)
-        future.add_done_callback(self._leave)
-        return future
-
-    def _leave(self, _: Future[Any]) -> None:
-        with self._lock:
-            self._count -= 1
-
-
-@cache
-def shared_threads() -> HashingThreads:
-    """The threads of this process: one bound, however many hashers there are."""
-    return HashingThreads()
 
 
 class PasswordHasher:
@@ -279,97 +213,3 @@ def _pbkdf2(password: str, salt: str, iterations: int) -> str:
 
 def _normalise(password: str) -> str:
     return unicodedata.normalize("NFC", password)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-BreachCheck: TypeAlias = Callable[[str], Awaitable[bool] | bool]
-"""Says whether a password is known to have leaked."""
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordPolicy:
-    """
-    What may be a password: long enough, not common, not the user's own name.
-
-    No rules of composition and no expiry, as NIST SP 800-63B-4 section 3.1.1.2 says.
-
-    Args:
-        minimum: Characters (code points) at the least.
-        forbidden: Further words that may not be the password, such as the service's name.
-        breach_check: Asked last; `BreachedPasswords()` is one.
-
-    Raises:
-        ConfigurationError: The minimum is below 8 or above 128.
-    """
-
-    minimum: int = 8
-    forbidden: tuple[str, ...] = ()
-    breach_check: BreachCheck | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        if not 8 <= self.minimum <= MAXIMUM_CHARACTERS:  # noqa: PLR2004 - NIST's floor
-            msg = f"The minimum is between 8 and {MAXIMUM_CHARACTERS}."
-            raise ConfigurationError(msg)
-
-    @classmethod
-    def strict(cls, **options: Any) -> "PasswordPolicy":
-        """At least 15 characters: NIST's bound where a password is the only factor."""
-        return cls(minimum=15, **options)
-
-    async def check(self, password: str, *own: str | None) -> None:
-        """
-        Refuse a password that may not be set.
-
-        Args:
-            password: The new password.
-            own: The user's name, e-mail address and the like.
-
-        Raises:
-            WeakPassword: With the codes `password_too_short`, `password_too_long`,
-                `password_invalid`, `password_common`, `password_personal` or
-                `password_breached`.
-        """
-        if error := self._error(password, own):
-            raise WeakPassword([error])
-        if self.breach_check is not None:
-            breached = self.breach_check(password)
-            if await breached if inspect.isawaitable(breached) else breached:
-                raise WeakPassword([_error("password_breached", "It has appeared in a data leak.")])
-
-    def _error(self, password: str, own: tuple[str | None, ...]) -> FieldError | None:
-        if len(password) < self.minimum:
-            return _error("password_too_short", f"Use at least {self.minimum} characters.")
-        if len(password) > MAXIMUM_CHARACTERS:
-            return _error("password_too_long", f"Use at most {MAXIMUM_CHARACTERS} characters.")
-        if not is_hashable(password) or "\x00" in password:
-            return _error("password_invalid", "It contains characters that can't be used.")
-        folded = _fold(password)
-        if folded in _common_passwords():
-            return _error("password_common", "It is one of the commonest passwords.")
-        if folded in _personal(own) | {_fold(word) for word in self.forbidden}:
-            return _error("password_personal", "Don't use your name, address or this service.")
-        return None
-
-
-def _error(code: str, sentence: str) -> FieldError:
-    return FieldError(("body", "password"), sentence, code)
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
-
-
-def _personal(own: tuple[str | None, ...]) -> set[str]:
-    words = {_fold(word) for word in own if word}
-    return words | {word.partition("@")[0] for word in words}
-
-
-@cache
-def _common_passwords() -> frozenset[str]:
-    text = files("piccolo_api_fastapi").joinpath("common_passwords.txt").read_text("utf-8")
-    return frozenset(text.split())

@@ -18,7 +18,6 @@ from starlette.types import Message, Receive, Scope, Send
 from . import strict_json
 from .database import is_outage
 from .errors import (
-    PROBLEM_MEDIA_TYPE,
     AuthError,
     ContentTooLarge,
     FieldError,
@@ -27,9 +26,9 @@ from .errors import (
     TokenRequestError,
     Unprocessable,
     UnsupportedMediaType,
-    problem,
 )
-from .identity import public
+from .guards import public
+from .problems import PROBLEM_MEDIA_TYPE, problem
 
 MAXIMUM_BODY = 16 * 1024
 """Bytes; no payload of these routes comes near it."""

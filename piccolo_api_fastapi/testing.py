@@ -10,7 +10,8 @@ from uuid import uuid4
 from starlette.requests import HTTPConnection
 
 from .clock import utcnow
-from .identity import Guard, Identity, UserT
+from .guards import Guard
+from .identity import Identity, UserT
 from .passwords import PasswordHasher, PBKDF2Hasher, replace_default_hasher
 
 ResultT = TypeVar("ResultT")

@@ -1,30 +1,25 @@
 """Users: Piccolo's table with modern password hashes beside it, and what is done with them."""
 
-import hashlib
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, cast
 
 from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import ForeignKey, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
-from piccolo.table import TABLE_REGISTRY, Table
+from piccolo.table import Table
 from typing_extensions import TypeVar
 
 from .clock import Clock, utcnow
 from .database import column_names, is_unique_violation, store, transaction
 from .errors import ConfigurationError, IdentityTaken, InvalidCredentials, Unprocessable
 from .events import AuthEvent, emit
-from .identifiers import candidates, no_email, normal_email, normal_username, real_email
-from .passwords import (
-    PasswordHasher,
-    PasswordMismatch,
-    PasswordPolicy,
-    PBKDF2Hasher,
-    default_hasher,
-    is_pbkdf2,
-)
+from .identifiers import no_email, normal_email, normal_username, real_email
+from .password_policy import PasswordPolicy
+from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
+from .user_lookup import Account, UserLookup, fingerprint
+from .user_tables import bound, credential_tables, load, primary_key
 
 MARKER = "pbkdf2_sha256$1$!$!"
 """
@@ -33,8 +28,6 @@ What `piccolo_user.password` holds for a user whose hash is in `auth_password`.
 `BaseUser` takes anything else for a plain password and hashes it whenever a row is
 loaded, on the event loop; a later `save()` would write that back. No password matches it.
 """
-
-TableT = TypeVar("TableT", bound=Table)
 
 
 class User(BaseUser, tablename="piccolo_user"):
@@ -149,14 +142,6 @@ class Password(Table, tablename="auth_password"):
     )
 
 
-class CredentialTable:
-    """
-    Marks tables whose rows are a way in: they end when the password changes.
-
-    A subclass is a Piccolo table with a foreign key `user` and a primary key `id`.
-    """
-
-
 UserT = TypeVar("UserT", bound=BaseUser, default=User)
 
 ScopesOf: TypeAlias = Callable[[Any], Awaitable[Iterable[str]] | Iterable[str]]
@@ -176,20 +161,6 @@ class Proof(Generic[UserT]):
     user: UserT
     column: str | None = field(default=None, repr=False)
     encoded: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Account:
-    """The columns of a user, not yet an object: making one would tell known from unknown."""
-
-    values: dict[str, Any] = field(repr=False)
-    column: str = field(repr=False)
-    encoded: str | None = field(repr=False)
-    was_changed_by_piccolo: bool = False
-
-    @property
-    def is_legacy(self) -> bool:
-        return self.encoded is not None and self.encoded == self.column
 
 
 class Users(Generic[UserT]):
@@ -230,6 +201,7 @@ class Users(Generic[UserT]):
         self._hasher = hasher or (PBKDF2Hasher() if interop else None)
         self._scopes_of = scopes_of
         self._passwords = None if interop else bound(Password, self.table)
+        self._lookup = UserLookup(self.table, self._passwords)
         self._key = self.table._meta.primary_key  # noqa: SLF001
 
     @property
@@ -244,7 +216,7 @@ class Users(Generic[UserT]):
 
     async def find(self, identifier: str) -> UserT | None:
         """The user with this username or e-mail address; case does not count."""
-        account = await self._look_up(identifier)
+        account = await self._lookup.find(identifier)
         return load(self.table, account.values) if account else None
 
     async def create(
@@ -329,7 +301,7 @@ class Users(Generic[UserT]):
             user: Whose.
             keep: The id of a credential to spare.
         """
-        for table in _credential_tables(self.table):
+        for table in credential_tables(self.table):
             condition = table.user == primary_key(user)  # type: ignore[attr-defined]
             if keep is not None:
                 condition = condition & (table.id != keep)  # type: ignore[attr-defined]
@@ -348,7 +320,7 @@ class Users(Generic[UserT]):
             HasherBusy: Too many passwords are being hashed.
         """
         for _ in range(3):
-            account = await self._look_up(identifier)
+            account = await self._lookup.find(identifier)
             try:
                 await self.hasher.verify(account.encoded if account else None, password)
             except PasswordMismatch:
@@ -398,8 +370,9 @@ class Users(Generic[UserT]):
 
     async def _refuse_if_taken(self, username: str, email: str | None) -> None:
         """The unique indexes know exact text only; older rows may be in upper case."""
+        name = self.table._meta.get_formatted_tablename()  # noqa: SLF001
         rows = await self.table.raw(
-            f"SELECT 1 FROM {self._name} "  # noqa: S608 - names of our own
+            f"SELECT 1 FROM {name} "  # noqa: S608 - names of our own
             'WHERE lower("username") = {} OR lower("email") IN ({}, {}) LIMIT 1',
             username,
             username,
@@ -408,49 +381,7 @@ class Users(Generic[UserT]):
         if rows:
             raise IdentityTaken
 
-    async def _look_up(self, identifier: str) -> _Account | None:
-        """One statement of one shape, whoever is looked for."""
-        wanted = candidates(identifier)
-        typed, username, email = wanted or ("", "", "")
-        async with store():
-            rows = await self.table.raw(self._look_up_sql, typed, username, email)
-        for name, value in (("email", email), ("username", typed), ("username", username)):
-            if wanted is None or (name == "email" and "@" not in typed):
-                continue
-            for row in rows:
-                if row[name] == value or (name == "email" and row[name].lower() == value):
-                    return self._account(row)
-        return None
-
-    @property
-    def _name(self) -> str:
-        return self.table._meta.get_formatted_tablename()  # noqa: SLF001
-
-    @property
-    def _look_up_sql(self) -> str:
-        columns = [
-            f'u."{column._meta.db_column_name}" AS "{column._meta.name}"'  # noqa: SLF001
-            for column in self.table._meta.columns  # noqa: SLF001
-        ]
-        join = ""
-        if self._passwords is not None:
-            columns += ['p."hash" AS "_hash"', 'p."superseded" AS "_superseded"']
-            passwords = self._passwords._meta.get_formatted_tablename()  # noqa: SLF001
-            join = f'LEFT JOIN {passwords} p ON p."user" = u."{self._key._meta.db_column_name}"'  # noqa: SLF001
-        return (
-            f"SELECT {', '.join(columns)} FROM {self._name} u {join} "  # noqa: S608
-            'WHERE u."username" IN ({}, {}) OR lower(u."email") = {}'
-        )
-
-    def _account(self, row: dict[str, Any]) -> _Account:
-        encoded = row.pop("_hash", None)
-        superseded = row.pop("_superseded", None)
-        column: str = row["password"]
-        if is_pbkdf2(column) and _fingerprint(column) != superseded:
-            return _Account(row, column, column, was_changed_by_piccolo=encoded is not None)
-        return _Account(row, column, encoded)
-
-    async def _renew(self, account: _Account, password: str) -> Proof[UserT] | None:
+    async def _renew(self, account: Account, password: str) -> Proof[UserT] | None:
         """The proof, with a current hash; `None` if the stored one was changed meanwhile."""
         user, column, old = load(self.table, account.values), account.column, account.encoded
         key = primary_key(user)
@@ -492,58 +423,11 @@ class Users(Generic[UserT]):
         row = passwords(user=key, hash=encoded, changed_at=self.clock())
         values: list[Any] = [passwords.hash, passwords.changed_at]
         if replaced is not None and is_pbkdf2(replaced):
-            row.superseded = _fingerprint(replaced)
+            row.superseded = fingerprint(replaced)
             values.append(passwords.superseded)
         await passwords.insert(row).on_conflict(
             target=passwords.user, action="DO UPDATE", values=values
         )
-
-
-def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
-    """
-    The table of this kind whose foreign key `user` goes to `user_table`.
-
-    Raises:
-        ConfigurationError: There is none: call `auth_tables(…)` first.
-    """
-    for table in reversed(TABLE_REGISTRY):
-        if issubclass(table, kind) and user_table_of(table) is user_table:
-            return table
-    msg = f"No {kind.__name__} table is bound to {user_table.__name__}; call auth_tables() first."
-    raise ConfigurationError(msg)
-
-
-def user_table_of(table: type[Table]) -> type[BaseUser]:
-    """The user table that the foreign key `user` of a table goes to."""
-    user = cast("ForeignKey[Any]", table._meta.get_column_by_name("user"))  # noqa: SLF001
-    return cast("type[BaseUser]", user._foreign_key_meta.resolved_references)  # noqa: SLF001
-
-
-def primary_key(row: Table) -> Any:
-    """The primary key of a row, whatever its name."""
-    return getattr(row, row._meta.primary_key._meta.name)  # noqa: SLF001
-
-
-def load(table: type[UserT], values: dict[str, Any]) -> UserT:
-    """A user from the values of all columns, as a row that exists."""
-    user = table(**values)
-    user._exists_in_db = True  # noqa: SLF001
-    if isinstance(user, User):
-        user._changed.clear()  # noqa: SLF001
-    return user
-
-
-def _credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """By the name of the table, since two classes may stand for one table."""
-    for table in TABLE_REGISTRY:
-        if issubclass(table, CredentialTable):
-            owner = user_table_of(table)._meta  # noqa: SLF001
-            if owner.get_formatted_tablename() == user_table._meta.get_formatted_tablename():  # noqa: SLF001
-                yield table
-
-
-def _fingerprint(encoded: str) -> str:
-    return hashlib.sha256(encoded.encode()).hexdigest()
 
 
 def _sentence(error: Unprocessable | IdentityTaken) -> str:

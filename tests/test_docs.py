@@ -18,7 +18,7 @@ from piccolo.table import TABLE_REGISTRY, create_db_tables
 
 import piccolo_api_fastapi
 from piccolo_api_fastapi import Password, Users, errors, testing
-from piccolo_api_fastapi.users import CredentialTable
+from piccolo_api_fastapi.user_tables import CredentialTable
 from tests.conftest import PASSWORD, SECRET, use_engine
 
 ROOT = Path(__file__).parent.parent

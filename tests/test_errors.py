@@ -13,9 +13,8 @@ from piccolo_api_fastapi.errors import (
     NotFound,
     Unprocessable,
     WeakPassword,
-    problem,
-    responses,
 )
+from piccolo_api_fastapi.problems import problem, responses
 
 
 def every_error() -> list[type[AuthError]]:

@@ -9,12 +9,8 @@ from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi import ConfigurationError, PasswordHasher, PasswordPolicy, PBKDF2Hasher
 from piccolo_api_fastapi.errors import HasherBusy, WeakPassword
-from piccolo_api_fastapi.passwords import (
-    HashingThreads,
-    PasswordMismatch,
-    is_hashable,
-    shared_threads,
-)
+from piccolo_api_fastapi.hashing_threads import HashingThreads, shared_threads
+from piccolo_api_fastapi.passwords import PasswordMismatch, is_hashable
 from piccolo_api_fastapi.testing import cheap_hasher, cheap_pbkdf2_hasher
 
 HASHERS = pytest.mark.parametrize("hasher", [cheap_hasher(), cheap_pbkdf2_hasher()])

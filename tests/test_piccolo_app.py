@@ -9,7 +9,7 @@ import pytest
 from piccolo_api_fastapi import RefreshFamily, Session, User, auth_tables
 from piccolo_api_fastapi.piccolo_app import APP_CONFIG, clean
 from piccolo_api_fastapi.testing import FrozenClock
-from piccolo_api_fastapi.users import user_table_of
+from piccolo_api_fastapi.user_tables import user_table_of
 from tests.conftest import get_tokens, log_in
 from tests.models import Customer, Member
 

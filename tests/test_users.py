@@ -39,7 +39,8 @@ from piccolo_api_fastapi.testing import (
     cheap_pbkdf2_hasher,
     race,
 )
-from piccolo_api_fastapi.users import MARKER, Proof, bound, primary_key
+from piccolo_api_fastapi.user_tables import bound, primary_key
+from piccolo_api_fastapi.users import MARKER, Proof
 from tests.conftest import (
     PASSWORD,
     SECRET,

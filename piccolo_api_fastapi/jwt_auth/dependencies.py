@@ -25,12 +25,14 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
-from piccolo_api_fastapi.identity import Identity, Scheme, bearer_token, check_scopes, client_info
+from piccolo_api_fastapi.guards import Scheme
+from piccolo_api_fastapi.identity import Identity, bearer_token, check_scopes, client_info
 from piccolo_api_fastapi.keys import Key, KeyRing
-from piccolo_api_fastapi.users import Proof, Users, UserT, bound, load, primary_key, user_table_of
+from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
+from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
+from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import service
-from .service import RefreshTokens
 from .tables import RefreshFamily
 
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
@@ -252,7 +254,7 @@ class JWTAuth(Scheme[UserT]):
     async def _pair(
         self,
         user: UserT,
-        token: service.RefreshToken,
+        token: RefreshToken,
         scopes: frozenset[str],
         now: datetime,
         family_expires_at: datetime,

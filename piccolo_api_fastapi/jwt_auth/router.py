@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Form, Request
 
 from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.errors import (
-    PROBLEM_MEDIA_TYPE,
     AuthError,
     ConfigurationError,
     ContentTooLarge,
@@ -24,12 +23,13 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     UnsupportedGrantType,
     UnsupportedMediaType,
-    responses,
 )
 from piccolo_api_fastapi.identity import Identity, client_info
 from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.problems import PROBLEM_MEDIA_TYPE, responses
 from piccolo_api_fastapi.routing import AuthRoute, TokenRoute
-from piccolo_api_fastapi.users import UserT, primary_key
+from piccolo_api_fastapi.user_tables import primary_key
+from piccolo_api_fastapi.users import UserT
 
 from . import service
 from .dependencies import JWTAuth, TokenPair

@@ -1,15 +1,10 @@
 """Refresh families: start, rotate, find, list and end."""
 
-import base64
-import binascii
-import hashlib
-import hmac
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from piccolo_api_fastapi.database import (
     CompiledQuery,
@@ -21,93 +16,10 @@ from piccolo_api_fastapi.database import (
 from piccolo_api_fastapi.errors import InvalidGrant, NotFound
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.identity import ClientInfo
-from piccolo_api_fastapi.keys import KeyRing
-from piccolo_api_fastapi.users import user_table_of
+from piccolo_api_fastapi.refresh_tokens import RefreshToken
+from piccolo_api_fastapi.user_tables import user_table_of
 
 from .tables import RefreshFamily
-
-PREFIX = "rt_"
-_GENERATION_BYTES = 4
-_BODY_BYTES = 16 + _GENERATION_BYTES + 32
-_MAC_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
-    """
-    One refresh token: its family, its generation and 256 secret bits.
-
-    A MAC over them lets an old genuine one be recognised for ever without history, and
-    a forged one be refused without asking the database.
-    """
-
-    family: UUID
-    generation: int
-    secret: bytes = field(repr=False)
-    successor_key: bytes = field(repr=False, compare=False)
-
-    @property
-    def digest(self) -> str:
-        """What is stored of it."""
-        return hashlib.sha256(self.secret).hexdigest()
-
-    @property
-    def body(self) -> bytes:
-        """What the MAC covers."""
-        return self.family.bytes + _generation(self.generation) + self.secret
-
-
-class RefreshTokens:
-    """
-    Writes and reads refresh tokens.
-
-    Args:
-        keys: Their sub-keys authenticate tokens and derive successors.
-    """
-
-    def __init__(self, keys: KeyRing) -> None:
-        self._mac_keys = keys.derive("refresh token mac")
-        self._successor_keys = keys.derive("refresh token successor")
-
-    def first(self) -> RefreshToken:
-        """The first token of a new family."""
-        return RefreshToken(uuid4(), 0, secrets.token_bytes(32), self._successor_keys[0])
-
-    def successor(self, token: RefreshToken) -> RefreshToken:
-        """
-        The token after this one. It is derived, so that everybody who refreshes with the
-        same token gets the same next one: by the key that wrote this one, on which servers
-        agree while keys rotate.
-        """
-        generation = token.generation + 1
-        material = token.family.bytes + _generation(generation) + token.secret
-        secret = hmac.digest(token.successor_key, material, "sha256")
-        return RefreshToken(token.family, generation, secret, self._successor_keys[0])
-
-    def write(self, token: RefreshToken) -> str:
-        """The text of a token."""
-        raw = token.body + hmac.digest(self._mac_keys[0], token.body, "sha256")
-        return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-    def read(self, text: str) -> RefreshToken | None:
-        """The token, or `None` when we never wrote it."""
-        try:
-            raw = base64.b64decode(text.removeprefix(PREFIX).encode("ascii"), b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
-        if len(mac) != _MAC_BYTES or not text.startswith(PREFIX):
-            return None
-        secret = body[16 + _GENERATION_BYTES :]
-        generation = int.from_bytes(body[16 : 16 + _GENERATION_BYTES], "big")
-        for mac_key, successor_key in zip(self._mac_keys, self._successor_keys, strict=True):
-            if hmac.compare_digest(hmac.digest(mac_key, body, "sha256"), mac):
-                return RefreshToken(UUID(bytes=body[:16]), generation, secret, successor_key)
-        return None
-
-
-def _generation(generation: int) -> bytes:
-    return generation.to_bytes(_GENERATION_BYTES, "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeAlias, cast
 from piccolo_api_fastapi.errors import InvalidCredentials
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.identity import ClientInfo
-from piccolo_api_fastapi.users import Proof, Users, UserT, primary_key
+from piccolo_api_fastapi.user_tables import primary_key
+from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from .service import LoginAttempt, run_hooks
 

@@ -7,7 +7,7 @@ from piccolo.apps.user.tables import BaseUser
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from piccolo_api_fastapi.identifiers import real_email
-from piccolo_api_fastapi.users import primary_key
+from piccolo_api_fastapi.user_tables import primary_key
 
 
 class LoginIn(BaseModel):

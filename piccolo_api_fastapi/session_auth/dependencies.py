@@ -22,8 +22,10 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
-from piccolo_api_fastapi.identity import Identity, Scheme, client_info
-from piccolo_api_fastapi.users import Proof, Users, UserT, bound, load, primary_key, user_table_of
+from piccolo_api_fastapi.guards import Scheme
+from piccolo_api_fastapi.identity import Identity, client_info
+from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
+from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import service
 from .service import SESSION_TOKEN, Lifetimes

@@ -18,13 +18,14 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
     Unprocessable,
     UnsupportedMediaType,
-    responses,
 )
 from piccolo_api_fastapi.identity import Identity, client_info
 from piccolo_api_fastapi.login import Login, SignedIn, UserOut
 from piccolo_api_fastapi.login.schemas import LoginIn
+from piccolo_api_fastapi.problems import responses
 from piccolo_api_fastapi.routing import AuthRoute
-from piccolo_api_fastapi.users import UserT, primary_key
+from piccolo_api_fastapi.user_tables import primary_key
+from piccolo_api_fastapi.users import UserT
 
 from . import service
 from .dependencies import SessionAuth

@@ -16,7 +16,7 @@ from piccolo_api_fastapi.database import (
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
 from piccolo_api_fastapi.identity import ClientInfo
 from piccolo_api_fastapi.tokens import OpaqueToken
-from piccolo_api_fastapi.users import user_table_of
+from piccolo_api_fastapi.user_tables import user_table_of
 
 from .tables import Session
 

@@ -4,7 +4,8 @@ from piccolo.columns import UUID, ForeignKey, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
-from piccolo_api_fastapi.users import CredentialTable, User
+from piccolo_api_fastapi.user_tables import CredentialTable
+from piccolo_api_fastapi.users import User
 
 
 class Session(CredentialTable, Table, tablename="auth_session"):

@@ -25,7 +25,8 @@ from piccolo_api_fastapi import (
     subscribe,
 )
 from piccolo_api_fastapi.errors import Unavailable
-from piccolo_api_fastapi.passwords import HashingThreads, PasswordHasher
+from piccolo_api_fastapi.hashing_threads import HashingThreads
+from piccolo_api_fastapi.passwords import PasswordHasher
 from tests.conftest import PASSWORD, SECRET, log_in, new_client
 
 

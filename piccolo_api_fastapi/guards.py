@@ -1,0 +1,333 @@
+"""Dependencies that give the user or refuse: schemes, and what is made of them."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from fastapi import Security
+from fastapi.dependencies.models import Dependant
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+
+from .database import store
+from .errors import AuthError, ConfigurationError, InvalidToken, SessionEnded, Unauthenticated
+from .identity import Identity, UserT, check_scopes
+
+CallableT = TypeVar("CallableT", bound=Callable[..., Any])
+
+_IDENTITIES = "piccolo_api_fastapi.identities"
+_PUBLIC = "__piccolo_api_fastapi_public__"
+
+
+class Guard(Generic[UserT]):
+    """
+    A dependency that gives the user, or refuses.
+
+    What it finds is kept for the request, so that asking twice costs once.
+    """
+
+    schemes: "tuple[Scheme[UserT], ...]"
+
+    async def __call__(
+        self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
+    ) -> UserT:
+        """
+        The user of the request.
+
+        Raises:
+            AuthError: Nobody, or somebody who may not.
+        """
+        if _is_exempt(connection, self):
+            return None  # type: ignore[return-value]  # nobody reads it: see `public`
+        return (await self.identify(connection, scopes.scopes)).user
+
+    @property
+    def identity(self) -> "IdentityOf[UserT]":
+        """The dependency that gives the `Identity` instead of the user."""
+        return IdentityOf(self)
+
+    async def identify(
+        self, connection: HTTPConnection, scopes: Iterable[str] = ()
+    ) -> Identity[UserT]:
+        """
+        The caller of this request.
+
+        Args:
+            connection: The request or the WebSocket.
+            scopes: Scopes that the caller must have.
+
+        Raises:
+            Unauthenticated: Nobody, or a credential that is no good.
+            InsufficientScope: A scope is missing.
+        """
+        identity = await self.find(connection)
+        if identity is None:
+            raise self._nobody(connection)
+        check_scopes(identity.scopes, scopes)
+        return identity
+
+    async def find(self, connection: HTTPConnection) -> Identity[UserT] | None:
+        """The caller, or `None`; asked once for each request, however often it is called."""
+        known: dict[Guard[UserT], Identity[UserT] | None]
+        known = connection.scope.setdefault(_IDENTITIES, {})
+        if self not in known:
+            async with store():
+                known[self] = await self.authenticate(connection)
+        return known[self]
+
+    async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
+        """
+        Ask the schemes in turn. An `Authorization` header, when there is one, decides alone:
+        a bad header is never rescued by a good cookie.
+        """
+        by_header = "authorization" in connection.headers
+        for scheme in self.schemes:
+            if by_header is (scheme.transport == "header"):
+                identity = await scheme.find(connection)
+                if identity is not None:
+                    return identity
+        return None
+
+    def _nobody(self, connection: HTTPConnection) -> AuthError:
+        reads_header = any(scheme.transport == "header" for scheme in self.schemes)
+        if reads_header and "authorization" in connection.headers:
+            return InvalidToken()
+        challenges = dict.fromkeys(scheme.challenge for scheme in self.schemes)
+        return Unauthenticated(challenge=", ".join(challenges))
+
+
+class Scheme(Guard[UserT], SecurityBase, ABC):
+    """
+    One way to authenticate, configured once; FastAPI lists it in OpenAPI.
+
+    A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do, and names in
+    `documented_errors` what `install` shows as possible answers.
+    """
+
+    transport: ClassVar[Literal["header", "cookie"]]
+    challenge: ClassVar[str]
+    documented_errors: ClassVar[tuple[type[AuthError], ...]]
+
+    def __init__(self) -> None:
+        self.schemes = (self,)
+        self.__signature__ = _signature()
+        self.mention = Mention(self)
+
+    @abstractmethod
+    async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
+        """
+        Look at one connection, uncached.
+
+        Returns:
+            `None` when it carries no credential of this kind.
+
+        Raises:
+            AuthError: It carries one, and it is bad.
+        """
+
+
+class Mention(SecurityBase):
+    """Names a scheme to OpenAPI and does nothing: one `SecurityBase` stands for one scheme."""
+
+    def __init__(self, scheme: "Scheme[Any]") -> None:
+        self.model = scheme.model
+        self.scheme_name = scheme.scheme_name
+        self.documented_errors = scheme.documented_errors
+
+    async def __call__(self) -> None:
+        """Nothing to do."""
+
+
+class AnyOf(Guard[UserT]):
+    """
+    The user, by whichever scheme finds one.
+
+    Args:
+        schemes: Asked in this order; `Authorization` decides alone when it is sent.
+
+    Raises:
+        ConfigurationError: There is no scheme, or one twice.
+    """
+
+    def __init__(self, *schemes: Scheme[UserT]) -> None:
+        if not schemes or len({scheme.scheme_name for scheme in schemes}) < len(schemes):
+            msg = "AnyOf takes one or more schemes with different names."
+            raise ConfigurationError(msg)
+        self.schemes = schemes
+        self.__signature__ = _signature(schemes)
+
+
+class Require(Guard[UserT]):
+    """A guard that lets fewer through; made by `require`."""
+
+    def __init__(self, guard: Guard[UserT], scopes: Sequence[str]) -> None:
+        self.schemes = guard.schemes
+        self._guard = guard
+        self._scopes = tuple(scopes)
+        self.__signature__ = _signature(self.schemes, self._scopes)
+
+    async def identify(
+        self, connection: HTTPConnection, scopes: Iterable[str] = ()
+    ) -> Identity[UserT]:
+        """The caller, who has the scopes that are required."""
+        return await self._guard.identify(connection, (*self._scopes, *scopes))
+
+
+class IdentityOf(Generic[UserT]):
+    """The dependency that gives the `Identity` of a guard."""
+
+    def __init__(self, guard: Guard[UserT]) -> None:
+        self._guard = guard
+        self.__signature__ = _signature(guard.schemes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, IdentityOf) and other._guard is self._guard
+
+    def __hash__(self) -> int:
+        return hash((IdentityOf, self._guard))
+
+    async def __call__(
+        self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
+    ) -> Identity[UserT]:
+        """The identity of the caller."""
+        if _is_exempt(connection, self):
+            return None  # type: ignore[return-value]  # nobody reads it: see `public`
+        return await self._guard.identify(connection, scopes.scopes)
+
+
+class Optional(Generic[UserT]):
+    """The user or `None`; made by `optional`."""
+
+    def __init__(self, guard: Guard[UserT]) -> None:
+        self._guard = guard
+        self.__signature__ = _signature(guard.schemes)
+
+    @property
+    def identity(self) -> "OptionalIdentity[UserT]":
+        """The dependency that gives the `Identity` or `None`."""
+        return OptionalIdentity(self._guard)
+
+    async def __call__(
+        self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
+    ) -> UserT | None:
+        """The user, if there is one."""
+        identity = await _find_or_none(self._guard, connection, scopes.scopes)
+        return identity.user if identity else None
+
+
+class OptionalIdentity(Generic[UserT]):
+    """The dependency that gives the `Identity` of a guard, or `None`."""
+
+    def __init__(self, guard: Guard[UserT]) -> None:
+        self._guard = guard
+        self.__signature__ = _signature(guard.schemes)
+
+    async def __call__(
+        self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
+    ) -> Identity[UserT] | None:
+        """The identity, if there is one."""
+        return await _find_or_none(self._guard, connection, scopes.scopes)
+
+
+def optional(guard: Guard[UserT]) -> Optional[UserT]:
+    """
+    The user, or `None` when nobody is signed in.
+
+    A session that has ended counts as nobody, since a browser goes on sending its
+    cookie. A bad `Authorization` header is an error all the same.
+
+    Args:
+        guard: A scheme, `AnyOf` or `require(…)`.
+    """
+    return Optional(guard)
+
+
+def require(
+    guard: Guard[UserT],
+    *,
+    admin: bool = False,
+    superuser: bool = False,
+    scopes: Sequence[str] = (),
+) -> Require[UserT]:
+    """
+    A narrower dependency; 403 for those who do not pass.
+
+    Args:
+        guard: A scheme, `AnyOf` or another `require(…)`.
+        admin: The user has the flag, and the credential was given the scope `admin`.
+        superuser: Likewise.
+        scopes: Further scopes, all of them needed.
+
+    Raises:
+        ConfigurationError: Nothing is required, or `scopes` is one string.
+    """
+    if isinstance(scopes, str):
+        msg = "scopes is a list of strings."
+        raise ConfigurationError(msg)
+    flags = {"admin": admin, "superuser": superuser}
+    needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
+    if not needed:
+        msg = "require() needs something to require."
+        raise ConfigurationError(msg)
+    return Require(guard, needed)
+
+
+def public(endpoint: CallableT) -> CallableT:
+    """
+    Exempt an endpoint from the guards of its application and routers.
+
+    For applications with `FastAPI(dependencies=[Depends(current_user)])`. A guard that
+    the endpoint's own parameters ask for is not exempted.
+    """
+    setattr(endpoint, _PUBLIC, True)
+    return endpoint
+
+
+def is_public(endpoint: object) -> bool:
+    """Whether an endpoint was declared `public`."""
+    return getattr(endpoint, _PUBLIC, False)
+
+
+async def _find_or_none(
+    guard: Guard[UserT], connection: HTTPConnection, scopes: Iterable[str]
+) -> Identity[UserT] | None:
+    try:
+        if await guard.find(connection) is None and "authorization" not in connection.headers:
+            return None
+    except SessionEnded:
+        return None
+    return await guard.identify(connection, scopes)
+
+
+def _is_exempt(connection: HTTPConnection, dependency: object) -> bool:
+    """Whether the endpoint is `public` and does not itself ask for this dependency."""
+    if not is_public(connection.scope.get("endpoint")):
+        return False
+    dependant = getattr(connection.scope.get("route"), "dependant", None)
+    return dependant is not None and not any(
+        parameter.name is not None and _reaches(parameter, dependency)
+        for parameter in dependant.dependencies
+    )
+
+
+def _reaches(dependant: Dependant, dependency: object) -> bool:
+    return dependant.call == dependency or any(
+        _reaches(inner, dependency) for inner in dependant.dependencies
+    )
+
+
+def _signature(
+    schemes: Sequence[Scheme[Any]] = (), scopes: Sequence[str] = ()
+) -> inspect.Signature:
+    """The signature FastAPI sees: the work, and a mute dependency for each scheme."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("connection", keyword, annotation=HTTPConnection),
+        inspect.Parameter("scopes", keyword, annotation=SecurityScopes),
+    ]
+    for number, scheme in enumerate(schemes):
+        mention = Security(scheme.mention, scopes=list(scopes))
+        parameters.append(inspect.Parameter(f"scheme_{number}", keyword, default=mention))
+    return inspect.Signature(parameters)

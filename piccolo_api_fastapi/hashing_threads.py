@@ -1,0 +1,78 @@
+"""Where passwords are hashed: few threads, and a short line before them."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+from .errors import HasherBusy
+
+T = TypeVar("T")
+
+
+class HashingThreads:
+    """
+    A bounded number of threads and a bounded waiting line before them.
+
+    More threads than cores gain no logins and hold 19 MiB each.
+
+    Args:
+        threads: How many hash at once; by default the cores of this process.
+        waiting: How many may wait.
+        patience: How long one waits, in seconds.
+    """
+
+    def __init__(
+        self, *, threads: int | None = None, waiting: int = 256, patience: float = 5.0
+    ) -> None:
+        self.threads = threads or _cores()
+        self.waiting = waiting
+        self.patience = patience
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="password-hashing")
+        self._count = 0
+        self._lock = threading.Lock()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """
+        Run `work` in a thread.
+
+        Raises:
+            HasherBusy: The line is full, or it did not move in time.
+        """
+        future = self._submit(work)
+        waiter = asyncio.wrap_future(future)
+        try:
+            await asyncio.wait({waiter}, timeout=self.patience)
+            if not waiter.done() and future.cancel():
+                raise HasherBusy(retry_after=int(self.patience) or 1)
+            return await waiter
+        finally:
+            waiter.cancel()
+
+    def _submit(self, work: Callable[[], T]) -> Future[T]:
+        with self._lock:
+            if self._count >= self.threads + self.waiting:
+                raise HasherBusy
+            self._count += 1
+        future = self._pool.submit(work)
+        future.add_done_callback(self._leave)
+        return future
+
+    def _leave(self, _: Future[Any]) -> None:
+        with self._lock:
+            self._count -= 1
+
+
+@cache
+def shared_threads() -> HashingThreads:
+    """The threads of this process: one bound, however many hashers there are."""
+    return HashingThreads()
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

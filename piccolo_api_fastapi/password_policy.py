@@ -1,0 +1,99 @@
+"""What may be a password."""
+
+import inspect
+import unicodedata
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeAlias
+
+from .errors import ConfigurationError, FieldError, WeakPassword
+from .passwords import MAXIMUM_CHARACTERS, is_hashable
+
+BreachCheck: TypeAlias = Callable[[str], Awaitable[bool] | bool]
+"""Says whether a password is known to have leaked."""
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordPolicy:
+    """
+    What may be a password: long enough, not common, not the user's own name.
+
+    No rules of composition and no expiry, as NIST SP 800-63B-4 section 3.1.1.2 says.
+
+    Args:
+        minimum: Characters (code points) at the least.
+        forbidden: Further words that may not be the password, such as the service's name.
+        breach_check: Asked last; `BreachedPasswords()` is one.
+
+    Raises:
+        ConfigurationError: The minimum is below 8 or above 128.
+    """
+
+    minimum: int = 8
+    forbidden: tuple[str, ...] = ()
+    breach_check: BreachCheck | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 8 <= self.minimum <= MAXIMUM_CHARACTERS:  # noqa: PLR2004 - NIST's floor
+            msg = f"The minimum is between 8 and {MAXIMUM_CHARACTERS}."
+            raise ConfigurationError(msg)
+
+    @classmethod
+    def strict(cls, **options: Any) -> "PasswordPolicy":
+        """At least 15 characters: NIST's bound where a password is the only factor."""
+        return cls(minimum=15, **options)
+
+    async def check(self, password: str, *own: str | None) -> None:
+        """
+        Refuse a password that may not be set.
+
+        Args:
+            password: The new password.
+            own: The user's name, e-mail address and the like.
+
+        Raises:
+            WeakPassword: With the codes `password_too_short`, `password_too_long`,
+                `password_invalid`, `password_common`, `password_personal` or
+                `password_breached`.
+        """
+        if error := self._error(password, own):
+            raise WeakPassword([error])
+        if self.breach_check is not None:
+            breached = self.breach_check(password)
+            if await breached if inspect.isawaitable(breached) else breached:
+                raise WeakPassword([_error("password_breached", "It has appeared in a data leak.")])
+
+    def _error(self, password: str, own: tuple[str | None, ...]) -> FieldError | None:
+        if len(password) < self.minimum:
+            return _error("password_too_short", f"Use at least {self.minimum} characters.")
+        if len(password) > MAXIMUM_CHARACTERS:
+            return _error("password_too_long", f"Use at most {MAXIMUM_CHARACTERS} characters.")
+        if not is_hashable(password) or "\x00" in password:
+            return _error("password_invalid", "It contains characters that can't be used.")
+        folded = _fold(password)
+        if folded in _common_passwords():
+            return _error("password_common", "It is one of the commonest passwords.")
+        if folded in _personal(own) | {_fold(word) for word in self.forbidden}:
+            return _error("password_personal", "Don't use your name, address or this service.")
+        return None
+
+
+def _error(code: str, sentence: str) -> FieldError:
+    return FieldError(("body", "password"), sentence, code)
+
+
+def _fold(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _personal(own: tuple[str | None, ...]) -> set[str]:
+    words = {_fold(word) for word in own if word}
+    return words | {word.partition("@")[0] for word in words}
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    text = files("piccolo_api_fastapi").joinpath("common_passwords.txt").read_text("utf-8")
+    return frozenset(text.split())

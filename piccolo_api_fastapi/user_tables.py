@@ -1,0 +1,59 @@
+"""What ties tables to a user table."""
+
+from collections.abc import Iterator
+from typing import Any, TypeVar, cast
+
+from piccolo.apps.user.tables import BaseUser
+from piccolo.table import TABLE_REGISTRY, Table
+
+from .errors import ConfigurationError
+
+BaseUserT = TypeVar("BaseUserT", bound=BaseUser)
+TableT = TypeVar("TableT", bound=Table)
+
+
+class CredentialTable:
+    """
+    Marks tables whose rows are a way in: they end when the password changes.
+
+    A subclass is a Piccolo table with a foreign key `user` and a primary key `id`.
+    """
+
+
+def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
+    """
+    The table of this kind whose foreign key `user` goes to `user_table`.
+
+    Raises:
+        ConfigurationError: There is none: call `auth_tables(…)` first.
+    """
+    for table in reversed(TABLE_REGISTRY):
+        if issubclass(table, kind) and user_table_of(table) is user_table:
+            return table
+    msg = f"No {kind.__name__} table is bound to {user_table.__name__}; call auth_tables() first."
+    raise ConfigurationError(msg)
+
+
+def user_table_of(table: type[Table]) -> type[BaseUser]:
+    """The user table that the foreign key `user` of a table goes to."""
+    user: Any = table._meta.get_column_by_name("user")  # noqa: SLF001
+    return cast("type[BaseUser]", user._foreign_key_meta.resolved_references)  # noqa: SLF001
+
+
+def primary_key(row: Table) -> Any:
+    """The primary key of a row, whatever its name."""
+    return getattr(row, row._meta.primary_key._meta.name)  # noqa: SLF001
+
+
+def load(table: type[BaseUserT], values: dict[str, Any]) -> BaseUserT:
+    """A user from the values of all columns, as a row that exists."""
+    return table(**values, _exists_in_db=True)
+
+
+def credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """The tables whose rows are a way in for users of this table, by whatever class it is named."""
+    for table in TABLE_REGISTRY:
+        if issubclass(table, CredentialTable):
+            owner = user_table_of(table)._meta  # noqa: SLF001
+            if owner.get_formatted_tablename() == user_table._meta.get_formatted_tablename():  # noqa: SLF001
+                yield table
