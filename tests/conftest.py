@@ -126,6 +126,16 @@ async def database(
     await settle()
 
 
+@pytest.fixture
+async def database_of_any_loop(database: Any) -> AsyncIterator[Any]:
+    """The database without a pool, which belongs to one loop: for servers in threads."""
+    if isinstance(database, PostgresEngine):
+        await database.close_connection_pool()
+    yield database
+    if isinstance(database, PostgresEngine):
+        await database.start_connection_pool(min_size=1, max_size=10)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def drop_postgres_database(database_name: str) -> Iterator[None]:
     """Leave no database behind."""

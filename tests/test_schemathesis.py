@@ -40,15 +40,11 @@ bounded = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-# Each request has a loop of its own, which can't share a pool; SQLite has none.
-pytestmark = [
-    pytest.mark.security(107),
-    pytest.mark.parametrize("database", ["sqlite"], indirect=True),
-]
+pytestmark = pytest.mark.security(107)
 
 
 @pytest.fixture
-async def credentials(database: Any) -> dict[str, dict[str, str]]:
+async def credentials(database_of_any_loop: Any) -> dict[str, dict[str, str]]:
     """Headers by which an administrator is let in, by each scheme."""
     await users.create("ada", PASSWORD, admin=True)
     async with new_client(app) as client:
@@ -60,7 +56,7 @@ async def credentials(database: Any) -> dict[str, dict[str, str]]:
 
 @strangers.parametrize()  # type: ignore[untyped-decorator]
 @bounded
-def test_strangers(case: Any, database: Any) -> None:
+def test_strangers(case: Any, database_of_any_loop: Any) -> None:
     """Whatever a stranger sends, bad credentials too: no 5xx, and nothing undocumented."""
     case.call_and_validate()
 

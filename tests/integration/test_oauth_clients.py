@@ -23,9 +23,6 @@ from tests.integration.serving import serving
 AsyncOAuth2Client: Any = httpx_client.AsyncOAuth2Client
 OAuthError: Any = base_client.OAuthError
 
-# The server has a loop of its own, which can't share the pool of another.
-pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
 
 @cache
 def pem(algorithm: str, name: str = "first") -> bytes:
@@ -69,7 +66,7 @@ class Site:
 
 
 @pytest.fixture
-async def users(database: Any) -> Users[User]:
+async def users(database_of_any_loop: Any) -> Users[User]:
     """Users by the real clock, which the clients go by: ada among them."""
     users = Users()
     await users.create("ada", PASSWORD)
