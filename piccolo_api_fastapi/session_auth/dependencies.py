@@ -21,7 +21,6 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.guards import Scheme
 from piccolo_api_fastapi.identity import Identity, client_info
 from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
@@ -183,9 +182,7 @@ class SessionAuth(Scheme[UserT]):
         self.csrf.check(connection)
         if digest := self._presented(connection):
             async with store():
-                ended = await service.end_by_digest(self.table, digest)
-            for row in ended:
-                await emit(AuthEvent("session_ended", self.users.clock(), row["user"]))
+                await service.end_by_digest(self.table, digest, self.users.clock())
         response.headers.append("Set-Cookie", self.cookie.clearing_header())
         # Not "cookies", which would take those of every sibling domain along.
         response.headers["Clear-Site-Data"] = '"cache", "storage"'

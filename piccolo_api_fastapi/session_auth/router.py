@@ -117,7 +117,8 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         identity: Annotated[Identity[Any], Depends(session.identity)], session_id: UUID
     ) -> None:
         """Sign one browser out."""
-        await service.end(session.table, primary_key(identity.user), session_id)
+        user, now = primary_key(identity.user), session.users.clock()
+        await service.end(session.table, user, session_id, now)
 
     @router.delete(
         "/sessions",
@@ -130,5 +131,5 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         identity: Annotated[Identity[Any], Depends(session.identity)],
     ) -> None:
         """Sign all other browsers out."""
-        user = primary_key(identity.user)
-        await service.end_others(session.table, user, identity.credential_id)
+        user, now = primary_key(identity.user), session.users.clock()
+        await service.end_others(session.table, user, identity.credential_id, now)

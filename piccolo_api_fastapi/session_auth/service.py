@@ -14,6 +14,7 @@ from piccolo_api_fastapi.database import (
     transaction,
 )
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
+from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.identity import ClientInfo
 from piccolo_api_fastapi.tokens import OpaqueToken
 from piccolo_api_fastapi.user_tables import user_table_of
@@ -170,29 +171,32 @@ async def live(table: type[Session], user: Any, now: datetime) -> Sequence[Sessi
     return rows
 
 
-async def end(table: type[Session], user: Any, session_id: UUID) -> None:
+async def end(table: type[Session], user: Any, session_id: UUID, now: datetime) -> None:
     """
     End one session of a user.
 
     Raises:
         NotFound: There is none, or it is somebody else's.
     """
-    condition = (table.id == session_id) & (table.user == user)
-    if not await table.delete().where(condition).returning(table.id):
+    if not await _end(table, (table.id == session_id) & (table.user == user), now):
         raise NotFound
 
 
-async def end_others(table: type[Session], user: Any, keep: UUID) -> None:
+async def end_others(table: type[Session], user: Any, keep: UUID, now: datetime) -> None:
     """End all sessions of a user but one."""
-    await table.delete().where(table.user == user, table.id != keep)
+    await _end(table, (table.user == user) & (table.id != keep), now)
 
 
-async def end_by_digest(table: type[Session], digest: str) -> list[dict[str, Any]]:
-    """End the session with this digest. Returns whose it was."""
-    ended: list[dict[str, Any]] = (
-        await table.delete().where(table.digest == digest).returning(table.user)
-    )
-    return ended
+async def end_by_digest(table: type[Session], digest: str, now: datetime) -> None:
+    """End the session with this digest, if there is one."""
+    await _end(table, table.digest == digest, now)
+
+
+async def _end(table: type[Session], condition: Any, now: datetime) -> bool:
+    ended = await table.delete().where(condition).returning(table.id, table.user)
+    for row in ended:
+        await emit(AuthEvent("session_ended", now, row["user"], {"session": str(row["id"])}))
+    return bool(ended)
 
 
 async def delete_expired_sessions(

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
+    AuthEvent,
     ConfigurationError,
     Cookie,
     Login,
@@ -19,6 +20,7 @@ from piccolo_api_fastapi import (
     auth_tables,
     delete_expired_sessions,
     session_router,
+    subscribe,
 )
 from piccolo_api_fastapi.session_auth.service import Lifetimes
 from piccolo_api_fastapi.testing import FrozenClock, race
@@ -228,6 +230,26 @@ async def test_list_and_end(
         assert (await phone.get("/me")).status_code == 401
         assert (await client.get("/me")).status_code == 200
         assert (await stranger.get("/me")).status_code == 200
+
+
+async def test_events(client: httpx.AsyncClient, app: FastAPI, ada: User) -> None:
+    """Each session that its owner ends is told, with its id and never its token."""
+    events: list[AuthEvent] = []
+    async with new_client(app) as one, new_client(app) as two:
+        for browser in (client, one, two):
+            await log_in(browser)
+        listed = (await client.get("/auth/sessions")).json()
+        [current] = [item["id"] for item in listed if item["current"]]
+        others = [item["id"] for item in listed if not item["current"]]
+        stop = subscribe(events.append)
+        await client.delete(f"/auth/sessions/{others[0]}")
+        await client.delete("/auth/sessions")
+        await client.post("/auth/logout")
+        stop()
+    assert [event.name for event in events] == ["session_ended"] * 3
+    assert [event.data["session"] for event in events] == [*others, current]
+    assert {event.user for event in events} == {ada.id}
+    assert "ses_" not in repr(events)
 
 
 @pytest.mark.security(105)
