@@ -21,7 +21,7 @@ class TokenForm(BaseModel):
         }
     )
 
-    grant_type: Annotated[str, Field(description="`password` or `refresh_token`.")]
+    grant_type: Annotated[str, Field(min_length=1, description="`password` or `refresh_token`.")]
     username: str | None = None
     password: SecretStr | None = None
     refresh_token: SecretStr | None = None
