@@ -2,11 +2,13 @@
 
 import base64
 import binascii
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Any, cast
 
 import jwt
@@ -22,6 +24,9 @@ MAXIMUM_LENGTH = 8 * 1024
 MAXIMUM_HEADER_LENGTH = 512
 
 RESERVED = frozenset({"sub", "iss", "aud", "exp", "iat", "nbf", "jti", "sid", "scope"})
+
+CACHE_SIZE = 4096
+"""Verified tokens that are remembered, about a kilobyte each."""
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 _JWS = jwt.PyJWS()
@@ -52,9 +57,18 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
+class _Verified:
+    claims: Claims
+    starts_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class AccessTokens:
     """
-    Issues and verifies access tokens.
+    Issues and verifies access tokens. A token that was verified is known by its SHA-256
+    from then on, since checking a signature costs more than all the rest; its times are
+    checked at every use.
 
     Args:
         keys: Sign and verify.
@@ -72,6 +86,9 @@ class AccessTokens:
     audience: str
     lifetime: timedelta
     leeway: timedelta = timedelta(0)
+    _known: dict[bytes, _Verified] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if not self.issuer or not self.audience:
@@ -123,19 +140,35 @@ class AccessTokens:
         Raises:
             InvalidToken: It is anything else.
         """
-        try:
-            payload = self._verified(token)
-            return self._claims(payload, int(now.timestamp()))
-        except (ValueError, TypeError, KeyError, jwt.PyJWTError):
-            raise InvalidToken from None
+        if len(token) > MAXIMUM_LENGTH:
+            raise InvalidToken
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
+        if (verified := self._known.get(digest)) is None:
+            try:
+                verified = self._verify(token)
+            except (ValueError, TypeError, KeyError, jwt.PyJWTError):
+                raise InvalidToken from None
+            self._remember(digest, verified)
+        leeway = self.leeway.total_seconds()
+        if not verified.starts_at - leeway <= int(now.timestamp()) < verified.expires_at + leeway:
+            raise InvalidToken
+        return verified.claims
 
-    def _verified(self, token: str) -> dict[str, Any]:
-        match = _COMPACT.fullmatch(token) if len(token) <= MAXIMUM_LENGTH else None
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        """Nobody else gets an object that the application may change; the oldest give way."""
+        if any(isinstance(value, dict | list) for value in verified.claims.extra.values()):
+            return
+        if len(self._known) >= CACHE_SIZE:
+            del self._known[next(iter(self._known))]
+        self._known[digest] = verified
+
+    def _verify(self, token: str) -> _Verified:
+        match = _COMPACT.fullmatch(token)
         if match is None or len(match[1]) > MAXIMUM_HEADER_LENGTH:
             raise ValueError
         key = self._key(_object(_decode(match[1])))
         _decode(match[3])
-        return _object(_JWS.decode(token, key.verifying, algorithms=[key.algorithm]))
+        return self._claims(_object(_JWS.decode(token, key.verifying, algorithms=[key.algorithm])))
 
     def _key(self, header: dict[str, Any]) -> Key:
         """The key is found by `kid` and decides the algorithm; the header only confirms it."""
@@ -144,26 +177,24 @@ class AccessTokens:
             raise ValueError
         return key
 
-    def _claims(self, payload: dict[str, Any], now: int) -> Claims:
+    def _claims(self, payload: dict[str, Any]) -> _Verified:
         issued_at, not_before, expires_at = (
             _integer(payload[name]) for name in ("iat", "nbf", "exp")
         )
-        leeway = int(self.leeway.total_seconds())
-        if not max(issued_at, not_before) - leeway <= now < expires_at + leeway:
-            raise ValueError
         if expires_at - issued_at > self.lifetime.total_seconds():
             raise ValueError
         if payload["iss"] != self.issuer or self.audience not in _audiences(payload["aud"]):
             raise ValueError
-        return Claims(
+        claims = Claims(
             _text(payload["sub"]),
             _text(payload["sid"]),
             _text(payload["jti"]),
             datetime.fromtimestamp(issued_at, timezone.utc),
             datetime.fromtimestamp(expires_at, timezone.utc),
             frozenset(_text(payload["scope"], empty=True).split()),
-            {name: value for name, value in payload.items() if name not in RESERVED},
+            MappingProxyType({k: value for k, value in payload.items() if k not in RESERVED}),
         )
+        return _Verified(claims, max(issued_at, not_before), expires_at)
 
 
 def _decode(segment: str) -> bytes:

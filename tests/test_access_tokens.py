@@ -7,8 +7,10 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import jwt
 import pytest
 
+from piccolo_api_fastapi import access_tokens
 from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidToken
 from piccolo_api_fastapi.keys import Key, KeyRing
@@ -267,3 +269,69 @@ def test_configuration(options: dict[str, Any]) -> None:
     settings = {"issuer": "i", "audience": "a", "lifetime": timedelta(minutes=1), **options}
     with pytest.raises(ConfigurationError):
         AccessTokens(KeyRing(KEY), **settings)
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tokens whose signature was checked."""
+    tokens: list[str] = []
+    real = jwt.PyJWS.decode
+
+    def spy(self: jwt.PyJWS, token: Any, *args: Any, **options: Any) -> Any:
+        tokens.append(token)
+        return real(self, token, *args, **options)
+
+    monkeypatch.setattr(jwt.PyJWS, "decode", spy)
+    return tokens
+
+
+@pytest.mark.security(44)
+def test_known_tokens(checked: list[str]) -> None:
+    """A signature is checked once; times at every use; another ring knows nothing of it."""
+    tokens = AccessTokens(KeyRing(KEY), "issuer", "audience", timedelta(minutes=15))
+    token = sign(HEADER, {**PAYLOAD, "nbf": AT + 10})
+    for _ in range(2):
+        with pytest.raises(InvalidToken):
+            tokens.decode(token, NOW)
+    assert tokens.decode(token, NOW + timedelta(seconds=10)).subject == "1"
+    assert tokens.decode(token, NOW + timedelta(seconds=899)).subject == "1"
+    with pytest.raises(InvalidToken):
+        tokens.decode(token, NOW + timedelta(seconds=900))
+    assert checked == [token]
+    other = Key.from_secret("another secret of thirty-two bytes!!", kid="k1")
+    for stranger in (
+        AccessTokens(KeyRing(other), "issuer", "audience", timedelta(minutes=15)),
+        AccessTokens(KeyRing(KEY), "issuer", "another audience", timedelta(minutes=15)),
+    ):
+        with pytest.raises(InvalidToken):
+            stranger.decode(token, NOW + timedelta(seconds=10))
+
+
+def test_only_good_tokens_are_known(checked: list[str]) -> None:
+    """A refused token takes no room, and is refused again."""
+    tokens = AccessTokens(KeyRing(KEY), "issuer", "audience", timedelta(minutes=15))
+    for _ in range(2):
+        with pytest.raises(InvalidToken):
+            tokens.decode(sign(HEADER, PAYLOAD, secret=b"x" * 40), NOW)
+    assert len(checked) == 2
+    assert not tokens._known
+
+
+def test_known_claims_are_nobodys(checked: list[str]) -> None:
+    """Claims that could be changed are made anew; others can't be changed."""
+    flat, deep = sign(HEADER, {**PAYLOAD, "x": 1}), sign(HEADER, {**PAYLOAD, "x": ["a"]})
+    tokens = AccessTokens(KeyRing(KEY), "issuer", "audience", timedelta(minutes=15))
+    tokens.decode(deep, NOW).extra["x"].append("b")
+    assert tokens.decode(deep, NOW).extra == {"x": ["a"]}
+    extra: Any = tokens.decode(flat, NOW).extra
+    with pytest.raises(TypeError):
+        extra["x"] = 2
+
+
+def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest give way."""
+    monkeypatch.setattr(access_tokens, "CACHE_SIZE", 3)
+    tokens = AccessTokens(KeyRing(KEY), "issuer", "audience", timedelta(minutes=15))
+    for number in range(5):
+        tokens.decode(sign(HEADER, {**PAYLOAD, "jti": str(number)}), NOW)
+    assert [verified.claims.token_id for verified in tokens._known.values()] == ["2", "3", "4"]
