@@ -1,5 +1,6 @@
 """Who is calling, and from where."""
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -41,7 +42,7 @@ class ClientInfo:
     Where a request comes from, as it is recorded.
 
     Args:
-        ip: The address of the peer.
+        ip: The address of the peer, if it has one.
         user_agent: At most 255 characters, without control characters.
     """
 
@@ -54,7 +55,15 @@ def client_info(connection: HTTPConnection) -> ClientInfo:
     agent = connection.headers.get("user-agent")
     if agent is not None:
         agent = "".join(c if c.isprintable() else "?" for c in agent[:USER_AGENT_LENGTH])
-    return ClientInfo(connection.client.host if connection.client else None, agent)
+    return ClientInfo(_address(connection.client.host) if connection.client else None, agent)
+
+
+def _address(host: str) -> str | None:
+    """The address without its zone; `None` for what a server or a proxy passes on that is none."""
+    try:
+        return str(ipaddress.ip_address(host.partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def bearer_token(connection: HTTPConnection) -> str | None:

@@ -7,6 +7,8 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from piccolo_api_fastapi import (
     AuthEvent,
@@ -262,11 +264,30 @@ async def test_user_agent(client: httpx.AsyncClient, ada: User) -> None:
     assert agent == "evil?[31m" + "x" * 246
 
 
+@pytest.mark.security(105)
+@pytest.mark.parametrize(
+    ("host", "recorded"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("fe80::1234:5678:9abc:def0%a-very-long-interface-name", "fe80::1234:5678:9abc:def0"),
+        ("unknown", None),
+        ("x" * 500, None),
+        ("1.2.3.4\r\nX: y", None),
+        ("", None),
+    ],
+)
+async def test_addresses(
+    session: SessionAuth[User], ada: User, host: str, recorded: str | None
+) -> None:
+    """What a proxy passes on is recorded when it is an address, and harms nothing otherwise."""
+    scope = {"type": "http", "headers": [], "client": (host, 1)}
+    await session.sign_in(HTTPConnection(scope), Response(), ada)
+    assert recorded == (await row()).ip
+
+
 async def test_no_client(users: Users[User], ada: User, session: SessionAuth[User]) -> None:
     """Behind a Unix socket there is no address, and that is fine."""
-    from starlette.requests import HTTPConnection  # noqa: PLC0415 - used here only
-    from starlette.responses import Response  # noqa: PLC0415 - used here only
-
     await session.sign_in(HTTPConnection({"type": "http", "headers": []}), Response(), ada)
     found = await row()
     assert found.ip is None
