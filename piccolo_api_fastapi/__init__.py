@@ -16,6 +16,7 @@ from .passwords import PasswordHasher, PBKDF2Hasher
 from .piccolo_app import AuthTables, auth_tables
 from .problems import ErrorBody, responses
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
+from .tickets import Ticket, Tickets, delete_expired_tickets
 from .users import Password, Proof, User, Users
 
 __all__ = [
@@ -43,11 +44,14 @@ __all__ = [
     "SameOrigin",
     "Session",
     "SessionAuth",
+    "Ticket",
+    "Tickets",
     "User",
     "Users",
     "auth_tables",
     "delete_expired_families",
     "delete_expired_sessions",
+    "delete_expired_tickets",
     "install",
     "jwt_router",
     "optional",

@@ -5,6 +5,7 @@ What can go wrong, as one tree.
     ├── Unauthenticated         401  no credential was sent
     │   ├── InvalidCredentials  401  identifier and password do not match
     │   ├── InvalidToken        401  a bearer token that is no good
+    │   ├── InvalidTicket       401  a challenge, link or code that is no good any more
     │   └── InvalidSession      401  a session cookie that cannot be read
     │       └── SessionEnded    401  a session cookie that is unknown, expired or revoked
     ├── Forbidden               403
@@ -97,6 +98,13 @@ class InvalidToken(Unauthenticated):
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message, challenge='Bearer error="invalid_token"')
+
+
+class InvalidTicket(Unauthenticated):
+    """A login's challenge or the secret of a mailed link: unknown, used or expired."""
+
+    code = "invalid_ticket"
+    message = "This is invalid, has expired or was used before. Please start again."
 
 
 class InvalidSession(Unauthenticated):

@@ -15,6 +15,7 @@ from piccolo.table import Table, create_table_class
 from .clock import utcnow
 from .jwt_auth import RefreshFamily, delete_expired_families
 from .session_auth import Session, delete_expired_sessions
+from .tickets import Ticket, delete_expired_tickets
 from .users import Password, User
 
 TableT = TypeVar("TableT", bound=Table)
@@ -29,11 +30,13 @@ class AuthTables:
         password: Argon2id hashes.
         session: Sessions.
         refresh_family: Refresh families.
+        ticket: Challenges of logins, and what mailed links carry.
     """
 
     password: type[Password]
     session: type[Session]
     refresh_family: type[RefreshFamily]
+    ticket: type[Ticket]
 
     def __iter__(self) -> Iterator[type[Table]]:
         return (getattr(self, field.name) for field in fields(self))
@@ -51,20 +54,24 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         user: A subclass of `BaseUser` with a table of its own; any primary key.
     """
     if user is User:
-        return AuthTables(Password, Session, RefreshFamily)
+        return AuthTables(Password, Session, RefreshFamily, Ticket)
     return AuthTables(
         password=_bind(Password, user, unique=True),
         session=_bind(Session, user, index=True),
         refresh_family=_bind(RefreshFamily, user, index=True),
+        ticket=_bind(Ticket, user, index=True),
     )
 
 
 async def clean() -> None:
-    """Delete expired sessions and refresh families."""
+    """Delete expired sessions, refresh families and tickets."""
     now = utcnow()
     sessions = await delete_expired_sessions(now=now)
     families = await delete_expired_families(now=now)
-    print(f"Deleted {sessions} sessions and {families} refresh families.")  # noqa: T201 - a command
+    tickets = await delete_expired_tickets(now=now)
+    print(  # noqa: T201 - a command
+        f"Deleted {sessions} sessions, {families} refresh families and {tickets} tickets."
+    )
 
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:
