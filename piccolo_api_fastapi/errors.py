@@ -5,12 +5,16 @@ What can go wrong, as one tree.
     ├── Unauthenticated         401  no credential was sent
     │   ├── InvalidCredentials  401  identifier and password do not match
     │   ├── InvalidToken        401  a bearer token that is no good
+    │   ├── InvalidCode         401  a second factor's code that is wrong or was used
+    │   ├── StepUpRequired      401  a factor has to be presented again (RFC 9470)
     │   ├── InvalidTicket       401  a challenge, link or code that is no good any more
     │   └── InvalidSession      401  a session cookie that cannot be read
     │       └── SessionEnded    401  a session cookie that is unknown, expired or revoked
     ├── Forbidden               403
     │   ├── InsufficientScope   403  a scope is missing
     │   ├── CrossSiteRequest    403  the CSRF check failed
+    │   ├── EnrolmentRequired   403  a second factor has to be enrolled first
+    │   ├── FactorDisabled      403  a second factor was guessed at too often
     │   └── LoginRefused        403  a login hook said no
     ├── NotFound                404
     ├── IdentityTaken           409  username or e-mail belongs to somebody
@@ -18,14 +22,17 @@ What can go wrong, as one tree.
     ├── UnsupportedMediaType    415
     ├── Unprocessable           422  input that cannot be used
     │   └── WeakPassword        422  the password policy said no
+    ├── TooManyRequests         429  wait
     ├── Unavailable             503  try again later
     │   ├── HasherBusy          503  too many passwords are being hashed
+    │   ├── SecretUnreadable    503  a stored secret can't be decrypted
     │   └── StoreUnavailable    503  the database does not answer
     └── TokenRequestError       400  RFC 6749 section 5.2, with `error` in the body
         ├── InvalidRequest      400
         ├── InvalidGrant        400
         ├── InvalidScope        400
-        └── UnsupportedGrantType 400
+        ├── UnsupportedGrantType 400
+        └── MFARequired         403  the password was right, a second factor has to follow
 
     ConfigurationError              raised when an object is made, never while serving
 """
@@ -100,6 +107,36 @@ class InvalidToken(Unauthenticated):
         super().__init__(message, challenge='Bearer error="invalid_token"')
 
 
+class InvalidCode(Unauthenticated):
+    """The code of a second factor is wrong, or was used before."""
+
+    code = "invalid_code"
+    message = "The code is incorrect."
+
+
+class StepUpRequired(Unauthenticated):
+    """
+    A factor has to be presented again, or a second one at all (RFC 9470).
+
+    Args:
+        max_age: Seconds since it was presented, at most.
+        acr: Which level is needed.
+    """
+
+    code = "insufficient_user_authentication"
+    message = "Please confirm that it is you."
+
+    def __init__(self, *, max_age: int | None = None, acr: str | None = None) -> None:
+        self.needed = {"max_age": max_age, "acr_values": acr}
+        parameters = [f'{name}="{value}"' for name, value in self.needed.items() if value]
+        challenge = ", ".join([f'Bearer error="{self.code}"', *parameters])
+        super().__init__(challenge=challenge)
+
+    def members(self) -> dict[str, Any]:
+        """`max_age` and `acr_values`."""
+        return {name: value for name, value in self.needed.items() if value}
+
+
 class InvalidTicket(Unauthenticated):
     """A login's challenge or the secret of a mailed link: unknown, used or expired."""
 
@@ -154,6 +191,20 @@ class CrossSiteRequest(Forbidden):
 
     code = "cross_site_request"
     message = "The request was sent by another site."
+
+
+class EnrolmentRequired(Forbidden):
+    """The user has to enrol a second factor before anything else."""
+
+    code = "mfa_enrolment_required"
+    message = "A second factor has to be set up first."
+
+
+class FactorDisabled(Forbidden):
+    """A second factor was guessed at too often in a row."""
+
+    code = "factor_disabled"
+    message = "This second factor is disabled after too many wrong codes. Use a recovery code."
 
 
 class LoginRefused(Forbidden):
@@ -244,6 +295,22 @@ class WeakPassword(Unprocessable, ValueError):
         return " ".join(error.msg for error in self.errors)
 
 
+class TooManyRequests(AuthError):
+    """
+    The caller has to wait.
+
+    Args:
+        retry_after: Seconds until another try makes sense (RFC 9110 section 10.2.3).
+    """
+
+    status = 429
+    code = "too_many_requests"
+    message = "Too many requests. Please wait."
+
+    def __init__(self, *, retry_after: int = 1) -> None:
+        super().__init__(headers={"Retry-After": str(retry_after)})
+
+
 class Unavailable(AuthError):
     """
     The request can't be served right now.
@@ -265,6 +332,12 @@ class HasherBusy(Unavailable):
 
     code = "busy"
     message = "Too many logins are under way. Please try again."
+
+
+class SecretUnreadable(Unavailable):
+    """A stored secret can't be decrypted: its key is not configured, or it was tampered with."""
+
+    code = "secret_unreadable"
 
 
 class StoreUnavailable(Unavailable):
@@ -307,6 +380,37 @@ class UnsupportedGrantType(TokenRequestError):
 
     code = "unsupported_grant_type"
     message = "This grant type is not supported."
+
+
+class MFARequired(TokenRequestError):
+    """
+    The password was right; a second factor has to follow at `/token/mfa`.
+
+    Args:
+        challenge: To be sent along with the code.
+        methods: The factors to choose from.
+        expires_in: Seconds that the challenge is good.
+    """
+
+    status = 403
+    code = "mfa_required"
+    message = "A second factor is required."
+
+    def __init__(
+        self, challenge: str = "tkt_…", methods: Sequence[str] = ("totp",), expires_in: int = 600
+    ) -> None:
+        super().__init__()
+        self._challenge = challenge
+        self._methods = list(methods)
+        self._expires_in = expires_in
+
+    def members(self) -> dict[str, Any]:
+        """What the client needs to go on."""
+        return super().members() | {
+            "challenge": self._challenge,
+            "methods": self._methods,
+            "expires_in": self._expires_in,
+        }
 
 
 COOKIE_CHALLENGE = 'Cookie realm="session"'

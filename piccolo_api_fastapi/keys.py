@@ -138,15 +138,36 @@ class KeyRing:
         """The key with this id."""
         return self._keys.get(kid)
 
-    def derive(self, purpose: str) -> tuple[bytes, ...]:
+    @classmethod
+    def from_base64(cls, keys: str) -> "KeyRing":
         """
-        A 32-byte sub-key of each key that has its secret half, the current one's first.
+        A ring of secrets, each of 32 bytes or more in base64.
+
+        Args:
+            keys: The current one first, separated by commas.
+
+        Raises:
+            ConfigurationError: One is malformed or too short, or comes twice.
+        """
+        try:
+            secrets = [base64.b64decode(key.strip(), validate=True) for key in keys.split(",")]
+        except ValueError:
+            msg = "A key is not base64; generate_key() makes one."
+            raise ConfigurationError(msg) from None
+        return cls(*(Key.from_secret(secret) for secret in secrets))
+
+    def subkeys(self, purpose: str) -> dict[str, bytes]:
+        """
+        A 32-byte sub-key of each key that has its secret half, by key id, the current one's first.
 
         Args:
             purpose: Keeps sub-keys for different purposes apart (RFC 5869 section 3.2).
         """
-        secrets = (_secret_bytes(key.signing) for key in self if key.signing is not None)
-        return tuple(_derive(secret, purpose.encode()) for secret in secrets)
+        return {
+            key.kid: _derive(_secret_bytes(key.signing), purpose.encode())
+            for key in self
+            if key.signing is not None
+        }
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
         """The public keys as a JWK set (RFC 7517 section 5)."""

@@ -50,8 +50,8 @@ class RefreshTokens:
     """
 
     def __init__(self, keys: KeyRing) -> None:
-        self._mac_keys = keys.derive("refresh token mac")
-        self._successor_keys = keys.derive("refresh token successor")
+        self._mac_keys = tuple(keys.subkeys("refresh token mac").values())
+        self._successor_keys = tuple(keys.subkeys("refresh token successor").values())
 
     def first(self) -> RefreshToken:
         """The first token of a new family."""

@@ -1,0 +1,216 @@
+"""Encryption of what has to be read again: the secrets of authenticator apps."""
+
+import base64
+import hashlib
+import os
+import re
+import secrets
+from abc import ABC, abstractmethod
+
+from cryptography.fernet import Fernet as FernetCipher
+from cryptography.fernet import InvalidToken as InvalidFernetToken
+from nacl.bindings import (
+    crypto_aead_xchacha20poly1305_ietf_decrypt,
+    crypto_aead_xchacha20poly1305_ietf_encrypt,
+    crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
+)
+from nacl.exceptions import CryptoError
+from typing_extensions import Self
+
+from .errors import ConfigurationError, SecretUnreadable
+from .keys import KeyRing
+
+ENVIRONMENT_VARIABLE = "AUTH_ENCRYPTION_KEYS"
+"""Where `from_environment` and the commands look for keys."""
+
+_BLOB = re.compile(r"([a-z0-9]+)\.([A-Za-z0-9._-]{1,64})\.([A-Za-z0-9_=-]+)", re.ASCII)
+
+
+def generate_key() -> str:
+    """A new key for `from_environment`: 32 random bytes in base64."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+class EncryptionProvider(ABC):
+    """
+    Encrypts secrets at rest. Implement it to use a key management service.
+
+    What is encrypted can be decrypted only with the same associated data, so that
+    a row copied to another user opens nothing.
+    """
+
+    @abstractmethod
+    async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str:
+        """
+        Encrypt with the current key.
+
+        Args:
+            plaintext: The secret.
+            associated_data: Whose it is and what for; not stored.
+
+        Returns:
+            Printable ASCII that names the key.
+        """
+
+    @abstractmethod
+    async def decrypt(self, blob: str, associated_data: bytes) -> bytes:
+        """
+        Decrypt with whichever key it was encrypted with.
+
+        Raises:
+            SecretUnreadable: The key is unknown, or it was made by another provider, for
+                other associated data, or changed.
+        """
+
+    @abstractmethod
+    def is_current(self, blob: str) -> bool:
+        """Whether it was encrypted by this provider with the current key."""
+
+
+class _KeyedProvider(EncryptionProvider):
+    """
+    The blob is `<name>.<key id>.<ciphertext>`.
+
+    Args:
+        keys: The current key encrypts, retired ones still decrypt. A text holds keys as
+            `generate_key` makes them, the current one first, separated by commas.
+
+    Raises:
+        ConfigurationError: A key is missing, malformed or too short.
+    """
+
+    name: str
+
+    def __init__(self, keys: KeyRing | str) -> None:
+        ring = KeyRing.from_base64(keys) if isinstance(keys, str) else keys
+        self._keys = ring.subkeys(f"encryption {self.name}")
+        self._current = ring.current.kid
+
+    @classmethod
+    def from_environment(cls, variable: str = ENVIRONMENT_VARIABLE) -> Self:
+        """
+        With the keys in an environment variable, separated by commas, the current one first.
+
+        Raises:
+            ConfigurationError: It is not set, or a key is malformed or too short.
+        """
+        if not (keys := os.environ.get(variable, "")):
+            msg = f"{variable} is not set; generate_key() makes a key."
+            raise ConfigurationError(msg)
+        return cls(keys)
+
+    async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str:
+        """Encrypt with the current key."""
+        sealed = self._seal(self._keys[self._current], plaintext, associated_data)
+        return f"{self.name}.{self._current}.{sealed}"
+
+    async def decrypt(self, blob: str, associated_data: bytes) -> bytes:
+        """Decrypt with the key that the blob names."""
+        match = _BLOB.fullmatch(blob)
+        key = self._keys.get(match[2]) if match and match[1] == self.name else None
+        if match is None or key is None:
+            raise SecretUnreadable
+        try:
+            return self._open(key, match[3], associated_data)
+        except (CryptoError, InvalidFernetToken, ValueError):
+            raise SecretUnreadable from None
+
+    def is_current(self, blob: str) -> bool:
+        """Whether the blob names this provider and the current key."""
+        return blob.startswith(f"{self.name}.{self._current}.")
+
+    @abstractmethod
+    def _seal(self, key: bytes, plaintext: bytes, associated_data: bytes) -> str: ...
+
+    @abstractmethod
+    def _open(self, key: bytes, sealed: str, associated_data: bytes) -> bytes: ...
+
+
+class XChaCha20Poly1305(_KeyedProvider):
+    """
+    XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), with a random nonce of 192 bits.
+
+    Args:
+        keys: The current key encrypts, retired ones still decrypt. A text holds keys as
+            `generate_key` makes them, the current one first, separated by commas.
+
+    Raises:
+        ConfigurationError: A key is missing, malformed or too short.
+    """
+
+    name = "xc20p"
+
+    def _seal(self, key: bytes, plaintext: bytes, associated_data: bytes) -> str:
+        nonce = secrets.token_bytes(crypto_aead_xchacha20poly1305_ietf_NPUBBYTES)
+        sealed = crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, associated_data, nonce, key)
+        return base64.urlsafe_b64encode(nonce + sealed).decode()
+
+    def _open(self, key: bytes, sealed: str, associated_data: bytes) -> bytes:
+        raw = base64.urlsafe_b64decode(sealed)
+        size = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+        nonce, body = raw[:size], raw[size:]
+        return crypto_aead_xchacha20poly1305_ietf_decrypt(body, associated_data, nonce, key)
+
+
+class Fernet(_KeyedProvider):
+    """
+    Fernet: AES-128-CBC with HMAC-SHA256. It takes no associated data, so that is
+    bound by a digest within.
+
+    Args:
+        keys: As for `XChaCha20Poly1305`.
+
+    Raises:
+        ConfigurationError: A key is missing, malformed or too short.
+    """
+
+    name = "fernet"
+
+    def _seal(self, key: bytes, plaintext: bytes, associated_data: bytes) -> str:
+        bound = hashlib.sha256(associated_data).digest() + plaintext
+        return _fernet(key).encrypt(bound).decode()
+
+    def _open(self, key: bytes, sealed: str, associated_data: bytes) -> bytes:
+        bound = _fernet(key).decrypt(sealed.encode())
+        digest = hashlib.sha256(associated_data).digest()
+        if not secrets.compare_digest(bound[:32], digest):
+            raise SecretUnreadable
+        return bound[32:]
+
+
+class PlainText(EncryptionProvider):
+    """
+    No encryption, for tests.
+
+    Args:
+        i_know_that_nothing_is_encrypted: Has to be said.
+
+    Raises:
+        ConfigurationError: It was not.
+    """
+
+    def __init__(self, *, i_know_that_nothing_is_encrypted: bool = False) -> None:
+        if i_know_that_nothing_is_encrypted is not True:
+            msg = "PlainText encrypts nothing: use XChaCha20Poly1305, or say that you know."
+            raise ConfigurationError(msg)
+
+    async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str:
+        """The plaintext, in base64, beside a digest of what it belongs to."""
+        digest = hashlib.sha256(associated_data).hexdigest()
+        return f"plain.{digest}.{base64.urlsafe_b64encode(plaintext).decode()}"
+
+    async def decrypt(self, blob: str, associated_data: bytes) -> bytes:
+        """The plaintext."""
+        match = _BLOB.fullmatch(blob)
+        digest = hashlib.sha256(associated_data).hexdigest()
+        if match is None or (match[1], match[2]) != ("plain", digest):
+            raise SecretUnreadable
+        return base64.urlsafe_b64decode(match[3])
+
+    def is_current(self, blob: str) -> bool:
+        """Whether it was written by this provider."""
+        return blob.startswith("plain.")
+
+
+def _fernet(key: bytes) -> FernetCipher:
+    return FernetCipher(base64.urlsafe_b64encode(key))

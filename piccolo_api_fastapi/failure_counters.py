@@ -1,0 +1,91 @@
+"""Wrong guesses, counted in the row of what is guessed at; they outlive every cache."""
+
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+from piccolo.columns import BigInt, Integer
+from piccolo.table import Table
+
+from .database import store
+from .errors import FactorDisabled, NotFound, TooManyRequests
+
+FREE_FAILURES = 5
+"""So many in a row cost no waiting."""
+
+FIRST_WAIT = 1
+LONGEST_WAIT = 15 * 60
+"""Seconds; the wait doubles with each failure from the one to the other."""
+
+MOST_FAILURES = 100
+"""NIST SP 800-63B-4 section 3.2.2: no more than 100 in a row."""
+
+_DOUBLINGS = ceil(LONGEST_WAIT / FIRST_WAIT).bit_length()
+
+
+class FailureCounter:
+    """Columns of a table with one row for each user, whose failures are counted there."""
+
+    failed_count = Integer(help_text="Failures in a row.")
+    waits_until = BigInt(help_text="Milliseconds since 1970; refused until then.")
+
+
+async def reserve(
+    table: type[Table], user: Any, now: datetime, condition: str = ""
+) -> dict[str, Any]:
+    """
+    Count an attempt as a failure before it is checked, so that guesses made at once count
+    as well. `forgive` takes it back.
+
+    Args:
+        table: With the columns of `FailureCounter` and a unique `user`.
+        user: The primary key of the user.
+        now: The present time.
+        condition: SQL that the row has to meet beside.
+
+    Returns:
+        The row.
+
+    Raises:
+        NotFound: There is none.
+        TooManyRequests: After so many failures one has to wait.
+        FactorDisabled: There were too many for waiting to help.
+    """
+    name = table._meta.get_formatted_tablename()  # noqa: SLF001
+    present = int(now.timestamp() * 1000)
+    count = '"failed_count" + 1'
+    async with store():
+        rows = await table.raw(
+            f'UPDATE {name} SET "failed_count" = {count}, "waits_until" = '  # noqa: S608 - our own
+            f"CASE WHEN {count} < {FREE_FAILURES} THEN 0 "
+            f"WHEN {count} >= {FREE_FAILURES + _DOUBLINGS} "
+            f"THEN CAST({{}} AS BIGINT) + {LONGEST_WAIT * 1000} "
+            f"ELSE CAST({{}} AS BIGINT) + ({FIRST_WAIT * 1000} << ({count} - {FREE_FAILURES})) END "
+            f'WHERE "user" = {{}} AND "waits_until" <= CAST({{}} AS BIGINT) '
+            f'AND "failed_count" < {MOST_FAILURES} {condition} RETURNING *',
+            present,
+            present,
+            user,
+            present,
+        )
+        if rows:
+            return dict(rows[0])
+        state = await state_of(table, user)
+    if state is None:
+        raise NotFound
+    if state["failed_count"] >= MOST_FAILURES:
+        raise FactorDisabled
+    raise TooManyRequests(retry_after=max(1, ceil((state["waits_until"] - present) / 1000)))
+
+
+async def state_of(table: type[Table], user: Any) -> dict[str, Any] | None:
+    """The counter of a user."""
+    columns = table.failed_count, table.waits_until  # type: ignore[attr-defined]
+    row: dict[str, Any] | None
+    row = await table.select(*columns).where(table.user == user).first()  # type: ignore[attr-defined]
+    return row
+
+
+def forgiven(table: Any) -> dict[Any, Any]:
+    """The values of a counter without failures, for the statement that records a success."""
+    return {table.failed_count: 0, table.waits_until: 0}
