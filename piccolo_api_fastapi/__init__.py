@@ -7,6 +7,7 @@ from .errors import AuthError, ConfigurationError
 from .events import AuthEvent, subscribe
 from .guards import AnyOf, optional, public, require
 from .identity import ClientInfo, Identity
+from .in_person import in_person
 from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
 from .keys import Key, KeyRing
@@ -52,6 +53,7 @@ __all__ = [
     "delete_expired_families",
     "delete_expired_sessions",
     "delete_expired_tickets",
+    "in_person",
     "install",
     "jwt_router",
     "optional",

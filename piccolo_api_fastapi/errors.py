@@ -12,6 +12,7 @@ What can go wrong, as one tree.
     │       └── SessionEnded    401  a session cookie that is unknown, expired or revoked
     ├── Forbidden               403
     │   ├── InsufficientScope   403  a scope is missing
+    │   ├── CredentialNotAllowed 403 an API token where only a person may come
     │   ├── CrossSiteRequest    403  the CSRF check failed
     │   ├── EnrolmentRequired   403  a second factor has to be enrolled first
     │   ├── FactorDisabled      403  a second factor was guessed at too often
@@ -184,6 +185,13 @@ class InsufficientScope(Forbidden):
         super().__init__(
             headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
         )
+
+
+class CredentialNotAllowed(Forbidden):
+    """An API token came to a route that manages credentials."""
+
+    code = "credential_not_allowed"
+    message = "This kind of credential can't be used here. Please log in."
 
 
 class CrossSiteRequest(Forbidden):

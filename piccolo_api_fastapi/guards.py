@@ -103,12 +103,14 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
     One way to authenticate, configured once; FastAPI lists it in OpenAPI.
 
     A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do, and names in
-    `documented_errors` what `install` shows as possible answers.
+    `documented_errors` what `install` shows as possible answers. One whose credentials
+    stand for a machine says `manages_credentials = False`: see `in_person`.
     """
 
     transport: ClassVar[Literal["header", "cookie"]]
     challenge: ClassVar[str]
     documented_errors: ClassVar[tuple[type[AuthError], ...]]
+    manages_credentials: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.schemes = (self,)
