@@ -3,6 +3,7 @@
 from .access_tokens import Claims
 from .cookies import Cookie
 from .csrf import SameOrigin
+from .encryption import EncryptionProvider, Fernet, PlainText, XChaCha20Poly1305, generate_key
 from .errors import AuthError, ConfigurationError
 from .events import AuthEvent, subscribe
 from .guards import AnyOf, optional, public, require
@@ -11,7 +12,8 @@ from .in_person import in_person
 from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
 from .keys import Key, KeyRing
-from .login import Login, LoginAttempt
+from .login import Challenge, Login, LoginAttempt, reauthentication_router
+from .mfa import TOTP, RecoveryCode, RecoveryCodes, SecondFactor, TOTPSecret, mfa_router
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
 from .piccolo_app import AuthTables, auth_tables
@@ -21,15 +23,19 @@ from .tickets import Ticket, Tickets, delete_expired_tickets
 from .users import Password, Proof, User, Users
 
 __all__ = [
+    "TOTP",
     "AnyOf",
     "AuthError",
     "AuthEvent",
     "AuthTables",
+    "Challenge",
     "Claims",
     "ClientInfo",
     "ConfigurationError",
     "Cookie",
+    "EncryptionProvider",
     "ErrorBody",
+    "Fernet",
     "Identity",
     "JWTAuth",
     "Key",
@@ -40,24 +46,33 @@ __all__ = [
     "Password",
     "PasswordHasher",
     "PasswordPolicy",
+    "PlainText",
     "Proof",
+    "RecoveryCode",
+    "RecoveryCodes",
     "RefreshFamily",
     "SameOrigin",
+    "SecondFactor",
     "Session",
     "SessionAuth",
+    "TOTPSecret",
     "Ticket",
     "Tickets",
     "User",
     "Users",
+    "XChaCha20Poly1305",
     "auth_tables",
     "delete_expired_families",
     "delete_expired_sessions",
     "delete_expired_tickets",
+    "generate_key",
     "in_person",
     "install",
     "jwt_router",
+    "mfa_router",
     "optional",
     "public",
+    "reauthentication_router",
     "require",
     "responses",
     "session_router",

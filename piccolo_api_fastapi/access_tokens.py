@@ -23,7 +23,9 @@ TYPE = "at+jwt"
 MAXIMUM_LENGTH = 8 * 1024
 MAXIMUM_HEADER_LENGTH = 512
 
-RESERVED = frozenset({"sub", "iss", "aud", "exp", "iat", "nbf", "jti", "sid", "scope"})
+RESERVED = frozenset(
+    {"sub", "iss", "aud", "exp", "iat", "nbf", "jti", "sid", "scope", "auth_time", "acr", "amr"}
+)
 
 CACHE_SIZE = 4096
 """Verified tokens that are remembered, about a kilobyte each."""
@@ -45,6 +47,9 @@ class Claims:
         expires_at: When it expires.
         scopes: What it may do.
         extra: Claims that the application added.
+        authenticated_at: When the user last presented a factor (`auth_time`).
+        acr: `single_factor`, `mfa`, or `enrolment` for one that may enrol a factor only.
+        amr: How they did, by the names of RFC 8176.
     """
 
     subject: str
@@ -54,6 +59,9 @@ class Claims:
     expires_at: datetime
     scopes: frozenset[str]
     extra: Mapping[str, Any] = field(default_factory=dict)
+    authenticated_at: datetime | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,9 @@ class AccessTokens:
             "exp": int(claims.expires_at.timestamp()),
             "scope": " ".join(sorted(claims.scopes)),
         }
+        if claims.authenticated_at is not None:
+            payload["auth_time"] = int(claims.authenticated_at.timestamp())
+            payload |= {"acr": claims.acr, "amr": claims.amr}
         key = self.keys.current
         return _JWS.encode(
             json.dumps(payload, separators=(",", ":")).encode(),
@@ -183,7 +194,7 @@ class AccessTokens:
         )
         if expires_at - issued_at > self.lifetime.total_seconds():
             raise ValueError
-        if payload["iss"] != self.issuer or self.audience not in _audiences(payload["aud"]):
+        if payload["iss"] != self.issuer or self.audience not in _texts(payload["aud"]):
             raise ValueError
         claims = Claims(
             _text(payload["sub"]),
@@ -193,6 +204,7 @@ class AccessTokens:
             datetime.fromtimestamp(expires_at, timezone.utc),
             frozenset(_text(payload["scope"], empty=True).split()),
             MappingProxyType({k: value for k, value in payload.items() if k not in RESERVED}),
+            *_authentication(payload),
         )
         return _Verified(claims, max(issued_at, not_before), expires_at)
 
@@ -215,6 +227,14 @@ def _object(raw: bytes) -> dict[str, Any]:
     return value
 
 
+def _authentication(payload: dict[str, Any]) -> tuple[datetime | None, str | None, tuple[str, ...]]:
+    """`auth_time`, `acr` and `amr`; tokens of other issuers may lack them."""
+    if "auth_time" not in payload:
+        return None, None, ()
+    at = datetime.fromtimestamp(_integer(payload["auth_time"]), timezone.utc)
+    return at, _text(payload["acr"]), tuple(_texts(payload["amr"]))
+
+
 def _integer(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 1 << 40:
         raise ValueError
@@ -227,6 +247,6 @@ def _text(value: Any, *, empty: bool = False) -> str:
     return value
 
 
-def _audiences(value: Any) -> Sequence[str]:
-    audiences = value if isinstance(value, list) else [value]
-    return [_text(audience) for audience in audiences]
+def _texts(value: Any) -> Sequence[str]:
+    texts = value if isinstance(value, list) else [value]
+    return [_text(text) for text in texts]

@@ -22,6 +22,7 @@ What can go wrong, as one tree.
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
     ├── Unprocessable           422  input that cannot be used
+    │   ├── WrongConfirmation   422  the first code of a new authenticator is wrong
     │   └── WeakPassword        422  the password policy said no
     ├── TooManyRequests         429  wait
     ├── Unavailable             503  try again later
@@ -291,6 +292,16 @@ class Unprocessable(AuthError):
     def codes(self) -> tuple[str, ...]:
         """The stable code of each error."""
         return tuple(error.type for error in self.errors)
+
+
+class WrongConfirmation(Unprocessable):
+    """The first code of a new authenticator is wrong, or there is none to confirm."""
+
+    code = "wrong_confirmation"
+    message = "The code does not match. Please scan the QR code again."
+
+    def __init__(self) -> None:
+        super().__init__([FieldError(("body", "code"), self.message, self.code)])
 
 
 class WeakPassword(Unprocessable, ValueError):

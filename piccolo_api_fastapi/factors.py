@@ -21,6 +21,8 @@ Factors = Mapping[str, datetime]
 
 def write_factors(factors: Factors) -> str:
     """As it is stored with a session or a family."""
+    if not factors:
+        return ""
     return json.dumps({name: at.timestamp() for name, at in sorted(factors.items())})
 
 

@@ -47,7 +47,7 @@ async def reserve(
         The row.
 
     Raises:
-        NotFound: There is none.
+        NotFound: There is none that meets the condition.
         TooManyRequests: After so many failures one has to wait.
         FactorDisabled: There were too many for waiting to help.
     """
@@ -70,20 +70,13 @@ async def reserve(
         )
         if rows:
             return dict(rows[0])
-        state = await state_of(table, user)
-    if state is None:
-        raise NotFound
-    if state["failed_count"] >= MOST_FAILURES:
+        columns = table.failed_count, table.waits_until  # type: ignore[attr-defined]
+        state = await table.select(*columns).where(table.user == user).first()  # type: ignore[attr-defined]
+    if state and state["failed_count"] >= MOST_FAILURES:
         raise FactorDisabled
-    raise TooManyRequests(retry_after=max(1, ceil((state["waits_until"] - present) / 1000)))
-
-
-async def state_of(table: type[Table], user: Any) -> dict[str, Any] | None:
-    """The counter of a user."""
-    columns = table.failed_count, table.waits_until  # type: ignore[attr-defined]
-    row: dict[str, Any] | None
-    row = await table.select(*columns).where(table.user == user).first()  # type: ignore[attr-defined]
-    return row
+    if state and (wait := state["waits_until"] - present) > 0:
+        raise TooManyRequests(retry_after=ceil(wait / 1000))
+    raise NotFound
 
 
 def forgiven(table: Any) -> dict[Any, Any]:

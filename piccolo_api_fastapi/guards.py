@@ -3,6 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from fastapi import Security
@@ -10,9 +11,21 @@ from fastapi.dependencies.models import Dependant
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
+from .clock import Clock, utcnow
 from .database import store
-from .errors import AuthError, ConfigurationError, InvalidToken, SessionEnded, Unauthenticated
+from .errors import (
+    AuthError,
+    ConfigurationError,
+    CredentialNotAllowed,
+    EnrolmentRequired,
+    InvalidToken,
+    SessionEnded,
+    StepUpRequired,
+    Unauthenticated,
+)
+from .factors import StepUp
 from .identity import Identity, UserT, check_scopes
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
@@ -49,7 +62,7 @@ class Guard(Generic[UserT]):
         return IdentityOf(self)
 
     async def identify(
-        self, connection: HTTPConnection, scopes: Iterable[str] = ()
+        self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
     ) -> Identity[UserT]:
         """
         The caller of this request.
@@ -57,16 +70,47 @@ class Guard(Generic[UserT]):
         Args:
             connection: The request or the WebSocket.
             scopes: Scopes that the caller must have.
+            enrolling: Whether it may be somebody who has yet to enrol a second factor.
 
         Raises:
             Unauthenticated: Nobody, or a credential that is no good.
+            EnrolmentRequired: A second factor has to be enrolled first.
             InsufficientScope: A scope is missing.
         """
         identity = await self.find(connection)
         if identity is None:
             raise self._nobody(connection)
+        if identity.is_enrolling and not enrolling:
+            raise EnrolmentRequired
         check_scopes(identity.scopes, scopes)
         return identity
+
+    @property
+    def clock(self) -> Clock:
+        """Tells how long ago a factor was presented."""
+        return self.schemes[0].clock
+
+    async def step_up(
+        self, identity: Identity[UserT], factor: str, connection: HTTPConnection, response: Response
+    ) -> None:
+        """
+        Record that a factor was presented once more, with the credential of a caller.
+
+        Args:
+            identity: The caller, as this guard found them.
+            factor: The name of the factor.
+            connection: The request.
+            response: The answer, which may take a new cookie.
+
+        Raises:
+            CredentialNotAllowed: It is a credential of a machine.
+            AuthError: It ended meanwhile.
+        """
+        for scheme in self.schemes:
+            if scheme.scheme_name == identity.scheme:
+                await scheme.record_factor(identity, factor, connection, response)
+                return
+        raise CredentialNotAllowed
 
     async def find(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """The caller, or `None`; asked once for each request, however often it is called."""
@@ -111,6 +155,7 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
     challenge: ClassVar[str]
     documented_errors: ClassVar[tuple[type[AuthError], ...]]
     manages_credentials: ClassVar[bool] = True
+    clock: Clock = staticmethod(utcnow)
 
     def __init__(self) -> None:
         self.schemes = (self,)
@@ -128,6 +173,16 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
         Raises:
             AuthError: It carries one, and it is bad.
         """
+
+    async def record_factor(
+        self,
+        identity: Identity[UserT],  # noqa: ARG002
+        factor: str,  # noqa: ARG002
+        connection: HTTPConnection,  # noqa: ARG002
+        response: Response,  # noqa: ARG002
+    ) -> None:
+        """What `Guard.step_up` does for a credential of this scheme; refused unless overridden."""
+        raise CredentialNotAllowed
 
 
 class Mention(SecurityBase):
@@ -164,17 +219,27 @@ class AnyOf(Guard[UserT]):
 class Require(Guard[UserT]):
     """A guard that lets fewer through; made by `require`."""
 
-    def __init__(self, guard: Guard[UserT], scopes: Sequence[str]) -> None:
+    documented_errors: tuple[type[AuthError], ...] = ()
+
+    def __init__(
+        self, guard: Guard[UserT], scopes: Sequence[str], step_up: StepUp | None = None
+    ) -> None:
         self.schemes = guard.schemes
         self._guard = guard
         self._scopes = tuple(scopes)
+        self._step_up = step_up
+        self.documented_errors = (*self.documented_errors, *([StepUpRequired] if step_up else []))
         self.__signature__ = _signature(self.schemes, self._scopes)
 
     async def identify(
-        self, connection: HTTPConnection, scopes: Iterable[str] = ()
+        self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
     ) -> Identity[UserT]:
-        """The caller, who has the scopes that are required."""
-        return await self._guard.identify(connection, (*self._scopes, *scopes))
+        """The caller, who has the scopes and presented the factors that are required."""
+        needed = (*self._scopes, *scopes)
+        identity = await self._guard.identify(connection, needed, enrolling=enrolling)
+        if self._step_up:
+            self._step_up.check(identity.factors, self.clock())
+        return identity
 
 
 class IdentityOf(Generic[UserT]):
@@ -182,6 +247,7 @@ class IdentityOf(Generic[UserT]):
 
     def __init__(self, guard: Guard[UserT]) -> None:
         self._guard = guard
+        self.documented_errors = getattr(guard, "documented_errors", ())
         self.__signature__ = _signature(guard.schemes)
 
     def __eq__(self, other: object) -> bool:
@@ -204,6 +270,7 @@ class Optional(Generic[UserT]):
 
     def __init__(self, guard: Guard[UserT]) -> None:
         self._guard = guard
+        self.documented_errors = getattr(guard, "documented_errors", ())
         self.__signature__ = _signature(guard.schemes)
 
     @property
@@ -224,6 +291,7 @@ class OptionalIdentity(Generic[UserT]):
 
     def __init__(self, guard: Guard[UserT]) -> None:
         self._guard = guard
+        self.documented_errors = getattr(guard, "documented_errors", ())
         self.__signature__ = _signature(guard.schemes)
 
     async def __call__(
@@ -246,34 +314,42 @@ def optional(guard: Guard[UserT]) -> Optional[UserT]:
     return Optional(guard)
 
 
-def require(
+def require(  # noqa: PLR0913 - each a word of its own
     guard: Guard[UserT],
     *,
     admin: bool = False,
     superuser: bool = False,
     scopes: Sequence[str] = (),
+    mfa: bool = False,
+    factor: str | None = None,
+    within: timedelta | None = None,
 ) -> Require[UserT]:
     """
-    A narrower dependency; 403 for those who do not pass.
+    A narrower dependency: 403 for those who lack a scope, and for those who have to present
+    a factor (again) a 401 that says so (RFC 9470). `POST /reauthenticate` is where they do.
 
     Args:
         guard: A scheme, `AnyOf` or another `require(…)`.
         admin: The user has the flag, and the credential was given the scope `admin`.
         superuser: Likewise.
         scopes: Further scopes, all of them needed.
+        mfa: A second factor was presented.
+        factor: This factor was presented, for example `"totp"`.
+        within: How long ago at most: the factor, or else the second one, or else any.
 
     Raises:
-        ConfigurationError: Nothing is required, or `scopes` is one string.
+        ConfigurationError: Nothing is required, `scopes` is one string, or `within` is no time.
     """
     if isinstance(scopes, str):
         msg = "scopes is a list of strings."
         raise ConfigurationError(msg)
     flags = {"admin": admin, "superuser": superuser}
     needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
-    if not needed:
+    step_up = StepUp(mfa, factor, within)
+    if not needed and not step_up:
         msg = "require() needs something to require."
         raise ConfigurationError(msg)
-    return Require(guard, needed)
+    return Require(guard, needed, step_up or None)
 
 
 def public(endpoint: CallableT) -> CallableT:
@@ -296,9 +372,10 @@ async def _find_or_none(
     guard: Guard[UserT], connection: HTTPConnection, scopes: Iterable[str]
 ) -> Identity[UserT] | None:
     try:
-        if await guard.find(connection) is None and "authorization" not in connection.headers:
-            return None
+        found = await guard.find(connection)
     except SessionEnded:
+        return None
+    if found.is_enrolling if found else "authorization" not in connection.headers:
         return None
     return await guard.identify(connection, scopes)
 

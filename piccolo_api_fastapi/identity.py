@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +10,7 @@ from piccolo.apps.user.tables import BaseUser
 from starlette.requests import HTTPConnection
 
 from .errors import InsufficientScope, InvalidRequest, InvalidToken
+from .factors import Factors
 
 UserT = TypeVar("UserT", bound=BaseUser)
 
@@ -27,6 +28,8 @@ class Identity(Generic[UserT]):
         credential_id: Which credential: the id of the session or of the refresh family.
         scopes: What this credential may do, never more than its user may now.
         authenticated_at: When the user last proved who they are (`auth_time`).
+        factors: Which factors were presented to this credential, and when.
+        is_enrolling: Whether it is good for enrolling a second factor and nothing else.
     """
 
     user: UserT
@@ -34,6 +37,8 @@ class Identity(Generic[UserT]):
     credential_id: Any
     scopes: frozenset[str]
     authenticated_at: datetime
+    factors: Factors = field(default_factory=dict)
+    is_enrolling: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ class InPerson(Require[UserT]):
 
     documented_errors = (CredentialNotAllowed,)
 
-    def __init__(self, guard: Guard[UserT], others: Iterable[Scheme[UserT]]) -> None:
+    def __init__(
+        self, guard: Guard[UserT], others: Iterable[Scheme[UserT]], *, enrolling: bool
+    ) -> None:
         allowed = [scheme for scheme in guard.schemes if scheme.manages_credentials]
         if not allowed:
             msg = "None of the schemes may manage credentials."
@@ -23,20 +25,24 @@ class InPerson(Require[UserT]):
         # What OpenAPI is told.
         super().__init__(AnyOf(*allowed), ())
         self._guard = guard
+        self._enrolling = enrolling
         asked = dict.fromkeys((*guard.schemes, *others))
         self._refused = [scheme for scheme in asked if not scheme.manages_credentials]
 
     async def identify(
-        self, connection: HTTPConnection, scopes: Iterable[str] = ()
+        self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
     ) -> Identity[UserT]:
         """The caller, who is no machine."""
         for scheme in self._refused:
             if await scheme.find(connection) is not None:
                 raise CredentialNotAllowed
-        return await super().identify(connection, scopes)
+        enrolling = enrolling or self._enrolling
+        return await super().identify(connection, scopes, enrolling=enrolling)
 
 
-def in_person(guard: Guard[UserT], *others: Scheme[Any]) -> InPerson[UserT]:
+def in_person(
+    guard: Guard[UserT], *others: Scheme[Any], enrolling: bool = False
+) -> InPerson[UserT]:
     """
     The user in person, for routes that manage credentials: 403 for a good API token.
 
@@ -46,8 +52,9 @@ def in_person(guard: Guard[UserT], *others: Scheme[Any]) -> InPerson[UserT]:
     Args:
         guard: A scheme, `AnyOf` or `require(…)`; one of its schemes may manage credentials.
         others: Schemes that are not part of `guard` and are told 403 too, not 401.
+        enrolling: Whether it may be somebody who has yet to enrol a second factor.
 
     Raises:
         ConfigurationError: None of the schemes may manage credentials.
     """
-    return InPerson(guard, others)
+    return InPerson(guard, others, enrolling=enrolling)

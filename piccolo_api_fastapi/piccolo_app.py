@@ -14,6 +14,7 @@ from piccolo.table import Table, create_table_class
 
 from .clock import utcnow
 from .jwt_auth import RefreshFamily, delete_expired_families
+from .mfa import RecoveryCode, TOTPSecret
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .users import Password, User
@@ -31,12 +32,16 @@ class AuthTables:
         session: Sessions.
         refresh_family: Refresh families.
         ticket: Challenges of logins, and what mailed links carry.
+        totp_secret: Authenticator apps.
+        recovery_code: Recovery codes.
     """
 
     password: type[Password]
     session: type[Session]
     refresh_family: type[RefreshFamily]
     ticket: type[Ticket]
+    totp_secret: type[TOTPSecret]
+    recovery_code: type[RecoveryCode]
 
     def __iter__(self) -> Iterator[type[Table]]:
         return (getattr(self, field.name) for field in fields(self))
@@ -54,12 +59,14 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         user: A subclass of `BaseUser` with a table of its own; any primary key.
     """
     if user is User:
-        return AuthTables(Password, Session, RefreshFamily, Ticket)
+        return AuthTables(Password, Session, RefreshFamily, Ticket, TOTPSecret, RecoveryCode)
     return AuthTables(
         password=_bind(Password, user, unique=True),
         session=_bind(Session, user, index=True),
         refresh_family=_bind(RefreshFamily, user, index=True),
         ticket=_bind(Ticket, user, index=True),
+        totp_secret=_bind(TOTPSecret, user, unique=True),
+        recovery_code=_bind(RecoveryCode, user, index=True),
     )
 
 

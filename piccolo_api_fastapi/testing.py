@@ -1,17 +1,20 @@
 """The kit for tests of applications: act as a user, stop the clock, hash cheaply, race."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from base64 import b32decode
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 from starlette.requests import HTTPConnection
 
-from .clock import utcnow
+from .factors import PASSWORD, Factors
 from .guards import Guard
 from .identity import Identity, UserT
+from .one_time_codes import Authenticator
 from .passwords import PasswordHasher, PBKDF2Hasher, replace_default_hasher
 
 ResultT = TypeVar("ResultT")
@@ -57,9 +60,27 @@ def cheap_hashing() -> Iterator[None]:
         replace_default_hasher(previous)
 
 
+def totp_code(uri: str, at: datetime) -> str:
+    """
+    What an authenticator app shows.
+
+    Args:
+        uri: The `otpauth_uri` that it was enrolled with.
+        at: When, aware.
+    """
+    query = dict(parse_qsl(urlsplit(uri).query))
+    secret, digits, period = b32decode(query["secret"]), query["digits"], query["period"]
+    authenticator = Authenticator(secret, int(digits), int(period), query["algorithm"])
+    return authenticator.code(authenticator.step(at))
+
+
 @contextmanager
 def acting_as(
-    guard: Guard[UserT], user: UserT, *, scopes: Iterable[str] | None = None
+    guard: Guard[UserT],
+    user: UserT,
+    *,
+    scopes: Iterable[str] | None = None,
+    factors: Factors | Iterable[str] = (PASSWORD,),
 ) -> Iterator[Identity[UserT]]:
     """
     Within it, every request that asks `guard` comes from `user`, without a login.
@@ -70,10 +91,13 @@ def acting_as(
         guard: The dependency that the application uses.
         user: Who.
         scopes: What they may do; by default what the flags of the user say.
+        factors: What they have presented: the names of factors for just now, or when each.
     """
     flags = {"admin": user.admin, "superuser": user.superuser}
     granted = [name for name, is_set in flags.items() if is_set] if scopes is None else scopes
-    identity = Identity(user, "testing", uuid4(), frozenset(granted), utcnow())
+    now = guard.clock()
+    presented = factors if isinstance(factors, Mapping) else dict.fromkeys(factors, now)
+    identity = Identity(user, "testing", uuid4(), frozenset(granted), now, presented)
 
     async def find(_: HTTPConnection) -> Identity[UserT]:
         return identity

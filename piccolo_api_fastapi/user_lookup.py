@@ -50,22 +50,21 @@ class UserLookup:
             f'u."{column._meta.db_column_name}" AS "{column._meta.name}"'  # noqa: SLF001
             for column in users._meta.columns  # noqa: SLF001
         ]
+        key = users._meta.primary_key._meta.db_column_name  # noqa: SLF001
         join = ""
         if passwords is not None:
             columns += ['p."hash" AS "_hash"', 'p."superseded" AS "_superseded"']
-            key = users._meta.primary_key._meta.db_column_name  # noqa: SLF001
             join = f'LEFT JOIN {_name(passwords)} p ON p."user" = u."{key}"'
-        self._sql = (
-            f"SELECT {', '.join(columns)} FROM {_name(users)} u {join} "  # noqa: S608 - our names
-            'WHERE u."username" IN ({}, {}) OR lower(u."email") = {}'
-        )
+        select = f"SELECT {', '.join(columns)} FROM {_name(users)} u {join} WHERE "  # noqa: S608 - our names
+        self._by_identifier = select + 'u."username" IN ({}, {}) OR lower(u."email") = {}'
+        self._by_key = select + f'u."{key}" = {{}}'
 
     async def find(self, identifier: str) -> Account | None:
         """The user with this address, or else with this name."""
         wanted = candidates(identifier)
         typed, username, email = wanted or ("", "", "")
         async with store():
-            rows = await self._table.raw(self._sql, typed, username, email)
+            rows = await self._table.raw(self._by_identifier, typed, username, email)
         for name, value in (("email", email), ("username", typed), ("username", username)):
             if wanted is None or (name == "email" and "@" not in typed):
                 continue
@@ -73,6 +72,12 @@ class UserLookup:
                 if row[name] == value or (name == "email" and row[name].lower() == value):
                     return _account(row)
         return None
+
+    async def get(self, key: Any) -> Account | None:
+        """The user with this primary key."""
+        async with store():
+            rows = await self._table.raw(self._by_key, key)
+        return _account(rows[0]) if rows else None
 
 
 def fingerprint(encoded: str) -> str:

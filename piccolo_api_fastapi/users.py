@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, cast
 
 from piccolo.apps.user.tables import BaseUser
@@ -15,6 +15,7 @@ from .clock import Clock, utcnow
 from .database import column_names, is_unique_violation, store, transaction
 from .errors import ConfigurationError, IdentityTaken, InvalidCredentials, Unprocessable
 from .events import AuthEvent, emit
+from .factors import PASSWORD, Factors
 from .identifiers import no_email, normal_email, normal_username, real_email
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
@@ -156,11 +157,27 @@ class Proof(Generic[UserT]):
     What is issued on the strength of it upholds it in the same transaction, so that
     no session survives a password change that overtook its login. Without a hash it
     says that the application itself vouches for the user.
+
+    Args:
+        user: Who.
+        column: What the password column of the user table held.
+        encoded: The hash beside it.
+        factors: Which factors were presented, and when.
+        is_enrolling: Whether what is issued is good for enrolling a second factor only.
+        scope: What the client asked for when the login began.
     """
 
     user: UserT
     column: str | None = field(default=None, repr=False)
     encoded: str | None = field(default=None, repr=False)
+    factors: Factors = field(default_factory=dict)
+    is_enrolling: bool = False
+    scope: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether the password is still the one that was proved."""
+        return fingerprint(f"{self.column}\n{self.encoded}")
 
 
 class Users(Generic[UserT]):
@@ -328,8 +345,20 @@ class Users(Generic[UserT]):
             if account is None or not account.values["active"]:
                 raise InvalidCredentials
             if (proof := await self._renew(account, password)) is not None:
-                return proof
+                return replace(proof, factors={PASSWORD: self.clock()})
         raise InvalidCredentials
+
+    async def proof_of(self, key: Any) -> Proof[UserT] | None:
+        """
+        The user with this primary key and the hash that counts now, if they are active.
+
+        For a login of several steps, which compares the `fingerprint` with that of the first.
+        """
+        account = await self._lookup.get(key)
+        if account is None or not account.values["active"]:
+            return None
+        encoded = None if self.interop else account.encoded
+        return Proof(load(self.table, account.values), account.column, encoded)
 
     async def uphold(self, proof: Proof[UserT]) -> None:
         """

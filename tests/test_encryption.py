@@ -14,7 +14,7 @@ from piccolo_api_fastapi.encryption import (
 )
 from piccolo_api_fastapi.errors import SecretUnreadable
 
-OLD, NEW = generate_key(), generate_key()
+OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 KEYED = (XChaCha20Poly1305, Fernet)
 
 PROVIDERS: list[EncryptionProvider] = [
@@ -114,6 +114,14 @@ async def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     provider = XChaCha20Poly1305.from_environment()
     blob = await provider.encrypt(b"a secret", b"ada")
     assert await XChaCha20Poly1305(NEW).decrypt(blob, b"ada") == b"a secret"
+
+
+def test_generate_key() -> None:
+    """A new key each time, of 32 bytes, that a provider takes."""
+    key = generate_key()
+    assert len(base64.b64decode(key)) == 32
+    assert key != generate_key()
+    assert isinstance(XChaCha20Poly1305(key), XChaCha20Poly1305)
 
 
 def test_plain_text_has_to_be_asked_for() -> None:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -11,11 +10,13 @@ from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
 from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
+    EnrolmentRequired,
     InsufficientScope,
     InvalidGrant,
     InvalidRequest,
@@ -25,6 +26,7 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
+from piccolo_api_fastapi.factors import ENROLMENT, PASSWORD, acr, amr
 from piccolo_api_fastapi.guards import Scheme
 from piccolo_api_fastapi.identity import Identity, bearer_token, check_scopes, client_info
 from piccolo_api_fastapi.keys import Key, KeyRing
@@ -33,28 +35,11 @@ from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table
 from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import service
+from .service import Grant, TokenPair
 from .tables import RefreshFamily
 
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """RFC 6749 appendix A.4."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """
-    What a client is given.
-
-    Args:
-        access_token: A JWT.
-        refresh_token: Good once, apart from the grace.
-        expires_in: Seconds that the access token lives.
-        scopes: What the access token may do.
-    """
-
-    access_token: str
-    refresh_token: str
-    expires_in: int
-    scopes: frozenset[str]
 
 
 class JWTAuth(Scheme[UserT]):
@@ -89,6 +74,7 @@ class JWTAuth(Scheme[UserT]):
         InvalidRequest,
         Unauthenticated,
         InvalidToken,
+        EnrolmentRequired,
         InsufficientScope,
         StoreUnavailable,
     )
@@ -116,6 +102,7 @@ class JWTAuth(Scheme[UserT]):
         if not timedelta(0) <= grace <= timedelta(minutes=1) or refresh_lifetime <= access_lifetime:
             msg = "The grace is a minute at most, and a family outlives its access tokens."
             raise ConfigurationError(msg)
+        self.clock = self.users.clock
         self.keys = _ring(secret, keys)
         self.refresh_lifetime = refresh_lifetime
         self.grace = grace
@@ -160,7 +147,15 @@ class JWTAuth(Scheme[UserT]):
         if not user.active or str(primary_key(user)) != claims.subject:
             raise InvalidToken
         scopes = claims.scopes & family.scopes & await self.users.scopes_of(user)
-        return Identity(user, self.scheme_name, family.id, scopes, family.created_at)
+        return Identity(
+            user,
+            self.scheme_name,
+            family.id,
+            scopes,
+            family.authenticated_at,
+            family.factors,
+            family.is_enrolling,
+        )
 
     async def _family(self, claims: Claims) -> service.Family:
         try:
@@ -200,11 +195,14 @@ class JWTAuth(Scheme[UserT]):
             client=client_info(connection),
             now=now,
             lifetime=self.refresh_lifetime,
+            factors=held.factors,
+            is_enrolling=held.is_enrolling,
             uphold=lambda: self.users.uphold(held),
         )
         data = {"family": str(token.family)}
         await emit(AuthEvent("authn_token_created", now, primary_key(held.user), data))
-        return await self._pair(held.user, token, granted, now, now + self.refresh_lifetime)
+        grant = Grant(granted, now + self.refresh_lifetime, held.factors, held.is_enrolling, now)
+        return await self._pair(held.user, token, grant, now)
 
     async def refresh(self, refresh_token: str, scope: str = "") -> TokenPair:
         """
@@ -228,7 +226,36 @@ class JWTAuth(Scheme[UserT]):
             )
         user = load(self.users.table, family.user)
         may = family.scopes & await self.users.scopes_of(user)
-        return await self._pair(user, successor, _narrow(may, scope), now, family.expires_at)
+        grant = Grant(
+            _narrow(may, scope),
+            family.expires_at,
+            family.factors,
+            family.is_enrolling,
+            family.authenticated_at,
+        )
+        return await self._pair(user, successor, grant, now)
+
+    async def record_factor(
+        self,
+        identity: Identity[UserT],
+        factor: str,
+        connection: HTTPConnection,  # noqa: ARG002
+        response: Response,  # noqa: ARG002
+    ) -> None:
+        """
+        Record with the family that a factor was presented once more. Its access tokens
+        count as stepped up at once; what they say is brought up to date by a refresh.
+
+        Raises:
+            InvalidToken: It ended meanwhile, or another factor was recorded.
+        """
+        factors, is_second = {**identity.factors, factor: self.users.clock()}, factor != PASSWORD
+        async with store():
+            recorded = await service.record_factor(
+                self.table, identity.credential_id, identity.factors, factors, is_second=is_second
+            )
+        if not recorded:
+            raise InvalidToken
 
     async def revoke(self, token: str, *, user: UserT | None = None) -> None:
         """
@@ -252,14 +279,10 @@ class JWTAuth(Scheme[UserT]):
             return None
 
     async def _pair(
-        self,
-        user: UserT,
-        token: RefreshToken,
-        scopes: frozenset[str],
-        now: datetime,
-        family_expires_at: datetime,
+        self, user: UserT, token: RefreshToken, grant: Grant, now: datetime
     ) -> TokenPair:
-        expires_at = min(now + self._access.lifetime, family_expires_at)
+        expires_at = min(now + self._access.lifetime, grant.expires_at)
+        scopes: frozenset[str] = frozenset() if grant.is_enrolling else grant.scopes
         claims = Claims(
             subject=str(primary_key(user)),
             family=str(token.family),
@@ -268,9 +291,13 @@ class JWTAuth(Scheme[UserT]):
             expires_at=expires_at,
             scopes=scopes,
             extra=await self.extra_claims(user),
+            authenticated_at=max(grant.factors.values(), default=grant.authenticated_at),
+            acr=ENROLMENT if grant.is_enrolling else acr(grant.factors),
+            amr=amr(grant.factors),
         )
         lives = int(expires_at.timestamp()) - int(now.timestamp())
-        return TokenPair(self._access.encode(claims), self._refresh.write(token), lives, scopes)
+        access_token, refresh_token = self._access.encode(claims), self._refresh.write(token)
+        return TokenPair(access_token, refresh_token, lives, scopes, grant.is_enrolling)
 
 
 class ClaimsOf(SecurityBase):
@@ -280,7 +307,13 @@ class ClaimsOf(SecurityBase):
     For services that accept that a logout or a deactivation bites when the token expires.
     """
 
-    documented_errors = (InvalidRequest, Unauthenticated, InvalidToken, InsufficientScope)
+    documented_errors = (
+        InvalidRequest,
+        Unauthenticated,
+        InvalidToken,
+        EnrolmentRequired,
+        InsufficientScope,
+    )
 
     def __init__(self, scheme: JWTAuth[Any]) -> None:
         self.model = scheme.model
@@ -293,12 +326,15 @@ class ClaimsOf(SecurityBase):
 
         Raises:
             Unauthenticated: There is no token, or it is no good.
+            EnrolmentRequired: It is good for enrolling a second factor only.
             InsufficientScope: It lacks a scope.
         """
         token = bearer_token(connection)
         if token is None:
             raise InvalidToken if "authorization" in connection.headers else Unauthenticated
         claims = self._scheme.decode(token)
+        if claims.acr == ENROLMENT:
+            raise EnrolmentRequired
         check_scopes(claims.scopes, scopes.scopes)
         return claims
 

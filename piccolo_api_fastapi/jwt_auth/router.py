@@ -1,5 +1,7 @@
 """The token endpoint, its revocation, the signed-in apps and the public keys."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,30 +12,38 @@ from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
     ContentTooLarge,
+    FactorDisabled,
     HasherBusy,
+    InvalidCode,
     InvalidCredentials,
     InvalidGrant,
     InvalidRequest,
     InvalidScope,
+    InvalidTicket,
     InvalidToken,
     LoginRefused,
+    MFARequired,
     NotFound,
+    SecretUnreadable,
     StoreUnavailable,
+    TooManyRequests,
     Unauthenticated,
     Unprocessable,
     UnsupportedGrantType,
     UnsupportedMediaType,
 )
 from piccolo_api_fastapi.identity import Identity, client_info
-from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.login import Challenge, Login
+from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.problems import PROBLEM_MEDIA_TYPE, responses
 from piccolo_api_fastapi.routing import AuthRoute, TokenRoute
 from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import UserT
 
 from . import service
-from .dependencies import JWTAuth, TokenPair
+from .dependencies import JWTAuth
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
+from .service import TokenPair
 
 _ALWAYS = (ContentTooLarge, StoreUnavailable)
 _GUARDED = (Unauthenticated, InvalidToken, InvalidRequest, *_ALWAYS)
@@ -43,7 +53,8 @@ _BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
 def jwt_router(jwt: JWTAuth[UserT], login: Login[UserT] | None = None) -> APIRouter:
     """
     `POST /token`, `POST /token/revoke`, `GET /token/families`, `DELETE /token/families/{id}`
-    and, with asymmetric keys, `GET /.well-known/jwks.json`.
+    with asymmetric keys `GET /.well-known/jwks.json`, and where the login has second factors
+    `POST /token/mfa` and `POST /token/mfa/send`.
 
     Args:
         jwt: The scheme whose tokens are given.
@@ -76,6 +87,7 @@ def _add_token(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) -> None:
             InvalidGrant,
             InvalidScope,
             UnsupportedGrantType,
+            *([MFARequired] if login.factors else []),
             UnsupportedMediaType,
             HasherBusy,
             *_ALWAYS,
@@ -92,12 +104,10 @@ def _add_token(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) -> None:
             pair = await jwt.refresh(form.refresh_token.get_secret_value(), form.scope)
         else:
             raise UnsupportedGrantType
-        return TokenOut(
-            access_token=pair.access_token,
-            expires_in=pair.expires_in,
-            refresh_token=pair.refresh_token,
-            scope=" ".join(sorted(pair.scopes)),
-        )
+        return TokenOut.of(pair)
+
+    if login.factors:
+        _add_second_step(router, jwt, login)
 
     @router.post(
         "/token/revoke",
@@ -124,12 +134,67 @@ async def _by_password(
 ) -> TokenPair:
     if form.username is None or form.password is None:
         raise InvalidRequest
-    try:
-        proof = await login.start(
-            form.username, form.password.get_secret_value(), client_info(request)
+    password, client = form.password.get_secret_value(), client_info(request)
+    with _as_grant_errors():
+        outcome = await login.start(
+            form.username, password, client, channel="token", scope=form.scope
         )
-        return await jwt.issue(proof, request, form.scope)
-    except InvalidCredentials:
+        if isinstance(outcome, Challenge):
+            raise MFARequired(outcome.token, outcome.methods, outcome.expires_in)
+        return await jwt.issue(outcome, request, outcome.scope)
+
+
+def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) -> None:
+    @router.post(
+        "/token/mfa",
+        operation_id="create_token_mfa",
+        summary="Get tokens: the second factor",
+        responses=responses(
+            InvalidRequest,
+            InvalidGrant,
+            InvalidScope,
+            FactorDisabled,
+            UnsupportedMediaType,
+            TooManyRequests,
+            SecretUnreadable,
+            *_ALWAYS,
+            media_types=_BOTH,
+        ),
+    )
+    async def create_token_mfa(request: Request, step: MFAIn) -> TokenOut:
+        """Present a code of a second factor, with the challenge that the password gave."""
+        challenge, code = step.challenge.get_secret_value(), step.code.get_secret_value()
+        with _as_grant_errors():
+            proof = await login.finish(
+                challenge, code, client_info(request), method=step.method, channel="token"
+            )
+            return TokenOut.of(await jwt.issue(proof, request, proof.scope))
+
+    @router.post(
+        "/token/mfa/send",
+        operation_id="send_token_code",
+        summary="Get tokens: send a code",
+        status_code=204,
+        responses=responses(
+            InvalidRequest,
+            InvalidGrant,
+            UnsupportedMediaType,
+            TooManyRequests,
+            *_ALWAYS,
+            media_types=_BOTH,
+        ),
+    )
+    async def send_token_code(step: SendIn) -> None:
+        """Send the code of a factor that has one sent. It counts as one of five tries."""
+        with _as_grant_errors():
+            await login.send(step.challenge.get_secret_value(), step.method, channel="token")
+
+
+@contextmanager
+def _as_grant_errors() -> Iterator[None]:
+    try:
+        yield
+    except (InvalidCredentials, InvalidTicket, InvalidCode):
         raise InvalidGrant from None
     except LoginRefused as error:
         raise InvalidGrant(str(error.detail)) from None

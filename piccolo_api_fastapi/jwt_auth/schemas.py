@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from .service import TokenPair
 from .tables import RefreshFamily
 
 
@@ -51,6 +52,7 @@ class TokenOut(BaseModel):
                     "expires_in": 900,
                     "refresh_token": "rt_…",
                     "scope": "admin",
+                    "status": "signed_in",
                 }
             ]
         }
@@ -61,6 +63,21 @@ class TokenOut(BaseModel):
     expires_in: Annotated[int, Field(description="Seconds.")]
     refresh_token: str
     scope: str
+    status: Annotated[
+        Literal["signed_in", "mfa_enrolment_required"],
+        Field(description="Whether a second factor has to be enrolled before anything else."),
+    ] = "signed_in"
+
+    @classmethod
+    def of(cls, pair: TokenPair) -> "TokenOut":
+        """What is answered."""
+        return cls(
+            access_token=pair.access_token,
+            expires_in=pair.expires_in,
+            refresh_token=pair.refresh_token,
+            scope=" ".join(sorted(pair.scopes)),
+            status="mfa_enrolment_required" if pair.is_enrolling else "signed_in",
+        )
 
 
 class FamilyOut(BaseModel):

@@ -15,6 +15,7 @@ from piccolo_api_fastapi.database import (
 )
 from piccolo_api_fastapi.errors import InvalidGrant, NotFound
 from piccolo_api_fastapi.events import AuthEvent, emit
+from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
 from piccolo_api_fastapi.identity import ClientInfo
 from piccolo_api_fastapi.refresh_tokens import RefreshToken
 from piccolo_api_fastapi.user_tables import user_table_of
@@ -34,7 +35,45 @@ class Family:
     created_at: datetime
     rotated_at: datetime
     expires_at: datetime
+    factors: dict[str, datetime]
+    is_enrolling: bool
     user: dict[str, Any]
+
+    @property
+    def authenticated_at(self) -> datetime:
+        """When the user last proved who they are."""
+        return max(self.factors.values(), default=self.created_at)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """
+    What a client is given.
+
+    Args:
+        access_token: A JWT.
+        refresh_token: Good once, apart from the grace.
+        expires_in: Seconds that the access token lives.
+        scopes: What the access token may do.
+        is_enrolling: Whether it is good for enrolling a second factor only.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int
+    scopes: frozenset[str]
+    is_enrolling: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a family says of the tokens issued to it."""
+
+    scopes: frozenset[str]
+    expires_at: datetime
+    factors: Factors
+    is_enrolling: bool
+    authenticated_at: datetime
 
 
 def compile_find(table: type[RefreshFamily]) -> CompiledQuery:
@@ -51,6 +90,8 @@ def compile_find(table: type[RefreshFamily]) -> CompiledQuery:
             table.created_at,
             table.rotated_at,
             table.expires_at,
+            table.factors,
+            table.is_enrolling,
             *(getattr(table.user, name).as_alias(f"user.{name}") for name in user_columns),
         ).where(table.id == family, table.expires_at > now, table.revoked_at.is_null())
 
@@ -61,7 +102,8 @@ async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | No
     """The live family with this id."""
     for row in await query.run(family, now):
         user = {name[5:]: row.pop(name) for name in tuple(row) if name.startswith("user.")}
-        return Family(scopes=frozenset(row.pop("scope").split()), user=user, **row)
+        scopes, factors = frozenset(row.pop("scope").split()), read_factors(row.pop("factors"))
+        return Family(scopes=scopes, factors=factors, user=user, **row)
     return None
 
 
@@ -74,6 +116,8 @@ async def start(  # noqa: PLR0913 - each a column
     client: ClientInfo,
     now: datetime,
     lifetime: timedelta,
+    factors: Factors,
+    is_enrolling: bool,
     uphold: Callable[[], Awaitable[None]],
 ) -> None:
     """
@@ -87,6 +131,8 @@ async def start(  # noqa: PLR0913 - each a column
         client: What is recorded of the client.
         now: The present time.
         lifetime: How long it lasts.
+        factors: Which factors were presented.
+        is_enrolling: Whether it is good for enrolling a second factor only.
         uphold: Raises if what it is issued on no longer holds. It runs first in the
             transaction and locks the user, so that a password change either sees the
             family or stops it.
@@ -100,6 +146,8 @@ async def start(  # noqa: PLR0913 - each a column
         created_at=now,
         rotated_at=now,
         expires_at=now + lifetime,
+        factors=write_factors(factors),
+        is_enrolling=is_enrolling,
         ip=client.ip,
         user_agent=client.user_agent,
     )
@@ -161,6 +209,42 @@ async def rotate(
     if presented.generation < family.generation:
         await _end_reused(table, family, now)
     raise InvalidGrant
+
+
+async def record_factor(
+    table: type[RefreshFamily],
+    family: UUID,
+    before: Factors,
+    after: Factors,
+    *,
+    is_second: bool,
+) -> bool:
+    """
+    Record that a factor was presented.
+
+    Args:
+        table: Where.
+        family: Which.
+        before: All that were presented so far; another was recorded meanwhile if they differ.
+        after: All that were presented, this one included.
+        is_second: Whether it is a second factor, which lifts the limit to enrolling one.
+
+    Returns:
+        Whether it was recorded.
+    """
+    values: dict[Any, Any] = {table.factors: write_factors(after)}
+    if is_second:
+        values[table.is_enrolling] = False
+    moved = (
+        await table.update(values)
+        .where(
+            table.id == family,
+            table.revoked_at.is_null(),
+            table.factors == write_factors(before),
+        )
+        .returning(table.id)
+    )
+    return bool(moved)
 
 
 async def _end_reused(table: type[RefreshFamily], family: Family, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The table of refresh families."""
 
-from piccolo.columns import UUID, ForeignKey, Integer, Text, Timestamptz, Varchar
+from piccolo.columns import UUID, Boolean, ForeignKey, Integer, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
@@ -21,5 +21,9 @@ class RefreshFamily(CredentialTable, Table, tablename="auth_refresh_family"):
     rotated_at = Timestamptz()
     expires_at = Timestamptz(index=True, help_text="Never moved.")
     revoked_at = Timestamptz(null=True, default=None)
+    factors = Text(help_text="Which factors were presented, and when, as JSON.")
+    is_enrolling = Boolean(
+        default=False, help_text="Good for enrolling a second factor, and for nothing else."
+    )
     ip = Varchar(length=45, null=True, default=None)
     user_agent = Varchar(length=255, null=True, default=None)

@@ -1,7 +1,18 @@
-"""Logging in: an identifier and a password become a proven user."""
+"""Logging in: an identifier, a password and a second factor become a proven user."""
 
 from .dependencies import Login, LoginHook
-from .schemas import SignedIn, UserOut
-from .service import LoginAttempt
+from .router import reauthentication_router
+from .schemas import EnrolmentRequiredOut, MFARequiredOut, SignedIn, UserOut
+from .service import Challenge, LoginAttempt
 
-__all__ = ["Login", "LoginAttempt", "LoginHook", "SignedIn", "UserOut"]
+__all__ = [
+    "Challenge",
+    "EnrolmentRequiredOut",
+    "Login",
+    "LoginAttempt",
+    "LoginHook",
+    "MFARequiredOut",
+    "SignedIn",
+    "UserOut",
+    "reauthentication_router",
+]

@@ -1,59 +1,124 @@
-"""The one way in: every router that takes a password asks `Login`."""
+"""The one way in: every router that takes a password or a code asks `Login`."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any, Generic, TypeAlias, cast
+from datetime import datetime, timedelta, timezone
+from inspect import isawaitable
+from typing import Any, Generic, Literal, TypeAlias, cast
 
-from piccolo_api_fastapi.errors import InvalidCredentials
+from piccolo_api_fastapi.errors import (
+    ConfigurationError,
+    FactorDisabled,
+    InvalidCode,
+    InvalidCredentials,
+    InvalidTicket,
+    TooManyRequests,
+)
 from piccolo_api_fastapi.events import AuthEvent, emit
+from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.identity import ClientInfo
+from piccolo_api_fastapi.mfa import SecondFactor
+from piccolo_api_fastapi.tickets import Ticket, Tickets
 from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import Proof, Users, UserT
 
-from .service import LoginAttempt, run_hooks
+from .service import Challenge, FirstStep, LoginAttempt, run_hooks
 
 LoginHook: TypeAlias = Callable[[LoginAttempt], Awaitable[str | None] | str | None]
 """Is asked about a login; sync or async, any callable. A returned reason refuses it."""
 
+MFARequirement: TypeAlias = bool | Callable[[Any], Awaitable[bool] | bool]
+"""Whether a user has to have a second factor; a callable is given the user."""
+
+Channel: TypeAlias = Literal["session", "token"]
+"""What a login leads to. A challenge of one is unknown to the other."""
+
+CHALLENGE_LIFETIME = timedelta(minutes=10)
+CHALLENGE_ATTEMPTS = 5
+
 
 class Login(Generic[UserT]):
     """
-    Checks an identifier and a password.
+    Checks an identifier and a password, and a second factor where there is one.
 
     Unknown, wrong and disabled have one answer and one cost. A hook may refuse with a
-    reason, or raise an `AuthError` of its own, such as a 429.
+    reason, or raise an `AuthError` of its own, such as a 429. Nothing is issued before
+    the last factor was presented.
 
     Args:
         users: Whose passwords.
+        factors: Second factors; whoever has enrolled one is asked for it.
+        mfa_required: Whether everybody has to have one, or who. Those who have none are let
+            in to enrol, and for nothing else.
         before: Asked before the password is checked, for known and unknown names alike.
-        on_success: Asked when it was right; the attempt has the user.
-        on_failure: Told when it was wrong.
+        on_success: Asked when the last factor was right; the attempt has the user.
+        on_failure: Told when a factor was wrong.
+
+    Raises:
+        ConfigurationError: A factor is for another user table, two have one name, or one is
+            required and there is none.
     """
 
     def __init__(
         self,
         users: Users[UserT] | None = None,
         *,
+        factors: Sequence[SecondFactor] = (),
+        mfa_required: MFARequirement = False,
         before: Sequence[LoginHook] = (),
         on_success: Sequence[LoginHook] = (),
         on_failure: Sequence[LoginHook] = (),
     ) -> None:
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+        self.factors = tuple(f for factor in factors for f in (factor, *factor.companions))
+        self.mfa_required = mfa_required
         self.before = tuple(before)
         self.on_success = tuple(on_success)
         self.on_failure = tuple(on_failure)
+        self._check()
+        channels: Sequence[Channel] = ("session", "token") if factors else ()
+        self._challenges = {
+            channel: Tickets(
+                self.users,
+                f"mfa for {channel}",
+                lifetime=CHALLENGE_LIFETIME,
+                attempts=CHALLENGE_ATTEMPTS,
+            )
+            for channel in channels
+        }
 
-    async def start(self, identifier: str, password: str, client: ClientInfo) -> Proof[UserT]:
+    def _check(self) -> None:
+        if any(factor.users.table is not self.users.table for factor in self.factors):
+            msg = "A factor is for another user table."
+            raise ConfigurationError(msg)
+        if len({factor.name for factor in self.factors}) < len(self.factors):
+            msg = "Two factors have one name."
+            raise ConfigurationError(msg)
+        if self.mfa_required and not self.factors:
+            msg = "A second factor is required, and there is none: factors=[…]."
+            raise ConfigurationError(msg)
+
+    async def start(
+        self,
+        identifier: str,
+        password: str,
+        client: ClientInfo,
+        *,
+        channel: Channel = "session",
+        scope: str = "",
+    ) -> Proof[UserT] | Challenge:
         """
-        Log in.
+        Log in, or take the first step of it.
 
         Args:
             identifier: The username or e-mail address.
             password: As typed.
             client: Where the attempt comes from.
+            channel: What it leads to.
+            scope: What the client asked for; kept for `finish`.
 
         Returns:
-            What sessions and token families are issued on.
+            What sessions and token families are issued on, or what `finish` takes.
 
         Raises:
             InvalidCredentials: Unknown, wrong or disabled.
@@ -65,13 +130,171 @@ class Login(Generic[UserT]):
         try:
             proof = await self.users.verify(identifier, password)
         except InvalidCredentials:
-            await self._tell("authn_login_fail", client)
-            await run_hooks(self.on_failure, attempt)
+            await self._failed(attempt)
             raise
-        await run_hooks(self.on_success, replace(attempt, user=proof.user))
-        await self._tell("authn_login_success", client, primary_key(proof.user))
+        proof = replace(proof, scope=scope)
+        if enrolled := await self.enrolled(proof.user):
+            return await self._challenge(proof, enrolled, channel)
+        return await self._succeeded(
+            replace(proof, is_enrolling=await self._is_required(proof.user)),
+            replace(attempt, user=proof.user),
+        )
+
+    async def finish(
+        self,
+        challenge: str,
+        code: str,
+        client: ClientInfo,
+        *,
+        method: str | None = None,
+        channel: Channel = "session",
+    ) -> Proof[UserT]:
+        """
+        Present a second factor.
+
+        Args:
+            challenge: What `start` gave.
+            code: As typed.
+            client: Where the attempt comes from.
+            method: The name of the factor; by default the one that the code looks like.
+            channel: What it leads to.
+
+        Returns:
+            What sessions and token families are issued on.
+
+        Raises:
+            InvalidTicket: The challenge is unknown, used or expired, was tried too often, or
+                the password was changed since.
+            InvalidCode: The code is wrong.
+            TooManyRequests: After several wrong ones one has to wait.
+            FactorDisabled: There were too many.
+            LoginRefused: A hook refused.
+        """
+        ticket, proof = await self._first_step(challenge, channel)
+        attempt = LoginAttempt(proof.user.username, client, proof.user)
+        await run_hooks(self.before, attempt)
+        name = await self.present(proof.user, code, method, client)
+        # The code is used up by now; of those who raced with it, one gets here.
+        await self._challenges[channel].burn(ticket)
+        factors = {**proof.factors, name: self.users.clock()}
+        return await self._succeeded(replace(proof, factors=factors), replace(attempt, factor=name))
+
+    async def send(self, challenge: str, method: str, *, channel: Channel = "session") -> None:
+        """
+        Send the code of a factor that has one sent.
+
+        Args:
+            challenge: What `start` gave.
+            method: The name of the factor.
+            channel: What the login leads to.
+
+        Raises:
+            InvalidTicket: As for `finish`.
+            InvalidCode: The user has no such factor.
+        """
+        _, proof = await self._first_step(challenge, channel)
+        factor = _choose(await self.enrolled(proof.user), "", method)
+        await factor.send(proof.user)
+
+    async def present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
+        """
+        Check a code of a user.
+
+        Args:
+            user: Whose.
+            code: As typed.
+            method: The name of the factor; by default the one that the code looks like.
+            client: Where the attempt comes from.
+
+        Returns:
+            The name of the factor.
+
+        Raises:
+            InvalidCode: It is wrong.
+            TooManyRequests: After several wrong ones one has to wait.
+            FactorDisabled: There were too many.
+        """
+        attempt = LoginAttempt(user.username, client, user, method or "")
+        try:
+            factor = _choose(await self.enrolled(user), code, method)
+            attempt = replace(attempt, factor=factor.name)
+            await factor.verify(user, code)
+        except (InvalidCode, TooManyRequests, FactorDisabled):
+            await self._failed(attempt)
+            raise
+        return factor.name
+
+    async def confirm_password(self, user: UserT, password: str, client: ClientInfo) -> str:
+        """
+        Check the password of a user who is logged in.
+
+        Returns:
+            The name of the factor.
+
+        Raises:
+            InvalidCredentials: It is wrong.
+            HasherBusy: Too many logins are under way.
+        """
+        attempt = LoginAttempt(user.username, client, user)
+        await run_hooks(self.before, attempt)
+        try:
+            proof = await self.users.verify(user.username, password)
+            if primary_key(proof.user) != primary_key(user):
+                raise InvalidCredentials  # noqa: TRY301 - told like any other
+        except InvalidCredentials:
+            await self._failed(attempt)
+            raise
+        return PASSWORD
+
+    async def enrolled(self, user: UserT) -> Sequence[SecondFactor]:
+        """The factors that a user has."""
+        return [factor for factor in self.factors if await factor.is_enrolled(user)]
+
+    async def _is_required(self, user: UserT) -> bool:
+        required = self.mfa_required
+        answer = required(user) if callable(required) else required
+        return await answer if isawaitable(answer) else answer
+
+    async def _challenge(
+        self, proof: Proof[UserT], enrolled: Sequence[SecondFactor], channel: Channel
+    ) -> Challenge:
+        at = proof.factors[PASSWORD].timestamp()
+        data = FirstStep(proof.fingerprint, at, proof.scope).write()
+        token = await self._challenges[channel].issue(primary_key(proof.user), data)
+        if len(enrolled) == 1:
+            await enrolled[0].send(proof.user)
+        expires_in = int(CHALLENGE_LIFETIME.total_seconds())
+        return Challenge(token, tuple(factor.name for factor in enrolled), expires_in)
+
+    async def _first_step(self, challenge: str, channel: Channel) -> tuple[Ticket, Proof[UserT]]:
+        if channel not in self._challenges:
+            raise InvalidTicket
+        ticket = await self._challenges[channel].present(challenge)
+        first = FirstStep.read(ticket.data)
+        proof = await self.users.proof_of(ticket.user)
+        if proof is None or proof.fingerprint != first.fingerprint:
+            raise InvalidTicket
+        at = datetime.fromtimestamp(first.at, timezone.utc)
+        return ticket, replace(proof, factors={PASSWORD: at}, scope=first.scope)
+
+    async def _succeeded(self, proof: Proof[UserT], attempt: LoginAttempt) -> Proof[UserT]:
+        await run_hooks(self.on_success, attempt)
+        await self._tell("authn_login_success", attempt)
         return proof
 
-    async def _tell(self, name: str, client: ClientInfo, user: Any = None) -> None:
-        data = {"ip": client.ip, "user_agent": client.user_agent}
-        await emit(AuthEvent(name, self.users.clock(), user, data))
+    async def _failed(self, attempt: LoginAttempt) -> None:
+        await self._tell("authn_login_fail", attempt)
+        await run_hooks(self.on_failure, attempt)
+
+    async def _tell(self, name: str, attempt: LoginAttempt) -> None:
+        client, user = attempt.client, attempt.user
+        data = {"ip": client.ip, "user_agent": client.user_agent, "factor": attempt.factor}
+        key = None if user is None else primary_key(user)
+        await emit(AuthEvent(name, self.users.clock(), key, data))
+
+
+def _choose(factors: Sequence[SecondFactor], code: str, method: str | None) -> SecondFactor:
+    for factor in factors:
+        if factor.accepts(code) if method is None else factor.name == method:
+            return factor
+    raise InvalidCode

@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from piccolo.apps.user.tables import BaseUser
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.user_tables import primary_key
+
+from .service import Challenge
 
 
 class LoginIn(BaseModel):
@@ -34,6 +36,87 @@ class UserOut(BaseModel):
         return cls(id=primary_key(user), username=user.username, email=real_email(user.email))
 
 
+class MFAIn(BaseModel):
+    """The second step of a login."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"challenge": "tkt_…", "code": "123456"}]}
+    )
+
+    challenge: SecretStr
+    code: Annotated[SecretStr, Field(max_length=128, description="As typed.")]
+    method: Annotated[
+        str | None, Field(description="One of `methods`; by default the one the code looks like.")
+    ] = None
+
+
+class SendIn(BaseModel):
+    """Which factor's code to send."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"challenge": "tkt_…", "method": "email_code"}]}
+    )
+
+    challenge: SecretStr
+    method: str
+
+
+class ReauthenticationIn(BaseModel):
+    """The password, or a code of a second factor: one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"password": "correct horse battery"}, {"code": "123456"}]}
+    )
+
+    password: SecretStr | None = None
+    code: Annotated[SecretStr | None, Field(max_length=128)] = None
+    method: str | None = None
+
+    @model_validator(mode="after")
+    def one_of_the_two(self) -> "ReauthenticationIn":
+        """
+        Refuse both, and neither.
+
+        Raises:
+            ValueError: That is so.
+        """
+        if (self.password is None) is (self.code is None):
+            msg = "Send a password or a code."
+            raise ValueError(msg)
+        return self
+
+
+class MFARequiredOut(BaseModel):
+    """The password was right; a second factor has to follow."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "mfa_required",
+                    "challenge": "tkt_…",
+                    "methods": ["totp", "recovery_code"],
+                    "expires_in": 600,
+                }
+            ]
+        }
+    )
+
+    status: Literal["mfa_required"] = "mfa_required"
+    challenge: str
+    methods: list[str]
+    expires_in: Annotated[int, Field(description="Seconds.")]
+
+    @classmethod
+    def of(cls, challenge: Challenge) -> "MFARequiredOut":
+        """What is shown of a challenge."""
+        return cls(
+            challenge=challenge.token,
+            methods=list(challenge.methods),
+            expires_in=challenge.expires_in,
+        )
+
+
 class SignedIn(BaseModel):
     """The login is complete."""
 
@@ -49,4 +132,22 @@ class SignedIn(BaseModel):
     )
 
     status: Literal["signed_in"] = "signed_in"
+    user: UserOut
+
+
+class EnrolmentRequiredOut(BaseModel):
+    """Signed in to enrol a second factor, and for nothing else."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "mfa_enrolment_required",
+                    "user": {"id": 1, "username": "ada", "email": "ada@example.com"},
+                }
+            ]
+        }
+    )
+
+    status: Literal["mfa_enrolment_required"] = "mfa_enrolment_required"
     user: UserOut

@@ -1,11 +1,13 @@
 """What a login is made of."""
 
+import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 
 from piccolo_api_fastapi.errors import LoginRefused
+from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.identity import ClientInfo
 
 
@@ -17,12 +19,55 @@ class LoginAttempt:
     Args:
         identifier: The username or e-mail address, as typed.
         client: Where it comes from.
-        user: The user, once the password has been proved; `None` before and on failure.
+        user: The user, once a factor has been proved; `None` before and on a wrong password.
+        factor: What was presented: `password`, or the name of a second factor.
     """
 
     identifier: str
     client: ClientInfo
     user: Any = None
+    factor: str = PASSWORD
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """
+    The password was right, and a second factor has to follow.
+
+    Args:
+        token: Goes along with the code.
+        methods: The factors to choose from.
+        expires_in: Seconds that it is good.
+    """
+
+    token: str = field(repr=False)
+    methods: tuple[str, ...]
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """
+    What a challenge remembers of the step before it.
+
+    Args:
+        fingerprint: Of the password hash that was proved.
+        at: When, in seconds since 1970.
+        scope: What the client asked for.
+    """
+
+    fingerprint: str
+    at: float
+    scope: str
+
+    def write(self) -> str:
+        """As it is stored with the ticket."""
+        return json.dumps([self.fingerprint, self.at, self.scope])
+
+    @classmethod
+    def read(cls, written: str) -> "FirstStep":
+        """What `write` wrote."""
+        return cls(*json.loads(written))
 
 
 async def run_hooks(hooks: Iterable[Callable[[LoginAttempt], Any]], attempt: LoginAttempt) -> None:

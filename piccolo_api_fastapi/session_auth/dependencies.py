@@ -15,12 +15,14 @@ from piccolo_api_fastapi.errors import (
     COOKIE_CHALLENGE,
     ConfigurationError,
     CrossSiteRequest,
+    EnrolmentRequired,
     InsufficientScope,
     InvalidSession,
     SessionEnded,
     StoreUnavailable,
     Unauthenticated,
 )
+from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.guards import Scheme
 from piccolo_api_fastapi.identity import Identity, client_info
 from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
@@ -56,6 +58,7 @@ class SessionAuth(Scheme[UserT]):
     documented_errors = (
         Unauthenticated,
         InvalidSession,
+        EnrolmentRequired,
         InsufficientScope,
         CrossSiteRequest,
         StoreUnavailable,
@@ -80,6 +83,7 @@ class SessionAuth(Scheme[UserT]):
         if user_table_of(self.table) is not self.users.table:
             msg = "The table of sessions is bound to another user table; see auth_tables()."
             raise ConfigurationError(msg)
+        self.clock = self.users.clock
         self.cookie = cookie or Cookie()
         self.lifetimes = Lifetimes(idle, absolute)
         self.cap = cap
@@ -134,8 +138,15 @@ class SessionAuth(Scheme[UserT]):
                 async with store():
                     await service.touch(self.table, session, now, self.lifetimes)
         user = load(self.users.table, session.user)
-        scopes = await self.users.scopes_of(user)
-        return Identity(user, self.scheme_name, session.id, scopes, session.created_at)
+        return Identity(
+            user,
+            self.scheme_name,
+            session.id,
+            await self.users.scopes_of(user),
+            max(session.factors.values(), default=session.created_at),
+            session.factors,
+            session.is_enrolling,
+        )
 
     async def sign_in(
         self,
@@ -161,12 +172,36 @@ class SessionAuth(Scheme[UserT]):
             client=client_info(connection),
             now=self.users.clock(),
             lifetimes=self.lifetimes,
+            factors=held.factors,
+            is_enrolling=held.is_enrolling,
             uphold=lambda: self.users.uphold(held),
             replaces=self._presented(connection),
             cap=self.cap,
         )
-        header = self.cookie.header(token, self.lifetimes.absolute)
-        response.headers.append("Set-Cookie", header)
+        self._give(response, token)
+
+    async def record_factor(
+        self,
+        identity: Identity[UserT],
+        factor: str,
+        connection: HTTPConnection,
+        response: Response,
+    ) -> None:
+        """
+        Record that a factor was presented once more, and give the session a new cookie.
+
+        Raises:
+            SessionEnded: It ended meanwhile.
+        """
+        now = self.users.clock()
+        factors, is_second = {**identity.factors, factor: now}, factor != PASSWORD
+        async with store():
+            token = await service.record_factor(
+                self.table, self._presented(connection) or "", factors, now, is_second=is_second
+            )
+        if token is None:
+            raise SessionEnded
+        self._give(response, token)
 
     async def sign_out(self, connection: HTTPConnection, response: Response) -> None:
         """
@@ -186,6 +221,10 @@ class SessionAuth(Scheme[UserT]):
         response.headers.append("Set-Cookie", self.cookie.clearing_header())
         # Not "cookies", which would take those of every sibling domain along.
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+    def _give(self, response: Response, token: str) -> None:
+        header = self.cookie.header(token, self.lifetimes.absolute)
+        response.headers.append("Set-Cookie", header)
 
     def _presented(self, connection: HTTPConnection) -> str | None:
         with suppress(InvalidSession):

@@ -1,6 +1,6 @@
 """Routes to log in and out by cookie, and to see and end one's sessions."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,19 +9,31 @@ from piccolo_api_fastapi.errors import (
     ConfigurationError,
     ContentTooLarge,
     CrossSiteRequest,
+    FactorDisabled,
     HasherBusy,
+    InvalidCode,
     InvalidCredentials,
     InvalidSession,
+    InvalidTicket,
     LoginRefused,
     NotFound,
+    SecretUnreadable,
     StoreUnavailable,
+    TooManyRequests,
     Unauthenticated,
     Unprocessable,
     UnsupportedMediaType,
 )
 from piccolo_api_fastapi.identity import Identity, client_info
-from piccolo_api_fastapi.login import Login, SignedIn, UserOut
-from piccolo_api_fastapi.login.schemas import LoginIn
+from piccolo_api_fastapi.login import (
+    Challenge,
+    EnrolmentRequiredOut,
+    Login,
+    MFARequiredOut,
+    SignedIn,
+    UserOut,
+)
+from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
 from piccolo_api_fastapi.problems import responses
 from piccolo_api_fastapi.routing import AuthRoute
 from piccolo_api_fastapi.user_tables import primary_key
@@ -31,13 +43,16 @@ from . import service
 from .dependencies import SessionAuth
 from .schemas import SessionOut
 
+LoggedIn: TypeAlias = SignedIn | MFARequiredOut | EnrolmentRequiredOut
+
 _ALWAYS = (ContentTooLarge, StoreUnavailable)
 _GUARDED = (Unauthenticated, InvalidSession, *_ALWAYS)
 
 
 def session_router(session: SessionAuth[UserT], login: Login[UserT] | None = None) -> APIRouter:
     """
-    `POST /login`, `POST /logout`, `GET /sessions`, `DELETE /sessions/{id}`, `DELETE /sessions`.
+    `POST /login`, `POST /logout`, `GET /sessions`, `DELETE /sessions/{id}`, `DELETE /sessions`,
+    and where the login has second factors `POST /login/mfa` and `POST /login/mfa/send`.
 
     Args:
         session: The scheme whose cookie is set.
@@ -72,12 +87,21 @@ def _add_login(router: APIRouter, session: SessionAuth[Any], login: Login[Any]) 
             *_ALWAYS,
         ),
     )
-    async def log_in(request: Request, response: Response, credentials: LoginIn) -> SignedIn:
-        """Start a session and set its cookie. Unknown, wrong and disabled have one answer."""
+    async def log_in(request: Request, response: Response, credentials: LoginIn) -> LoggedIn:
+        """
+        Start a session and set its cookie, or ask for a second factor. Unknown, wrong and
+        disabled have one answer.
+        """
         password = credentials.password.get_secret_value()
-        proof = await login.start(credentials.username, password, client_info(request))
-        await session.sign_in(request, response, proof)
-        return SignedIn(user=UserOut.of(proof.user))
+        outcome = await login.start(credentials.username, password, client_info(request))
+        if isinstance(outcome, Challenge):
+            return MFARequiredOut.of(outcome)
+        await session.sign_in(request, response, outcome)
+        user = UserOut.of(outcome.user)
+        return EnrolmentRequiredOut(user=user) if outcome.is_enrolling else SignedIn(user=user)
+
+    if login.factors:
+        _add_second_step(router, session, login)
 
     @router.post(
         "/logout",
@@ -89,6 +113,53 @@ def _add_login(router: APIRouter, session: SessionAuth[Any], login: Login[Any]) 
     async def log_out(request: Request, response: Response) -> None:
         """End the session and remove the cookie; the same answer when there was none."""
         await session.sign_out(request, response)
+
+
+def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[Any]) -> None:
+    @router.post(
+        "/login/mfa",
+        operation_id="log_in_mfa",
+        summary="Log in: the second factor",
+        dependencies=[Depends(session.csrf)],
+        responses=responses(
+            InvalidTicket,
+            InvalidCode,
+            CrossSiteRequest,
+            LoginRefused,
+            FactorDisabled,
+            UnsupportedMediaType,
+            Unprocessable,
+            TooManyRequests,
+            SecretUnreadable,
+            *_ALWAYS,
+        ),
+    )
+    async def log_in_mfa(request: Request, response: Response, step: MFAIn) -> SignedIn:
+        """Present a code of a second factor, with the challenge that the password gave."""
+        challenge, code = step.challenge.get_secret_value(), step.code.get_secret_value()
+        proof = await login.finish(challenge, code, client_info(request), method=step.method)
+        await session.sign_in(request, response, proof)
+        return SignedIn(user=UserOut.of(proof.user))
+
+    @router.post(
+        "/login/mfa/send",
+        operation_id="send_login_code",
+        summary="Log in: send a code",
+        status_code=204,
+        dependencies=[Depends(session.csrf)],
+        responses=responses(
+            InvalidTicket,
+            InvalidCode,
+            CrossSiteRequest,
+            UnsupportedMediaType,
+            Unprocessable,
+            TooManyRequests,
+            *_ALWAYS,
+        ),
+    )
+    async def send_login_code(step: SendIn) -> None:
+        """Send the code of a factor that has one sent. It counts as one of five tries."""
+        await login.send(step.challenge.get_secret_value(), step.method)
 
 
 def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:

@@ -15,6 +15,7 @@ from piccolo_api_fastapi.database import (
 )
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
 from piccolo_api_fastapi.events import AuthEvent, emit
+from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
 from piccolo_api_fastapi.identity import ClientInfo
 from piccolo_api_fastapi.tokens import OpaqueToken
 from piccolo_api_fastapi.user_tables import user_table_of
@@ -61,6 +62,8 @@ class FoundSession:
     created_at: datetime
     last_seen_at: datetime
     absolute_expires_at: datetime
+    factors: dict[str, datetime]
+    is_enrolling: bool
     user: dict[str, Any]
 
 
@@ -74,6 +77,8 @@ def compile_find(table: type[Session]) -> CompiledQuery:
             table.created_at,
             table.last_seen_at,
             table.absolute_expires_at,
+            table.factors,
+            table.is_enrolling,
             *(getattr(table.user, name).as_alias(f"user.{name}") for name in user_columns),
         ).where(table.digest == digest, table.expires_at > now)
 
@@ -83,10 +88,8 @@ def compile_find(table: type[Session]) -> CompiledQuery:
 async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundSession | None:
     """The live session with this digest."""
     for row in await query.run(digest, now):
-        user = {name[5:]: value for name, value in row.items() if name.startswith("user.")}
-        return FoundSession(
-            row["id"], row["created_at"], row["last_seen_at"], row["absolute_expires_at"], user
-        )
+        user = {name[5:]: row.pop(name) for name in tuple(row) if name.startswith("user.")}
+        return FoundSession(factors=read_factors(row.pop("factors")), user=user, **row)
     return None
 
 
@@ -97,6 +100,8 @@ async def start(  # noqa: PLR0913 - each a column
     client: ClientInfo,
     now: datetime,
     lifetimes: Lifetimes,
+    factors: Factors,
+    is_enrolling: bool,
     uphold: Callable[[], Awaitable[None]],
     replaces: str | None = None,
     cap: int | None = None,
@@ -110,6 +115,8 @@ async def start(  # noqa: PLR0913 - each a column
         client: What is recorded of the client.
         now: The present time.
         lifetimes: How long it lasts.
+        factors: Which factors were presented.
+        is_enrolling: Whether it is good for enrolling a second factor only.
         uphold: Raises if what the session is issued on no longer holds. It runs first in
             the transaction and locks the user, so that a password change either sees the
             session or stops it.
@@ -129,6 +136,8 @@ async def start(  # noqa: PLR0913 - each a column
         last_seen_at=now,
         expires_at=lifetimes.expiry(now, absolute),
         absolute_expires_at=absolute,
+        factors=write_factors(factors),
+        is_enrolling=is_enrolling,
         ip=client.ip,
         user_agent=client.user_agent,
     )
@@ -162,6 +171,37 @@ async def touch(
     await table.update({table.last_seen_at: now, table.expires_at: expires_at}).where(
         table.id == session.id, table.last_seen_at <= now - TOUCH_INTERVAL
     )
+
+
+async def record_factor(
+    table: type[Session], digest: str, factors: Factors, now: datetime, *, is_second: bool
+) -> str | None:
+    """
+    Record that a factor was presented, and give the session a new token.
+
+    Args:
+        table: Where.
+        digest: That of the token that came with the request.
+        factors: All that were presented, this one included.
+        now: The present time.
+        is_second: Whether it is a second factor, which lifts the limit to enrolling one.
+
+    Returns:
+        The new token; `None` if the session has ended or was given another meanwhile.
+    """
+    token = SESSION_TOKEN.generate()
+    values: dict[Any, Any] = {
+        table.digest: SESSION_TOKEN.digest(token),
+        table.factors: write_factors(factors),
+    }
+    if is_second:
+        values[table.is_enrolling] = False
+    moved = (
+        await table.update(values)
+        .where(table.digest == digest, table.expires_at > now)
+        .returning(table.id)
+    )
+    return token if moved else None
 
 
 async def live(table: type[Session], user: Any, now: datetime) -> Sequence[Session]:

@@ -1,6 +1,6 @@
 """The table of sessions."""
 
-from piccolo.columns import UUID, ForeignKey, Timestamptz, Varchar
+from piccolo.columns import UUID, Boolean, ForeignKey, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
@@ -18,5 +18,9 @@ class Session(CredentialTable, Table, tablename="auth_session"):
     last_seen_at = Timestamptz(help_text="Written at most once a minute.")
     expires_at = Timestamptz(index=True, help_text="The idle timeout, moved by activity.")
     absolute_expires_at = Timestamptz(help_text="Never moved.")
+    factors = Text(help_text="Which factors were presented, and when, as JSON.")
+    is_enrolling = Boolean(
+        default=False, help_text="Good for enrolling a second factor, and for nothing else."
+    )
     ip = Varchar(length=45, null=True, default=None)
     user_agent = Varchar(length=255, null=True, default=None)

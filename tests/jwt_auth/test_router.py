@@ -44,7 +44,12 @@ async def test_answer(client: httpx.AsyncClient, grace: User) -> None:
     assert pyjwt.get_unverified_header(answer["access_token"]).keys() == {"alg", "typ", "kid"}
     claims = pyjwt.decode(answer["access_token"], options={"verify_signature": False})
     names = {"iss", "aud", "sub", "exp", "iat", "nbf", "jti", "sid", "scope"}
-    assert names == claims.keys()
+    assert names | {"auth_time", "acr", "amr"} == claims.keys()
+    assert (claims["auth_time"], claims["acr"], claims["amr"]) == (
+        claims["iat"],
+        "single_factor",
+        ["pwd"],
+    )
     assert claims["sub"] == str(grace.id)
     assert claims["sid"] == str(UUID(claims["sid"]))
 

@@ -9,6 +9,7 @@ from typing_extensions import assert_type
 from piccolo_api_fastapi import (
     AnyOf,
     AuthTables,
+    Challenge,
     ClientInfo,
     Identity,
     JWTAuth,
@@ -68,6 +69,9 @@ async def accounts(key: UUID) -> None:
 async def log_in(request: Request, response: Response) -> None:
     """A login of one's own."""
     proof = await login.start("ada", "correct horse battery", ClientInfo())
+    assert_type(proof, Proof[Customer] | Challenge)
+    if isinstance(proof, Challenge):
+        proof = await login.finish(proof.token, "123456", ClientInfo())
     assert_type(proof, Proof[Customer])
     await session.sign_in(request, response, proof)
     await jwt.issue(proof.user, request)

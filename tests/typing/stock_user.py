@@ -8,6 +8,7 @@ from typing_extensions import assert_type
 
 from piccolo_api_fastapi import (
     AnyOf,
+    Challenge,
     Claims,
     ClientInfo,
     Identity,
@@ -26,7 +27,7 @@ from piccolo_api_fastapi import (
     require,
     session_router,
 )
-from piccolo_api_fastapi.jwt_auth.dependencies import TokenPair
+from piccolo_api_fastapi.jwt_auth.service import TokenPair
 
 users = Users()
 session = SessionAuth(users)
@@ -119,6 +120,9 @@ async def accounts() -> None:
 async def log_in(request: Request, response: Response) -> TokenPair:
     """A login of one's own."""
     proof = await login.start("ada", "correct horse battery", ClientInfo())
+    assert_type(proof, Proof[User] | Challenge)
+    if isinstance(proof, Challenge):
+        proof = await login.finish(proof.token, "123456", ClientInfo())
     assert_type(proof, Proof[User])
     assert_type(proof.user, User)
     await session.sign_in(request, response, proof)

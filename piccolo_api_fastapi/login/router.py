@@ -1,0 +1,81 @@
+"""The route to present a factor once more."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from piccolo_api_fastapi.errors import (
+    ContentTooLarge,
+    CredentialNotAllowed,
+    CrossSiteRequest,
+    FactorDisabled,
+    HasherBusy,
+    InvalidCode,
+    InvalidCredentials,
+    LoginRefused,
+    SecretUnreadable,
+    StoreUnavailable,
+    TooManyRequests,
+    Unprocessable,
+    UnsupportedMediaType,
+)
+from piccolo_api_fastapi.guards import Guard
+from piccolo_api_fastapi.identity import Identity, client_info
+from piccolo_api_fastapi.in_person import in_person
+from piccolo_api_fastapi.problems import responses
+from piccolo_api_fastapi.routing import AuthRoute
+from piccolo_api_fastapi.users import UserT
+
+from .dependencies import Login
+from .schemas import ReauthenticationIn
+
+
+def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRouter:
+    """
+    `POST /reauthenticate`, for what `require(…, within=…)` and `require(…, mfa=True)` ask.
+
+    Args:
+        login: Checks passwords and codes.
+        guard: Whose: a scheme or `AnyOf`, for people in person.
+    """
+    router = APIRouter(route_class=AuthRoute, tags=["step-up"])
+    person = in_person(guard, enrolling=True)
+
+    @router.post(
+        "/reauthenticate",
+        operation_id="reauthenticate",
+        summary="Confirm that it is me",
+        status_code=204,
+        responses=responses(
+            InvalidCredentials,
+            InvalidCode,
+            CredentialNotAllowed,
+            CrossSiteRequest,
+            FactorDisabled,
+            LoginRefused,
+            ContentTooLarge,
+            UnsupportedMediaType,
+            Unprocessable,
+            TooManyRequests,
+            HasherBusy,
+            SecretUnreadable,
+            StoreUnavailable,
+        ),
+    )
+    async def reauthenticate(
+        identity: Annotated[Identity[Any], Depends(person.identity)],
+        body: ReauthenticationIn,
+        request: Request,
+        response: Response,
+    ) -> None:
+        """Present the password or a second factor once more. A session gets a new cookie."""
+        client = client_info(request)
+        if body.password is not None:
+            password = body.password.get_secret_value()
+            factor = await login.confirm_password(identity.user, password, client)
+        else:
+            code = body.code.get_secret_value() if body.code else ""
+            factor = await login.present(identity.user, code, body.method, client)
+        await person.step_up(identity, factor, request, response)
+
+    return router

@@ -1,0 +1,121 @@
+"""What is done with second factors: statements, each of which lets one caller through."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from piccolo_api_fastapi.failure_counters import forgiven
+from piccolo_api_fastapi.one_time_codes import new_recovery_code, recovery_digest
+
+from .tables import RecoveryCode, TOTPSecret
+
+
+async def find(table: type[TOTPSecret], user: Any) -> TOTPSecret | None:
+    """The row of a user."""
+    row: TOTPSecret | None = await table.objects().where(table.user == user).first()
+    return row
+
+
+async def put_pending(table: type[TOTPSecret], user: Any, pending: str) -> None:
+    """Keep a secret that waits for confirmation; it takes the place of another that did."""
+    row = table(id=uuid4(), user=user, pending=pending, failed_count=0, waits_until=0)
+    await table.insert(row).on_conflict(
+        target=table.user, action="DO UPDATE", values=[table.pending]
+    )
+
+
+async def confirm(
+    table: type[TOTPSecret], user: Any, pending: str, step: int, now: datetime
+) -> bool:
+    """Make the secret that waited the one that is asked for; of several at once, one succeeds."""
+    values = {
+        table.secret: pending,
+        table.pending: None,
+        table.confirmed_at: now,
+        table.last_step: step,
+        **forgiven(table),
+    }
+    confirmed = (
+        await table.update(values)
+        .where(table.user == user, table.pending == pending)
+        .returning(table.id)
+    )
+    return bool(confirmed)
+
+
+async def accept(table: type[TOTPSecret], user: Any, secret: str, step: int) -> bool:
+    """
+    Use up a period and all before it, and forgive the failures; of several at once, one
+    succeeds.
+    """
+    accepted = (
+        await table.update({table.last_step: step, **forgiven(table)})
+        .where(table.user == user, table.secret == secret, table.last_step < step)
+        .returning(table.id)
+    )
+    return bool(accepted)
+
+
+async def forgive(table: type[TOTPSecret], user: Any) -> None:
+    """Forget the failures of a user."""
+    await table.update(forgiven(table)).where(table.user == user)
+
+
+async def replace_recovery_codes(
+    table: type[RecoveryCode], user: Any, count: int, now: datetime
+) -> list[str]:
+    """
+    New codes; the old ones end.
+
+    Returns:
+        The codes. Show them once.
+    """
+    codes = [new_recovery_code() for _ in range(count)]
+    rows = [
+        table(id=uuid4(), user=user, digest=recovery_digest(code), created_at=now) for code in codes
+    ]
+    await table.delete().where(table.user == user)
+    await table.insert(*rows)
+    return codes
+
+
+async def spend(table: type[RecoveryCode], user: Any, digest: str, now: datetime) -> bool:
+    """Use a recovery code up; of several at once, one succeeds."""
+    spent = (
+        await table.update({table.used_at: now})
+        .where(table.user == user, table.digest == digest, table.used_at.is_null())
+        .returning(table.id)
+    )
+    return bool(spent)
+
+
+async def recovery_codes_left(table: type[RecoveryCode], user: Any) -> int:
+    """How many codes a user has not used."""
+    left: int = await table.count().where(table.user == user, table.used_at.is_null())
+    return left
+
+
+async def remove(
+    secrets: type[TOTPSecret], codes: type[RecoveryCode], user: Any
+) -> Sequence[dict[str, Any]]:
+    """Delete the authenticator and the recovery codes of a user, and say whether there were any."""
+    await codes.delete().where(codes.user == user)
+    removed: Sequence[dict[str, Any]]
+    removed = await secrets.delete().where(secrets.user == user).returning(secrets.confirmed_at)
+    return removed
+
+
+async def page(table: type[TOTPSecret], after: Any, size: int) -> Sequence[TOTPSecret]:
+    """The next rows in the order of their ids."""
+    query = table.objects().order_by(table.id).limit(size)
+    rows: Sequence[TOTPSecret] = await (query if after is None else query.where(table.id > after))
+    return rows
+
+
+async def swap(table: type[TOTPSecret], row: Any, column: Any, old: str, new: str) -> bool:
+    """Replace a ciphertext, unless it was replaced meanwhile."""
+    swapped = (
+        await table.update({column: new}).where(table.id == row, column == old).returning(table.id)
+    )
+    return bool(swapped)
