@@ -3,6 +3,7 @@
 from .access_tokens import Claims
 from .cookies import Cookie
 from .csrf import SameOrigin
+from .email_codes import EmailCode, SentCode
 from .encryption import EncryptionProvider, Fernet, PlainText, XChaCha20Poly1305, generate_key
 from .errors import AuthError, ConfigurationError
 from .events import AuthEvent, subscribe
@@ -33,6 +34,7 @@ __all__ = [
     "ClientInfo",
     "ConfigurationError",
     "Cookie",
+    "EmailCode",
     "EncryptionProvider",
     "ErrorBody",
     "Fernet",
@@ -53,6 +55,7 @@ __all__ = [
     "RefreshFamily",
     "SameOrigin",
     "SecondFactor",
+    "SentCode",
     "Session",
     "SessionAuth",
     "TOTPSecret",

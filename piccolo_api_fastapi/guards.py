@@ -3,7 +3,7 @@
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from fastapi import Security
@@ -85,10 +85,9 @@ class Guard(Generic[UserT]):
         check_scopes(identity.scopes, scopes)
         return identity
 
-    @property
-    def clock(self) -> Clock:
-        """Tells how long ago a factor was presented."""
-        return self.schemes[0].clock
+    def now(self) -> datetime:
+        """The present time, by the clock of the schemes."""
+        return self.schemes[0].clock()
 
     async def step_up(
         self, identity: Identity[UserT], factor: str, connection: HTTPConnection, response: Response
@@ -238,7 +237,7 @@ class Require(Guard[UserT]):
         needed = (*self._scopes, *scopes)
         identity = await self._guard.identify(connection, needed, enrolling=enrolling)
         if self._step_up:
-            self._step_up.check(identity.factors, self.clock())
+            self._step_up.check(identity.factors, self.now())
         return identity
 
 

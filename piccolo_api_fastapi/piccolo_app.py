@@ -13,8 +13,10 @@ from piccolo.conf.apps import AppConfig
 from piccolo.table import Table, create_table_class
 
 from .clock import utcnow
+from .email_codes import SentCode
+from .encryption import XChaCha20Poly1305, generate_key
 from .jwt_auth import RefreshFamily, delete_expired_families
-from .mfa import RecoveryCode, TOTPSecret
+from .mfa import TOTP, RecoveryCode, TOTPSecret
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .users import Password, User
@@ -34,6 +36,7 @@ class AuthTables:
         ticket: Challenges of logins, and what mailed links carry.
         totp_secret: Authenticator apps.
         recovery_code: Recovery codes.
+        sent_code: Codes sent by e-mail.
     """
 
     password: type[Password]
@@ -42,6 +45,7 @@ class AuthTables:
     ticket: type[Ticket]
     totp_secret: type[TOTPSecret]
     recovery_code: type[RecoveryCode]
+    sent_code: type[SentCode]
 
     def __iter__(self) -> Iterator[type[Table]]:
         return (getattr(self, field.name) for field in fields(self))
@@ -59,7 +63,9 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         user: A subclass of `BaseUser` with a table of its own; any primary key.
     """
     if user is User:
-        return AuthTables(Password, Session, RefreshFamily, Ticket, TOTPSecret, RecoveryCode)
+        return AuthTables(
+            Password, Session, RefreshFamily, Ticket, TOTPSecret, RecoveryCode, SentCode
+        )
     return AuthTables(
         password=_bind(Password, user, unique=True),
         session=_bind(Session, user, index=True),
@@ -67,6 +73,7 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         ticket=_bind(Ticket, user, index=True),
         totp_secret=_bind(TOTPSecret, user, unique=True),
         recovery_code=_bind(RecoveryCode, user, index=True),
+        sent_code=_bind(SentCode, user, unique=True),
     )
 
 
@@ -79,6 +86,17 @@ async def clean() -> None:
     print(  # noqa: T201 - a command
         f"Deleted {sessions} sessions, {families} refresh families and {tickets} tickets."
     )
+
+
+async def generate_encryption_key() -> None:
+    """Print a new key for the environment variable AUTH_ENCRYPTION_KEYS."""
+    print(generate_key())  # noqa: T201 - a command
+
+
+async def reencrypt() -> None:
+    """Encrypt with the first key of AUTH_ENCRYPTION_KEYS what the others encrypted."""
+    totp = TOTP(encryption=XChaCha20Poly1305.from_environment(), issuer="none")
+    print(f"Encrypted {await totp.reencrypt()} secrets anew.")  # noqa: T201 - a command
 
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:
@@ -95,5 +113,5 @@ APP_CONFIG = AppConfig(
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
     table_classes=list(auth_tables()),
     migration_dependencies=["piccolo.apps.user.piccolo_app"],
-    commands=[clean],
+    commands=[clean, generate_encryption_key, reencrypt],
 )

@@ -140,8 +140,8 @@ class TokenRoute(AuthRoute):
     """A route of the token endpoint: its validation errors are OAuth errors too."""
 
     def translate(self, error: Exception) -> HTTPException:
-        """As elsewhere, with `invalid_request` for a form that does not validate."""
-        if isinstance(error, RequestValidationError):
+        """As elsewhere, with `invalid_request` for a form or JSON that does not validate."""
+        if isinstance(error, RequestValidationError | Unprocessable):
             return InvalidRequest()
         return super().translate(error)
 

@@ -95,7 +95,7 @@ def acting_as(
     """
     flags = {"admin": user.admin, "superuser": user.superuser}
     granted = [name for name, is_set in flags.items() if is_set] if scopes is None else scopes
-    now = guard.clock()
+    now = guard.now()
     presented = factors if isinstance(factors, Mapping) else dict.fromkeys(factors, now)
     identity = Identity(user, "testing", uuid4(), frozenset(granted), now, presented)
 

@@ -17,16 +17,20 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
 
 from piccolo_api_fastapi import (
+    TOTP,
     AnyOf,
     JWTAuth,
     Login,
     SessionAuth,
     User,
     Users,
+    XChaCha20Poly1305,
     auth_tables,
     install,
     jwt_router,
+    mfa_router,
     optional,
+    reauthentication_router,
     require,
     session_router,
 )
@@ -42,6 +46,8 @@ PG: dict[str, Any] = {
 }
 PASSWORD = "correct horse battery"
 SECRET = "a secret of more than thirty-two bytes"
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+"""Encrypts the secrets of authenticators."""
 
 STOCK: list[type[Table]] = [User, *auth_tables()]
 TABLES: list[type[Table]] = [
@@ -196,17 +202,23 @@ def jwt(users: Users[User]) -> JWTAuth[User]:
 @pytest.fixture
 def app(session: SessionAuth[User], jwt: JWTAuth[User]) -> FastAPI:
     """
-    An application with both schemes, routers under `/auth`, and a route of each kind.
+    An application with all schemes, routers under `/auth`, and a route of each kind.
 
     `/me` any scheme, `/session` and `/jwt` one scheme, `/admin`, `/optional`, `/claims`,
     `POST /write` any scheme, and the WebSocket `/ws`.
     """
     app = FastAPI()
     install(app)
-    login = Login(session.users)
-    app.include_router(session_router(session, login), prefix="/auth")
-    app.include_router(jwt_router(jwt, login), prefix="/auth")
+    totp = TOTP(session.users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    login = Login(session.users, factors=[totp])
     current_user = AnyOf(session, jwt)
+    for router in (
+        session_router(session, login),
+        jwt_router(jwt, login),
+        mfa_router(totp, current_user),
+        reauthentication_router(login, current_user),
+    ):
+        app.include_router(router, prefix="/auth")
 
     @app.get("/me")
     @app.post("/write")

@@ -7,7 +7,12 @@ import httpx
 import pytest
 
 from piccolo_api_fastapi import RefreshFamily, Session, User, auth_tables
-from piccolo_api_fastapi.piccolo_app import APP_CONFIG, clean
+from piccolo_api_fastapi.piccolo_app import (
+    APP_CONFIG,
+    clean,
+    generate_encryption_key,
+    reencrypt,
+)
 from piccolo_api_fastapi.testing import FrozenClock
 from piccolo_api_fastapi.user_tables import user_table_of
 from tests.conftest import get_tokens, log_in
@@ -52,3 +57,14 @@ async def test_secret_columns(client: httpx.AsyncClient, ada: User) -> None:
         rows += await table.select(exclude_secrets=True)
     for row in rows:
         assert not [value for value in row.values() if isinstance(value, str) and len(value) == 64]
+
+
+async def test_encryption_commands(
+    database: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One prints a key that the other takes from the environment."""
+    await generate_encryption_key()
+    key = capsys.readouterr().out.strip()
+    monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", key)
+    await reencrypt()
+    assert capsys.readouterr().out == "Encrypted 0 secrets anew.\n"

@@ -179,7 +179,6 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
             InvalidRequest,
             InvalidGrant,
             UnsupportedMediaType,
-            TooManyRequests,
             *_ALWAYS,
             media_types=_BOTH,
         ),

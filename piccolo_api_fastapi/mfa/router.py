@@ -75,7 +75,7 @@ def _add_enrolment(router: APIRouter, totp: TOTP, guard: Guard[Any], within: tim
 
     async def recent(identity: Annotated[Identity[Any], Depends(person.identity)]) -> Identity[Any]:
         is_enrolled = await totp.is_enrolled(identity.user)
-        StepUp(mfa=is_enrolled, within=within).check(identity.factors, guard.clock())
+        StepUp(mfa=is_enrolled, within=within).check(identity.factors, guard.now())
         return identity
 
     @router.post(

@@ -153,7 +153,6 @@ def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[
             CrossSiteRequest,
             UnsupportedMediaType,
             Unprocessable,
-            TooManyRequests,
             *_ALWAYS,
         ),
     )

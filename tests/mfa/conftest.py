@@ -8,6 +8,7 @@ import httpx
 import pyotp
 import pytest
 from fastapi import Depends, FastAPI
+from pyotp.totp import TOTP as PhoneTOTP
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -26,9 +27,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import log_in
-
-KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+from tests.conftest import KEY, log_in
 
 
 @pytest.fixture
@@ -95,7 +94,7 @@ class Phone:
 
     def code(self, offset: int = 0) -> str:
         """What it shows now, or so many periods later."""
-        assert isinstance(self.app, pyotp.TOTP)
+        assert isinstance(self.app, PhoneTOTP)
         at = int(self.clock.now.timestamp()) + offset * self.app.interval
         return self.app.at(at)
 

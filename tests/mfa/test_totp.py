@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-import pyotp
 import pytest
+from pyotp.totp import TOTP as PhoneTOTP
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -28,9 +28,10 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.mfa import Enrolment
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race, totp_code
+from tests.conftest import KEY
 from tests.models import Customer
 
-from .conftest import KEY, Phone
+from .conftest import Phone
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 PERIOD = 30 * SECOND
@@ -129,6 +130,7 @@ async def test_clock_steps_back(totp: TOTP, ada: User, phone: Phone, clock: Froz
 
 
 @pytest.mark.security(70)
+@pytest.mark.security(99)
 async def test_waiting(totp: TOTP, ada: User, phone: Phone, clock: FrozenClock) -> None:
     """Five are free; then one waits, twice as long each time, a quarter of an hour at most."""
     for _ in range(4):
@@ -274,7 +276,7 @@ async def test_settings(
     """An app goes on with the settings that it was enrolled with."""
     other = TOTP(users, encryption=totp.encryption, issuer="Movies", digits=digits, period=period)
     phone = Phone((await other.begin(ada)).uri, clock)
-    assert isinstance(phone.app, pyotp.TOTP)
+    assert isinstance(phone.app, PhoneTOTP)
     assert (phone.app.digits, phone.app.interval) == (digits, period)
     await other.confirm(ada, phone.code())
     clock.advance(5 * MINUTE)

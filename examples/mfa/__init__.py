@@ -1,0 +1,1 @@
+"""Enrol an authenticator app, and log in with it."""

@@ -1,0 +1,62 @@
+"""What is done with codes that are sent: statements, each of which lets one caller through."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from piccolo_api_fastapi.failure_counters import forgiven
+
+from .tables import SentCode
+
+
+async def put(
+    table: type[SentCode],
+    user: Any,
+    secret: str,
+    now: datetime,
+    *,
+    lifetime: timedelta,
+    interval: timedelta,
+) -> bool:
+    """Keep a new code, unless the last one was sent a moment ago; of several at once, one is."""
+    row = table(
+        id=uuid4(),
+        user=user,
+        secret=secret,
+        sent_at=now,
+        expires_at=now + lifetime,
+        failed_count=0,
+        waits_until=0,
+    )
+    kept = (
+        await table.insert(row)
+        .on_conflict(
+            target=table.user,
+            action="DO UPDATE",
+            values=[table.secret, table.sent_at, table.expires_at],
+            where=table.sent_at <= now - interval,
+        )
+        .returning(table.id)
+    )
+    return bool(kept)
+
+
+async def withdraw(table: type[SentCode], user: Any, secret: str, before: datetime) -> None:
+    """Forget a code that could not be sent, so that another may be at once."""
+    values: dict[Any, Any] = {table.secret: None, table.sent_at: before}
+    await table.update(values).where(table.user == user, table.secret == secret)
+
+
+async def spend(table: type[SentCode], user: Any, secret: str, now: datetime) -> bool:
+    """Use a code up, and forgive the failures; of several at once, one succeeds."""
+    spent = (
+        await table.update({table.secret: None, **forgiven(table)})
+        .where(table.user == user, table.secret == secret, table.expires_at > now)
+        .returning(table.id)
+    )
+    return bool(spent)
+
+
+async def forgive(table: type[SentCode], user: Any) -> None:
+    """Forget the failures of a user."""
+    await table.update(forgiven(table)).where(table.user == user)

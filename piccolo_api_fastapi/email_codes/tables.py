@@ -1,0 +1,18 @@
+"""The table of codes that were sent."""
+
+from piccolo.columns import UUID, ForeignKey, Text, Timestamptz
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table
+
+from piccolo_api_fastapi.failure_counters import FailureCounter
+from piccolo_api_fastapi.users import User
+
+
+class SentCode(FailureCounter, Table, tablename="auth_sent_code"):
+    """The last code that a user was sent."""
+
+    id = UUID(primary_key=True)
+    user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
+    secret = Text(null=True, default=None, secret=True, help_text="Encrypted, until it is used.")
+    sent_at = Timestamptz()
+    expires_at = Timestamptz()
