@@ -20,10 +20,12 @@ from .piccolo_app import AuthTables, auth_tables
 from .problems import ErrorBody, responses
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
 from .tickets import Ticket, Tickets, delete_expired_tickets
+from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
 from .users import Password, Proof, User, Users
 
 __all__ = [
     "TOTP",
+    "APIToken",
     "AnyOf",
     "AuthError",
     "AuthEvent",
@@ -42,6 +44,7 @@ __all__ = [
     "KeyRing",
     "Login",
     "LoginAttempt",
+    "NewToken",
     "PBKDF2Hasher",
     "Password",
     "PasswordHasher",
@@ -58,6 +61,7 @@ __all__ = [
     "TOTPSecret",
     "Ticket",
     "Tickets",
+    "TokenAuth",
     "User",
     "Users",
     "XChaCha20Poly1305",
@@ -66,6 +70,7 @@ __all__ = [
     "delete_expired_sessions",
     "delete_expired_tickets",
     "generate_key",
+    "delete_expired_tokens",
     "in_person",
     "install",
     "jwt_router",
@@ -77,4 +82,5 @@ __all__ = [
     "responses",
     "session_router",
     "subscribe",
+    "token_router",
 ]

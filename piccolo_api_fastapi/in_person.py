@@ -13,8 +13,6 @@ from .identity import Identity, UserT
 class InPerson(Require[UserT]):
     """A guard that refuses the credentials of machines; made by `in_person`."""
 
-    documented_errors = (CredentialNotAllowed,)
-
     def __init__(
         self, guard: Guard[UserT], others: Iterable[Scheme[UserT]], *, enrolling: bool
     ) -> None:
@@ -26,6 +24,8 @@ class InPerson(Require[UserT]):
         super().__init__(AnyOf(*allowed), ())
         self._guard = guard
         self._enrolling = enrolling
+        errors = [error for scheme in allowed for error in scheme.documented_errors]
+        self.documented_errors = (*dict.fromkeys(errors), CredentialNotAllowed)
         asked = dict.fromkeys((*guard.schemes, *others))
         self._refused = [scheme for scheme in asked if not scheme.manages_credentials]
 

@@ -17,6 +17,7 @@ from .jwt_auth import RefreshFamily, delete_expired_families
 from .mfa import RecoveryCode, TOTPSecret
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
+from .token_auth import APIToken, delete_expired_tokens
 from .users import Password, User
 
 TableT = TypeVar("TableT", bound=Table)
@@ -34,6 +35,7 @@ class AuthTables:
         ticket: Challenges of logins, and what mailed links carry.
         totp_secret: Authenticator apps.
         recovery_code: Recovery codes.
+        api_token: API tokens.
     """
 
     password: type[Password]
@@ -42,6 +44,7 @@ class AuthTables:
     ticket: type[Ticket]
     totp_secret: type[TOTPSecret]
     recovery_code: type[RecoveryCode]
+    api_token: type[APIToken]
 
     def __iter__(self) -> Iterator[type[Table]]:
         return (getattr(self, field.name) for field in fields(self))
@@ -59,7 +62,9 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         user: A subclass of `BaseUser` with a table of its own; any primary key.
     """
     if user is User:
-        return AuthTables(Password, Session, RefreshFamily, Ticket, TOTPSecret, RecoveryCode)
+        return AuthTables(
+            Password, Session, RefreshFamily, Ticket, TOTPSecret, RecoveryCode, APIToken
+        )
     return AuthTables(
         password=_bind(Password, user, unique=True),
         session=_bind(Session, user, index=True),
@@ -67,18 +72,21 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         ticket=_bind(Ticket, user, index=True),
         totp_secret=_bind(TOTPSecret, user, unique=True),
         recovery_code=_bind(RecoveryCode, user, index=True),
+        api_token=_bind(APIToken, user, index=True),
     )
 
 
 async def clean() -> None:
-    """Delete expired sessions, refresh families and tickets."""
+    """Delete what has expired: sessions, refresh families, tickets; API tokens, revoked ones too."""
     now = utcnow()
-    sessions = await delete_expired_sessions(now=now)
-    families = await delete_expired_families(now=now)
-    tickets = await delete_expired_tickets(now=now)
-    print(  # noqa: T201 - a command
-        f"Deleted {sessions} sessions, {families} refresh families and {tickets} tickets."
-    )
+    deleted = {
+        "sessions": await delete_expired_sessions(now=now),
+        "refresh families": await delete_expired_families(now=now),
+        "tickets": await delete_expired_tickets(now=now),
+        "API tokens": await delete_expired_tokens(now=now),
+    }
+    counts = ", ".join(f"{count} {name}" for name, count in deleted.items())
+    print(f"Deleted {counts}.")  # noqa: T201 - a command
 
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:

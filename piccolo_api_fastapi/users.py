@@ -20,7 +20,7 @@ from .identifiers import no_email, normal_email, normal_username, real_email
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
 from .user_lookup import Account, UserLookup, fingerprint
-from .user_tables import bound, credential_tables, load, primary_key
+from .user_tables import CredentialTable, bound, credential_tables, load, primary_key
 
 MARKER = "pbkdf2_sha256$1$!$!"
 """
@@ -191,14 +191,16 @@ class Users(Generic[UserT]):
         scopes_of: Gives scopes to users.
         interop: Keep PBKDF2 in the column of the user table, for code elsewhere that
             calls `BaseUser.login`.
+        keeps_on_new_password: Tables of credentials that a new password does not end, such
+            as `APIToken`. By default it ends all of them.
         clock: Tells the time.
 
     Raises:
-        ConfigurationError: The hasher does not fit the interop mode, or no password
-            table is bound to `table`.
+        ConfigurationError: The hasher does not fit the interop mode, no password table is
+            bound to `table`, or a table to keep is none of credentials.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,
         table: type[UserT] | None = None,
         *,
@@ -206,6 +208,7 @@ class Users(Generic[UserT]):
         policy: PasswordPolicy | None = None,
         scopes_of: ScopesOf | None = None,
         interop: bool = False,
+        keeps_on_new_password: Iterable[type[CredentialTable]] = (),
         clock: Clock = utcnow,
     ) -> None:
         if interop and hasher is not None and not isinstance(hasher, PBKDF2Hasher):
@@ -215,6 +218,10 @@ class Users(Generic[UserT]):
         self.policy = policy or PasswordPolicy()
         self.clock = clock
         self.interop = interop
+        self._kept = tuple(keeps_on_new_password)
+        if not all(issubclass(kind, CredentialTable) for kind in self._kept):
+            msg = "Only tables of credentials can be kept."
+            raise ConfigurationError(msg)
         self._hasher = hasher or (PBKDF2Hasher() if interop else None)
         self._scopes_of = scopes_of
         self._passwords = None if interop else bound(Password, self.table)
@@ -312,13 +319,16 @@ class Users(Generic[UserT]):
 
     async def end_credentials(self, user: UserT, *, keep: Any = None) -> None:
         """
-        End the sessions, refresh families and other credentials of a user.
+        End the sessions, refresh families and other credentials of a user, but for the
+        tables that a new password keeps.
 
         Args:
             user: Whose.
             keep: The id of a credential to spare.
         """
         for table in credential_tables(self.table):
+            if issubclass(table, self._kept):
+                continue
             condition = table.user == primary_key(user)  # type: ignore[attr-defined]
             if keep is not None:
                 condition = condition & (table.id != keep)  # type: ignore[attr-defined]
