@@ -19,9 +19,10 @@ from .passwords import PasswordHasher, PBKDF2Hasher
 from .piccolo_app import AuthTables, auth_tables
 from .problems import ErrorBody, responses
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
+from .static_tokens import StaticTokens
 from .tickets import Ticket, Tickets, delete_expired_tickets
 from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
-from .users import Password, Proof, User, Users
+from .users import Password, Proof, User, Users, is_service
 
 __all__ = [
     "TOTP",
@@ -58,6 +59,7 @@ __all__ = [
     "SecondFactor",
     "Session",
     "SessionAuth",
+    "StaticTokens",
     "TOTPSecret",
     "Ticket",
     "Tickets",
@@ -69,10 +71,11 @@ __all__ = [
     "delete_expired_families",
     "delete_expired_sessions",
     "delete_expired_tickets",
-    "generate_key",
     "delete_expired_tokens",
+    "generate_key",
     "in_person",
     "install",
+    "is_service",
     "jwt_router",
     "mfa_router",
     "optional",

@@ -77,7 +77,7 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
 
 
 async def clean() -> None:
-    """Delete what has expired: sessions, refresh families, tickets; API tokens, revoked ones too."""
+    """Delete expired sessions, refresh families and tickets, expired and revoked API tokens."""
     now = utcnow()
     deleted = {
         "sessions": await delete_expired_sessions(now=now),

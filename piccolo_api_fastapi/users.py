@@ -30,6 +30,15 @@ What `piccolo_user.password` holds for a user whose hash is in `auth_password`.
 loaded, on the event loop; a later `save()` would write that back. No password matches it.
 """
 
+SERVICE_MARKER = "pbkdf2_sha256$1$!$service"
+"""The same for a user who is no person: see `Users.create_service`."""
+
+
+def is_service(user: BaseUser) -> bool:
+    """Whether a user is no person but a service, made by `Users.create_service`."""
+    marker: str = user.password
+    return marker == SERVICE_MARKER
+
 
 class User(BaseUser, tablename="piccolo_user"):
     """
@@ -267,11 +276,8 @@ class Users(Generic[UserT]):
             WeakPassword: The policy refuses the password.
             IdentityTaken: The username or the address belongs to somebody.
         """
-        username = normal_username(username, self.table.username.length or 0)
         email = None if email is None else normal_email(email)
-        if "@" in username and username != email:
-            # Or it would catch logins by the address of somebody else.
-            normal_username("", 0)
+        username = self._own_name(username, email)
         encoded = await self._encode(password, username, email)
         user = self.table(
             username=username,
@@ -280,9 +286,39 @@ class Users(Generic[UserT]):
             password=(encoded if self.interop else None) or MARKER,
             **columns,
         )
+        return await self._insert(user, email, encoded)
+
+    async def create_service(self, username: str, **columns: Any) -> UserT:
+        """
+        Create a user who is no person, for API tokens: without a password or an address.
+
+        Args:
+            username: Stored in lower case.
+            columns: Values of further columns.
+
+        Raises:
+            Unprocessable: The name can't be used.
+            IdentityTaken: It belongs to somebody.
+        """
+        user = self.table(
+            username=self._own_name(username, None),
+            email=no_email(),
+            password=SERVICE_MARKER,
+            **{"active": True, **columns},
+        )
+        return await self._insert(user, None, None)
+
+    def _own_name(self, username: str, email: str | None) -> str:
+        username = normal_username(username, self.table.username.length or 0)
+        if "@" in username and username != email:
+            # Or it would catch logins by the address of somebody else.
+            normal_username("", 0)
+        return username
+
+    async def _insert(self, user: UserT, email: str | None, encoded: str | None) -> UserT:
         try:
             async with store(), transaction(self.table):
-                await self._refuse_if_taken(username, email)
+                await self._refuse_if_taken(user.username, email)
                 await self.table.insert(user)
                 if encoded is not None:
                     await self._store_hash(primary_key(user), encoded)
