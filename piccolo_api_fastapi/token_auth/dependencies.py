@@ -221,8 +221,9 @@ class TokenAuth(Scheme[UserT]):
         if user is not None:
             condition = condition & (self.table.user == primary_key(user))
         async with store():
-            if not await service.revoke(self.table, condition, self.users.clock()):
-                raise NotFound
+            ended = await service.revoke(self.table, condition, self.users.clock())
+        if not ended:
+            raise NotFound
 
     async def revoke_all(self, user: UserT) -> int:
         """

@@ -122,7 +122,7 @@ async def _lock(row: APIToken, may: May) -> None:
         .where(key == row.user, users.active.eq(value=True))
         .returning(key)
     )
-    check_scopes(await may(), row.scopes)
+    check_scopes(await may(), sorted(row.scopes))
     if not held:
         raise NotFound
 
