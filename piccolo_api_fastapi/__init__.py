@@ -22,6 +22,7 @@ from .session_auth import Session, SessionAuth, delete_expired_sessions, session
 from .static_tokens import StaticTokens
 from .tickets import Ticket, Tickets, delete_expired_tickets
 from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
+from .token_commands import token_commands
 from .users import Password, Proof, User, Users, is_service
 
 __all__ = [
@@ -85,5 +86,6 @@ __all__ = [
     "responses",
     "session_router",
     "subscribe",
+    "token_commands",
     "token_router",
 ]

@@ -18,6 +18,7 @@ from .mfa import RecoveryCode, TOTPSecret
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .token_auth import APIToken, delete_expired_tokens
+from .token_commands import token_commands
 from .users import Password, User
 
 TableT = TypeVar("TableT", bound=Table)
@@ -103,5 +104,5 @@ APP_CONFIG = AppConfig(
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
     table_classes=list(auth_tables()),
     migration_dependencies=["piccolo.apps.user.piccolo_app"],
-    commands=[clean],
+    commands=[clean, *token_commands()],
 )

@@ -1,6 +1,7 @@
 """The migrations and the commands, run by Piccolo's own command line."""
 
 import asyncio
+import hashlib
 import os
 import subprocess
 import sys
@@ -15,7 +16,16 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import create_db_tables
 
-from piccolo_api_fastapi import ClientInfo, Login, Password, RefreshFamily, Session, User, Users
+from piccolo_api_fastapi import (
+    APIToken,
+    ClientInfo,
+    Login,
+    Password,
+    RefreshFamily,
+    Session,
+    User,
+    Users,
+)
 from piccolo_api_fastapi.errors import InvalidCredentials
 from piccolo_api_fastapi.users import MARKER
 from tests.conftest import PASSWORD, PG, STOCK, use_engine
@@ -217,3 +227,27 @@ async def test_clean(project: Project) -> None:
     assert await Session.select(Session.digest) == [{"digest": "c"}]
     column = RefreshFamily.current_digest
     assert await RefreshFamily.select(column) == [{"current_digest": "c"}]
+
+
+async def test_token_commands(project: Project) -> None:
+    """API tokens are made, listed, rotated and revoked by `piccolo piccolo_api_fastapi …`."""
+    use_engine(project.engine)
+    await create_db_tables(*STOCK)
+
+    async def run(*arguments: str) -> str:
+        return await project.piccolo("piccolo_api_fastapi", *arguments)
+
+    assert "Created the service deploy." in await run("create_service_user", "deploy")
+    made = await run("create_api_token", "deploy", "release", "--scopes=a,b", "--days=30")
+    secret = made.split()[-1]
+    [row] = await APIToken.select()
+    assert row["digest"] == hashlib.sha256(secret.encode()).hexdigest()
+    assert (row["name"], row["scope"]) == ("release", "a b")
+    assert row["expires_at"] > row["created_at"] + timedelta(days=29)
+    assert f"{row['id']}  …{row['last_four']}  release  [a b]" in await run(
+        "list_api_tokens", "deploy"
+    )
+    rotated = (await run("rotate_api_token", str(row["id"]))).split()[-1]
+    assert rotated != secret
+    assert "Revoked." in await run("revoke_api_token", rotated)
+    assert "release" not in await run("list_api_tokens", "deploy")

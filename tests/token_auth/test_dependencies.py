@@ -135,34 +135,33 @@ async def test_cross_use(
     assert (await machine.get("/token", headers=bearer(secret))).status_code == 200
 
 
+HEADERS = [
+    ("Bearer {}", 200),
+    ("bearer {}", 200),
+    ("BEARER   {}", 200),
+    ("Bearer {} ", 200),
+    ("XYZBearer {}", 401),
+    ("Basic Bearer {}", 401),
+    ("Bearer Bearer {}", 401),
+    ("Bearer", 401),
+    ("Bearer ", 401),
+    ("Token {}", 401),
+    ("{}", 401),
+    ("", 401),
+    ("Bearer {},{}", 401),
+    ("Bearer {} {}", 401),
+]
+
+
 @pytest.mark.security(49)
-@pytest.mark.parametrize(
-    ("header", "status"),
-    [
-        ("Bearer {}", 200),
-        ("bearer {}", 200),
-        ("BEARER   {}", 200),
-        ("Bearer {} ", 200),
-        ("XYZBearer {}", 401),
-        ("Basic Bearer {}", 401),
-        ("Bearer Bearer {}", 401),
-        ("Bearer", 401),
-        ("Bearer ", 401),
-        ("Token {}", 401),
-        ("{}", 401),
-        ("", 401),
-        ("Bearer {},{}", 401),
-        ("Bearer {} {}", 401),
-    ],
-)
-async def test_headers(
-    machine: httpx.AsyncClient, token: TokenAuth[User], ada: User, header: str, status: int
-) -> None:
+async def test_headers(machine: httpx.AsyncClient, token: TokenAuth[User], ada: User) -> None:
     """The scheme is read as RFC 6750 has it, in any case; what only ends like it is refused."""
     secret = (await token.create(ada, "report")).secret
-    answer = await machine.get("/token", headers={"Authorization": header.format(secret, secret)})
-    assert answer.status_code == status
-    assert answer.status_code == 200 or "www-authenticate" in answer.headers
+    for header, status in HEADERS:
+        headers = {"Authorization": header.format(secret, secret)}
+        answer = await machine.get("/token", headers=headers)
+        assert answer.status_code == status, header
+        assert answer.status_code == 200 or "www-authenticate" in answer.headers
 
 
 @pytest.mark.security(49)

@@ -279,65 +279,66 @@ async def test_expiry(browser: httpx.AsyncClient) -> None:
         assert answer.json()["detail"][0]["loc"] == ["body", "expires_at"]
 
 
+BAD_BODIES = [
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b'{"name": null}',
+    b'{"name": ""}',
+    b'{"name": " "}',
+    b'{"name": 1}',
+    b'{"name": ["c4n4ry"]}',
+    b'{"name": "c4n4ry\\u0000"}',
+    b'{"name": "c4n4ry\\ud800"}',
+    b'{"name": "c4n4ry\\r\\nx"}',
+    b'{"name": "c4n4ry\\u202e"}',
+    json.dumps({"name": "x" * 101}).encode(),
+    b'{"name": "x", "scopes": "read"}',
+    b'{"name": "x", "scopes": null}',
+    b'{"name": "x", "scopes": [null]}',
+    b'{"name": "x", "scopes": ["c4n4ry read"]}',
+    b'{"name": "x", "scopes": [""]}',
+    b'{"name": "x", "scopes": ["c4n4ry\\""]}',
+    b'{"name": "x", "scopes": ["c4n4ry\\n"]}',
+    b'{"name": "x", "scopes": ["c4n4ry\\u0000"]}',
+    b'{"name": "x", "scopes": ["\\u0661"]}',
+    json.dumps({"name": "x", "scopes": ["read"] * 51}).encode(),
+    json.dumps({"name": "x", "scopes": ["r" * 101]}).encode(),
+    b'{"name": "x", "expires_at": "c4n4ry"}',
+    b'{"name": "x", "expires_at": ""}',
+    b'{"name": "x", "expires_at": "2026-06-01T12:00:00"}',
+    b'{"name": "x", "expires_at": 1e400}',
+    b'{"name": "x", "expires_at": NaN}',
+    b'{"name": "x", "expires_at": true}',
+    b'{"name": "x", "expires_at": ' + b"9" * 400 + b"}",
+    b'{"name": "x", "name": "y"}',
+    b'{"name": "\xff"}',
+]
+
+
 @pytest.mark.security(100)
 @pytest.mark.security(101)
 @pytest.mark.security(102)
 @pytest.mark.security(104)
 @pytest.mark.security(120)
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"",
-        b"null",
-        b"[]",
-        b"{}",
-        b'{"name": null}',
-        b'{"name": ""}',
-        b'{"name": " "}',
-        b'{"name": 1}',
-        b'{"name": ["c4n4ry"]}',
-        b'{"name": "c4n4ry\\u0000"}',
-        b'{"name": "c4n4ry\\ud800"}',
-        b'{"name": "c4n4ry\\r\\nx"}',
-        b'{"name": "c4n4ry\\u202e"}',
-        json.dumps({"name": "x" * 101}).encode(),
-        b'{"name": "x", "scopes": "read"}',
-        b'{"name": "x", "scopes": null}',
-        b'{"name": "x", "scopes": [null]}',
-        b'{"name": "x", "scopes": ["c4n4ry read"]}',
-        b'{"name": "x", "scopes": [""]}',
-        b'{"name": "x", "scopes": ["c4n4ry\\""]}',
-        b'{"name": "x", "scopes": ["c4n4ry\\n"]}',
-        b'{"name": "x", "scopes": ["c4n4ry\\u0000"]}',
-        b'{"name": "x", "scopes": ["\\u0661"]}',
-        json.dumps({"name": "x", "scopes": ["read"] * 51}).encode(),
-        json.dumps({"name": "x", "scopes": ["r" * 101]}).encode(),
-        b'{"name": "x", "expires_at": "c4n4ry"}',
-        b'{"name": "x", "expires_at": ""}',
-        b'{"name": "x", "expires_at": "2026-06-01T12:00:00"}',
-        b'{"name": "x", "expires_at": 1e400}',
-        b'{"name": "x", "expires_at": NaN}',
-        b'{"name": "x", "expires_at": true}',
-        b'{"name": "x", "expires_at": ' + b"9" * 400 + b"}",
-        b'{"name": "x", "name": "y"}',
-        b'{"name": "\xff"}',
-    ],
-)
-async def test_bad_input(browser: httpx.AsyncClient, raw: bytes) -> None:
+async def test_bad_input(browser: httpx.AsyncClient) -> None:
     """Odd bodies are a 422 that echoes nothing, and store nothing."""
-    answer = await browser.post(URL, content=raw, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert "c4n4ry" not in answer.text
+    for raw in BAD_BODIES:
+        headers = {"Content-Type": "application/json"}
+        answer = await browser.post(URL, content=raw, headers=headers)
+        assert answer.status_code == 422, (raw, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "c4n4ry" not in answer.text
     assert await APIToken.count() == 0
 
 
 @pytest.mark.security(101)
-@pytest.mark.parametrize("identifier", [str(2**70), "-1", "abc", "%00", "%ed%a0%80", "a" * 500])
-async def test_bad_ids(browser: httpx.AsyncClient, identifier: str) -> None:
+async def test_bad_ids(browser: httpx.AsyncClient) -> None:
     """Odd ids are a 422, equally on both databases."""
-    assert (await browser.delete(f"{URL}/{identifier}")).status_code == 422
-    assert (await browser.post(f"{URL}/{identifier}/rotate")).status_code == 422
+    for identifier in (str(2**70), "-1", "abc", "%00", "%ed%a0%80", "a" * 500):
+        assert (await browser.delete(f"{URL}/{identifier}")).status_code == 422
+        assert (await browser.post(f"{URL}/{identifier}/rotate")).status_code == 422
 
 
 @pytest.mark.security(104)
