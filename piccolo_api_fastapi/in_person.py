@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from .errors import ConfigurationError, CredentialNotAllowed
+from .errors import AuthError, ConfigurationError, CredentialNotAllowed
 from .guards import AnyOf, Guard, Require, Scheme
 from .identity import Identity, UserT
 
@@ -24,10 +24,11 @@ class InPerson(Require[UserT]):
         super().__init__(AnyOf(*allowed), ())
         self._guard = guard
         self._enrolling = enrolling
-        errors = [error for scheme in allowed for error in scheme.documented_errors]
-        self.documented_errors = (*dict.fromkeys(errors), CredentialNotAllowed)
         asked = dict.fromkeys((*guard.schemes, *others))
         self._refused = [scheme for scheme in asked if not scheme.manages_credentials]
+        told: list[type[AuthError]] = [*getattr(guard, "documented_errors", ())]
+        told += [error for scheme in asked for error in scheme.documented_errors]
+        self.documented_errors = (*dict.fromkeys(told), CredentialNotAllowed)
 
     async def identify(
         self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
