@@ -186,16 +186,14 @@ class TokenAuth(Scheme[UserT]):
         key = None if user is None else primary_key(user)
         async with store():
             before = await service.get(self.table, token, key, now)
-        row = self.table(
-            **before.to_dict()
-            | {
-                "digest": self.kind.digest(secret),
-                "last_four": secret[-4:],
-                "created_at": now,
-                "expires_at": self._renewed(before, now),
-                "last_used_at": None,
-            }
-        )
+        values = before.to_dict() | {
+            "digest": self.kind.digest(secret),
+            "last_four": secret[-4:],
+            "created_at": now,
+            "expires_at": self._renewed(before, now),
+            "last_used_at": None,
+        }
+        row = self.table(**values, _exists_in_db=True)
 
         async def everything() -> frozenset[str]:
             return before.scopes
