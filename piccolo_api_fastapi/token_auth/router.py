@@ -1,12 +1,12 @@
 """Routes to make, see, rotate and revoke one's API tokens."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
 from piccolo_api_fastapi.errors import (
-    AuthError,
     ConfigurationError,
     Conflict,
     ContentTooLarge,
@@ -17,7 +17,7 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.guards import Guard
+from piccolo_api_fastapi.guards import Guard, require
 from piccolo_api_fastapi.in_person import InPerson, in_person
 from piccolo_api_fastapi.problems import responses
 from piccolo_api_fastapi.routing import AuthRoute
@@ -27,8 +27,12 @@ from .dependencies import TokenAuth
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
 from .service import May
 
+_ALWAYS = (ContentTooLarge, StoreUnavailable)
 
-def token_router(token: TokenAuth[UserT], guard: Guard[UserT]) -> APIRouter:
+
+def token_router(
+    token: TokenAuth[UserT], guard: Guard[UserT], *, within: timedelta | None = None
+) -> APIRouter:
     """
     `GET /api-tokens`, `POST /api-tokens`, `POST /api-tokens/{id}/rotate` and
     `DELETE /api-tokens/{id}`.
@@ -37,10 +41,11 @@ def token_router(token: TokenAuth[UserT], guard: Guard[UserT]) -> APIRouter:
         token: The scheme whose tokens they are.
         guard: Lets people in who manage their tokens: a session, a JWT, or any of them. An
             API token is refused with 403, even if it is one of the schemes of the guard.
+        within: How long ago the user presented a factor at most, to make or rotate a token.
 
     Raises:
-        ConfigurationError: The two are for different user tables, or `guard` lets only
-            API tokens in.
+        ConfigurationError: The two are for different user tables, `guard` lets only API
+            tokens in, or `within` is no time.
     """
     for scheme in guard.schemes:
         users = getattr(scheme, "users", token.users)
@@ -48,19 +53,15 @@ def token_router(token: TokenAuth[UserT], guard: Guard[UserT]) -> APIRouter:
             msg = "The API tokens and the guard are for different user tables."
             raise ConfigurationError(msg)
     router = APIRouter(route_class=AuthRoute, tags=["API tokens"])
-    person = in_person(guard, token)
-    errors = (*person.documented_errors, ContentTooLarge, StoreUnavailable)
-    _add_own(router, token, person, errors)
-    _add_secrets(router, token, person, errors)
+    _add_own(router, token, in_person(guard, token))
+    recent = guard if within is None else require(guard, within=within)
+    _add_secrets(router, token, in_person(recent, token))
     return router
 
 
-def _add_own(
-    router: APIRouter,
-    token: TokenAuth[Any],
-    person: InPerson[Any],
-    errors: tuple[type[AuthError], ...],
-) -> None:
+def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) -> None:
+    errors = (*person.documented_errors, *_ALWAYS)
+
     @router.get(
         "/api-tokens",
         operation_id="list_api_tokens",
@@ -83,12 +84,9 @@ def _add_own(
         await token.revoke(token_id, user=user)
 
 
-def _add_secrets(
-    router: APIRouter,
-    token: TokenAuth[Any],
-    person: InPerson[Any],
-    errors: tuple[type[AuthError], ...],
-) -> None:
+def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) -> None:
+    errors = (*person.documented_errors, *_ALWAYS)
+
     def confirmed(request: Request) -> May:
         async def may() -> frozenset[str]:
             return (await person.confirm(request)).scopes

@@ -21,7 +21,6 @@ from piccolo.table import create_db_tables
 from piccolo_api_fastapi import (
     APIToken,
     ClientInfo,
-    JWTAuth,
     Login,
     Password,
     RefreshFamily,
@@ -30,14 +29,12 @@ from piccolo_api_fastapi import (
     TokenAuth,
     User,
     Users,
-    jwt_router,
-    session_router,
     token_router,
 )
 from piccolo_api_fastapi.errors import InvalidCredentials
+from piccolo_api_fastapi.session_auth.service import SESSION_TOKEN
 from piccolo_api_fastapi.users import MARKER
-from tests.conftest import PASSWORD, PG, SECRET, STOCK, get_tokens, new_client, use_engine
-from tests.conftest import log_in as log_in_by_cookie
+from tests.conftest import PASSWORD, PG, STOCK, new_client, use_engine
 
 EXTRA_INDEX = "piccolo_api_fastapi_user_email"
 """Made by a migration, since a table class can't say `lower(email)`."""
@@ -256,31 +253,28 @@ async def test_token_commands(project: Project) -> None:
 
 @pytest.mark.security(113)
 async def test_upgrade(project: Project) -> None:
-    """On the schema before API tokens, with live rows: what was issued works on, tokens come."""
+    """On the schema before API tokens, with live rows: a session works on, and makes a token."""
     before = "2026-11-23T14:40:00:000000"
     await project.piccolo("migrations", "forwards", "user")
     await project.piccolo("migrations", "forwards", "piccolo_api_fastapi", before)
     use_engine(project.engine)
-    users = Users()
+    now, secret = datetime.now(timezone.utc), SESSION_TOKEN.generate()
+    row = User(username="ada", email="ada@example.com", password=MARKER, active=True)
+    [user] = await User.insert(row)
+    await User.raw(
+        'INSERT INTO auth_session ("id", "digest", "user", "created_at", "last_seen_at",'
+        ' "expires_at", "absolute_expires_at") VALUES ({}, {}, {}, {}, {}, {}, {})',
+        *(uuid4(), SESSION_TOKEN.digest(secret), user["id"], now, now),
+        *[now + timedelta(days=1)] * 2,
+    )
+    await project.piccolo("migrations", "forwards", "all")
     app = FastAPI()
-    session, jwt, token = SessionAuth(users), JWTAuth(users, secret=SECRET), TokenAuth(users)
-    app.include_router(session_router(session), prefix="/auth")
-    app.include_router(jwt_router(jwt), prefix="/auth")
+    session, token = SessionAuth(), TokenAuth()
     app.include_router(token_router(token, session), prefix="/auth")
-    key = (
-        await User.insert(
-            User(username="ada", email="ada@example.com", password=MARKER, active=True)
-        )
-    )[0]["id"]
-    encoded = await users.hasher.hash(PASSWORD)
-    now = datetime.now(timezone.utc)
-    await Password.insert(Password(user=key, hash=encoded, changed_at=now))
     async with new_client(app) as client:
-        await log_in_by_cookie(client)
-        refresh = (await get_tokens(client))["refresh_token"]
-        await project.piccolo("migrations", "forwards", "all")
-        assert len((await client.get("/auth/sessions")).json()) == 1
-        form = {"grant_type": "refresh_token", "refresh_token": refresh}
-        assert (await client.post("/auth/token", data=form)).status_code == 200
-        made = await client.post("/auth/api-tokens", json={"name": "report"})
-        assert made.status_code == 201
+        headers = {"Cookie": f"__Host-session={secret}"}
+        body = {"name": "report"}
+        made = await client.post("/auth/api-tokens", json=body, headers=headers)
+        assert made.status_code == 201, made.text
+        [listed] = (await client.get("/auth/api-tokens", headers=headers)).json()
+    assert listed["last_four"] == made.json()["token"][-4:]

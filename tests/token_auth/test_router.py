@@ -24,10 +24,11 @@ from piccolo_api_fastapi import (
     auth_tables,
     install,
     require,
+    session_router,
     subscribe,
     token_router,
 )
-from piccolo_api_fastapi.errors import SessionEnded
+from piccolo_api_fastapi.errors import SessionEnded, StepUpRequired
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 from tests.models import Customer, Member
@@ -229,6 +230,29 @@ async def test_a_guard_without_tokens(
             assert (await client.get(URL)).json()["code"] == "insufficient_scope"
         with acting_as(session, ada, scopes=["admin"]):
             assert len((await client.get(URL)).json()) == 1
+
+
+@pytest.mark.security(74)
+async def test_step_up(
+    session: SessionAuth[User], token: TokenAuth[User], ada: User, clock: FrozenClock
+) -> None:
+    """Where that is asked for, a session of old makes and rotates no token; it revokes some."""
+    app = FastAPI()
+    install(app)
+    app.include_router(session_router(session), prefix="/auth")
+    app.include_router(token_router(token, session, within=timedelta(minutes=5)), prefix="/auth")
+    async with new_client(app) as client:
+        await log_in(client)
+        made = await make(client)
+        clock.advance(timedelta(minutes=5))
+        for path in (URL, f"{URL}/{made['id']}/rotate"):
+            body = {"name": "more"} if path == URL else None
+            answer = await client.post(path, json=body)
+            assert (answer.status_code, answer.json()["code"]) == (401, StepUpRequired.code)
+        assert len((await client.get(URL)).json()) == 1
+        assert (await client.delete(f"{URL}/{made['id']}")).status_code == 204
+    entry = app.openapi()["paths"][URL]["post"]["responses"]["401"]
+    assert StepUpRequired.code in entry["content"]["application/problem+json"]["examples"]
 
 
 async def test_strangers(machine: httpx.AsyncClient, ada: User) -> None:
@@ -479,6 +503,8 @@ def test_configuration(users: Users[User], token: TokenAuth[User]) -> None:
     for guard in guards:
         with pytest.raises(ConfigurationError):
             token_router(token, guard)
+    with pytest.raises(ConfigurationError):
+        token_router(token, SessionAuth(users), within=timedelta(0))
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
