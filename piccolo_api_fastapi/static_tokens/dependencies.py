@@ -59,6 +59,7 @@ class StaticTokens(Scheme[UserT]):
         users: Users[UserT] | None = None,
     ) -> None:
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+        self.clock = self.users.clock
         self._names = _digests(secrets)
         self.scheme_name = "StaticToken"
         self.model = HTTPBearer(description="A fixed secret, for services.")

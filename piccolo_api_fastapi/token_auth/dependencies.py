@@ -85,6 +85,7 @@ class TokenAuth(Scheme[UserT]):
         if user_table_of(self.table) is not self.users.table:
             msg = "The table of API tokens is bound to another user table; see auth_tables()."
             raise ConfigurationError(msg)
+        self.clock = self.users.clock
         self.kind = OpaqueToken(prefix)
         self.expires_in = expires_in
         self.allow_unlimited = allow_unlimited

@@ -214,7 +214,8 @@ def test_openapi(app: FastAPI) -> None:
     assert {"400", "401", "403", "503"} <= set(entry["responses"])
 
 
-async def test_its_own_users(database: Any, metrics: User) -> None:
+async def test_its_own_users(metrics: User, static: StaticTokens[User]) -> None:
     """Without `users` it asks for the stock ones; a service is told from a person."""
     assert StaticTokens({"metrics": METRICS}).users.table is User
+    assert static.clock is static.users.clock
     assert is_service(metrics)

@@ -17,7 +17,7 @@ schema.config.checks.positive_data_acceptance.expected_statuses = accepted
 schema.config.generation.update(with_security_parameters=False)
 
 bounded = settings(
-    max_examples=10,
+    max_examples=6,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
