@@ -251,7 +251,7 @@ class TokenAuth(Scheme[UserT]):
         if wanted <= now:
             raise _unusable("expires_at", "expiry_past", "This is in the past.")
         if wanted > (now + _CENTURY if self.allow_unlimited else latest):
-            raise _unusable("expires_at", "expiry_too_late", "A token has to expire before.")
+            raise _unusable("expires_at", "expiry_too_late", "This is later than a token may live.")
         return wanted.astimezone(timezone.utc)
 
     def _renewed(self, before: APIToken, now: datetime) -> datetime | None:

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import APIToken, JWTAuth, TokenAuth, User, Users
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
+from piccolo_api_fastapi.token_auth import service
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, web_socket
 
 USES = 1000
@@ -359,3 +360,63 @@ async def test_another_prefix(
     secret = (await TokenAuth(users, prefix="acme").create(ada, "report")).secret
     assert secret.startswith("acme_")
     await refused(machine, f"Bearer {secret}")
+
+
+@pytest.mark.security(111)
+async def test_outage(
+    machine: httpx.AsyncClient,
+    token: TokenAuth[User],
+    ada: User,
+    database: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the database nobody is let in and nobody is told that their token is bad."""
+    secret = (await token.create(ada, "report")).secret
+    async with new_client(machine._transport.app) as browser:  # type: ignore[attr-defined]
+        await log_in(browser)
+        made = (await browser.post("/auth/api-tokens", json={"name": "x"})).json()
+
+        async def down(*_: Any, **__: Any) -> Any:
+            raise OSError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(type(database), "run_querystring", down)
+            for client, headers in ((machine, bearer(secret)), (browser, {})):
+                for method, path in (
+                    ("GET", "/token" if headers else "/me"),
+                    ("GET", "/auth/api-tokens"),
+                    ("POST", f"/auth/api-tokens/{made['id']}/rotate"),
+                    ("DELETE", f"/auth/api-tokens/{made['id']}"),
+                ):
+                    answer = await client.request(method, path, headers=headers)
+                    assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+                    assert answer.headers["retry-after"]
+        assert len((await browser.get("/auth/api-tokens")).json()) == 2
+    assert (await machine.get("/token", headers=bearer(secret))).status_code == 200
+
+
+@pytest.mark.security(111)
+async def test_outage_of_a_write(
+    machine: httpx.AsyncClient, token: TokenAuth[User], ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that dies while a token is made, rotated or revoked is a 503, and nothing half."""
+    new = await token.create(ada, "report")
+    before = await APIToken.select()
+
+    async def down(*_: Any, **__: Any) -> Any:
+        raise OSError
+
+    async with new_client(machine._transport.app) as browser:  # type: ignore[attr-defined]
+        await log_in(browser)
+        with monkeypatch.context() as patched:
+            patched.setattr(service, "_lock", down)
+            patched.setattr(service, "revoke", down)
+            for method, path in (
+                ("POST", "/auth/api-tokens"),
+                ("POST", f"/auth/api-tokens/{new.row.id}/rotate"),
+                ("DELETE", f"/auth/api-tokens/{new.row.id}"),
+            ):
+                body = {"name": "x"} if path == "/auth/api-tokens" else None
+                answer = await browser.request(method, path, json=body)
+                assert answer.status_code == 503
+    assert before == await APIToken.select()
