@@ -20,11 +20,15 @@ from .passwords import PasswordHasher, PBKDF2Hasher
 from .piccolo_app import AuthTables, auth_tables
 from .problems import ErrorBody, responses
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
+from .static_tokens import StaticTokens
 from .tickets import Ticket, Tickets, delete_expired_tickets
-from .users import Password, Proof, User, Users
+from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
+from .token_commands import token_commands
+from .users import Password, Proof, User, Users, is_service
 
 __all__ = [
     "TOTP",
+    "APIToken",
     "AnyOf",
     "AuthError",
     "AuthEvent",
@@ -44,6 +48,7 @@ __all__ = [
     "KeyRing",
     "Login",
     "LoginAttempt",
+    "NewToken",
     "PBKDF2Hasher",
     "Password",
     "PasswordHasher",
@@ -58,9 +63,11 @@ __all__ = [
     "SentCode",
     "Session",
     "SessionAuth",
+    "StaticTokens",
     "TOTPSecret",
     "Ticket",
     "Tickets",
+    "TokenAuth",
     "User",
     "Users",
     "XChaCha20Poly1305",
@@ -68,9 +75,11 @@ __all__ = [
     "delete_expired_families",
     "delete_expired_sessions",
     "delete_expired_tickets",
+    "delete_expired_tokens",
     "generate_key",
     "in_person",
     "install",
+    "is_service",
     "jwt_router",
     "mfa_router",
     "optional",
@@ -80,4 +89,6 @@ __all__ = [
     "responses",
     "session_router",
     "subscribe",
+    "token_commands",
+    "token_router",
 ]

@@ -18,7 +18,9 @@ What can go wrong, as one tree.
     │   ├── FactorDisabled      403  a second factor was guessed at too often
     │   └── LoginRefused        403  a login hook said no
     ├── NotFound                404
-    ├── IdentityTaken           409  username or e-mail belongs to somebody
+    ├── Conflict                409  another request was first
+    │   ├── IdentityTaken       409  username or e-mail belongs to somebody
+    │   └── TokenLimitReached   409  the user has as many API tokens as they may
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
     ├── Unprocessable           422  input that cannot be used
@@ -231,12 +233,26 @@ class NotFound(AuthError):
     message = "There is no such resource."
 
 
-class IdentityTaken(AuthError):
-    """The username or the e-mail address belongs to somebody already."""
+class Conflict(AuthError):
+    """Another request changed the same thing first."""
 
     status = 409
+    code = "conflict"
+    message = "This was changed by another request. Please look again."
+
+
+class IdentityTaken(Conflict):
+    """The username or the e-mail address belongs to somebody already."""
+
     code = "identity_taken"
     message = "This username or e-mail address is taken."
+
+
+class TokenLimitReached(Conflict):
+    """The user has as many API tokens as they may have."""
+
+    code = "token_limit_reached"
+    message = "There are as many API tokens as there may be. Revoke one first."
 
 
 class ContentTooLarge(AuthError):

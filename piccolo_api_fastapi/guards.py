@@ -111,6 +111,18 @@ class Guard(Generic[UserT]):
                 return
         raise CredentialNotAllowed
 
+    async def confirm(self, connection: HTTPConnection) -> Identity[UserT]:
+        """
+        The caller, asked anew: for a transaction that has locked the user since.
+
+        What it issues then either is seen by a password change, or is stopped by it.
+
+        Raises:
+            AuthError: The credential no longer holds.
+        """
+        scope = {name: value for name, value in connection.scope.items() if name != _IDENTITIES}
+        return await self.identify(HTTPConnection(scope))
+
     async def find(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """The caller, or `None`; asked once for each request, however often it is called."""
         known: dict[Guard[UserT], Identity[UserT] | None]

@@ -1,9 +1,10 @@
 """Who is calling, and from where."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Generic, TypeVar
 
 from piccolo.apps.user.tables import BaseUser
@@ -15,6 +16,12 @@ from .factors import Factors
 UserT = TypeVar("UserT", bound=BaseUser)
 
 USER_AGENT_LENGTH = 255
+
+SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+"""One scope (RFC 6749 appendix A.4)."""
+
+NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
+"""When somebody last proved who they are, for a credential that proves nobody's presence."""
 
 
 @dataclass(frozen=True, slots=True)

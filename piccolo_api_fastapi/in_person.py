@@ -5,15 +5,13 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from .errors import ConfigurationError, CredentialNotAllowed
+from .errors import AuthError, ConfigurationError, CredentialNotAllowed
 from .guards import AnyOf, Guard, Require, Scheme
 from .identity import Identity, UserT
 
 
 class InPerson(Require[UserT]):
     """A guard that refuses the credentials of machines; made by `in_person`."""
-
-    documented_errors = (CredentialNotAllowed,)
 
     def __init__(
         self, guard: Guard[UserT], others: Iterable[Scheme[UserT]], *, enrolling: bool
@@ -28,6 +26,9 @@ class InPerson(Require[UserT]):
         self._enrolling = enrolling
         asked = dict.fromkeys((*guard.schemes, *others))
         self._refused = [scheme for scheme in asked if not scheme.manages_credentials]
+        told: list[type[AuthError]] = [*getattr(guard, "documented_errors", ())]
+        told += [error for scheme in asked for error in scheme.documented_errors]
+        self.documented_errors = (*dict.fromkeys(told), CredentialNotAllowed)
 
     async def identify(
         self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False

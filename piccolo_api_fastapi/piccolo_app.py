@@ -19,6 +19,8 @@ from .jwt_auth import RefreshFamily, delete_expired_families
 from .mfa import TOTP, RecoveryCode, TOTPSecret
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
+from .token_auth import APIToken, delete_expired_tokens
+from .token_commands import token_commands
 from .users import Password, User
 
 TableT = TypeVar("TableT", bound=Table)
@@ -37,6 +39,7 @@ class AuthTables:
         totp_secret: Authenticator apps.
         recovery_code: Recovery codes.
         sent_code: Codes sent by e-mail.
+        api_token: API tokens.
     """
 
     password: type[Password]
@@ -46,6 +49,7 @@ class AuthTables:
     totp_secret: type[TOTPSecret]
     recovery_code: type[RecoveryCode]
     sent_code: type[SentCode]
+    api_token: type[APIToken]
 
     def __iter__(self) -> Iterator[type[Table]]:
         return (getattr(self, field.name) for field in fields(self))
@@ -64,7 +68,14 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
     """
     if user is User:
         return AuthTables(
-            Password, Session, RefreshFamily, Ticket, TOTPSecret, RecoveryCode, SentCode
+            Password,
+            Session,
+            RefreshFamily,
+            Ticket,
+            TOTPSecret,
+            RecoveryCode,
+            SentCode,
+            APIToken,
         )
     return AuthTables(
         password=_bind(Password, user, unique=True),
@@ -74,18 +85,21 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         totp_secret=_bind(TOTPSecret, user, unique=True),
         recovery_code=_bind(RecoveryCode, user, index=True),
         sent_code=_bind(SentCode, user, unique=True),
+        api_token=_bind(APIToken, user, index=True),
     )
 
 
 async def clean() -> None:
-    """Delete expired sessions, refresh families and tickets."""
+    """Delete expired sessions, refresh families and tickets, expired and revoked API tokens."""
     now = utcnow()
-    sessions = await delete_expired_sessions(now=now)
-    families = await delete_expired_families(now=now)
-    tickets = await delete_expired_tickets(now=now)
-    print(  # noqa: T201 - a command
-        f"Deleted {sessions} sessions, {families} refresh families and {tickets} tickets."
-    )
+    deleted = {
+        "sessions": await delete_expired_sessions(now=now),
+        "refresh families": await delete_expired_families(now=now),
+        "tickets": await delete_expired_tickets(now=now),
+        "API tokens": await delete_expired_tokens(now=now),
+    }
+    counts = ", ".join(f"{count} {name}" for name, count in deleted.items())
+    print(f"Deleted {counts}.")  # noqa: T201 - a command
 
 
 async def generate_encryption_key() -> None:
@@ -113,5 +127,5 @@ APP_CONFIG = AppConfig(
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
     table_classes=list(auth_tables()),
     migration_dependencies=["piccolo.apps.user.piccolo_app"],
-    commands=[clean, generate_encryption_key, reencrypt],
+    commands=[clean, generate_encryption_key, reencrypt, *token_commands()],
 )

@@ -20,7 +20,7 @@ from .identifiers import no_email, normal_email, normal_username, real_email
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
 from .user_lookup import Account, UserLookup, fingerprint
-from .user_tables import bound, credential_tables, load, primary_key
+from .user_tables import CredentialTable, bound, credential_tables, load, primary_key
 
 MARKER = "pbkdf2_sha256$1$!$!"
 """
@@ -29,6 +29,15 @@ What `piccolo_user.password` holds for a user whose hash is in `auth_password`.
 `BaseUser` takes anything else for a plain password and hashes it whenever a row is
 loaded, on the event loop; a later `save()` would write that back. No password matches it.
 """
+
+SERVICE_MARKER = "pbkdf2_sha256$1$!$service"
+"""The same for a user who is no person: see `Users.create_service`."""
+
+
+def is_service(user: BaseUser) -> bool:
+    """Whether a user is no person but a service, made by `Users.create_service`."""
+    marker: str = user.password
+    return marker == SERVICE_MARKER
 
 
 class User(BaseUser, tablename="piccolo_user"):
@@ -191,14 +200,16 @@ class Users(Generic[UserT]):
         scopes_of: Gives scopes to users.
         interop: Keep PBKDF2 in the column of the user table, for code elsewhere that
             calls `BaseUser.login`.
+        keeps_on_new_password: Tables of credentials that a new password does not end, such
+            as `APIToken`. By default it ends all of them.
         clock: Tells the time.
 
     Raises:
-        ConfigurationError: The hasher does not fit the interop mode, or no password
-            table is bound to `table`.
+        ConfigurationError: The hasher does not fit the interop mode, no password table is
+            bound to `table`, or a table to keep is none of credentials.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,
         table: type[UserT] | None = None,
         *,
@@ -206,6 +217,7 @@ class Users(Generic[UserT]):
         policy: PasswordPolicy | None = None,
         scopes_of: ScopesOf | None = None,
         interop: bool = False,
+        keeps_on_new_password: Iterable[type[CredentialTable]] = (),
         clock: Clock = utcnow,
     ) -> None:
         if interop and hasher is not None and not isinstance(hasher, PBKDF2Hasher):
@@ -215,6 +227,10 @@ class Users(Generic[UserT]):
         self.policy = policy or PasswordPolicy()
         self.clock = clock
         self.interop = interop
+        self._kept = tuple(keeps_on_new_password)
+        if not all(issubclass(kind, CredentialTable) for kind in self._kept):
+            msg = "Only tables of credentials can be kept."
+            raise ConfigurationError(msg)
         self._hasher = hasher or (PBKDF2Hasher() if interop else None)
         self._scopes_of = scopes_of
         self._passwords = None if interop else bound(Password, self.table)
@@ -260,11 +276,8 @@ class Users(Generic[UserT]):
             WeakPassword: The policy refuses the password.
             IdentityTaken: The username or the address belongs to somebody.
         """
-        username = normal_username(username, self.table.username.length or 0)
         email = None if email is None else normal_email(email)
-        if "@" in username and username != email:
-            # Or it would catch logins by the address of somebody else.
-            normal_username("", 0)
+        username = self._own_name(username, email)
         encoded = await self._encode(password, username, email)
         user = self.table(
             username=username,
@@ -273,9 +286,39 @@ class Users(Generic[UserT]):
             password=(encoded if self.interop else None) or MARKER,
             **columns,
         )
+        return await self._insert(user, email, encoded)
+
+    async def create_service(self, username: str, **columns: Any) -> UserT:
+        """
+        Create a user who is no person, for API tokens: without a password or an address.
+
+        Args:
+            username: Stored in lower case.
+            columns: Values of further columns.
+
+        Raises:
+            Unprocessable: The name can't be used.
+            IdentityTaken: It belongs to somebody.
+        """
+        user = self.table(
+            username=self._own_name(username, None),
+            email=no_email(),
+            password=SERVICE_MARKER,
+            **{"active": True, **columns},
+        )
+        return await self._insert(user, None, None)
+
+    def _own_name(self, username: str, email: str | None) -> str:
+        username = normal_username(username, self.table.username.length or 0)
+        if "@" in username and username != email:
+            # Or it would catch logins by the address of somebody else.
+            normal_username("", 0)
+        return username
+
+    async def _insert(self, user: UserT, email: str | None, encoded: str | None) -> UserT:
         try:
             async with store(), transaction(self.table):
-                await self._refuse_if_taken(username, email)
+                await self._refuse_if_taken(user.username, email)
                 await self.table.insert(user)
                 if encoded is not None:
                     await self._store_hash(primary_key(user), encoded)
@@ -312,13 +355,16 @@ class Users(Generic[UserT]):
 
     async def end_credentials(self, user: UserT, *, keep: Any = None) -> None:
         """
-        End the sessions, refresh families and other credentials of a user.
+        End the sessions, refresh families and other credentials of a user, but for the
+        tables that a new password keeps.
 
         Args:
             user: Whose.
             keep: The id of a credential to spare.
         """
         for table in credential_tables(self.table):
+            if issubclass(table, self._kept):
+                continue
             condition = table.user == primary_key(user)  # type: ignore[attr-defined]
             if keep is not None:
                 condition = condition & (table.id != keep)  # type: ignore[attr-defined]

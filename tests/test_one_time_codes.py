@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyotp.totp import TOTP as PhoneTOTP
+from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import ConfigurationError
 from piccolo_api_fastapi.one_time_codes import (
@@ -60,7 +60,7 @@ def test_pyotp(algorithm: str, digits: int, period: int) -> None:
     authenticator = Authenticator(SECRET, digits, period, algorithm)
     uri = authenticator.uri("ada:lovelace@example.com", "Movies & more")
     app = pyotp.parse_uri(uri)
-    assert isinstance(app, PhoneTOTP)
+    assert isinstance(app, pyotp_totp.TOTP)
     assert (app.digits, app.interval, app.issuer) == (digits, period, "Movies & more")
     for step in (0, 1, 59_000_000):
         assert authenticator.code(step) == app.at(step * period)

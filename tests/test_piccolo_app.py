@@ -6,7 +6,15 @@ from typing import Any
 import httpx
 import pytest
 
-from piccolo_api_fastapi import RefreshFamily, Session, User, auth_tables
+from piccolo_api_fastapi import (
+    APIToken,
+    RefreshFamily,
+    Session,
+    TokenAuth,
+    User,
+    Users,
+    auth_tables,
+)
 from piccolo_api_fastapi.piccolo_app import (
     APP_CONFIG,
     clean,
@@ -34,26 +42,36 @@ def test_tables() -> None:
 
 
 async def test_clean(
-    client: httpx.AsyncClient, ada: User, clock: FrozenClock, capsys: pytest.CaptureFixture[str]
+    client: httpx.AsyncClient,
+    users: Users[User],
+    ada: User,
+    clock: FrozenClock,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The command deletes what has expired by the real clock (D-S9)."""
     await log_in(client)
     await get_tokens(client)
+    token = TokenAuth(users, expires_in=timedelta(days=30))
+    await token.create(ada, "old")
     clock.advance(timedelta(days=365 * 50))
+    await token.create(ada, "new")
     await log_in(client)
     client.cookies.clear()
     await clean()
-    assert capsys.readouterr().out == "Deleted 0 sessions, 1 refresh families and 0 tickets.\n"
+    expected = "Deleted 0 sessions, 1 refresh families, 0 tickets, 1 API tokens.\n"
+    assert capsys.readouterr().out == expected
     assert await Session.count() == 1
     assert await RefreshFamily.count() == 0
+    assert await APIToken.select(APIToken.name) == [{"name": "new"}]
 
 
-async def test_secret_columns(client: httpx.AsyncClient, ada: User) -> None:
+async def test_secret_columns(client: httpx.AsyncClient, users: Users[User], ada: User) -> None:
     """Digests are secret columns: `exclude_secrets` and Piccolo Admin leave them out."""
     await log_in(client)
     await get_tokens(client)
+    await TokenAuth(users).create(ada, "report")
     rows: list[dict[str, Any]] = []
-    for table in (Session, RefreshFamily):
+    for table in (Session, RefreshFamily, APIToken):
         rows += await table.select(exclude_secrets=True)
     for row in rows:
         assert not [value for value in row.values() if isinstance(value, str) and len(value) == 64]

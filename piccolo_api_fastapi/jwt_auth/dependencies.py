@@ -1,6 +1,5 @@
 """`JWTAuth`: the user of a bearer access token, as a dependency."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -28,7 +27,13 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import ENROLMENT, PASSWORD, acr, amr
 from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import Identity, bearer_token, check_scopes, client_info
+from piccolo_api_fastapi.identity import (
+    SCOPE_TOKEN,
+    Identity,
+    bearer_token,
+    check_scopes,
+    client_info,
+)
 from piccolo_api_fastapi.keys import Key, KeyRing
 from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
 from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
@@ -37,9 +42,6 @@ from piccolo_api_fastapi.users import Proof, Users, UserT
 from . import service
 from .service import Grant, TokenPair
 from .tables import RefreshFamily
-
-_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
-"""RFC 6749 appendix A.4."""
 
 
 class JWTAuth(Scheme[UserT]):
@@ -350,7 +352,7 @@ def _narrow(may: frozenset[str], scope: str) -> frozenset[str]:
     """What is asked for, if it may be had (RFC 6749 section 3.3)."""
     wanted: Iterable[str] = scope.split(" ") if scope else may
     asked = frozenset(name for name in wanted if name)
-    if scope and not all(_SCOPE_TOKEN.fullmatch(name) for name in asked):
+    if scope and not all(SCOPE_TOKEN.fullmatch(name) for name in asked):
         raise InvalidScope
     if not asked <= may:
         raise InvalidScope

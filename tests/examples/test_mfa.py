@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyotp.totp import TOTP as PhoneTOTP
+from pyotp import totp as pyotp_totp
 
 from examples.mfa.app import app, users
 from piccolo_api_fastapi import TOTPSecret, User
@@ -49,7 +49,7 @@ async def test_a_person_enrols(database: Any, tmp_path: Path) -> None:
             assert await page.run("document.querySelectorAll('#qr svg path').length") == 2
             if picture := os.environ.get("MFA_PICTURE"):
                 await page.picture(Path(picture))
-            phone = PhoneTOTP(secret)
+            phone = pyotp_totp.TOTP(secret)
             await submit("enrol", "code", phone.now())
             await shown("recovery")
             codes = await page.run(

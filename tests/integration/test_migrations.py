@@ -1,11 +1,13 @@
 """The migrations and the commands, run by Piccolo's own command line."""
 
 import asyncio
+import hashlib
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,6 +20,7 @@ from piccolo.table import create_db_tables
 
 from piccolo_api_fastapi import (
     TOTP,
+    APIToken,
     ClientInfo,
     JWTAuth,
     Login,
@@ -25,11 +28,13 @@ from piccolo_api_fastapi import (
     RefreshFamily,
     Session,
     SessionAuth,
+    TokenAuth,
     User,
     Users,
     XChaCha20Poly1305,
     jwt_router,
     session_router,
+    token_router,
 )
 from piccolo_api_fastapi.errors import InvalidCredentials
 from piccolo_api_fastapi.session_auth.service import SESSION_TOKEN
@@ -230,7 +235,7 @@ async def test_clean(project: Project) -> None:
         await RefreshFamily.insert(RefreshFamily(id=uuid4(), **row, **family))
 
     printed = await project.piccolo("piccolo_api_fastapi", "clean")
-    assert "Deleted 2 sessions, 2 refresh families and 0 tickets." in printed
+    assert "Deleted 2 sessions, 2 refresh families, 0 tickets, 0 API tokens." in printed
     assert await Session.select(Session.digest) == [{"digest": "c"}]
     column = RefreshFamily.current_digest
     assert await RefreshFamily.select(column) == [{"current_digest": "c"}]
@@ -266,6 +271,7 @@ async def test_from_the_first_release(project: Project) -> None:
     app = FastAPI()
     app.include_router(session_router(session))
     app.include_router(jwt_router(jwt))
+    app.include_router(token_router(TokenAuth(users), session))
     client = new_client(app)
     answer = await client.get("/sessions", headers={"Cookie": f"__Host-session={cookie}"})
     assert (answer.status_code, len(answer.json())) == (200, 1)
@@ -273,6 +279,9 @@ async def test_from_the_first_release(project: Project) -> None:
     tokens = (await client.post("/token", data=form)).json()
     answer = await client.get("/token/families", headers=bearer(tokens["access_token"]))
     assert (answer.status_code, len(answer.json())) == (200, 1)
+    headers = {"Cookie": f"__Host-session={cookie}"}
+    answer = await client.post("/api-tokens", json={"name": "report"}, headers=headers)
+    assert answer.status_code == 201
 
 
 async def test_encryption_commands(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,3 +303,19 @@ async def test_encryption_commands(project: Project, monkeypatch: pytest.MonkeyP
     after = TOTP(encryption=XChaCha20Poly1305(new), issuer="Movies")
     later = datetime.now(timezone.utc) + timedelta(seconds=30)
     await after.verify(ada, totp_code(uri, later))
+
+
+async def test_token_commands(project: Project) -> None:
+    """API tokens are made and revoked by `piccolo piccolo_api_fastapi …`."""
+    use_engine(project.engine)
+    await create_db_tables(*STOCK)
+    run = partial(project.piccolo, "piccolo_api_fastapi")
+    assert "Created the service deploy." in await run("create_service_user", "deploy")
+    made = await run("create_api_token", "deploy", "release", "--scopes=a,b", "--days=30")
+    secret = made.split()[-1]
+    [row] = await APIToken.select()
+    assert row["digest"] == hashlib.sha256(secret.encode()).hexdigest()
+    assert (row["name"], row["scope"]) == ("release", "a b")
+    assert row["expires_at"] > row["created_at"] + timedelta(days=29)
+    assert "Revoked." in await run("revoke_api_token", secret)
+    assert await APIToken.exists().where(APIToken.revoked_at.is_not_null())

@@ -8,7 +8,7 @@ import httpx
 import pyotp
 import pytest
 from fastapi import Depends, FastAPI
-from pyotp.totp import TOTP as PhoneTOTP
+from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -94,7 +94,7 @@ class Phone:
 
     def code(self, offset: int = 0) -> str:
         """What it shows now, or so many periods later."""
-        assert isinstance(self.app, PhoneTOTP)
+        assert isinstance(self.app, pyotp_totp.TOTP)
         at = int(self.clock.now.timestamp()) + offset * self.app.interval
         return self.app.at(at)
 

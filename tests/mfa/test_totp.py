@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pyotp.totp import TOTP as PhoneTOTP
+from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -276,7 +276,7 @@ async def test_settings(
     """An app goes on with the settings that it was enrolled with."""
     other = TOTP(users, encryption=totp.encryption, issuer="Movies", digits=digits, period=period)
     phone = Phone((await other.begin(ada)).uri, clock)
-    assert isinstance(phone.app, PhoneTOTP)
+    assert isinstance(phone.app, pyotp_totp.TOTP)
     assert (phone.app.digits, phone.app.interval) == (digits, period)
     await other.confirm(ada, phone.code())
     clock.advance(5 * MINUTE)

@@ -1,0 +1,1 @@
+"""Reports for people and for their scripts, which come with API tokens."""
