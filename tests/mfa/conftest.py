@@ -16,6 +16,7 @@ from piccolo_api_fastapi import (
     JWTAuth,
     Login,
     SessionAuth,
+    TokenAuth,
     User,
     Users,
     XChaCha20Poly1305,
@@ -25,6 +26,7 @@ from piccolo_api_fastapi import (
     reauthentication_router,
     require,
     session_router,
+    token_router,
 )
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import KEY, log_in
@@ -51,10 +53,12 @@ def app(session: SessionAuth[User], jwt: JWTAuth[User], totp: TOTP, login: Login
     """
     app = FastAPI()
     install(app)
-    current_user = AnyOf(session, jwt)
+    token = TokenAuth(session.users)
+    current_user = AnyOf(session, jwt, token)
     for router in (
         session_router(session, login),
         jwt_router(jwt, login),
+        token_router(token, current_user),
         mfa_router(totp, current_user),
         reauthentication_router(login, current_user),
     ):

@@ -414,8 +414,10 @@ async def test_enrolment_is_required(
         ("DELETE", "/auth/sessions"),
         ("DELETE", "/auth/mfa/totp"),
         ("POST", "/auth/mfa/recovery-codes"),
+        ("GET", "/auth/api-tokens"),
+        ("POST", "/auth/api-tokens"),
     ]:
-        refused = await client.request(method, path)
+        refused = await client.request(method, path, json={"name": "x"})
         assert (refused.status_code, refused.json()["code"]) == (403, "mfa_enrolment_required")
     await client.post("/auth/reauthenticate", json={"password": PASSWORD})
     assert (await client.get("/me")).status_code == 403

@@ -19,8 +19,10 @@ from piccolo_api_fastapi import (
     ConfigurationError,
     RecoveryCode,
     SessionAuth,
+    TokenAuth,
     TOTPSecret,
     User,
+    Users,
     mfa_router,
     subscribe,
 )
@@ -253,6 +255,30 @@ async def test_nobody(client: httpx.AsyncClient, database: Any) -> None:
         ("POST", "/auth/reauthenticate"),
     ]:
         assert (await client.request(method, path, json={"code": "1"})).status_code == 401
+
+
+@pytest.mark.security(62)
+@pytest.mark.security(76)
+async def test_api_tokens(
+    client: httpx.AsyncClient, users: Users[User], ada: User, clock: FrozenClock
+) -> None:
+    """A token neither enrols, changes nor presents a factor, and never counts as one."""
+    phone, _ = await enrol(client, clock)
+    secret = (await TokenAuth(users).create(ada, "report")).secret
+    client.cookies.clear()
+    for method, path, body in [
+        ("GET", "/auth/mfa", None),
+        ("POST", "/auth/mfa/totp", None),
+        ("POST", "/auth/mfa/totp/confirm", {"code": phone.code()}),
+        ("DELETE", "/auth/mfa/totp", None),
+        ("POST", "/auth/mfa/recovery-codes", None),
+        ("POST", "/auth/reauthenticate", {"code": phone.code()}),
+    ]:
+        answer = await client.request(method, path, json=body, headers=bearer(secret))
+        assert (answer.status_code, answer.json()["code"]) == (403, "credential_not_allowed")
+    assert (await client.get("/me", headers=bearer(secret))).status_code == 200
+    for path in ("/mfa", "/recent", "/totp"):
+        assert (await client.get(path, headers=bearer(secret))).status_code == 401
 
 
 @pytest.mark.security(115)
