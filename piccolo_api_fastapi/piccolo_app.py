@@ -14,7 +14,7 @@ from piccolo.table import Table, create_table_class
 
 from .clock import utcnow
 from .email_codes import SentCode
-from .encryption import XChaCha20Poly1305, generate_key
+from .encryption import generate_key
 from .jwt_auth import RefreshFamily, delete_expired_families
 from .mfa import TOTP, RecoveryCode, TOTPSecret
 from .session_auth import Session, delete_expired_sessions
@@ -109,8 +109,7 @@ async def generate_encryption_key() -> None:
 
 async def reencrypt() -> None:
     """Encrypt with the first key of AUTH_ENCRYPTION_KEYS what the others encrypted."""
-    totp = TOTP(encryption=XChaCha20Poly1305.from_environment(), issuer="none")
-    print(f"Encrypted {await totp.reencrypt()} secrets anew.")  # noqa: T201 - a command
+    print(f"Encrypted {await TOTP(issuer='none').reencrypt()} secrets anew.")  # noqa: T201 - a command
 
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:

@@ -15,7 +15,6 @@ from piccolo_api_fastapi import (
     SessionAuth,
     User,
     Users,
-    XChaCha20Poly1305,
     install,
     mfa_router,
     reauthentication_router,
@@ -27,7 +26,7 @@ from piccolo_api_fastapi import (
 os.environ.setdefault("AUTH_ENCRYPTION_KEYS", "YW4gZXhhbXBsZSdzIGtleSBvZiB0aGlydHktdHdvIGI=")
 
 users = Users()
-totp = TOTP(users, encryption=XChaCha20Poly1305.from_environment(), issuer="Example")
+totp = TOTP(users, issuer="Example")
 
 # Plain http, for the demo. On https, leave `cookie` out: the default is the safe one.
 session = SessionAuth(users, cookie=Cookie.insecure_for_http_on_localhost())

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.database import store
-from piccolo_api_fastapi.encryption import EncryptionProvider
+from piccolo_api_fastapi.encryption import EncryptionProvider, XChaCha20Poly1305
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     InvalidCode,
@@ -43,24 +43,25 @@ class EmailCode(SecondFactor):
     Args:
         users: Whose.
         send: Sends a code; awaited by the request that asks for it.
-        encryption: Encrypts the code until it is used.
+        encryption: Encrypts the code until it is used; by default
+            `XChaCha20Poly1305.from_environment()`.
         applies_to: Who of those with an address has this factor; everybody by default.
         digits: 6 to 8.
         lifetime: How long a code is good.
         interval: How soon another one may be sent.
 
     Raises:
-        ConfigurationError: A setting makes no sense.
+        ConfigurationError: A setting makes no sense, or there is no key.
     """
 
     name = "email_code"
 
-    def __init__(  # noqa: PLR0913 - configuration, all of it optional but two
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional but one
         self,
         users: Users[Any] | None = None,
         *,
         send: Send,
-        encryption: EncryptionProvider,
+        encryption: EncryptionProvider | None = None,
         applies_to: Callable[[Any], bool] | None = None,
         digits: int = 6,
         lifetime: timedelta = timedelta(minutes=10),
@@ -70,7 +71,7 @@ class EmailCode(SecondFactor):
             msg = "A code has 6 to 8 digits, and is good until another may be sent."
             raise ConfigurationError(msg)
         self.users = Users() if users is None else users
-        self.encryption = encryption
+        self.encryption = encryption or XChaCha20Poly1305.from_environment()
         self.digits = digits
         self.lifetime = lifetime
         self.interval = interval

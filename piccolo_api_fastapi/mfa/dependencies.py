@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.database import store, transaction
-from piccolo_api_fastapi.encryption import EncryptionProvider
+from piccolo_api_fastapi.encryption import EncryptionProvider, XChaCha20Poly1305
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FactorDisabled,
@@ -167,7 +167,7 @@ class TOTP(SecondFactor):
 
     Args:
         users: Whose.
-        encryption: Encrypts the secrets.
+        encryption: Encrypts the secrets; by default `XChaCha20Poly1305.from_environment()`.
         issuer: Shown by the app: the name of the service.
         digits: Of a code, 6 to 8.
         period: Seconds that a code is shown.
@@ -176,16 +176,16 @@ class TOTP(SecondFactor):
         recovery_codes: How many recovery codes a user gets.
 
     Raises:
-        ConfigurationError: A setting is none that apps know.
+        ConfigurationError: A setting is none that apps know, or there is no key.
     """
 
     name = "totp"
 
-    def __init__(  # noqa: PLR0913 - configuration, all of it optional but two
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional but one
         self,
         users: Users[Any] | None = None,
         *,
-        encryption: EncryptionProvider,
+        encryption: EncryptionProvider | None = None,
         issuer: str,
         digits: int = 6,
         period: int = 30,
@@ -198,7 +198,7 @@ class TOTP(SecondFactor):
             raise ConfigurationError(msg)
         Authenticator(b"\x00" * SECRET_BYTES, digits, period, algorithm)
         self.users = Users() if users is None else users
-        self.encryption = encryption
+        self.encryption = encryption or XChaCha20Poly1305.from_environment()
         self.issuer = issuer
         self.window = window
         self.table = bound(TOTPSecret, self.users.table)

@@ -304,6 +304,16 @@ def test_configuration(settings: dict[str, Any]) -> None:
         TOTP(**{"encryption": encryption, "issuer": "Movies", **settings})
 
 
+@pytest.mark.security(114)
+def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key comes from the environment; without one nothing starts."""
+    monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", KEY)
+    assert TOTP(issuer="Movies").users.table is User
+    monkeypatch.delenv("AUTH_ENCRYPTION_KEYS")
+    with pytest.raises(ConfigurationError):
+        TOTP(issuer="Movies")
+
+
 async def test_custom_user(database: Any, clock: FrozenClock) -> None:
     """Users of another table, with another key, enrol all the same."""
     auth_tables(Customer)
