@@ -174,6 +174,7 @@ class Proof(Generic[UserT]):
         factors: Which factors were presented, and when.
         is_enrolling: Whether what is issued is good for enrolling a second factor only.
         scope: What the client asked for when the login began.
+        recheck: Raises if what was found at login is no longer so; asked when the user is locked.
     """
 
     user: UserT
@@ -182,6 +183,7 @@ class Proof(Generic[UserT]):
     factors: Factors = field(default_factory=dict)
     is_enrolling: bool = False
     scope: str = ""
+    recheck: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def fingerprint(self) -> str:
@@ -362,6 +364,8 @@ class Users(Generic[UserT]):
             user: Whose.
             keep: The id of a credential to spare.
         """
+        condition = self._key == primary_key(user)
+        await self.table.update({self.table.active: self.table.active}).where(condition)
         for table in credential_tables(self.table):
             if issubclass(table, self._kept):
                 continue
@@ -425,6 +429,8 @@ class Users(Generic[UserT]):
                 .returning(self._key)
             )
             is_held = bool(held) and await self._replace_hash(key, proof.encoded, proof.encoded)
+            if is_held and proof.recheck is not None:
+                await proof.recheck()
         if not is_held:
             raise InvalidCredentials
 

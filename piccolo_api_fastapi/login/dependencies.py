@@ -135,8 +135,14 @@ class Login(Generic[UserT]):
         proof = replace(proof, scope=scope)
         if enrolled := await self.enrolled(proof.user):
             return await self._challenge(proof, enrolled, channel)
+
+        async def recheck() -> None:
+            if await self.enrolled(proof.user):
+                raise InvalidCredentials
+
+        is_enrolling = await self._is_required(proof.user)
         return await self._succeeded(
-            replace(proof, is_enrolling=await self._is_required(proof.user)),
+            replace(proof, is_enrolling=is_enrolling, recheck=recheck if self.factors else None),
             replace(attempt, user=proof.user),
         )
 
@@ -175,9 +181,11 @@ class Login(Generic[UserT]):
         await run_hooks(self.before, attempt)
         name = await self.present(proof.user, code, method, client)
         # The code is used up by now; of those who raced with it, one gets here.
-        await self._challenges[channel].burn(ticket)
+        tickets = self._challenges[channel]
+        await tickets.burn(ticket)
         factors = {**proof.factors, name: self.users.clock()}
-        return await self._succeeded(replace(proof, factors=factors), replace(attempt, factor=name))
+        proof = replace(proof, factors=factors, recheck=lambda: tickets.uphold(ticket))
+        return await self._succeeded(proof, replace(attempt, factor=name))
 
     async def send(self, challenge: str, method: str, *, channel: Channel = "session") -> None:
         """

@@ -126,6 +126,18 @@ class Tickets:
         if not burnt:
             raise InvalidTicket
 
+    async def uphold(self, ticket: Ticket) -> None:
+        """
+        Make sure that a ticket was not ended, used or not, for what is issued on it.
+
+        Raises:
+            InvalidTicket: It was: the password or a factor was changed since.
+        """
+        async with store():
+            exists = await self.table.exists().where(self.table.id == ticket.id)
+        if not exists:
+            raise InvalidTicket
+
     async def end(self, user: Any) -> None:
         """End all tickets of a user for this purpose."""
         table = self.table

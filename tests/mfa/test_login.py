@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -17,6 +17,7 @@ from piccolo_api_fastapi import (
     JWTAuth,
     Login,
     LoginAttempt,
+    Proof,
     RefreshFamily,
     Session,
     SessionAuth,
@@ -28,7 +29,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.errors import InvalidTicket
+from piccolo_api_fastapi.errors import InvalidCredentials, InvalidTicket
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import PASSWORD, bearer, log_in, new_client
 
@@ -218,6 +219,51 @@ async def test_many_challenges(
     token = await challenge(other)  # the password's own counter is another one
     clock.advance(timedelta(seconds=1))
     assert (await second_step(other, token, phone.code())).status_code == 200
+
+
+@pytest.mark.security(76)
+async def test_enrolled_meanwhile(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    login: Login[User],
+    session: SessionAuth[User],
+    jwt: JWTAuth[User],
+    totp: TOTP,
+    ada: User,
+    clock: FrozenClock,
+) -> None:
+    """A login under way when a factor is enrolled or changed ends in no session and no token."""
+    request, response = Request({"type": "http", "headers": []}), Response()
+    outcome = await login.start("ada", PASSWORD, ClientInfo())
+    assert isinstance(outcome, Proof)
+    phone, _ = await enrol(client, clock)
+    with pytest.raises(InvalidCredentials):
+        await session.sign_in(request, response, outcome)
+    with pytest.raises(InvalidCredentials):
+        await jwt.issue(outcome, request)
+    challenge = await login.start("ada", PASSWORD, ClientInfo())
+    assert isinstance(challenge, Challenge)
+    proof = await login.finish(challenge.token, phone.code(), ClientInfo())
+    await totp.remove(ada)
+    with pytest.raises(InvalidTicket):
+        await session.sign_in(request, response, proof)
+    assert await Session.count() == await RefreshFamily.count() == 0
+    assert "set-cookie" not in response.headers
+
+
+@pytest.mark.security(76)
+async def test_enrolment_races_logins(
+    app: FastAPI, totp: TOTP, ada: User, clock: FrozenClock
+) -> None:
+    """Of twelve logins beside an enrolment, none leaves a session without a second factor."""
+    phone = Phone((await totp.begin(ada)).uri, clock)
+    clients = [new_client(app) for _ in range(12)]
+    await asyncio.gather(
+        *(log_in(client) for client in clients[:6]),
+        totp.confirm(ada, phone.code()),
+        *(log_in(client) for client in clients[6:]),
+    )
+    assert await Session.count() == 0
 
 
 async def test_hooks(users: Users[User], totp: TOTP, ada: User, clock: FrozenClock) -> None:
