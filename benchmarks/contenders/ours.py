@@ -1,0 +1,112 @@
+"""This library, as its tutorial sets it up."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.table import create_db_tables
+
+from benchmarks.databases import POOL_SIZE, piccolo_engine
+from piccolo_api_fastapi import (
+    AnyOf,
+    Claims,
+    JWTAuth,
+    Key,
+    KeyRing,
+    Login,
+    SessionAuth,
+    User,
+    Users,
+    auth_tables,
+    install,
+    jwt_router,
+    session_router,
+)
+
+from .vocabulary import (
+    EMAIL,
+    PASSWORD,
+    SECRET,
+    USERNAME,
+    Headers,
+    Me,
+    add_ping,
+    bearer,
+    cookie_of,
+    pem,
+    post_form,
+    post_json,
+)
+
+
+class NamedJWT(JWTAuth[User]):
+    """Tokens that name the user, for the route that asks no database."""
+
+    async def extra_claims(self, user: User) -> Mapping[str, Any]:
+        """The name."""
+        return {"name": user.username}
+
+
+async def prepare() -> None:
+    """The tables and a user."""
+    piccolo_engine()
+    await create_db_tables(User, *auth_tables())
+    await Users().create(USERNAME, PASSWORD, email=EMAIL)
+
+
+def application(variant: str) -> FastAPI:
+    """The whole of it: both routers, and the route guarded as `variant` says."""
+    app = FastAPI(lifespan=lifespan)
+    install(app)
+    add_ping(app)
+    kind, _, algorithm = variant.partition("-")
+    session = SessionAuth()
+    jwt = NamedJWT(keys=_ring(algorithm if kind == "claims" else "HS256"))
+    login = Login()
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(jwt_router(jwt, login), prefix="/auth")
+    if kind == "claims":
+        _add_claims(app, jwt)
+        return app
+    guard = {"session": session, "jwt": jwt, "any": AnyOf(session, jwt)}[kind]
+
+    @app.get("/me")
+    async def me(user: Annotated[User, Depends(guard)]) -> Me:
+        return Me(username=user.username)
+
+    return app
+
+
+def _add_claims(app: FastAPI, jwt: JWTAuth[User]) -> None:
+    @app.get("/me")
+    async def me(claims: Annotated[Claims, Depends(jwt.claims)]) -> Me:
+        return Me(username=claims.extra["name"])
+
+
+def _ring(algorithm: str) -> KeyRing:
+    if algorithm == "HS256":
+        return KeyRing(Key.from_secret(SECRET))
+    return KeyRing(Key.from_pem(pem(algorithm)))
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    """A pool on PostgreSQL."""
+    engine = piccolo_engine()
+    if isinstance(engine, PostgresEngine):
+        await engine.start_connection_pool(min_size=POOL_SIZE, max_size=POOL_SIZE)
+    yield
+    if isinstance(engine, PostgresEngine):
+        await engine.close_connection_pool()
+
+
+def sign_in(url: str, variant: str) -> Headers:
+    """By the login routes."""
+    if variant in ("session", "any-cookie"):
+        body = {"username": USERNAME, "password": PASSWORD}
+        return cookie_of(post_json(f"{url}/auth/login", body)[0])
+    form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
+    return bearer(json.loads(post_form(f"{url}/auth/token", **form)[1])["access_token"])
