@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from . import databases, load, machine
+from . import load, machine
 from .contenders import CONTENDERS
 from .jobs import protected
 

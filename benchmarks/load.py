@@ -60,7 +60,7 @@ def run(
         command += ["-H", f"{name}: {value}"]
     if script is not None:
         command += ["-s", str(script)]
-    output = subprocess.run(  # noqa: S603 - the command is ours
+    output = subprocess.run(
         ["taskset", "-c", ",".join(map(str, machine.cores()[1])), *command, url],
         capture_output=True,
         text=True,
@@ -77,7 +77,9 @@ def _parse(output: str) -> Load:
         raise RuntimeError(f"wrk says something new:\n{output}")
     percentiles = {
         int(name): float(value) * _UNITS[unit]
-        for name, value, unit in re.findall(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m)$", output, re.M)
+        for name, value, unit in re.findall(
+            r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m)$", output, re.MULTILINE
+        )
     }
     seconds = float(count[2]) * _UNITS[count[3]] / 1e3
     return Load(int(count[1]), seconds, percentiles[50], percentiles[99])

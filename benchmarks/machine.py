@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,8 @@ def private_kib(pid: int) -> int:
 def pin(pids: Iterable[int], to: set[int]) -> None:
     """Keep processes on some cores, where this user may."""
     for pid in pids:
-        try:
+        with suppress(PermissionError, ProcessLookupError):
             os.sched_setaffinity(pid, to)
-        except (PermissionError, ProcessLookupError):
-            continue
 
 
 def steal_and_idle() -> tuple[float, float, float]:

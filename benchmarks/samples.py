@@ -25,7 +25,7 @@ class Figure:
 def figure(samples: Sequence[float]) -> Figure:
     """The median of samples."""
     median = statistics.median(samples)
-    if len(samples) < 2 or median == 0:  # noqa: PLR2004
+    if len(samples) < 2 or median == 0:
         return Figure(median, 0.0, len(samples))
     low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
     return Figure(median, (high - low) / 2 / median, len(samples))

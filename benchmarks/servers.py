@@ -61,7 +61,7 @@ def prepared(
     try:
         for module in dict.fromkeys(modules):
             made[module] = databases.create(kind, module.strip("_"), folder)
-            subprocess.run(  # noqa: S603 - our own module
+            subprocess.run(
                 [sys.executable, "-m", "benchmarks.serve", module, "", "prepare"],
                 env=environment(kind, made[module], folder),
                 check=True,
@@ -110,7 +110,7 @@ def _started(
     folder: Path,
 ) -> Iterator[Server]:
     port = free_port()
-    process = subprocess.Popen(  # noqa: S603 - our own module
+    process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.serve", contender.module, contender.variant, str(port)],
         env=environment(kind, database, folder),
     )

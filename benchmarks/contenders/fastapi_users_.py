@@ -132,12 +132,12 @@ def application(variant: str) -> FastAPI:
     fastapi_users = FastAPIUsers[User, UUID](get_user_manager, [backend])
     app = FastAPI()
     add_ping(app)
-    app.include_router(fastapi_users.get_auth_router(backend), prefix="/auth")
 
     @app.get("/me")
     async def me(user: Annotated[User, Depends(fastapi_users.current_user(active=True))]) -> Me:
         return Me(username=user.username)
 
+    app.include_router(fastapi_users.get_auth_router(backend), prefix="/auth")
     return app
 
 

@@ -1,4 +1,4 @@
-"""This library, as its tutorial sets it up."""
+"""The library, as its tutorial sets it up."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -25,6 +25,7 @@ from piccolo_api_fastapi import (
     jwt_router,
     session_router,
 )
+from piccolo_api_fastapi.guards import Guard
 
 from .vocabulary import (
     EMAIL,
@@ -65,19 +66,20 @@ def application(variant: str) -> FastAPI:
     kind, _, algorithm = variant.partition("-")
     session = SessionAuth()
     jwt = NamedJWT(keys=_ring(algorithm if kind == "claims" else "HS256"))
+    if kind == "claims":
+        _add_claims(app, jwt)
+    else:
+        _add_me(app, {"session": session, "jwt": jwt, "any": AnyOf(session, jwt)}[kind])
     login = Login()
     app.include_router(session_router(session, login), prefix="/auth")
     app.include_router(jwt_router(jwt, login), prefix="/auth")
-    if kind == "claims":
-        _add_claims(app, jwt)
-        return app
-    guard = {"session": session, "jwt": jwt, "any": AnyOf(session, jwt)}[kind]
+    return app
 
+
+def _add_me(app: FastAPI, guard: Guard[User]) -> None:
     @app.get("/me")
     async def me(user: Annotated[User, Depends(guard)]) -> Me:
         return Me(username=user.username)
-
-    return app
 
 
 def _add_claims(app: FastAPI, jwt: JWTAuth[User]) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import urllib.parse
 import urllib.request
-from http.client import HTTPMessage
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -81,30 +81,30 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def post(url: str, body: bytes, content_type: str) -> tuple[HTTPMessage, bytes]:
+def post(url: str, body: bytes, content_type: str) -> tuple[Message[str, str], bytes]:
     """The headers and the body of the answer to a POST."""
     request = urllib.request.Request(url, body, {"Content-Type": content_type})  # noqa: S310 - ours
     try:
         with urllib.request.build_opener(_Stay).open(request) as answer:
             return answer.headers, answer.read()
     except urllib.request.HTTPError as error:
-        if error.code != 303:  # noqa: PLR2004
+        if error.code != 303:
             raise
         return error.headers, error.read()
 
 
-def post_json(url: str, body: Any) -> tuple[HTTPMessage, bytes]:
+def post_json(url: str, body: Any) -> tuple[Message[str, str], bytes]:
     """The same with a JSON body."""
     return post(url, json.dumps(body).encode(), "application/json")
 
 
-def post_form(url: str, **fields: str) -> tuple[HTTPMessage, bytes]:
+def post_form(url: str, **fields: str) -> tuple[Message[str, str], bytes]:
     """The same with a form."""
     body = urllib.parse.urlencode(fields).encode()
     return post(url, body, "application/x-www-form-urlencoded")
 
 
-def cookie_of(headers: HTTPMessage) -> Headers:
+def cookie_of(headers: Message[str, str]) -> Headers:
     """The header that sends back the cookie of an answer."""
     return {"Cookie": headers["set-cookie"].partition(";")[0]}
 

@@ -27,7 +27,7 @@ def run(
 ) -> dict[str, Any]:
     """Load each contender in each round, in an order of its own, and compare."""
     samples: Samples = {c.name: {number: [] for number in connections} for c in contenders}
-    shuffle = random.Random(6).shuffle  # noqa: S311 - any order will do
+    shuffle = random.Random(6).shuffle
     with serving(kind, contenders, folder) as servers:
         _round(servers, connections[:1], samples)
         if kind == "postgres":
@@ -65,7 +65,7 @@ def _sample(server: Server, connections: int) -> Sample:
 
 
 def _summary(samples: Samples, resident: dict[str, int]) -> dict[str, Any]:
-    """By contender and number of connections: each quantity, and its CPU against the first one's."""
+    """Each quantity, by contender and number of connections, and its CPU beside the first's."""
     first = next(iter(samples))
     result: dict[str, Any] = {}
     for name, by_connections in samples.items():
