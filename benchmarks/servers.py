@@ -17,7 +17,7 @@ from typing import Any
 
 from . import databases, machine
 from .contenders import Contender
-from .contenders.vocabulary import ME
+from .contenders.vocabulary import ME, Post
 
 REFUSALS = (400, 401, 403, 422)
 """piccolo-api answers a missing session with 400, AuthX a bad signature with 422."""
@@ -97,7 +97,7 @@ def serving(
         for server in servers:
             wait_for(server)
             machine.pin([server.process.pid], on or machine.cores()[0])
-            sign_in(server, folder)
+            sign_in(server)
             check(server)
         yield servers
 
@@ -144,18 +144,44 @@ def wait_for(server: Server) -> float:
     raise RuntimeError(f"{server.contender.name} does not answer")
 
 
-def sign_in(server: Server, folder: Path) -> None:
+def sign_in(server: Server) -> None:
     """Get a credential by the contender's own login."""
-    os.environ["BENCH_FOLDER"] = str(folder)
-    module = _client_side(server.contender.module)
-    server.headers = module.sign_in(server.url, server.contender.variant)
+    module, variant = _client_side(server.contender), server.contender.variant
+    if (login := module.login(variant)) is not None:
+        headers, body = post(f"{server.url}{login.path}", login.content_type, login.body)
+        server.headers = module.credential(headers, body, variant)
 
 
-def _client_side(module: str) -> Any:
-    """The module of a contender, which the harness needs for `sign_in` only."""
+def login_of(contender: Contender) -> Post:
+    """How to log in."""
+    login: Post = _client_side(contender).login(contender.variant)
+    return login
+
+
+def _client_side(contender: Contender) -> Any:
+    """The module of a contender; what it knows of a database does not matter here."""
     os.environ.setdefault("BENCH_KIND", "sqlite")
     os.environ.setdefault("BENCH_DATABASE", ":memory:")
-    return importlib.import_module(f"benchmarks.contenders.{module}")
+    return importlib.import_module(f"benchmarks.contenders.{contender.module}")
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    """piccolo-api answers a login with a redirect; the cookie is in that very answer."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def post(url: str, content_type: str, body: bytes) -> tuple[Any, bytes]:
+    """The headers and the body of the answer to a POST."""
+    request = urllib.request.Request(url, body, {"Content-Type": content_type})  # noqa: S310 - ours
+    try:
+        with urllib.request.build_opener(_Stay).open(request) as answer:
+            return answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        if error.code != 303:
+            raise
+        return error.headers, error.read()
 
 
 def check(server: Server) -> None:

@@ -11,8 +11,8 @@ class Contender:
     Args:
         name: Its key in the results.
         title: What tables and plots call it.
-        module: In this package; offers `application(variant)`, `sign_in(url, variant)` and
-            `prepare()`. Contenders of one module share a database.
+        module: In this package; offers `prepare()`, `application(variant)`, `login(variant)`
+            and `credential(headers, body, variant)`. Contenders of one module share a database.
         variant: Which of the applications of the module.
         quick: Whether `QUICK=1` includes it.
         asks: Whether it asks the database for each request.

@@ -1,7 +1,7 @@
 """AuthX as its documentation has it: a token, and no database."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from authx import AuthX, AuthXConfig, TokenPayload
 from fastapi import Depends, FastAPI, HTTPException
@@ -13,6 +13,7 @@ from .vocabulary import (
     Credentials,
     Headers,
     Me,
+    Post,
     add_ping,
     bearer,
     post_json,
@@ -53,7 +54,11 @@ def application(_: str) -> FastAPI:
     return app
 
 
-def sign_in(url: str, variant: str) -> Headers:  # noqa: ARG001 - all contenders are called alike
-    """By the login route."""
-    _, body = post_json(f"{url}/login", {"username": USERNAME, "password": PASSWORD})
+def login(_: str) -> Post:
+    """How to log in."""
+    return post_json("/login")
+
+
+def credential(_: Any, body: bytes, __: str) -> Headers:
+    """What to send with a request, from the answer to the login."""
     return bearer(json.loads(body)["access_token"])

@@ -31,12 +31,11 @@ from piccolo_api_fastapi import Session
 
 from . import ours
 from .vocabulary import (
-    PASSWORD,
     SECRET,
-    USERNAME,
     Credentials,
     Headers,
     Me,
+    Post,
     add_ping,
     bearer,
     cookie_of,
@@ -235,9 +234,13 @@ async def _by_aiosqlite() -> AsyncIterator[Fetch]:
     await connection.close()
 
 
-def sign_in(url: str, variant: str) -> Headers:
-    """By the login route."""
-    headers, body = post_json(f"{url}/login", {"username": USERNAME, "password": PASSWORD})
+def login(_: str) -> Post:
+    """How to log in."""
+    return post_json("/login")
+
+
+def credential(headers: Any, body: bytes, variant: str) -> Headers:
+    """What to send with a request, from the answer to the login."""
     if variant in ("driver", "piccolo"):
         return cookie_of(headers)
     return bearer(json.loads(body)["token"])

@@ -31,6 +31,7 @@ from .vocabulary import (
     USERNAME,
     Headers,
     Me,
+    Post,
     add_ping,
     bearer,
     cookie_of,
@@ -141,9 +142,11 @@ def application(variant: str) -> FastAPI:
     return app
 
 
-def sign_in(url: str, variant: str) -> Headers:
-    """By the login route."""
-    headers, body = post_form(f"{url}/auth/login", username=EMAIL, password=PASSWORD)
-    if variant == "session":
-        return cookie_of(headers)
-    return bearer(json.loads(body)["access_token"])
+def login(_: str) -> Post:
+    """How to log in."""
+    return post_form("/auth/login", username=EMAIL, password=PASSWORD)
+
+
+def credential(headers: Any, body: bytes, variant: str) -> Headers:
+    """What to send with a request, from the answer to the login."""
+    return cookie_of(headers) if variant == "session" else bearer(json.loads(body)["access_token"])

@@ -34,6 +34,7 @@ from .vocabulary import (
     USERNAME,
     Headers,
     Me,
+    Post,
     add_ping,
     bearer,
     cookie_of,
@@ -105,10 +106,20 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await engine.close_connection_pool()
 
 
-def sign_in(url: str, variant: str) -> Headers:
-    """By the login routes."""
-    if variant in ("session", "any-cookie"):
-        body = {"username": USERNAME, "password": PASSWORD}
-        return cookie_of(post_json(f"{url}/auth/login", body)[0])
+def login(variant: str) -> Post:
+    """How to log in."""
+    if _is_by_cookie(variant):
+        return post_json("/auth/login")
     form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
-    return bearer(json.loads(post_form(f"{url}/auth/token", **form)[1])["access_token"])
+    return post_form("/auth/token", **form)
+
+
+def credential(headers: Any, body: bytes, variant: str) -> Headers:
+    """What to send with a request, from the answer to the login."""
+    return (
+        cookie_of(headers) if _is_by_cookie(variant) else bearer(json.loads(body)["access_token"])
+    )
+
+
+def _is_by_cookie(variant: str) -> bool:
+    return variant in ("session", "any-cookie")

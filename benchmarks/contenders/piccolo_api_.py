@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI, Request
 from piccolo.apps.user.tables import BaseUser
@@ -28,6 +29,7 @@ from .vocabulary import (
     USERNAME,
     Headers,
     Me,
+    Post,
     add_ping,
     bearer,
     cookie_of,
@@ -91,9 +93,11 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
         await engine.close_connection_pool()
 
 
-def sign_in(url: str, variant: str) -> Headers:
-    """By the login endpoint."""
-    headers, body = post_json(f"{url}/login/", {"username": USERNAME, "password": PASSWORD})
-    if variant == "session":
-        return cookie_of(headers)
-    return bearer(json.loads(body)["token"])
+def login(_: str) -> Post:
+    """How to log in."""
+    return post_json("/login/")
+
+
+def credential(headers: Any, body: bytes, variant: str) -> Headers:
+    """What to send with a request, from the answer to the login."""
+    return cookie_of(headers) if variant == "session" else bearer(json.loads(body)["token"])

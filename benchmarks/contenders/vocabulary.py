@@ -3,7 +3,7 @@
 import json
 import os
 import urllib.parse
-import urllib.request
+from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -74,37 +74,35 @@ def _pem(key: Any) -> bytes:
     return encoded
 
 
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """piccolo-api answers a login with a redirect; the cookie is in that very answer."""
+@dataclass(frozen=True, slots=True)
+class Post:
+    """
+    A request that logs in.
 
-    def redirect_request(self, *_: Any) -> None:
-        return None
+    Args:
+        path: Where.
+        content_type: JSON or a form.
+        body: The credentials.
+    """
 
-
-def post(url: str, body: bytes, content_type: str) -> tuple[Message[str, str], bytes]:
-    """The headers and the body of the answer to a POST."""
-    request = urllib.request.Request(url, body, {"Content-Type": content_type})  # noqa: S310 - ours
-    try:
-        with urllib.request.build_opener(_Stay).open(request) as answer:
-            return answer.headers, answer.read()
-    except urllib.request.HTTPError as error:
-        if error.code != 303:
-            raise
-        return error.headers, error.read()
+    path: str
+    content_type: str
+    body: bytes
 
 
-def post_json(url: str, body: Any) -> tuple[Message[str, str], bytes]:
-    """The same with a JSON body."""
-    return post(url, json.dumps(body).encode(), "application/json")
+def post_json(path: str) -> Post:
+    """A login by JSON."""
+    body = json.dumps({"username": USERNAME, "password": PASSWORD}).encode()
+    return Post(path, "application/json", body)
 
 
-def post_form(url: str, **fields: str) -> tuple[Message[str, str], bytes]:
-    """The same with a form."""
+def post_form(path: str, **fields: str) -> Post:
+    """A login by form."""
     body = urllib.parse.urlencode(fields).encode()
-    return post(url, body, "application/x-www-form-urlencoded")
+    return Post(path, "application/x-www-form-urlencoded", body)
 
 
-def cookie_of(headers: Message[str, str]) -> Headers:
+def cookie_of(headers: "Message[str, str]") -> Headers:
     """The header that sends back the cookie of an answer."""
     return {"Cookie": headers["set-cookie"].partition(";")[0]}
 
