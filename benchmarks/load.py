@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import machine
 
+_PERCENTILE = re.compile(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m)\s*$", re.MULTILINE)
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
@@ -42,7 +43,7 @@ def run(
     headers: Mapping[str, str],
     *,
     connections: int,
-    seconds: float,
+    seconds: int,
     script: Path | None = None,
 ) -> Load:
     """
@@ -52,10 +53,11 @@ def run(
         url: What to ask for.
         headers: Sent with each request.
         connections: Each waits for its answer before it asks again.
-        seconds: For how long; `wrk` counts in whole seconds, a shorter time is its `timeout`.
+        seconds: For how long; `wrk` counts in whole ones.
         script: Lua that makes the requests.
     """
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    command += ["--latency", "--timeout", "60s"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     if script is not None:
@@ -73,13 +75,10 @@ def run(
 
 def _parse(output: str) -> Load:
     count = re.search(r"(\d+) requests in ([\d.]+)(us|ms|s|m)", output)
-    if count is None:
-        raise RuntimeError(f"wrk says something new:\n{output}")
     percentiles = {
-        int(name): float(value) * _UNITS[unit]
-        for name, value, unit in re.findall(
-            r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m)$", output, re.MULTILINE
-        )
+        int(name): float(value) * _UNITS[unit] for name, value, unit in _PERCENTILE.findall(output)
     }
+    if count is None or not {50, 99} <= percentiles.keys():
+        raise RuntimeError(f"wrk says something new:\n{output}")
     seconds = float(count[2]) * _UNITS[count[3]] / 1e3
     return Load(int(count[1]), seconds, percentiles[50], percentiles[99])

@@ -91,7 +91,7 @@ def serving(
     modules = [contender.module for contender in contenders]
     with prepared(kind, modules, folder) as made, ExitStack() as stack:
         servers = [
-            stack.enter_context(_started(kind, contender, made[contender.module], folder))
+            stack.enter_context(started(kind, contender, made[contender.module], folder))
             for contender in contenders
         ]
         for server in servers:
@@ -103,12 +103,13 @@ def serving(
 
 
 @contextmanager
-def _started(
+def started(
     kind: databases.Kind,
     contender: Contender,
     database: str,
     folder: Path,
 ) -> Iterator[Server]:
+    """A server that has just been started, and is stopped in the end."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.serve", contender.module, contender.variant, str(port)],

@@ -149,4 +149,6 @@ def login(_: str) -> Post:
 
 def credential(headers: Any, body: bytes, variant: str) -> Headers:
     """What to send with a request, from the answer to the login."""
-    return cookie_of(headers) if variant == "session" else bearer(json.loads(body)["access_token"])
+    if variant == "session":
+        return cookie_of(headers)
+    return bearer(json.loads(body)["access_token"])

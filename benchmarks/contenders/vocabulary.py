@@ -4,7 +4,6 @@ import json
 import os
 import urllib.parse
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +101,7 @@ def post_form(path: str, **fields: str) -> Post:
     return Post(path, "application/x-www-form-urlencoded", body)
 
 
-def cookie_of(headers: "Message[str, str]") -> Headers:
+def cookie_of(headers: Any) -> Headers:
     """The header that sends back the cookie of an answer."""
     return {"Cookie": headers["set-cookie"].partition(";")[0]}
 
