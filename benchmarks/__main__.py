@@ -8,42 +8,90 @@ else the machine does. Figures compare contenders of one run and nothing else.
 import argparse
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from . import load, machine
+from . import databases, load, machine, report
 from .contenders import CONTENDERS
-from .jobs import protected
+from .jobs import growth, protected, refresh, startup, storm
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results.json"
+TABLES = FOLDER / "results.md"
+PLOT = FOLDER.parent / "docs" / "benchmark"
+
+Job: TypeAlias = Callable[[databases.Kind, Path], dict[str, Any]]
+
+
+def quick_jobs() -> dict[str, Job]:
+    """Two minutes: enough to see whether a change helps."""
+    contenders = [contender for contender in CONTENDERS if contender.quick]
+    return {
+        "protected": lambda kind, folder: protected.run(kind, contenders, folder, 2, [32]),
+        "storm": lambda kind, folder: storm.run(kind, storm.QUICK, folder, 1, 2),
+    }
+
+
+def full_jobs(rounds: int) -> dict[str, Job]:
+    """All that is published."""
+    sizes = (1_000, 100_000, 1_000_000)
+    return {
+        "protected": lambda kind, folder: protected.run(kind, CONTENDERS, folder, rounds, [1, 32]),
+        "storm": lambda kind, folder: storm.run(kind, storm.CONTENDERS, folder, 5, 6),
+        "refresh": lambda kind, folder: refresh.run(kind, folder, 5, 2),
+        "growth": lambda kind, folder: growth.run(kind, folder, sizes, 4),
+        "startup": lambda _, folder: startup.run(folder, 7),
+    }
 
 
 def main() -> None:
-    """Run the jobs that are asked for."""
+    """Run the jobs that are asked for, on each database there is; print, and keep what is full."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few contenders, in two minutes")
-    parser.add_argument("--only", nargs="*", help="these contenders")
-    parser.add_argument("--kinds", nargs="*", default=["postgres", "sqlite"])
-    parser.add_argument("--rounds", type=int, help="how often each contender is measured")
+    parser.add_argument("--jobs", nargs="*", help="these jobs; the results of others are kept")
+    parser.add_argument("--kinds", nargs="*", help="of the databases: postgres, sqlite")
+    parser.add_argument("--rounds", type=int, default=15, help="of the protected request")
     arguments = parser.parse_args()
     load.require_wrk()
-    contenders = [
-        contender
-        for contender in CONTENDERS
-        if (contender.name in arguments.only if arguments.only else True)
-        and (contender.quick or not arguments.quick)
-    ]
-    rounds = arguments.rounds or (3 if arguments.quick else 15)
-    results: dict[str, Any] = {"machine": machine.description(), "rounds": rounds}
-    with tempfile.TemporaryDirectory() as folder:
-        for kind in arguments.kinds:
-            results[kind] = protected.run(kind, contenders, Path(folder), rounds, [32])
-            for name, r in results[kind].items():
-                f = r["32"]
-                print(
-                    f"{name:24} {f['cpu_us']['median']:7.0f} µs ±{f['cpu_us']['spread']:.0%} db {f['database_cpu_us']['median']:5.0f} {f['requests_per_second']['median']:6.0f}/s x{f['of_bare']['median']:.2f} p50 {f['p50_ms']['median']:.1f} p99 {f['p99_ms']['median']:.1f} RSS {r['resident_mib']}"
-                )
-    Path("/tmp/results.json").write_text(json.dumps(results, indent=1))
+    kinds: list[Any] = arguments.kinds or ["postgres", "sqlite"]
+    if databases.postgres_version() is None and "postgres" in kinds:
+        print("PostgreSQL does not answer at PG_HOST:PG_PORT; it is left out.")
+        kinds.remove("postgres")
+    jobs = quick_jobs() if arguments.quick else full_jobs(arguments.rounds)
+    results: dict[str, Any] = {}
+    if arguments.jobs and RESULTS.exists() and not arguments.quick:
+        results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    for name in arguments.jobs or jobs:
+        results.setdefault(name, {}).update(_run(jobs[name], name, kinds))
+    print(report.as_markdown(results))
+    if not arguments.quick:
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        TABLES.write_text(report.as_markdown(results), encoding="utf-8")
+        _draw(results)
+
+
+def _run(job: Job, name: str, kinds: list[databases.Kind]) -> dict[str, Any]:
+    """What a job says on each database, and of the machine meanwhile."""
+    print(f"{name}", flush=True)
+    before = machine.steal_and_idle()
+    result: dict[str, Any] = {}
+    for kind in kinds if name != "startup" else kinds[-1:]:
+        with tempfile.TemporaryDirectory() as folder:
+            result[kind] = job(kind, Path(folder))
+    stolen, idle, total = (b - a for a, b in zip(before, machine.steal_and_idle(), strict=True))
+    result["machine"] = machine.description() | {
+        "stolen": round(stolen / total, 4),
+        "idle": round(idle / total, 4),
+    }
+    return result
+
+
+def _draw(results: dict[str, Any]) -> None:
+    if "protected" in results:
+        from . import plot  # noqa: PLC0415 - takes a second, and not every job needs it
+
+        plot.draw(results["protected"], PLOT)
 
 
 if __name__ == "__main__":

@@ -2,18 +2,22 @@
 `python -m benchmarks.growth_probe SIDE STEP …`: one step of the growth job, as JSON.
 
 It runs in processes of its own, so that a sweep and the look-ups beside it do not share a
-Python. Steps are `fill FROM TO`, `look SECONDS` and `sweep`.
+Python. Steps are `fill FROM TO`, `look SECONDS SIZE`, `sweep`, `hold` and `verify`.
 """
 
 import asyncio
+import base64
+import gc
 import hashlib
 import json
+import os
 import random
 import sqlite3
 import sys
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
@@ -23,22 +27,32 @@ from piccolo.engine.postgres import PostgresEngine
 from starlette.authentication import AuthenticationError
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi import Session, SessionAuth, delete_expired_sessions
+from piccolo_api_fastapi import (
+    Claims,
+    Key,
+    KeyRing,
+    Session,
+    SessionAuth,
+    delete_expired_sessions,
+)
+from piccolo_api_fastapi.access_tokens import CACHE_SIZE, AccessTokens
 from piccolo_api_fastapi.errors import SessionEnded
 
+from . import machine
+from .contenders.vocabulary import SECRET
 from .databases import PG, database_of_this_process, kind_of_this_process, piccolo_engine
 from .samples import percentile
 
-KNOWN = 200
-"""Live sessions whose tokens are known, spread over the rows; they are what is looked up."""
+HELD = 5000
+"""Different sessions that a process is asked for, to see what they leave behind."""
 
 Look = Callable[[HTTPConnection], Awaitable[Any]]
 
 
 def token(number: int) -> str:
-    """The same session token in every process."""
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    body = "ses_" + "".join(random.Random(number).choices(letters, k=43))
+    """The session token of a row, the same in every process."""
+    random_part = base64.urlsafe_b64encode(hashlib.sha256(str(number).encode()).digest())
+    body = f"ses_{random_part.decode().rstrip('=')}"
     return body + f"{zlib.crc32(body.encode()):08x}"
 
 
@@ -47,17 +61,16 @@ def rows_here(first: int, last: int) -> Iterator[tuple[Any, ...]]:
     now = datetime.now(timezone.utc)
     for number in range(first, last):
         expires = now + timedelta(days=1 if number % 2 == 0 else -1, microseconds=number)
-        text = token(number) if number < 2 * KNOWN else str(number)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = hashlib.sha256(token(number).encode()).hexdigest()
         yield uuid4(), digest, 1, now, now, expires, expires
 
 
 def rows_of_piccolo_api(first: int, last: int) -> Iterator[tuple[Any, ...]]:
-    """Rows of `sessions`, likewise."""
-    now = datetime.now(timezone.utc)
+    """Rows of `sessions`, likewise; it has local times without a zone."""
+    now = datetime.now()  # noqa: DTZ005
     for number in range(first, last):
         expires = now + timedelta(days=1 if number % 2 == 0 else -1, microseconds=number)
-        yield token(number) if number < 2 * KNOWN else str(number), 1, expires, expires
+        yield token(number), 1, expires, expires
 
 
 SIDES: dict[str, tuple[str, tuple[str, ...], Callable[[int, int], Iterator[tuple[Any, ...]]]]] = {
@@ -83,19 +96,12 @@ async def fill(side: str, first: str, last: str) -> dict[str, float]:
     if kind_of_this_process() == "sqlite":
         return _fill_sqlite(table, columns, rows(int(first), int(last)), int(last))
     connection = await asyncpg.connect(**PG, database=database_of_this_process())
-    records = (
-        tuple(_naive(value) if side == "piccolo_api_" else value for value in row)
-        for row in rows(int(first), int(last))
-    )
+    records = rows(int(first), int(last))
     await connection.copy_records_to_table(table, records=records, columns=columns)
     await connection.execute(f"ANALYZE {table}")
     size = await connection.fetchval(f"SELECT pg_total_relation_size('{table}')")
     await connection.close()
     return {"bytes_per_row": size / int(last)}
-
-
-def _naive(value: Any) -> Any:
-    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 def _fill_sqlite(
@@ -116,26 +122,22 @@ def _fill_sqlite(
     return {"bytes_per_row": size / total}
 
 
-async def look(side: str, seconds: str) -> dict[str, float]:
-    """Look one session after the other up, as a request does: milliseconds of hits and misses."""
+async def look(side: str, seconds: str, size: str) -> dict[str, float]:
+    """Look up sessions from all over the table, as a request does: hits and misses."""
     authenticate, cookie, refusals = _look_of(side)
     engine = piccolo_engine()
     if isinstance(engine, PostgresEngine):
         await engine.start_connection_pool(min_size=2, max_size=2)
-    hits, misses = [], []
-    until, number = time.perf_counter() + float(seconds), 0
+    hits: list[float] = []
+    misses: list[float] = []
+    until = time.perf_counter() + float(seconds)
     while time.perf_counter() < until or not misses:
-        number += 1
-        is_hit = number % 4 != 0
-        key = number * 2 % (2 * KNOWN) if is_hit else 2 * KNOWN + number
-        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b""}
-        headers = [(b"cookie", f"{cookie}={token(key)}".encode())]
-        connection = HTTPConnection(scope | {"headers": headers})
+        is_hit = random.random() < 0.75
+        key = random.randrange(int(size) // 2) * 2 if is_hit else -random.randrange(1, 1 << 40)
+        connection = connection_with(cookie, key)
         begin = time.perf_counter()
-        try:
+        with suppress(refusals):
             await authenticate(connection)
-        except refusals:
-            is_hit = False
         (hits if is_hit else misses).append((time.perf_counter() - begin) * 1e3)
     if isinstance(engine, PostgresEngine):
         await engine.close_connection_pool()
@@ -147,6 +149,14 @@ async def look(side: str, seconds: str) -> dict[str, float]:
         "longest_ms": max(both),
         "count": len(both),
     }
+
+
+def connection_with(cookie: str, number: int) -> HTTPConnection:
+    """A request that comes with the session of a row."""
+    headers = [(b"cookie", f"{cookie}={token(number)}".encode())]
+    return HTTPConnection(
+        {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+    )
 
 
 def _look_of(side: str) -> tuple[Look, str, type[Exception]]:
@@ -170,10 +180,47 @@ async def sweep(_: str) -> dict[str, float]:
     return {"rows": count, "seconds": taken}
 
 
+async def hold(side: str) -> dict[str, float]:
+    """What each of many sessions leaves behind in the process that was asked for it once."""
+    authenticate, cookie, _ = _look_of(side)
+    piccolo_engine()
+    for number in range(HELD // 10):
+        await authenticate(connection_with(cookie, number * 2))
+    before = _private_bytes()
+    for number in range(HELD // 10, HELD):
+        await authenticate(connection_with(cookie, number * 2))
+    return {"bytes_each": (_private_bytes() - before) / (HELD * 0.9)}
+
+
+async def verify(_: str) -> dict[str, float]:
+    """What a verified access token leaves behind, up to the bound of the cache and beyond."""
+    access = AccessTokens(KeyRing(Key.from_secret(SECRET)), "bench", "bench", timedelta(hours=1))
+    now = datetime.now(timezone.utc)
+    tokens = []
+    for number in range(3 * CACHE_SIZE):
+        ids = str(number), str(uuid4()), uuid4().hex
+        claims = Claims(*ids, now, now + timedelta(hours=1), frozenset({"admin"}))
+        tokens.append(access.encode(claims))
+    grown = []
+    for part in range(3):
+        before = _private_bytes()
+        for text in tokens[part * CACHE_SIZE : (part + 1) * CACHE_SIZE]:
+            access.decode(text, now)
+        grown.append((_private_bytes() - before) / CACHE_SIZE)
+    return {"bytes_each": grown[0], "bytes_each_beyond": grown[2]}
+
+
+def _private_bytes() -> int:
+    gc.collect()
+    return machine.private_kib(os.getpid()) * 1024
+
+
 STEPS: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
     "fill": fill,
     "look": look,
     "sweep": sweep,
+    "hold": hold,
+    "verify": verify,
 }
 
 if __name__ == "__main__":

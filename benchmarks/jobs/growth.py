@@ -20,24 +20,28 @@ def run(kind: databases.Kind, folder: Path, sizes: Sequence[int], seconds: float
         for name, module in SIDES.items():
             result[name] = {}
             filled = 0
+            probe = _Probe(kind, made[module], folder, module)
             for size in sizes:
                 print(f"  {kind}, growth: {size} sessions of {name}", flush=True)
-                probe = _Probe(kind, made[module], folder, module)
                 size_of = probe.run("fill", filled, size)
-                result[name][str(size)] = size_of | probe.run("look", seconds)
+                result[name][str(size)] = size_of | probe.run("look", seconds, size)
                 filled = size
+            if filled > 10_000:
+                result[name]["memory"] = probe.run("hold")
         print(f"  {kind}, growth: sweep", flush=True)
-        result["sweep"] = _sweep(_Probe(kind, made["ours"], folder, "ours"), seconds)
+        probe = _Probe(kind, made["ours"], folder, "ours")
+        result["access_tokens"] = probe.run("verify")
+        result["sweep"] = _sweep(probe, seconds, sizes[-1])
     return result
 
 
-def _sweep(probe: "_Probe", seconds: float) -> dict[str, Any]:
+def _sweep(probe: "_Probe", seconds: float, size: int) -> dict[str, Any]:
     """Look-ups in peace, then beside the sweep until that ends."""
-    calm = probe.run("look", seconds)
+    calm = probe.run("look", seconds, size)
     sweeping = probe.start(machine.cores()[1], "sweep")
     beside = []
     while sweeping.poll() is None:
-        beside.append(probe.run("look", 1))
+        beside.append(probe.run("look", 1, size))
     swept: dict[str, Any] = json.loads(sweeping.communicate()[0])
     return swept | {
         "calm_longest_ms": calm["longest_ms"],

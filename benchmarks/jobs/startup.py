@@ -4,11 +4,9 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import databases
 from benchmarks.contenders import BY_NAME
 from benchmarks.samples import as_json, figure
 from benchmarks.servers import prepared, started, wait_for
@@ -43,22 +41,17 @@ def run(folder: Path, rounds: int) -> dict[str, Any]:
         for number in range(rounds):
             print(f"  imports and starts: round {number + 1} of {rounds}", flush=True)
             for name, source in IMPORTS.items():
-                imports[name].append(_timed(lambda source=source: _import(source)))
+                imports[name].append(_import(source))
             for contender in contenders:
-                kind: databases.Kind = "sqlite"
                 database = made[contender.module]
-                with started(kind, contender, database, folder) as server:
+                with started("sqlite", contender, database, folder) as server:
                     starts[contender.name].append({"wall_ms": wait_for(server) * 1e3})
     return {"import": _summary(imports), "start": _summary(starts)}
 
 
-def _import(source: str) -> None:
-    subprocess.run([sys.executable, "-W", "ignore", "-c", source], check=True)
-
-
-def _timed(work: Callable[[], None]) -> Sample:
+def _import(source: str) -> Sample:
     wall, before = time.perf_counter(), _cpu_of_children()
-    work()
+    subprocess.run([sys.executable, "-W", "ignore", "-c", source], check=True)
     return {
         "wall_ms": (time.perf_counter() - wall) * 1e3,
         "cpu_ms": (_cpu_of_children() - before) * 1e3,

@@ -38,7 +38,7 @@ def run(
     result = {}
     for title, cores in (("one_core", one), ("all_cores", one | other)):
         with serving(kind, [BY_NAME[name] for name in names], folder, cores) as servers:
-            samples: dict[str, list[Sample]] = {"argon2id": []} | {name: [] for name in names}
+            samples: dict[str, list[Sample]] = {name: [] for name in ("argon2id", *names)}
             for number in range(rounds):
                 print(f"  {kind}, logins, {title}: round {number + 1} of {rounds}", flush=True)
                 samples["argon2id"].append(_bare_pool(cores, seconds))
