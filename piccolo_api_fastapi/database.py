@@ -181,12 +181,29 @@ def column_names(table: type[Table]) -> Sequence[str]:
     return [column._meta.name for column in table._meta.columns]  # noqa: SLF001
 
 
+SQLITE_BATCH = 100
+"""Rows; what a batch changes is written while nobody reads."""
+
+
 async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> int:
-    """Delete the rows that meet a condition, a batch at a time."""
+    """
+    Delete the rows that meet a condition, a batch at a time.
+
+    On SQLite batches are small, and after each comes a rest as long as it took: whoever
+    waits for the lock of the file asks for it now and then, and would not get it for seconds.
+    """
     key = table._meta.primary_key  # noqa: SLF001
+    is_sqlite = isinstance(engine_of(table), SQLiteEngine)
+    size = min(batch, SQLITE_BATCH) if is_sqlite else batch
+    clock = asyncio.get_running_loop().time
     total = 0
-    while rows := await table.select(key).where(condition).limit(batch):
+    while True:
+        begin = clock()
+        rows = await table.select(key).where(condition).limit(size)
+        if not rows:
+            return total
         ids = [row[key._meta.name] for row in rows]  # noqa: SLF001
         await table.delete().where(key.is_in(ids))
         total += len(ids)
-    return total
+        if is_sqlite:
+            await asyncio.sleep(clock() - begin)
