@@ -77,11 +77,16 @@ def pin(pids: Iterable[int], to: set[int]) -> None:
             os.sched_setaffinity(pid, to)
 
 
-def steal_and_idle() -> tuple[float, float, float]:
-    """Seconds of CPU stolen by the hypervisor, spent idle, and in all, since the machine began."""
+def stolen_and_total() -> tuple[float, float]:
+    """Seconds of CPU that the hypervisor took, and in all, since the machine began."""
     first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
     ticks = [int(word) / os.sysconf("SC_CLK_TCK") for word in first.split()[1:9]]
-    return ticks[7], ticks[3] + ticks[4], sum(ticks)
+    return ticks[7], sum(ticks)
+
+
+def load_average() -> float:
+    """How many processes wanted a core in the last minute."""
+    return round(os.getloadavg()[0], 1)
 
 
 def description() -> dict[str, Any]:
@@ -96,7 +101,6 @@ def description() -> dict[str, Any]:
         "python": platform.python_version(),
         "postgres": databases.postgres_version(),
         "sqlite": databases.sqlite_version(),
-        "load_average": os.getloadavg(),
         "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
 

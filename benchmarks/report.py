@@ -178,8 +178,8 @@ def _machine(machine: Results) -> str:
         f"{machine['date']}, `{machine['command']}`, commit {machine['commit']}: {machine['cpu']}, "
         f"{machine['cores']} cores, Linux {machine['kernel']}, Python {machine['python']}, "
         f"PostgreSQL {machine['postgres']}, SQLite {machine['sqlite']}; {versions}. "
-        f"Meanwhile {machine['stolen']:.1%} of the CPU was stolen by the hypervisor, "
-        f"{machine['idle']:.0%} idle."
+        f"Before it began {machine['load_average_before']} processes wanted a core; the hypervisor "
+        f"took {machine['stolen']:.1%} of the CPU."
     )
 
 

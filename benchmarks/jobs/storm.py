@@ -23,22 +23,19 @@ CONTENDERS = (
     "session",
     "jwt",
 )
-QUICK = ("piccolo-api-session", "session")
 CLIENTS = 8
 PINGS_PER_SECOND = 50
 
 Sample = dict[str, float]
 
 
-def run(
-    kind: databases.Kind, names: tuple[str, ...], folder: Path, rounds: int, seconds: int
-) -> dict[str, Any]:
+def run(kind: databases.Kind, folder: Path, rounds: int, seconds: int) -> dict[str, Any]:
     """With the server on one core, and with all cores shared with the clients."""
     one, other = machine.cores()
     result = {}
     for title, cores in (("one_core", one), ("all_cores", one | other)):
-        with serving(kind, [BY_NAME[name] for name in names], folder, cores) as servers:
-            samples: dict[str, list[Sample]] = {name: [] for name in ("argon2id", *names)}
+        with serving(kind, [BY_NAME[name] for name in CONTENDERS], folder, cores) as servers:
+            samples: dict[str, list[Sample]] = {name: [] for name in ("argon2id", *CONTENDERS)}
             for number in range(rounds):
                 print(f"  {kind}, logins, {title}: round {number + 1} of {rounds}", flush=True)
                 samples["argon2id"].append(_bare_pool(cores, seconds))
