@@ -12,6 +12,8 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY
 
+from piccolo_api_fastapi import PersistentSQLiteEngine
+
 Kind = Literal["postgres", "sqlite"]
 
 POOL_SIZE = 4
@@ -35,13 +37,20 @@ def database_of_this_process() -> str:
     return os.environ["BENCH_DATABASE"]
 
 
-def piccolo_engine() -> Any:
-    """Piccolo's engine on the database of this process; every table is put on it."""
-    engine: Any = (
-        PostgresEngine(config={**PG, "database": database_of_this_process()})
-        if kind_of_this_process() == "postgres"
-        else SQLiteEngine(path=database_of_this_process(), timeout=30)
-    )
+def piccolo_engine(*, keeps: bool = False) -> Any:
+    """
+    Piccolo's engine on the database of this process; every table is put on it.
+
+    Args:
+        keeps: On SQLite, the one that keeps its connections.
+    """
+    engine: Any
+    if kind_of_this_process() == "postgres":
+        engine = PostgresEngine(config={**PG, "database": database_of_this_process()})
+    elif keeps:
+        engine = PersistentSQLiteEngine(database_of_this_process())
+    else:
+        engine = SQLiteEngine(path=database_of_this_process(), timeout=30)
     for table in TABLE_REGISTRY:
         table._meta._db = engine  # noqa: SLF001 - there is no `piccolo_conf` here
     return engine

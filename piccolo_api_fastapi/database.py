@@ -163,7 +163,7 @@ class CompiledQuery:
         """The rows, with these values in place of the sentinels."""
         engine = engine_of(self._table)
         sql, template = self._compiled.get(engine.engine_type) or self._compile(engine.engine_type)
-        rows = await engine.run_querystring(_Statement(sql, template, values))
+        rows = await engine.run_querystring(_Statement(sql, template, values), in_pool=True)
         return engine.transform_response_to_dicts(rows)
 
     def _compile(self, kind: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ class Contender:
         variant: Which of the applications of the module.
         quick: Whether `QUICK=1` includes it.
         asks: Whether it asks the database for each request.
+        only: The one kind of database that it makes sense on.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Contender:
     variant: str
     quick: bool = False
     asks: bool = True
+    only: str | None = None
 
 
 BARE = Contender("bare", "bare FastAPI, no authentication", "bare", "", quick=True, asks=False)
@@ -55,6 +57,15 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     Contender("authx", "AuthX: JWT, no query", "authx_", "", quick=True, asks=False),
     Contender("session", "here: session", "ours", "session", quick=True),
+    Contender(
+        "session-kept",
+        "here: session, PersistentSQLiteEngine",
+        "ours",
+        "session-kept",
+        quick=True,
+        only="sqlite",
+    ),
+    Contender("jwt-kept", "here: JWT, PersistentSQLiteEngine", "ours", "jwt-kept", only="sqlite"),
     Contender("jwt", "here: JWT", "ours", "jwt", quick=True),
     Contender("claims", "here: jwt.claims", "ours", "claims-HS256", quick=True, asks=False),
     Contender("claims-rs256", "here: jwt.claims, RS256", "ours", "claims-RS256", asks=False),

@@ -1,8 +1,8 @@
 """The library, as its tutorial sets it up."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
@@ -61,10 +61,10 @@ async def prepare() -> None:
 
 def application(variant: str) -> FastAPI:
     """The whole of it: both routers, and the route guarded as `variant` says."""
-    app = FastAPI(lifespan=lifespan)
+    kind, _, algorithm = variant.partition("-")
+    app = FastAPI(lifespan=_lifespan_of(keeps=algorithm == "kept"))
     install(app)
     add_ping(app)
-    kind, _, algorithm = variant.partition("-")
     session = SessionAuth()
     jwt = NamedJWT(keys=_ring(algorithm if kind == "claims" else "HS256"))
     if kind == "claims":
@@ -95,15 +95,19 @@ def _ring(algorithm: str) -> KeyRing:
     return KeyRing(Key.from_pem(pem(algorithm)))
 
 
-@asynccontextmanager
-async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    """A pool on PostgreSQL."""
-    engine = piccolo_engine()
-    if isinstance(engine, PostgresEngine):
-        await engine.start_connection_pool(min_size=POOL_SIZE, max_size=POOL_SIZE)
-    yield
-    if isinstance(engine, PostgresEngine):
-        await engine.close_connection_pool()
+def _lifespan_of(*, keeps: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        engine = piccolo_engine(keeps=keeps)
+        if isinstance(engine, PostgresEngine):
+            await engine.start_connection_pool(min_size=POOL_SIZE, max_size=POOL_SIZE)
+        elif keeps:
+            await engine.start_connection_pool()
+        yield
+        if keeps or isinstance(engine, PostgresEngine):
+            await engine.close_connection_pool()
+
+    return lifespan
 
 
 def login(variant: str) -> Post:
@@ -122,4 +126,4 @@ def credential(headers: Any, body: bytes, variant: str) -> Headers:
 
 
 def _is_by_cookie(variant: str) -> bool:
-    return variant in ("session", "any-cookie")
+    return variant in ("session", "session-kept", "any-cookie")

@@ -26,6 +26,7 @@ def run(
     connections: Sequence[int],
 ) -> dict[str, Any]:
     """Load each contender in each round, in an order of its own, and compare."""
+    contenders = [contender for contender in contenders if contender.only in (None, kind)]
     samples: Samples = {c.name: {number: [] for number in connections} for c in contenders}
     shuffle = random.Random(6).shuffle
     with serving(kind, contenders, folder) as servers:
