@@ -14,12 +14,15 @@ from typing import Any, TypeAlias
 
 from . import databases, load, machine, report
 from .contenders import CONTENDERS
-from .jobs import growth, protected, refresh, startup, storm
+from .jobs import growth, production, protected, refresh, startup, storm
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results.json"
 TABLES = FOLDER / "results.md"
 PLOT = FOLDER.parent / "docs" / "benchmark"
+
+ONLY = {"startup": ("sqlite",), "production": ("postgres",)}
+"""Jobs that one kind of database is enough for."""
 
 Job: TypeAlias = Callable[[databases.Kind, Path], dict[str, Any]]
 
@@ -39,6 +42,7 @@ def full_jobs(rounds: int) -> dict[str, Job]:
         "refresh": lambda kind, folder: refresh.run(kind, folder, 5, 2),
         "growth": lambda kind, folder: growth.run(kind, folder, sizes, 4),
         "startup": lambda _, folder: startup.run(folder, 7),
+        "production": lambda kind, folder: production.run(kind, folder, 5, 3),
     }
 
 
@@ -73,7 +77,9 @@ def _run(job: Job, name: str, kinds: list[databases.Kind]) -> dict[str, Any]:
     print(f"{name}", flush=True)
     before, busy = machine.stolen_and_total(), machine.load_average()
     result: dict[str, Any] = {}
-    for kind in kinds if name != "startup" else kinds[-1:]:
+    for kind in kinds:
+        if kind not in ONLY.get(name, kinds):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             result[kind] = job(kind, Path(folder))
     stolen, total = (b - a for a, b in zip(before, machine.stolen_and_total(), strict=True))

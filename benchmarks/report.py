@@ -158,7 +158,7 @@ def _memory(result: Results) -> str:
 
 
 def _startup(results: Results) -> Iterator[str]:
-    (result,) = (value for key, value in results.items() if key != "machine")
+    result = results["sqlite"]
     imports = [
         (name, f"{figures['cpu_ms']['median']:.0f}", f"{figures['wall_ms']['median']:.0f}")
         for name, figures in result["import"].items()
@@ -170,6 +170,26 @@ def _startup(results: Results) -> Iterator[str]:
     yield from ("### Import", "", *_table(("", "CPU ms", "wall ms"), imports), "")
     yield from ("### From the start of the process to its first answer", "")
     yield from (*_table(("", "wall ms"), starts), "")
+
+
+def _production(results: Results) -> Iterator[str]:
+    head = (
+        *("", "requests/s", "±", "p50 / p99 ms"),
+        *("workers µs a request", "nginx µs", "PostgreSQL µs"),
+    )
+    rows = [
+        (
+            name,
+            f"{figures['requests_per_second']['median']:.0f}",
+            f"{figures['requests_per_second']['spread']:.0%}",
+            f"{figures['p50_ms']['median']:.1f} / {figures['p99_ms']['median']:.0f}",
+            f"{figures['workers_cpu_us']['median']:.0f}",
+            f"{figures['nginx_cpu_us']['median']:.0f}",
+            f"{figures['database_cpu_us']['median']:.0f}",
+        )
+        for name, figures in results.get("postgres", {}).items()
+    ]
+    yield from ("### Behind nginx with TLS, 32 connections", "", *_table(head, rows), "")
 
 
 def _machine(machine: Results) -> str:
@@ -189,4 +209,5 @@ _JOBS = {
     "refresh": _refresh,
     "growth": _growth,
     "startup": _startup,
+    "production": _production,
 }
