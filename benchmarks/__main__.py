@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few contenders, in two minutes")
     parser.add_argument("--jobs", nargs="*", help="these jobs; the results of others are kept")
     parser.add_argument("--kinds", nargs="*", help="of the databases: postgres, sqlite")
-    parser.add_argument("--rounds", type=int, default=15, help="of the protected request")
+    parser.add_argument("--rounds", type=int, default=10, help="of the protected request")
     arguments = parser.parse_args()
     load.require_wrk()
     kinds: list[Any] = arguments.kinds or ["postgres", "sqlite"]
@@ -64,12 +64,20 @@ def main() -> None:
     if arguments.jobs and RESULTS.exists() and not arguments.quick:
         results = json.loads(RESULTS.read_text(encoding="utf-8"))
     for name in arguments.jobs or jobs:
-        results.setdefault(name, {}).update(_run(jobs[name], name, kinds))
+        results[name] = results.get(name, {}) | _run(jobs[name], name, kinds)
+        if not arguments.quick:
+            _keep(results)
     print(report.as_markdown(results))
-    if not arguments.quick:
-        RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        TABLES.write_text(report.as_markdown(results), encoding="utf-8")
-        _draw(results)
+
+
+def _keep(results: dict[str, Any]) -> None:
+    """What there is so far: a run takes an hour."""
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    TABLES.write_text(report.as_markdown(results), encoding="utf-8")
+    if "protected" in results:
+        from . import plot  # noqa: PLC0415 - takes a second, and not every job needs it
+
+        plot.draw(results["protected"], PLOT)
 
 
 def _run(job: Job, name: str, kinds: list[databases.Kind]) -> dict[str, Any]:
@@ -88,13 +96,6 @@ def _run(job: Job, name: str, kinds: list[databases.Kind]) -> dict[str, Any]:
         "load_average_before": busy,
     }
     return result
-
-
-def _draw(results: dict[str, Any]) -> None:
-    if "protected" in results:
-        from . import plot  # noqa: PLC0415 - takes a second, and not every job needs it
-
-        plot.draw(results["protected"], PLOT)
 
 
 if __name__ == "__main__":

@@ -67,12 +67,14 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     Contender("jwt-kept", "here: JWT, PersistentSQLiteEngine", "ours", "jwt-kept", only="sqlite"),
     Contender("jwt", "here: JWT", "ours", "jwt", quick=True),
+    Contender("token", "here: API token", "ours", "token"),
     Contender("claims", "here: jwt.claims", "ours", "claims-HS256", quick=True, asks=False),
     Contender("claims-rs256", "here: jwt.claims, RS256", "ours", "claims-RS256", asks=False),
     Contender("claims-es256", "here: jwt.claims, ES256", "ours", "claims-ES256", asks=False),
     Contender("claims-eddsa", "here: jwt.claims, EdDSA", "ours", "claims-EdDSA", asks=False),
     Contender("any-cookie", "here: AnyOf, by cookie", "ours", "any-cookie"),
     Contender("any-bearer", "here: AnyOf, by access token", "ours", "any-bearer"),
+    Contender("any-token", "here: AnyOf, by API token", "ours", "any-token"),
 )
 
 BY_NAME = {contender.name: contender for contender in CONTENDERS}

@@ -18,12 +18,14 @@ from piccolo_api_fastapi import (
     KeyRing,
     Login,
     SessionAuth,
+    TokenAuth,
     User,
     Users,
     auth_tables,
     install,
     jwt_router,
     session_router,
+    token_router,
 )
 from piccolo_api_fastapi.guards import Guard
 
@@ -67,13 +69,18 @@ def application(variant: str) -> FastAPI:
     add_ping(app)
     session = SessionAuth()
     jwt = NamedJWT(keys=_ring(algorithm if kind == "claims" else "HS256"))
+    token = TokenAuth()
+    any_of_them: Guard[User] = AnyOf(session, jwt, token)
     if kind == "claims":
         _add_claims(app, jwt)
     else:
-        _add_me(app, {"session": session, "jwt": jwt, "any": AnyOf(session, jwt)}[kind])
+        guards = {"session": session, "jwt": jwt, "token": token, "any": any_of_them}
+        _add_me(app, guards[kind])
     login = Login()
     app.include_router(session_router(session, login), prefix="/auth")
     app.include_router(jwt_router(jwt, login), prefix="/auth")
+    app.include_router(token_router(token, any_of_them), prefix="/auth")
+    _add_issue(app, token)
     return app
 
 
@@ -87,6 +94,17 @@ def _add_claims(app: FastAPI, jwt: JWTAuth[User]) -> None:
     @app.get("/me")
     async def me(claims: Annotated[Claims, Depends(jwt.claims)]) -> Me:
         return Me(username=claims.extra["name"])
+
+
+def _add_issue(app: FastAPI, token: TokenAuth[User]) -> None:
+    """An API token for whoever asks: people make theirs on a page, which is not measured here."""
+
+    @app.post("/issue")
+    async def issue() -> dict[str, str]:
+        user = await token.users.find(USERNAME)
+        assert user is not None  # noqa: S101 - `prepare` made them
+        made = await token.create(user, "benchmark")
+        return {"access_token": made.secret}
 
 
 def _ring(algorithm: str) -> KeyRing:
@@ -114,6 +132,8 @@ def login(variant: str) -> Post:
     """How to log in."""
     if _is_by_cookie(variant):
         return post_json("/auth/login")
+    if variant in ("token", "any-token"):
+        return Post("/issue", "application/json", b"")
     form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
     return post_form("/auth/token", **form)
 
