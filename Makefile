@@ -25,8 +25,8 @@ check: $(VENV)/.stamp  ## Lint, format, types and import directions
 docs: $(VENV)/.stamp  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.stamp  ## Compare requests with hand-written ones
-	$(BIN)/python -m benchmarks
+bench: $(VENV)-bench/.stamp  ## Measure beside the peers; QUICK=1 within two minutes
+	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick)
 
 compat: $(VENV)-lowest/.stamp  ## Run the tests with the lowest supported versions
 	$(VENV)-lowest/bin/pytest -n 2 --dist loadfile -rs
@@ -34,6 +34,12 @@ compat: $(VENV)-lowest/.stamp  ## Run the tests with the lowest supported versio
 $(VENV)/.stamp: pyproject.toml
 	test -x $(BIN)/uv || { python3 -m venv $(VENV) && $(BIN)/pip install --quiet uv; }
 	$(BIN)/uv pip install --quiet --python $(VENV) --group dev $(PACKAGE)
+	touch $@
+
+# The peers have pins of their own.
+$(VENV)-bench/.stamp: $(VENV)/.stamp
+	test -x $(VENV)-bench/bin/python || $(BIN)/uv venv --quiet $(VENV)-bench
+	$(BIN)/uv pip install --quiet --python $(VENV)-bench --group bench $(PACKAGE)
 	touch $@
 
 # Each direct dependency at its declared lower bound, on Python 3.10 where there is one.

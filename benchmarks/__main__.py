@@ -1,108 +1,102 @@
 """
-`make bench`: what a request costs here, against the least that could be written by hand.
+`make bench`: what it costs to know who asks, here and elsewhere.
 
-Everything runs in this process, from the ASGI call to the database and back, with no network
-before it. In each round every contender runs once, so that all of them suffer alike from
-whatever else the machine does. The numbers compare contenders of one run and nothing else.
+Contenders run in rounds, one after the other, so that all of them suffer alike from whatever
+else the machine does. Figures compare contenders of one run and nothing else.
 """
 
 import argparse
-import asyncio
-import os
-import statistics
+import json
 import tempfile
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from piccolo.engine.sqlite import SQLiteEngine
-from piccolo.table import TABLE_REGISTRY, create_db_tables
+from . import databases, load, machine, report
+from .contenders import CONTENDERS
+from .jobs import growth, production, protected, refresh, startup, storm
 
-from benchmarks.applications import PASSWORD, REQUESTS, Call, make_applications
-from piccolo_api_fastapi import User, Users, auth_tables
-from piccolo_api_fastapi.testing import cheap_hashing
+FOLDER = Path(__file__).parent
+RESULTS = FOLDER / "results.json"
+TABLES = FOLDER / "results.md"
+PLOT = FOLDER.parent / "docs" / "benchmark"
 
-WARM_UP = 20
-DATABASE = f"piccolo_api_fastapi_bench_{os.getpid()}"
-PG: dict[str, Any] = {
-    "host": os.environ.get("PG_HOST", "127.0.0.1"),
-    "port": int(os.environ.get("PG_PORT", "5432")),
-    "user": os.environ.get("PG_USER", "postgres"),
-    "password": os.environ.get("PG_PASSWORD", ""),
-}
+ONLY = {"startup": ("sqlite",), "production": ("postgres",)}
+"""Jobs that one kind of database is enough for."""
+
+Job: TypeAlias = Callable[[databases.Kind, Path], dict[str, Any]]
 
 
-@asynccontextmanager
-async def sqlite() -> AsyncIterator[Any]:
-    """SQLite on a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        yield SQLiteEngine(path=str(Path(folder) / "bench.sqlite"), timeout=30)
+def quick_jobs() -> dict[str, Job]:
+    """Two minutes: enough to see whether a change helps."""
+    contenders = [contender for contender in CONTENDERS if contender.quick]
+    return {"protected": lambda kind, folder: protected.run(kind, contenders, folder, 2, [32])}
 
 
-@asynccontextmanager
-async def postgres() -> AsyncIterator[Any]:
-    """PostgreSQL with a pool; `None` where it does not answer."""
-    try:
-        import asyncpg  # noqa: PLC0415 - an extra
-        from piccolo.engine.postgres import PostgresEngine  # noqa: PLC0415 - the same
-
-        connection = await asyncpg.connect(**PG, database="postgres")
-    except (ImportError, OSError) as error:
-        print(f"\nPostgreSQL is left out: {error}")
-        yield None
-        return
-    await connection.execute(f'CREATE DATABASE "{DATABASE}"')
-    engine = PostgresEngine(config={**PG, "database": DATABASE})
-    try:
-        await engine.start_connection_pool(min_size=2, max_size=4)
-        yield engine
-        await engine.close_connection_pool()
-    finally:
-        await connection.execute(f'DROP DATABASE "{DATABASE}" WITH (FORCE)')
-        await connection.close()
+def full_jobs(rounds: int) -> dict[str, Job]:
+    """All that is published."""
+    sizes = (1_000, 100_000, 1_000_000)
+    return {
+        "protected": lambda kind, folder: protected.run(kind, CONTENDERS, folder, rounds, [1, 32]),
+        "storm": lambda kind, folder: storm.run(kind, folder, 3, 4),
+        "refresh": lambda kind, folder: refresh.run(kind, folder, 5, 2),
+        "growth": lambda kind, folder: growth.run(kind, folder, sizes, 4),
+        "startup": lambda _, folder: startup.run(folder, 7),
+        "production": lambda kind, folder: production.run(kind, folder, 5, 3),
+    }
 
 
-async def measure(calls: dict[str, Call], rounds: int) -> dict[str, float]:
-    """The median of each contender, in microseconds."""
-    samples: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(WARM_UP + rounds):
-        for name, call in calls.items():
-            begin = time.perf_counter()
-            await call()
-            taken = time.perf_counter() - begin
-            if number >= WARM_UP:
-                samples[name].append(taken * 1e6)
-    return {name: statistics.median(taken) for name, taken in samples.items()}
+def main() -> None:
+    """Run the jobs that are asked for, on each database there is; print, and keep what is full."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few contenders, in two minutes")
+    parser.add_argument("--jobs", nargs="*", help="these jobs; the results of others are kept")
+    parser.add_argument("--kinds", nargs="*", help="of the databases: postgres, sqlite")
+    parser.add_argument("--rounds", type=int, default=10, help="of the protected request")
+    arguments = parser.parse_args()
+    load.require_wrk()
+    kinds: list[Any] = arguments.kinds or ["postgres", "sqlite"]
+    if databases.postgres_version() is None and "postgres" in kinds:
+        print("PostgreSQL does not answer at PG_HOST:PG_PORT; it is left out.")
+        kinds.remove("postgres")
+    jobs = quick_jobs() if arguments.quick else full_jobs(arguments.rounds)
+    results: dict[str, Any] = {}
+    if arguments.jobs and RESULTS.exists() and not arguments.quick:
+        results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    for name in arguments.jobs or jobs:
+        results[name] = results.get(name, {}) | _run(jobs[name], name, kinds)
+        if not arguments.quick:
+            _keep(results)
+    print(report.as_markdown(results))
 
 
-async def run(name: str, engine: Any, rounds: int) -> None:
-    """Measure on one database and print."""
-    for table in TABLE_REGISTRY:
-        table._meta._db = engine  # noqa: SLF001 - two databases, one after the other
-    await create_db_tables(User, *auth_tables())
-    await Users().create("ada", PASSWORD, email="ada@example.com")
-    medians = await measure(await make_applications(), rounds)
-    print(f"\n{name}, {rounds} rounds\n")
-    print(f"{'request':<22} {'by hand':>10} {'here':>10} {'ratio':>7}")
-    for request in REQUESTS:
-        by_hand, here = medians[f"{request}, by hand"], medians[request]
-        print(f"{request:<22} {by_hand:>7.0f} µs {here:>7.0f} µs {here / by_hand:>7.2f}")
+def _keep(results: dict[str, Any]) -> None:
+    """What there is so far: a run takes an hour."""
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    TABLES.write_text(report.as_markdown(results), encoding="utf-8")
+    if "protected" in results:
+        from . import plot  # noqa: PLC0415 - takes a second, and not every job needs it
+
+        plot.draw(results["protected"], PLOT)
 
 
-async def main(rounds: int) -> None:
-    """Measure on each database there is."""
-    async with sqlite() as engine:
-        await run("SQLite on a file", engine, rounds)
-    async with postgres() as engine:
-        if engine is not None:
-            await run("PostgreSQL with a pool", engine, rounds)
-    print("\nMedians of one interleaved run; the login hashes cheaply on both sides.")
+def _run(job: Job, name: str, kinds: list[databases.Kind]) -> dict[str, Any]:
+    """What a job says on each database, and of the machine meanwhile."""
+    print(f"{name}", flush=True)
+    before, busy = machine.stolen_and_total(), machine.load_average()
+    result: dict[str, Any] = {}
+    for kind in kinds:
+        if kind not in ONLY.get(name, kinds):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            result[kind] = job(kind, Path(folder))
+    stolen, total = (b - a for a, b in zip(before, machine.stolen_and_total(), strict=True))
+    result["machine"] = machine.description() | {
+        "stolen": round(stolen / total, 4),
+        "load_average_before": busy,
+    }
+    return result
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=300, help="how often each request is made")
-    with cheap_hashing():
-        asyncio.run(main(parser.parse_args().rounds))
+    main()

@@ -17,6 +17,7 @@ from .login import Challenge, Login, LoginAttempt, reauthentication_router
 from .mfa import TOTP, RecoveryCode, RecoveryCodes, SecondFactor, TOTPSecret, mfa_router
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
+from .persistent_sqlite import PersistentSQLiteEngine
 from .piccolo_app import AuthTables, auth_tables
 from .problems import ErrorBody, responses
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
@@ -53,6 +54,7 @@ __all__ = [
     "Password",
     "PasswordHasher",
     "PasswordPolicy",
+    "PersistentSQLiteEngine",
     "PlainText",
     "Proof",
     "RecoveryCode",

@@ -4,12 +4,13 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from piccolo.engine.base import Engine
 from piccolo.engine.sqlite import SQLiteEngine, TransactionType
 from piccolo.query.base import Query
+from piccolo.querystring import QueryString
 from piccolo.table import Table
 
 from .errors import StoreUnavailable
@@ -82,20 +83,28 @@ async def _release(engine: Engine[Any], block: Any) -> None:
         await connection.close()
 
 
-@asynccontextmanager
-async def store() -> AsyncIterator[None]:
+class _Store:
+    """What `store` gives; a generator would cost every request a little more."""
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None and is_outage(error):
+            raise StoreUnavailable from None
+
+
+_STORE = _Store()
+
+
+def store() -> AbstractAsyncContextManager[None]:
     """
     Turns a database that is down, full or locked into a 503.
 
     Raises:
         StoreUnavailable: It was.
     """
-    try:
-        yield
-    except Exception as error:
-        if is_outage(error):
-            raise StoreUnavailable from None
-        raise
+    return _STORE
 
 
 def is_outage(error: BaseException) -> bool:
@@ -114,6 +123,24 @@ def is_unique_violation(error: BaseException) -> bool:
     return isinstance(error, _POSTGRES_UNIQUE)
 
 
+class _Statement(QueryString):
+    """A statement whose SQL is known; the template is what a log of queries shows."""
+
+    __slots__ = ("sql",)
+
+    def __init__(self, sql: str, template: str, values: Sequence[Any]) -> None:
+        super().__init__(template, *values)
+        self.sql = sql
+
+    def process_args(self, args: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Plain values, none of which is a column or part of a statement."""
+        return args, ()
+
+    def compile_string(self, engine_type: str = "postgres") -> tuple[str, list[Any]]:  # noqa: ARG002
+        """Nothing is left to do."""
+        return self.sql, list(self.args)
+
+
 class CompiledQuery:
     """
     A query whose SQL is built once, since building it costs more than running it.
@@ -130,23 +157,23 @@ class CompiledQuery:
         self._table = table
         self._build = build
         self._sentinels = sentinels
-        self._templates: dict[str, str] = {}
+        self._compiled: dict[str, tuple[str, str]] = {}
 
     async def run(self, *values: Any) -> list[dict[str, Any]]:
         """The rows, with these values in place of the sentinels."""
-        kind = engine_of(self._table).engine_type
-        template = self._templates.get(kind) or self._compile(kind)
-        rows: list[dict[str, Any]] = await self._table.raw(template, *values)
-        return rows
+        engine = engine_of(self._table)
+        sql, template = self._compiled.get(engine.engine_type) or self._compile(engine.engine_type)
+        rows = await engine.run_querystring(_Statement(sql, template, values), in_pool=True)
+        return engine.transform_response_to_dicts(rows)
 
-    def _compile(self, kind: str) -> str:
+    def _compile(self, kind: str) -> tuple[str, str]:
         query = self._build(*self._sentinels)
         sql, arguments = query.querystrings[0].compile_string(kind)
         if list(arguments) != list(self._sentinels):
             msg = "The sentinels do not come in the order of the SQL."
             raise ValueError(msg)
-        self._templates[kind] = re.sub(r"\$[0-9]+|\?", "{}", sql)
-        return self._templates[kind]
+        self._compiled[kind] = sql, re.sub(r"\$[0-9]+|\?", "{}", sql)
+        return self._compiled[kind]
 
 
 def column_names(table: type[Table]) -> Sequence[str]:
@@ -154,12 +181,29 @@ def column_names(table: type[Table]) -> Sequence[str]:
     return [column._meta.name for column in table._meta.columns]  # noqa: SLF001
 
 
+SQLITE_BATCH = 100
+"""Rows; what a batch changes is written while nobody reads."""
+
+
 async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> int:
-    """Delete the rows that meet a condition, a batch at a time."""
+    """
+    Delete the rows that meet a condition, a batch at a time.
+
+    On SQLite batches are small, and after each comes a rest as long as it took: whoever
+    waits for the lock of the file asks for it now and then, and would not get it for seconds.
+    """
     key = table._meta.primary_key  # noqa: SLF001
+    is_sqlite = isinstance(engine_of(table), SQLiteEngine)
+    size = min(batch, SQLITE_BATCH) if is_sqlite else batch
+    clock = asyncio.get_running_loop().time
     total = 0
-    while rows := await table.select(key).where(condition).limit(batch):
+    while True:
+        begin = clock()
+        rows = await table.select(key).where(condition).limit(size)
+        if not rows:
+            return total
         ids = [row[key._meta.name] for row in rows]  # noqa: SLF001
         await table.delete().where(key.is_in(ids))
         total += len(ids)
-    return total
+        if is_sqlite:
+            await asyncio.sleep(clock() - begin)

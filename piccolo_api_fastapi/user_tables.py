@@ -46,8 +46,32 @@ def primary_key(row: Table) -> Any:
 
 
 def load(table: type[BaseUserT], values: dict[str, Any]) -> BaseUserT:
-    """A user from the values of all columns, as a row that exists."""
-    return table(**values, _exists_in_db=True)
+    """
+    A user from the values of all columns, as a row that exists.
+
+    Piccolo's constructor looks at each column again, which a request would feel. So it makes
+    the first user of a class, and the others get what that one has beside its columns. A
+    class with a constructor of its own is left to it.
+    """
+    if table not in _beside_columns:
+        _beside_columns[table] = _find_beside_columns(table, values)
+    if (beside := _beside_columns[table]) is None:
+        return table(**values, _exists_in_db=True)
+    user = table.__new__(table)
+    vars(user).update(beside, **values)
+    return user
+
+
+_beside_columns: dict[type[BaseUser], dict[str, Any] | None] = {}
+
+_KNOWN_CONSTRUCTORS = frozenset({BaseUser.__module__, f"{__package__}.users"})
+
+
+def _find_beside_columns(table: type[BaseUser], values: dict[str, Any]) -> dict[str, Any] | None:
+    if not {table.__init__.__module__, table.__setattr__.__module__} <= _KNOWN_CONSTRUCTORS:
+        return None
+    state = vars(table(**values, _exists_in_db=True))
+    return {name: value for name, value in state.items() if name not in values}
 
 
 def credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:

@@ -49,6 +49,8 @@ class User(BaseUser, tablename="piccolo_user"):
     columns that were changed on it, not what somebody else changed meanwhile.
     """
 
+    _changed: frozenset[str]
+
     def __init__(self, _data: dict[Any, Any] | None = None, **values: Any) -> None:
         for column, value in (_data or {}).items():
             values[column if isinstance(column, str) else column._meta.name] = value  # noqa: SLF001
@@ -57,12 +59,12 @@ class User(BaseUser, tablename="piccolo_user"):
         values.setdefault("password", MARKER)
         super().__init__(**values)  # type: ignore[no-untyped-call]
         self._exists_in_db = exists
-        self._changed: set[str] = set()
+        vars(self)["_changed"] = frozenset()
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if "_changed" in self.__dict__:
-            self._changed.add(name)
+            vars(self)["_changed"] |= {name}
 
     def __str__(self) -> str:
         return f"<{type(self).__name__}: {primary_key(self)}>"

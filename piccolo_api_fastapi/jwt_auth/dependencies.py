@@ -110,7 +110,7 @@ class JWTAuth(Scheme[UserT]):
         self.grace = grace
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
         self._refresh = RefreshTokens(self.keys)
-        self._find = service.compile_find(self.table)
+        self._queries = service.compile_queries(self.table)
         self.scheme_name = "JWT"
         self.model = OAuth2(
             flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=token_url, scopes={})),
@@ -165,7 +165,7 @@ class JWTAuth(Scheme[UserT]):
         except ValueError:
             raise InvalidToken from None
         async with store():
-            family = await service.find(self._find, family_id, self.users.clock())
+            family = await service.find(self._queries.find, family_id, self.users.clock())
         if family is None:
             raise InvalidToken
         return family
@@ -224,7 +224,7 @@ class JWTAuth(Scheme[UserT]):
         now, successor = self.users.clock(), self._refresh.successor(presented)
         async with store():
             family = await service.rotate(
-                self.table, self._find, presented, successor, now, self.grace
+                self.table, self._queries, presented, successor, now, self.grace
             )
         user = load(self.users.table, family.user)
         may = family.scopes & await self.users.scopes_of(user)

@@ -76,7 +76,26 @@ class Grant:
     authenticated_at: datetime
 
 
-def compile_find(table: type[RefreshFamily]) -> CompiledQuery:
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """
+    What is asked so often that its SQL is built once.
+
+    Args:
+        find: The family of a token.
+        rotate: Its next generation.
+    """
+
+    find: CompiledQuery
+    rotate: CompiledQuery
+
+
+def compile_queries(table: type[RefreshFamily]) -> Queries:
+    """Both, for this table."""
+    return Queries(_compile_find(table), _compile_rotate(table))
+
+
+def _compile_find(table: type[RefreshFamily]) -> CompiledQuery:
     """The one statement of a protected request: the family by its id, with its user."""
     user_columns = column_names(user_table_of(table))
 
@@ -96,6 +115,35 @@ def compile_find(table: type[RefreshFamily]) -> CompiledQuery:
         ).where(table.id == family, table.expires_at > now, table.revoked_at.is_null())
 
     return CompiledQuery(table, build, UUID(int=0), datetime(2000, 1, 1, tzinfo=timezone.utc))
+
+
+def _compile_rotate(table: type[RefreshFamily]) -> CompiledQuery:
+    """The one statement of a refresh: move a live family on from the token that was presented."""
+
+    def build(*values: Any) -> Any:
+        new_generation, digest, new_digest, now, family, generation, current, present = values
+        return (
+            table.update(
+                {
+                    table.generation: new_generation,
+                    table.previous_digest: digest,
+                    table.current_digest: new_digest,
+                    table.rotated_at: now,
+                }
+            )
+            .where(
+                table.id == family,
+                table.generation == generation,
+                table.current_digest == current,
+                table.expires_at > present,
+                table.revoked_at.is_null(),
+            )
+            .returning(table.id)
+        )
+
+    now = datetime(2000, 1, 1, tzinfo=timezone.utc)
+    sentinels = (1, "presented", "successor", now, UUID(int=0), 0, "current", now)
+    return CompiledQuery(table, build, *sentinels)
 
 
 async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | None:
@@ -158,7 +206,7 @@ async def start(  # noqa: PLR0913 - each a column
 
 async def rotate(
     table: type[RefreshFamily],
-    query: CompiledQuery,
+    queries: Queries,
     presented: RefreshToken,
     successor: RefreshToken,
     now: datetime,
@@ -174,30 +222,15 @@ async def rotate(
     Raises:
         InvalidGrant: The token is not the current one, or its family is no more.
     """
-    before = await find(query, presented.family, now)
+    before = await find(queries.find, presented.family, now)
     if before is None or not before.user["active"]:
         raise InvalidGrant
-    moved = (
-        await table.update(
-            {
-                table.generation: successor.generation,
-                table.previous_digest: presented.digest,
-                table.current_digest: successor.digest,
-                table.rotated_at: now,
-            }
-        )
-        .where(
-            table.id == presented.family,
-            table.generation == presented.generation,
-            table.current_digest == presented.digest,
-            table.revoked_at.is_null(),
-            table.expires_at > now,
-        )
-        .returning(table.id)
-    )
+    values = (successor.generation, presented.digest, successor.digest, now)
+    condition = (presented.family, presented.generation, presented.digest, now)
+    moved = await queries.rotate.run(*values, *condition)
     if moved:
         return before
-    family = await find(query, presented.family, now)
+    family = await find(queries.find, presented.family, now)
     if family is None:
         raise InvalidGrant
     repeated = (family.previous_digest, family.current_digest) == (

@@ -1,0 +1,103 @@
+"""piccolo-api as its documentation has it: middleware before a private application."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from piccolo.apps.user.tables import BaseUser
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.table import create_db_tables
+from piccolo_api.jwt_auth.endpoints import jwt_login
+from piccolo_api.jwt_auth.middleware import JWTMiddleware
+from piccolo_api.session_auth.endpoints import session_login
+from piccolo_api.session_auth.middleware import SessionsAuthBackend
+from piccolo_api.session_auth.tables import SessionsBase
+from piccolo_api.token_auth.endpoints import TokenAuthLoginEndpoint
+from piccolo_api.token_auth.middleware import TokenAuthBackend
+from piccolo_api.token_auth.tables import TokenAuth
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+
+from benchmarks.databases import POOL_SIZE, piccolo_engine
+
+from .vocabulary import (
+    EMAIL,
+    PASSWORD,
+    SECRET,
+    USERNAME,
+    Headers,
+    Me,
+    Post,
+    add_ping,
+    bearer,
+    cookie_of,
+    post_json,
+)
+
+
+async def prepare() -> None:
+    """The tables, a user and their token."""
+    piccolo_engine()
+    await create_db_tables(BaseUser, SessionsBase, TokenAuth)
+    user = await BaseUser.create_user(USERNAME, PASSWORD, email=EMAIL, active=True)
+    await TokenAuth.create_token(user.id)
+
+
+def application(variant: str) -> FastAPI:
+    """A public application with the login, and the private one below it."""
+    app = FastAPI(lifespan=_lifespan)
+    add_ping(app)
+    if variant == "session":
+        app.mount("/login/", session_login())
+        app.mount("/", _behind_a_backend(SessionsAuthBackend(admin_only=False)))
+    elif variant == "token":
+        app.mount("/login/", TokenAuthLoginEndpoint)
+        app.mount("/", _behind_a_backend(TokenAuthBackend()))
+    else:
+        app.mount("/login/", jwt_login(secret=SECRET))
+        app.mount("/", JWTMiddleware(_private_by_id(), secret=SECRET))
+    return app
+
+
+def _behind_a_backend(backend: SessionsAuthBackend | TokenAuthBackend) -> FastAPI:
+    app = FastAPI(middleware=[Middleware(AuthenticationMiddleware, backend=backend)])
+
+    @app.get("/me")
+    async def me(request: Request) -> Me:
+        return Me(username=request.user.user.username)
+
+    return app
+
+
+def _private_by_id() -> FastAPI:
+    """The middleware loads the user and passes on the id; who wants the user loads it again."""
+    app = FastAPI()
+
+    @app.get("/me")
+    async def me(request: Request) -> Me:
+        user = await BaseUser.objects().get(BaseUser.id == request.scope["user_id"])
+        return Me(username=user.username if user else "")
+
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    engine = piccolo_engine()
+    if isinstance(engine, PostgresEngine):
+        await engine.start_connection_pool(min_size=POOL_SIZE, max_size=POOL_SIZE)
+    yield
+    if isinstance(engine, PostgresEngine):
+        await engine.close_connection_pool()
+
+
+def login(_: str) -> Post:
+    """How to log in."""
+    return post_json("/login/")
+
+
+def credential(headers: Any, body: bytes, variant: str) -> Headers:
+    """What to send with a request, from the answer to the login."""
+    return cookie_of(headers) if variant == "session" else bearer(json.loads(body)["token"])

@@ -1,0 +1,228 @@
+"""
+`python -m benchmarks.growth_probe SIDE STEP …`: one step of the growth job, as JSON.
+
+It runs in processes of its own, so that a sweep and the look-ups beside it do not share a
+Python. Steps are `fill FROM TO`, `look SECONDS SIZE`, `sweep`, `hold` and `verify`.
+"""
+
+import asyncio
+import base64
+import gc
+import hashlib
+import json
+import os
+import random
+import sqlite3
+import sys
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+from piccolo.engine.postgres import PostgresEngine
+from starlette.authentication import AuthenticationError
+from starlette.requests import HTTPConnection
+
+from piccolo_api_fastapi import (
+    Claims,
+    Key,
+    KeyRing,
+    Session,
+    SessionAuth,
+    delete_expired_sessions,
+)
+from piccolo_api_fastapi.access_tokens import CACHE_SIZE, AccessTokens
+from piccolo_api_fastapi.errors import SessionEnded
+
+from . import machine
+from .contenders.vocabulary import SECRET
+from .databases import PG, database_of_this_process, kind_of_this_process, piccolo_engine
+from .samples import percentile
+
+HELD = 5000
+"""Different sessions that a process is asked for, to see what they leave behind."""
+
+Look = Callable[[HTTPConnection], Awaitable[Any]]
+
+
+def token(number: int) -> str:
+    """The session token of a row, the same in every process."""
+    random_part = base64.urlsafe_b64encode(hashlib.sha256(str(number).encode()).digest())
+    body = f"ses_{random_part.decode().rstrip('=')}"
+    return body + f"{zlib.crc32(body.encode()):08x}"
+
+
+def rows_here(first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    """Rows of `auth_session`; every second one has expired."""
+    now = datetime.now(timezone.utc)
+    for number in range(first, last):
+        expires = now + timedelta(days=1 if number % 2 == 0 else -1, microseconds=number)
+        digest = hashlib.sha256(token(number).encode()).hexdigest()
+        yield uuid4(), digest, 1, now, now, expires, expires
+
+
+def rows_of_piccolo_api(first: int, last: int) -> Iterator[tuple[Any, ...]]:
+    """Rows of `sessions`, likewise; it has local times without a zone."""
+    now = datetime.now()  # noqa: DTZ005
+    for number in range(first, last):
+        expires = now + timedelta(days=1 if number % 2 == 0 else -1, microseconds=number)
+        yield token(number), 1, expires, expires
+
+
+SIDES: dict[str, tuple[str, tuple[str, ...], Callable[[int, int], Iterator[tuple[Any, ...]]]]] = {
+    "ours": (
+        "auth_session",
+        (
+            *("id", "digest", "user", "created_at", "last_seen_at"),
+            *("expires_at", "absolute_expires_at"),
+        ),
+        rows_here,
+    ),
+    "piccolo_api_": (
+        "sessions",
+        ("token", "user_id", "expiry_date", "max_expiry_date"),
+        rows_of_piccolo_api,
+    ),
+}
+
+
+async def fill(side: str, first: str, last: str) -> dict[str, float]:
+    """Add rows; the size of the table and its indexes for each."""
+    table, columns, rows = SIDES[side]
+    if kind_of_this_process() == "sqlite":
+        return _fill_sqlite(table, columns, rows(int(first), int(last)), int(last))
+    connection = await asyncpg.connect(**PG, database=database_of_this_process())
+    records = rows(int(first), int(last))
+    await connection.copy_records_to_table(table, records=records, columns=columns)
+    await connection.execute(f"ANALYZE {table}")
+    size = await connection.fetchval(f"SELECT pg_total_relation_size('{table}')")
+    await connection.close()
+    return {"bytes_per_row": size / int(last)}
+
+
+def _fill_sqlite(
+    table: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]], total: int
+) -> dict[str, float]:
+    connection = sqlite3.connect(database_of_this_process())
+    names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+    as_text = (
+        tuple(value if isinstance(value, int) else str(value) for value in row) for row in rows
+    )
+    with connection:
+        connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", as_text)
+    connection.execute("ANALYZE")
+    (size,) = connection.execute(
+        "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    ).fetchone()
+    connection.close()
+    return {"bytes_per_row": size / total}
+
+
+async def look(side: str, seconds: str, size: str) -> dict[str, float]:
+    """Look up sessions from all over the table, as a request does: hits and misses."""
+    authenticate, cookie, refusals = _look_of(side)
+    engine = piccolo_engine()
+    if isinstance(engine, PostgresEngine):
+        await engine.start_connection_pool(min_size=2, max_size=2)
+    hits: list[float] = []
+    misses: list[float] = []
+    until = time.perf_counter() + float(seconds)
+    while time.perf_counter() < until or not misses:
+        is_hit = random.random() < 0.75
+        key = random.randrange(int(size) // 2) * 2 if is_hit else -random.randrange(1, 1 << 40)
+        connection = connection_with(cookie, key)
+        begin = time.perf_counter()
+        with suppress(refusals):
+            await authenticate(connection)
+        (hits if is_hit else misses).append((time.perf_counter() - begin) * 1e3)
+    if isinstance(engine, PostgresEngine):
+        await engine.close_connection_pool()
+    both = hits + misses
+    return {
+        "hit_ms": percentile(hits, 0.5),
+        "miss_ms": percentile(misses, 0.5),
+        "p999_ms": percentile(both, 0.999),
+        "longest_ms": max(both),
+        "count": len(both),
+    }
+
+
+def connection_with(cookie: str, number: int) -> HTTPConnection:
+    """A request that comes with the session of a row."""
+    headers = [(b"cookie", f"{cookie}={token(number)}".encode())]
+    return HTTPConnection(
+        {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+    )
+
+
+def _look_of(side: str) -> tuple[Look, str, type[Exception]]:
+    if side == "ours":
+        return SessionAuth().authenticate, "__Host-session", SessionEnded
+    from piccolo_api.session_auth.middleware import SessionsAuthBackend  # noqa: PLC0415 - a peer
+
+    return SessionsAuthBackend(admin_only=False).authenticate, "id", AuthenticationError
+
+
+async def sweep(_: str) -> dict[str, float]:
+    """Delete what has expired, as `piccolo piccolo_api_fastapi clean` does."""
+    engine = piccolo_engine()
+    if isinstance(engine, PostgresEngine):
+        await engine.start_connection_pool(min_size=1, max_size=1)
+    begin = time.perf_counter()
+    count = await delete_expired_sessions(Session, now=datetime.now(timezone.utc))
+    taken = time.perf_counter() - begin
+    if isinstance(engine, PostgresEngine):
+        await engine.close_connection_pool()
+    return {"rows": count, "seconds": taken}
+
+
+async def hold(side: str) -> dict[str, float]:
+    """What each of many sessions leaves behind in the process that was asked for it once."""
+    authenticate, cookie, _ = _look_of(side)
+    piccolo_engine()
+    for number in range(HELD // 10):
+        await authenticate(connection_with(cookie, number * 2))
+    before = _private_bytes()
+    for number in range(HELD // 10, HELD):
+        await authenticate(connection_with(cookie, number * 2))
+    return {"bytes_each": (_private_bytes() - before) / (HELD * 0.9)}
+
+
+async def verify(_: str) -> dict[str, float]:
+    """What a verified access token leaves behind, up to the bound of the cache and beyond."""
+    access = AccessTokens(KeyRing(Key.from_secret(SECRET)), "bench", "bench", timedelta(hours=1))
+    now = datetime.now(timezone.utc)
+    tokens = []
+    for number in range(3 * CACHE_SIZE):
+        ids = str(number), str(uuid4()), uuid4().hex
+        claims = Claims(*ids, now, now + timedelta(hours=1), frozenset({"admin"}))
+        tokens.append(access.encode(claims))
+    grown = []
+    for part in range(3):
+        before = _private_bytes()
+        for text in tokens[part * CACHE_SIZE : (part + 1) * CACHE_SIZE]:
+            access.decode(text, now)
+        grown.append((_private_bytes() - before) / CACHE_SIZE)
+    return {"bytes_each": grown[0], "bytes_each_beyond": grown[2]}
+
+
+def _private_bytes() -> int:
+    gc.collect()
+    return machine.private_kib(os.getpid()) * 1024
+
+
+STEPS: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
+    "fill": fill,
+    "look": look,
+    "sweep": sweep,
+    "hold": hold,
+    "verify": verify,
+}
+
+if __name__ == "__main__":
+    _, chosen, step, *rest = sys.argv
+    print(json.dumps(asyncio.run(STEPS[step](chosen, *rest))))  # type: ignore[arg-type]

@@ -1,0 +1,77 @@
+"""Growth: what a look-up costs among a thousand sessions and a million, and beside a sweep."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import databases, machine
+from benchmarks.servers import environment, prepared
+
+SIDES = {"session": "ours", "piccolo-api-session": "piccolo_api_"}
+
+
+def run(kind: databases.Kind, folder: Path, sizes: Sequence[int], seconds: float) -> dict[str, Any]:
+    """Fill both tables step by step, then sweep ours while looking up."""
+    result: dict[str, Any] = {}
+    with prepared(kind, list(SIDES.values()), folder) as made:
+        for name, module in SIDES.items():
+            result[name] = {}
+            filled = 0
+            probe = _Probe(kind, made[module], folder, module)
+            for size in sizes:
+                print(f"  {kind}, growth: {size} sessions of {name}", flush=True)
+                size_of = probe.run("fill", filled, size)
+                result[name][str(size)] = size_of | probe.run("look", seconds, size)
+                filled = size
+            if filled > 10_000:
+                result[name]["memory"] = probe.run("hold")
+        print(f"  {kind}, growth: sweep", flush=True)
+        probe = _Probe(kind, made["ours"], folder, "ours")
+        result["access_tokens"] = probe.run("verify")
+        result["sweep"] = _sweep(probe, seconds, sizes[-1])
+    return result
+
+
+def _sweep(probe: "_Probe", seconds: float, size: int) -> dict[str, Any]:
+    """Look-ups in peace, then beside the sweep until that ends."""
+    calm = probe.run("look", seconds, size)
+    sweeping = probe.start(machine.cores()[1], "sweep")
+    beside = []
+    while sweeping.poll() is None:
+        beside.append(probe.run("look", 1, size))
+    swept: dict[str, Any] = json.loads(sweeping.communicate()[0])
+    return swept | {
+        "calm_longest_ms": calm["longest_ms"],
+        "calm_p999_ms": calm["p999_ms"],
+        "longest_ms": max(sample["longest_ms"] for sample in beside),
+        "p999_ms": max(sample["p999_ms"] for sample in beside),
+        "look_ups": sum(sample["count"] for sample in beside),
+    }
+
+
+class _Probe:
+    """Runs steps of `growth_probe` on one database."""
+
+    def __init__(self, kind: databases.Kind, database: str, folder: Path, module: str) -> None:
+        self._environment = environment(kind, database, folder)
+        self._module = module
+
+    def start(self, cores: set[int], *step: object) -> "subprocess.Popen[bytes]":
+        """Begin a step."""
+        command = [
+            *("taskset", "-c", ",".join(map(str, cores)), sys.executable, "-m"),
+            *("benchmarks.growth_probe", self._module, *map(str, step)),
+        ]
+        return subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE)
+
+    def run(self, *step: object) -> dict[str, float]:
+        """What a step says."""
+        process = self.start(machine.cores()[0], *step)
+        output, _ = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"{step} failed")
+        values: dict[str, float] = json.loads(output)
+        return values

@@ -1,0 +1,103 @@
+"""The example in production: workers behind nginx with TLS, with and without PgBouncer."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from benchmarks import databases, load, machine
+from benchmarks.contenders.vocabulary import PASSWORD, SECRET, USERNAME
+from benchmarks.samples import as_json, figure
+from examples.production.stack import Stack, running
+
+MODES = {
+    "1 worker": {"workers": 1, "pgbouncer": False},
+    "2 workers": {"workers": 2, "pgbouncer": False},
+    "2 workers, PgBouncer": {"workers": 2, "pgbouncer": True},
+}
+CONNECTIONS = 32
+
+
+def run(kind: databases.Kind, folder: Path, rounds: int, seconds: int) -> dict[str, Any]:
+    """A protected request by cookie, through all of it; nothing is kept on a core of its own."""
+    database = databases.create(kind, "production", folder)
+    environment = {
+        **{f"PG_{name.upper()}": str(value) for name, value in databases.PG.items()},
+        "PG_DATABASE": database,
+        "JWT_SECRET": SECRET,
+        "PICCOLO_CONF": "examples.production.piccolo_conf",
+    }
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "examples.production", "--prepare-only"],
+            env=os.environ | environment,
+            check=True,
+            capture_output=True,
+        )
+        return {
+            name: _measure(name, environment, folder, mode, rounds, seconds)
+            for name, mode in MODES.items()
+        }
+    finally:
+        databases.drop(kind, database)
+
+
+def _measure(
+    name: str,
+    environment: dict[str, str],
+    folder: Path,
+    mode: dict[str, Any],
+    rounds: int,
+    seconds: int,
+) -> dict[str, Any]:
+    print(f"  {name}", flush=True)
+    own = folder / name.replace(" ", "-").replace(",", "")
+    own.mkdir()
+    folder.chmod(0o755)
+    with running(own, environment, **mode) as stack:
+        cookie = _sign_in(stack)
+        samples = [
+            _sample(stack, cookie, environment["PG_DATABASE"], seconds) for _ in range(rounds + 1)
+        ]
+    return {key: as_json(figure([s[key] for s in samples[1:]])) for key in samples[0]}
+
+
+def _sign_in(stack: Stack) -> dict[str, str]:
+    with httpx.Client(base_url=stack.url, verify=str(stack.certificate)) as client:
+        body = {"username": USERNAME, "password": PASSWORD}
+        client.post("/auth/login", json=body).raise_for_status()
+        return {"Cookie": f"__Host-session={client.cookies['__Host-session']}"}
+
+
+def _sample(stack: Stack, cookie: dict[str, str], database: str, seconds: int) -> dict[str, float]:
+    parts = {
+        "workers": list(_family(stack.workers.pid)),
+        "nginx": list(_family(stack.nginx.pid)),
+        "database": databases.backends_of(database),
+    }
+    before = {name: machine.cpu_of_all(pids) for name, pids in parts.items()}
+    seen = load.run(f"{stack.url}/me", cookie, connections=CONNECTIONS, seconds=seconds)
+    time.sleep(0.05)
+    count = seen.requests + CONNECTIONS
+    cpu = {
+        f"{name}_cpu_us": (machine.cpu_of_all(pids) - before[name]) / count * 1e6
+        for name, pids in parts.items()
+    }
+    return cpu | {
+        "requests_per_second": seen.requests / seen.seconds,
+        "p50_ms": seen.p50,
+        "p99_ms": seen.p99,
+    }
+
+
+def _family(pid: int) -> Iterator[int]:
+    """A process and its children."""
+    yield pid
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    for child in children.read_text(encoding="ascii").split():
+        yield from _family(int(child))

@@ -1,0 +1,107 @@
+"""The login storm: eight clients log in without pause, while somebody else asks for `/ping`."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks import databases, load, machine
+from benchmarks.contenders import BY_NAME
+from benchmarks.contenders.vocabulary import Post
+from benchmarks.samples import as_json, figure, ratio
+from benchmarks.servers import Server, login_of, serving
+
+CONTENDERS = (
+    "session-piccolo",
+    "piccolo-api-session",
+    "piccolo-api-jwt",
+    "fastapi-users-jwt",
+    "fastapi-users-session",
+    "session",
+    "jwt",
+)
+CLIENTS = 8
+PINGS_PER_SECOND = 50
+
+Sample = dict[str, float]
+
+
+def run(kind: databases.Kind, folder: Path, rounds: int, seconds: int) -> dict[str, Any]:
+    """With the server on one core, and with all cores shared with the clients."""
+    one, other = machine.cores()
+    result = {}
+    for title, cores in (("one_core", one), ("all_cores", one | other)):
+        with serving(kind, [BY_NAME[name] for name in CONTENDERS], folder, cores) as servers:
+            samples: dict[str, list[Sample]] = {name: [] for name in ("argon2id", *CONTENDERS)}
+            for number in range(rounds):
+                print(f"  {kind}, logins, {title}: round {number + 1} of {rounds}", flush=True)
+                samples["argon2id"].append(_bare_pool(cores, seconds))
+                for server in servers:
+                    samples[server.contender.name].append(_sample(server, folder, seconds))
+        result[title] = _summary(samples)
+    return result
+
+
+def _sample(server: Server, folder: Path, seconds: int) -> Sample:
+    """Pings in peace, then pings beside the logins."""
+    calm = _ping(server, seconds)
+    script = folder / "login.lua"
+    login = login_of(server.contender)
+    script.write_text(_lua(login), encoding="utf-8")
+    before = machine.cpu_seconds(server.process.pid)
+    with ThreadPoolExecutor() as threads:
+        pings = threads.submit(_ping, server, seconds)
+        logins = load.run(
+            f"{server.url}{login.path}", {}, connections=CLIENTS, seconds=seconds, script=script
+        )
+        stormy = pings.result()
+    cpu = machine.cpu_seconds(server.process.pid) - before
+    return {
+        "logins_per_second": logins.requests / logins.seconds,
+        "cpu_ms": cpu / (logins.requests + CLIENTS) * 1e3,
+        "ping_p50_ms": stormy["p50"],
+        "ping_p99_ms": stormy["p99"],
+        "calm_p99_ms": calm["p99"],
+        "p99_times": stormy["p99"] / calm["p99"],
+    }
+
+
+def _lua(login: Post) -> str:
+    return (
+        f'wrk.method = "POST"\nwrk.body = {json.dumps(login.body.decode())}\n'
+        f'wrk.headers["Content-Type"] = "{login.content_type}"\n'
+    )
+
+
+def _ping(server: Server, seconds: int) -> Mapping[str, float]:
+    """Latencies from the moment a ping was due, whatever became of those before it."""
+    command = [
+        *("taskset", "-c", ",".join(map(str, machine.cores()[1])), sys.executable, "-m"),
+        *("benchmarks.pinger", str(server.port), str(seconds), str(PINGS_PER_SECOND)),
+    ]
+    output = subprocess.run(command, capture_output=True, check=True).stdout
+    latencies: dict[str, float] = json.loads(output)
+    return latencies
+
+
+def _bare_pool(cores: set[int], seconds: int) -> Sample:
+    """Hashes per second of as many threads, with nothing round them."""
+    command = [
+        *("taskset", "-c", ",".join(map(str, cores)), sys.executable, "-m"),
+        *("benchmarks.hashing", str(seconds)),
+    ]
+    output = subprocess.run(command, capture_output=True, check=True).stdout
+    return {"logins_per_second": float(output)}
+
+
+def _summary(samples: Mapping[str, list[Sample]]) -> dict[str, Any]:
+    pool = [sample["logins_per_second"] for sample in samples["argon2id"]]
+    result: dict[str, Any] = {}
+    for name, taken in samples.items():
+        figures = {key: as_json(figure([sample[key] for sample in taken])) for key in taken[0]}
+        rates = [sample["logins_per_second"] for sample in taken]
+        result[name] = figures | {"of_bare_pool": as_json(ratio(rates, pool))}
+    return result

@@ -1,0 +1,84 @@
+"""Load by `wrk`: requests as fast as they are answered, over a number of connections."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import machine
+
+_PERCENTILE = re.compile(r"^\s+(\d+)%\s+([\d.]+)(us|ms|s|m)\s*$", re.MULTILINE)
+_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """
+    What `wrk` saw.
+
+    Args:
+        requests: Answered within the time.
+        seconds: The time.
+        p50: Milliseconds that half of the requests took at most.
+        p99: The same for all but the slowest hundredth.
+    """
+
+    requests: int
+    seconds: float
+    p50: float
+    p99: float
+
+
+def require_wrk() -> None:
+    """Leave with advice when it is not installed."""
+    if shutil.which("wrk") is None:
+        sys.exit("The load comes from `wrk`. Install it: apt-get install wrk")
+
+
+def run(
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    connections: int,
+    seconds: int,
+    script: Path | None = None,
+) -> Load:
+    """
+    Load a URL; every answer has to be a success.
+
+    Args:
+        url: What to ask for.
+        headers: Sent with each request.
+        connections: Each waits for its answer before it asks again.
+        seconds: For how long; `wrk` counts in whole ones.
+        script: Lua that makes the requests.
+    """
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
+    command += ["--latency", "--timeout", "60s"]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    if script is not None:
+        command += ["-s", str(script)]
+    output = subprocess.run(
+        ["taskset", "-c", ",".join(map(str, machine.cores()[1])), *command, url],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise RuntimeError(f"{url} did not answer every request:\n{output}")
+    return _parse(output)
+
+
+def _parse(output: str) -> Load:
+    count = re.search(r"(\d+) requests in ([\d.]+)(us|ms|s|m)", output)
+    percentiles = {
+        int(name): float(value) * _UNITS[unit] for name, value, unit in _PERCENTILE.findall(output)
+    }
+    if count is None or not {50, 99} <= percentiles.keys():
+        raise RuntimeError(f"wrk says something new:\n{output}")
+    seconds = float(count[2]) * _UNITS[count[3]] / 1e3
+    return Load(int(count[1]), seconds, percentiles[50], percentiles[99])

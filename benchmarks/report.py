@@ -1,0 +1,213 @@
+"""The results as tables of Markdown, for the terminal and the documentation."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from .aims import AIMS
+from .contenders import BY_NAME
+
+Results = dict[str, Any]
+
+TITLES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
+
+
+def as_markdown(results: Results) -> str:
+    """All there is."""
+    lines: list[str] = []
+    if any(aim.job in results for aim in AIMS):
+        lines += ["### Aims", "", *_aims(results), ""]
+    for name, render in _JOBS.items():
+        if name in results:
+            lines += [*render(results[name]), _machine(results[name]["machine"]), ""]
+    return "\n".join(lines)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    names = list(head)
+    yield f"| {' | '.join(names)} |"
+    yield f"|---|{'---:|' * (len(names) - 1)}"
+    for row in rows:
+        yield f"| {' | '.join(map(str, row))} |"
+
+
+def _aims(results: Results) -> Iterator[str]:
+    rows = []
+    for aim in AIMS:
+        try:
+            measured = aim.measure(results[aim.job])
+        except KeyError:
+            continue
+        sign = "≥" if aim.at_least else "≤"
+        verdict = "met" if aim.is_met(measured) else "**not met**"
+        rows.append((aim.text, f"{sign} {aim.limit:g}", f"{measured:.2f}", verdict))
+    yield from _table(("", "aim", "measured", ""), rows)
+
+
+def _protected(results: Results) -> Iterator[str]:
+    for kind, title in TITLES.items():
+        if kind in results:
+            yield from (f"### Protected request, {title}", "")
+            yield from _table(_PROTECTED_HEAD, map(_protected_row, results[kind].items()))
+            yield ""
+
+
+_PROTECTED_HEAD = (
+    *("", "CPU µs a request", "±", "times bare", "database µs", "requests/s"),
+    *("p50 / p99 ms", "alone p50 ms", "MiB"),
+)
+
+
+def _protected_row(item: tuple[str, Results]) -> tuple[object, ...]:
+    name, result = item
+    loaded = result["32"]
+    alone = f"{result['1']['p50_ms']['median']:.2f}" if "1" in result else ""
+    return (
+        BY_NAME[name].title,
+        f"{loaded['cpu_us']['median']:.0f}",
+        f"{loaded['cpu_us']['spread']:.0%}",
+        f"{loaded['of_bare']['median']:.2f}",
+        f"{loaded['database_cpu_us']['median']:.0f}" if BY_NAME[name].asks else "",
+        f"{loaded['requests_per_second']['median']:.0f}",
+        f"{loaded['p50_ms']['median']:.1f} / {loaded['p99_ms']['median']:.0f}",
+        alone,
+        f"{result['resident_mib']:.0f}",
+    )
+
+
+def _storm(results: Results) -> Iterator[str]:
+    modes = {"one_core": "server on one core", "all_cores": "all cores shared"}
+    head = ("", "logins/s", "of a bare pool", "CPU ms", "ping p50 ms", "p99 ms", "p99 in peace")
+    for kind, title in TITLES.items():
+        for mode, where in modes.items():
+            if kind in results:
+                yield from (f"### Eight clients log in, {title}, {where}", "")
+                yield from _table(head, map(_storm_row, results[kind][mode].items()))
+                yield ""
+
+
+def _storm_row(item: tuple[str, Results]) -> tuple[object, ...]:
+    name, result = item
+    rate = f"{result['logins_per_second']['median']:.1f}"
+    if name == "argon2id":
+        return ("bare Argon2id pool, no server", rate, "1.00", "", "", "", "")
+    return (
+        BY_NAME[name].title,
+        rate,
+        f"{result['of_bare_pool']['median']:.2f}",
+        f"{result['cpu_ms']['median']:.1f}",
+        f"{result['ping_p50_ms']['median']:.1f}",
+        f"{result['ping_p99_ms']['median']:.1f}",
+        f"{result['calm_p99_ms']['median']:.1f}",
+    )
+
+
+def _refresh(results: Results) -> Iterator[str]:
+    head = ("", "database", "CPU µs", "±", "database µs")
+    rows = [
+        (
+            BY_NAME[name].title,
+            title,
+            f"{result['cpu_us']['median']:.0f}",
+            f"{result['cpu_us']['spread']:.0%}",
+            f"{result['database_cpu_us']['median']:.0f}",
+        )
+        for kind, title in TITLES.items()
+        for name, result in results.get(kind, {}).items()
+    ]
+    yield from ("### Refresh", "", *_table(head, rows), "")
+
+
+def _growth(results: Results) -> Iterator[str]:
+    head = ("", "sessions", "hit ms", "miss ms", "bytes a row, indexes included")
+    for kind, title in TITLES.items():
+        if kind not in results:
+            continue
+        rows = [
+            (
+                BY_NAME[name].title,
+                f"{int(size):,}",
+                f"{result['hit_ms']:.2f}",
+                f"{result['miss_ms']:.2f}",
+                f"{result['bytes_per_row']:.0f}",
+            )
+            for name in ("session", "piccolo-api-session")
+            for size, result in results[kind][name].items()
+            if size != "memory"
+        ]
+        yield from (f"### Growth, {title}", "", *_table(head, rows), "")
+        yield from (_sweep(results[kind]["sweep"]), "", _memory(results[kind]), "")
+
+
+def _sweep(swept: Results) -> str:
+    return (
+        f"The sweep deleted {swept['rows']:,} of the million rows in {swept['seconds']:.1f} s. Of "
+        f"{swept['look_ups']:,} look-ups beside it the longest took {swept['longest_ms']:.1f} ms, "
+        f"the slowest in a thousand {swept['p999_ms']:.1f} ms (in peace: "
+        f"{swept['calm_longest_ms']:.1f} and {swept['calm_p999_ms']:.1f} ms)."
+    )
+
+
+def _memory(result: Results) -> str:
+    tokens = result["access_tokens"]
+    return (
+        f"In the memory of the server a session that was looked up leaves "
+        f"{max(0, result['session']['memory']['bytes_each']):.0f} bytes, a verified access token "
+        f"{tokens['bytes_each']:.0f}, and beyond the bound of the cache "
+        f"{max(0, tokens['bytes_each_beyond']):.0f}."
+    )
+
+
+def _startup(results: Results) -> Iterator[str]:
+    result = results["sqlite"]
+    imports = [
+        (name, f"{figures['cpu_ms']['median']:.0f}", f"{figures['wall_ms']['median']:.0f}")
+        for name, figures in result["import"].items()
+    ]
+    starts = [
+        (BY_NAME[name].title, f"{figures['wall_ms']['median']:.0f}")
+        for name, figures in result["start"].items()
+    ]
+    yield from ("### Import", "", *_table(("", "CPU ms", "wall ms"), imports), "")
+    yield from ("### From the start of the process to its first answer", "")
+    yield from (*_table(("", "wall ms"), starts), "")
+
+
+def _production(results: Results) -> Iterator[str]:
+    head = (
+        *("", "requests/s", "±", "p50 / p99 ms"),
+        *("workers µs a request", "nginx µs", "PostgreSQL µs"),
+    )
+    rows = [
+        (
+            name,
+            f"{figures['requests_per_second']['median']:.0f}",
+            f"{figures['requests_per_second']['spread']:.0%}",
+            f"{figures['p50_ms']['median']:.1f} / {figures['p99_ms']['median']:.0f}",
+            f"{figures['workers_cpu_us']['median']:.0f}",
+            f"{figures['nginx_cpu_us']['median']:.0f}",
+            f"{figures['database_cpu_us']['median']:.0f}",
+        )
+        for name, figures in results.get("postgres", {}).items()
+    ]
+    yield from ("### Behind nginx with TLS, 32 connections", "", *_table(head, rows), "")
+
+
+def _machine(machine: Results) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    return (
+        f"{machine['date']}, `{machine['command']}`, commit {machine['commit']}: {machine['cpu']}, "
+        f"{machine['cores']} cores, Linux {machine['kernel']}, Python {machine['python']}, "
+        f"PostgreSQL {machine['postgres']}, SQLite {machine['sqlite']}; {versions}. "
+        f"Before it began {machine['load_average_before']} processes wanted a core; the hypervisor "
+        f"took {machine['stolen']:.1%} of the CPU."
+    )
+
+
+_JOBS = {
+    "protected": _protected,
+    "storm": _storm,
+    "refresh": _refresh,
+    "growth": _growth,
+    "startup": _startup,
+    "production": _production,
+}

@@ -1,0 +1,1 @@
+"""Several workers behind nginx with TLS, on PostgreSQL with a pool."""

@@ -1,0 +1,122 @@
+"""The example with workers, nginx and TLS works, and so it does with PgBouncer."""
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+
+from examples.production.stack import Stack, running
+from tests.conftest import PASSWORD, PG, SECRET, bearer, postgres_is_up
+
+SBIN = "/usr/sbin:/usr/bin:/bin"
+NAME = "piccolo_api_fastapi_production_test"
+
+
+def environment() -> dict[str, str]:
+    """What the example reads."""
+    return {
+        "PG_HOST": PG["host"],
+        "PG_PORT": str(PG["port"]),
+        "PG_USER": PG["user"],
+        "PG_PASSWORD": PG["password"],
+        "PG_DATABASE": NAME,
+        "JWT_SECRET": SECRET,
+        "PICCOLO_CONF": "examples.production.piccolo_conf",
+        "PATH": SBIN,
+    }
+
+
+async def run_on_postgres(statement: str) -> None:
+    """Run it on the maintenance database."""
+    connection = await asyncpg.connect(**PG, database="postgres")
+    await connection.execute(statement)
+    await connection.close()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[None]:
+    """The database of the example, migrated by it, with ada."""
+    if not postgres_is_up():
+        pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
+    asyncio.run(run_on_postgres(f'DROP DATABASE IF EXISTS "{NAME}" WITH (FORCE)'))
+    asyncio.run(run_on_postgres(f'CREATE DATABASE "{NAME}"'))
+    command = [sys.executable, "-m", "examples.production", "--prepare-only"]
+    for _ in range(2):
+        subprocess.run(command, env=environment(), check=True, capture_output=True)
+    yield
+    asyncio.run(run_on_postgres(f'DROP DATABASE "{NAME}" WITH (FORCE)'))
+
+
+@pytest.fixture(scope="module", params=["nginx", "pgbouncer"])
+def stack(
+    request: pytest.FixtureRequest, database: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """All of its processes."""
+    if shutil.which(request.param, path=SBIN) is None or shutil.which("nginx", path=SBIN) is None:
+        pytest.skip(f"{request.param} is not installed")
+    folder = tmp_path_factory.mktemp("production", numbered=True)
+    for parent in (folder, *folder.parents[:3]):
+        parent.chmod(0o755)
+    bouncer = request.param == "pgbouncer"
+    with running(folder, environment(), workers=2, pgbouncer=bouncer) as stack:
+        yield stack
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[httpx.Client]:
+    """A client that trusts the certificate."""
+    context = ssl.create_default_context(cafile=str(stack.certificate))
+    with httpx.Client(base_url=stack.url, verify=context) as client:
+        yield client
+
+
+def test_a_browser(client: httpx.Client) -> None:
+    """The cookie is safe, good at every worker, and gone after the logout."""
+    credentials = {"username": "ada", "password": PASSWORD}
+    answer = client.post("/auth/login", json=credentials)
+    assert answer.status_code == 200
+    assert answer.headers["set-cookie"].startswith("__Host-session=")
+    assert "max-age=63072000" in answer.headers["strict-transport-security"]
+    assert {200} == {client.get("/me").status_code for _ in range(40)}
+    (session,) = (item for item in client.get("/auth/sessions").json() if item["current"])
+    assert session["ip"] == "127.0.0.1"
+    assert client.post("/auth/logout").status_code == 204
+    assert client.get("/me").status_code == 401
+
+
+def test_an_app(client: httpx.Client) -> None:
+    """A token of one worker is good at the others; a refresh works wherever it lands."""
+    form = {"grant_type": "password", "username": "ada", "password": PASSWORD}
+    tokens = client.post("/auth/token", data=form).json()
+    header = bearer(tokens["access_token"])
+    assert {200} == {client.get("/me", headers=header).status_code for _ in range(40)}
+    for _ in range(5):
+        form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        tokens = client.post("/auth/token", data=form).json()
+    assert client.get("/me", headers=bearer(tokens["access_token"])).status_code == 200
+
+
+def test_addresses_are_not_taken_from_clients(client: httpx.Client) -> None:
+    """What a client says of its address, nginx replaces."""
+    credentials = {"username": "ada", "password": PASSWORD}
+    client.post("/auth/login", json=credentials, headers={"X-Forwarded-For": "203.0.113.9"})
+    addresses = {session["ip"] for session in client.get("/auth/sessions").json()}
+    assert addresses == {"127.0.0.1"}
+
+
+def test_missing_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without nginx it says what to install."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    environment = {"PG_DATABASE": NAME, "JWT_SECRET": SECRET}
+    with (
+        pytest.raises(FileNotFoundError, match="apt-get install nginx"),
+        running(tmp_path, environment, workers=1),
+    ):
+        pass

@@ -1,0 +1,187 @@
+"""
+What a request costs, in what can be counted: statements, dependencies and calls.
+
+Counts do not depend on the machine, so they fail a change that a noisy benchmark would miss.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+import piccolo
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+
+import piccolo_api_fastapi
+from piccolo_api_fastapi import User
+from piccolo_api_fastapi.testing import FrozenClock
+from tests.conftest import bearer, get_tokens, log_in
+
+OURS = str(Path(piccolo_api_fastapi.__file__).parent)
+PICCOLO = str(Path(piccolo.__file__).parent)
+
+CALLS = {"/session": 28, "/jwt": 30, "/me": 35, "/claims": 6}
+"""Calls of functions of the package for a request, where nothing is left to be saved."""
+
+PICCOLO_CALLS = 24
+"""Calls of Piccolo's functions; a query that is built takes hundreds."""
+
+TOLERANCE = 3
+"""Python 3.12 no longer counts comprehensions as calls."""
+
+
+@pytest.fixture
+def statements(database: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is sent to the database from now on."""
+    sent: list[str] = []
+    run = type(database).run_querystring
+
+    async def record(self: Any, querystring: Any, *args: Any, **options: Any) -> Any:
+        sent.append(querystring.compile_string(self.engine_type)[0])
+        return await run(self, querystring, *args, **options)
+
+    monkeypatch.setattr(type(database), "run_querystring", record)
+    return sent
+
+
+async def credentials(client: httpx.AsyncClient) -> dict[str, dict[str, str]]:
+    """The headers for each route of the application, which has been asked once before."""
+    await log_in(client)
+    cookie = {"Cookie": f"__Host-session={client.cookies['__Host-session']}"}
+    client.cookies.clear()
+    header = bearer((await get_tokens(client))["access_token"])
+    headers = {"/session": cookie, "/jwt": header, "/me": cookie, "/claims": header}
+    for path, values in headers.items():
+        assert (await client.get(path, headers=values)).status_code == 200
+    return headers
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("/session", 1), ("/jwt", 1), ("/me", 1), ("/claims", 0)]
+)
+async def test_statements_of_a_protected_request(
+    client: httpx.AsyncClient, ada: User, statements: list[str], path: str, expected: int
+) -> None:
+    """A protected request is one statement, whichever scheme; `claims` none."""
+    headers = (await credentials(client))[path]
+    statements.clear()
+    await client.get(path, headers=headers)
+    assert expected == len(statements)
+
+
+async def test_statements_of_activity(
+    client: httpx.AsyncClient, ada: User, statements: list[str], clock: FrozenClock
+) -> None:
+    """Activity is written at most once a minute."""
+    headers = (await credentials(client))["/session"]
+    counts = []
+    for seconds in (59, 2, 1, 58, 60):
+        clock.advance(timedelta(seconds=seconds))
+        statements.clear()
+        await client.get("/session", headers=headers)
+        counts.append(len(statements))
+    assert counts == [1, 2, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("log in", 4), ("get a token", 4), ("refresh", 2), ("log out", 1)]
+)
+async def test_statements_of_other_requests(
+    client: httpx.AsyncClient, ada: User, statements: list[str], name: str, expected: int
+) -> None:
+    """The rest does not become more without somebody noticing."""
+    await log_in(client)
+    session = dict(client.cookies)
+    client.cookies.clear()
+    refresh = {
+        "grant_type": "refresh_token",
+        "refresh_token": (await get_tokens(client))["refresh_token"],
+    }
+    requests: dict[str, Callable[[], Awaitable[Any]]] = {
+        "log in": lambda: log_in(client),
+        "get a token": lambda: get_tokens(client),
+        "refresh": lambda: client.post("/auth/token", data=refresh),
+        "log out": lambda: client.post(
+            "/auth/logout", headers={"Cookie": f"__Host-session={session['__Host-session']}"}
+        ),
+    }
+    statements.clear()
+    await requests[name]()
+    assert expected == len(statements), statements
+
+
+def dependencies_of(dependant: Dependant) -> int:
+    """How many calls FastAPI makes before the endpoint."""
+    return sum(1 + dependencies_of(inner) for inner in dependant.dependencies)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/session", 1),
+        ("/jwt", 1),
+        ("/claims", 1),
+        ("/me", 3),
+        ("/admin", 3),
+        ("/optional", 3),
+    ],
+)
+def test_dependencies(app: FastAPI, path: str, expected: int) -> None:
+    """A scheme is one dependency; what combines them has one more for each, for OpenAPI."""
+    (route,) = (
+        route
+        for route in iter_route_contexts(app.routes)
+        if route.path_format == path and "GET" in (route.methods or ())
+    )
+    assert expected == dependencies_of(route.dependant)
+
+
+async def calls_of(request: Callable[[], Awaitable[Any]]) -> Counter[tuple[str, str]]:
+    """The functions that a request calls in this thread, by file and name."""
+    frames: set[FrameType] = set()
+
+    def record(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call":  # also when a coroutine goes on after it waited, in the same frame
+            frames.add(frame)
+
+    sys.setprofile(record)
+    try:
+        await request()
+    finally:
+        sys.setprofile(None)
+    return Counter((frame.f_code.co_filename, frame.f_code.co_name) for frame in frames)
+
+
+def within(calls: Counter[tuple[str, str]], folder: str) -> dict[str, int]:
+    """Those of one package."""
+    return {
+        f"{Path(file).relative_to(folder)}:{name}": count
+        for (file, name), count in calls.items()
+        if Path(file).is_relative_to(folder)
+    }
+
+
+@pytest.mark.parametrize("path", CALLS)
+async def test_calls(client: httpx.AsyncClient, ada: User, path: str) -> None:
+    """The path of a request through the package stays as short as it was measured to be."""
+    headers = (await credentials(client))[path]
+    calls = await calls_of(lambda: client.get(path, headers=headers))
+    own = within(calls, OURS)
+    assert CALLS[path] == pytest.approx(sum(own.values()), abs=TOLERANCE), own
+
+
+@pytest.mark.parametrize("path", ["/session", "/jwt", "/me"])
+async def test_nothing_is_built(client: httpx.AsyncClient, ada: User, path: str) -> None:
+    """No request builds a query, or a row by Piccolo's constructor: either costs a third of it."""
+    headers = (await credentials(client))[path]
+    calls = await calls_of(lambda: client.get(path, headers=headers))
+    of_piccolo = within(calls, PICCOLO)
+    assert sum(of_piccolo.values()) <= PICCOLO_CALLS, of_piccolo
+    assert "table.py:__init__" not in of_piccolo
