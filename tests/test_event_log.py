@@ -69,7 +69,7 @@ async def test_who_what_when_where(
     assert succeeded["at"] == clock.now
     assert succeeded["ip"] == "127.0.0.1"
     assert succeeded["user_agent"].startswith("python-httpx/")
-    assert json.loads(succeeded["data"]).keys() <= {"factors"}
+    assert json.loads(succeeded["data"]) == {"factor": "password"}
 
 
 @pytest.mark.security(115)
