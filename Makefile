@@ -4,7 +4,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 LOWEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null || echo python3)
-PACKAGE := -e '.[http,postgres,redis,sqlite]'
+PACKAGE := -e '.[http,mail,postgres,redis,sqlite]'
 
 # Without PostgreSQL its tests are skipped, each named with the reason, and what only they run is not counted as missed.
 POSTGRES = python3 -c "import os, socket; socket.create_connection((os.getenv('PG_HOST', '127.0.0.1'), int(os.getenv('PG_PORT', '5432'))), 2)" 2>/dev/null

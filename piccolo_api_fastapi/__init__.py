@@ -1,11 +1,23 @@
 """Authentication for FastAPI on Piccolo, as dependencies and routers."""
 
 from .access_tokens import Claims
+from .accounts import (
+    Accounts,
+    accounts_router,
+    change_email_router,
+    change_password_router,
+    me_router,
+    register_router,
+    reset_password_router,
+    verify_email_router,
+)
+from .captcha import Captcha, CaptchaVerifier, HCaptcha, ReCaptchaV2, ReCaptchaV3, Turnstile
 from .cookies import Cookie
 from .csrf import SameOrigin
 from .email_codes import EmailCode, SentCode
 from .encryption import EncryptionProvider, Fernet, PlainText, XChaCha20Poly1305, generate_key
 from .errors import AuthError, ConfigurationError
+from .event_log import EventRecord, delete_old_events, protect_events, record_events
 from .events import AuthEvent, subscribe
 from .guards import AnyOf, optional, public, require
 from .identity import ClientInfo, Identity
@@ -14,6 +26,8 @@ from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
 from .keys import Key, KeyRing
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
+from .mail import ConsoleMail, Mail, Message
+from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
 from .mfa import TOTP, RecoveryCode, RecoveryCodes, SecondFactor, TOTPSecret, mfa_router
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
@@ -21,6 +35,7 @@ from .persistent_sqlite import PersistentSQLiteEngine
 from .piccolo_app import AuthTables, auth_tables
 from .problems import ErrorBody, responses
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
+from .smtp_mail import SMTPMail
 from .static_tokens import StaticTokens
 from .tickets import Ticket, Tickets, delete_expired_tickets
 from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
@@ -30,25 +45,36 @@ from .users import Password, Proof, User, Users, is_service
 __all__ = [
     "TOTP",
     "APIToken",
+    "Accounts",
     "AnyOf",
     "AuthError",
     "AuthEvent",
     "AuthTables",
+    "Captcha",
+    "CaptchaVerifier",
     "Challenge",
     "Claims",
     "ClientInfo",
     "ConfigurationError",
+    "ConsoleMail",
     "Cookie",
+    "EmailChange",
     "EmailCode",
+    "EmailStatus",
     "EncryptionProvider",
     "ErrorBody",
+    "EventRecord",
     "Fernet",
+    "HCaptcha",
     "Identity",
     "JWTAuth",
     "Key",
     "KeyRing",
     "Login",
     "LoginAttempt",
+    "Mail",
+    "MailLifetimes",
+    "Message",
     "NewToken",
     "PBKDF2Hasher",
     "Password",
@@ -57,9 +83,12 @@ __all__ = [
     "PersistentSQLiteEngine",
     "PlainText",
     "Proof",
+    "ReCaptchaV2",
+    "ReCaptchaV3",
     "RecoveryCode",
     "RecoveryCodes",
     "RefreshFamily",
+    "SMTPMail",
     "SameOrigin",
     "SecondFactor",
     "SentCode",
@@ -70,27 +99,39 @@ __all__ = [
     "Ticket",
     "Tickets",
     "TokenAuth",
+    "Turnstile",
     "User",
     "Users",
     "XChaCha20Poly1305",
+    "accounts_router",
     "auth_tables",
+    "change_email_router",
+    "change_password_router",
+    "delete_expired_email_changes",
     "delete_expired_families",
     "delete_expired_sessions",
     "delete_expired_tickets",
     "delete_expired_tokens",
+    "delete_old_events",
     "generate_key",
     "in_person",
     "install",
     "is_service",
     "jwt_router",
+    "me_router",
     "mfa_router",
     "optional",
+    "protect_events",
     "public",
     "reauthentication_router",
+    "record_events",
+    "register_router",
     "require",
+    "reset_password_router",
     "responses",
     "session_router",
     "subscribe",
     "token_commands",
     "token_router",
+    "verify_email_router",
 ]

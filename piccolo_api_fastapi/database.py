@@ -3,8 +3,10 @@
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 from piccolo.engine.base import Engine
@@ -42,6 +44,32 @@ def engine_of(table: type[Table]) -> Engine[Any]:
     return table._meta.db  # noqa: SLF001 - Piccolo's way to reach it
 
 
+@dataclass(slots=True)
+class _Commit:
+    """What waits for a transaction to be committed."""
+
+    callbacks: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    is_awaited: bool = True
+
+
+_commit: ContextVar[_Commit | None] = ContextVar("commit", default=None)
+
+
+async def after_commit(callback: Callable[[], Awaitable[None]]) -> None:
+    """
+    Call something once the open `transaction()` is committed; never, if it is rolled back.
+
+    Without one it is called at once, and so it is in a transaction that the application
+    opened by Piccolo's own means: nobody tells when that is committed.
+    """
+    commit = _commit.get()
+    # A task that was started in a transaction may outlive it.
+    if commit is None or not commit.is_awaited:
+        await callback()
+    else:
+        commit.callbacks.append(callback)
+
+
 @asynccontextmanager
 async def transaction(table: type[Table]) -> AsyncIterator[None]:
     """
@@ -59,11 +87,17 @@ async def transaction(table: type[Table]) -> AsyncIterator[None]:
         if isinstance(engine, SQLiteEngine)
         else engine.transaction()
     )
+    outer, commit = _commit.get(), _Commit()
+    _commit.set(commit)
     try:
         async with block:
             yield
     finally:
+        commit.is_awaited = False
+        _commit.set(outer)
         await _release(engine, block)
+    for callback in commit.callbacks:
+        await callback()
 
 
 async def _release(engine: Engine[Any], block: Any) -> None:

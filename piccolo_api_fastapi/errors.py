@@ -14,9 +14,12 @@ What can go wrong, as one tree.
     │   ├── InsufficientScope   403  a scope is missing
     │   ├── CredentialNotAllowed 403 an API token where only a person may come
     │   ├── CrossSiteRequest    403  the CSRF check failed
+    │   ├── EmailNotVerified    403  the e-mail address has to be verified first
     │   ├── EnrolmentRequired   403  a second factor has to be enrolled first
     │   ├── FactorDisabled      403  a second factor was guessed at too often
-    │   └── LoginRefused        403  a login hook said no
+    │   ├── LoginRefused        403  a login hook said no
+    │   ├── CaptchaRequired     403  a CAPTCHA has to be solved
+    │   └── CaptchaFailed       403  the CAPTCHA was not solved, or too long ago
     ├── NotFound                404
     ├── Conflict                409  another request was first
     │   ├── IdentityTaken       409  username or e-mail belongs to somebody
@@ -30,7 +33,8 @@ What can go wrong, as one tree.
     ├── Unavailable             503  try again later
     │   ├── HasherBusy          503  too many passwords are being hashed
     │   ├── SecretUnreadable    503  a stored secret can't be decrypted
-    │   └── StoreUnavailable    503  the database does not answer
+    │   ├── StoreUnavailable    503  the database does not answer
+    │   └── CaptchaUnavailable  503  nobody can tell whether the CAPTCHA was solved
     └── TokenRequestError       400  RFC 6749 section 5.2, with `error` in the body
         ├── InvalidRequest      400
         ├── InvalidGrant        400
@@ -225,6 +229,27 @@ class LoginRefused(Forbidden):
     message = "This login is refused."
 
 
+class EmailNotVerified(Forbidden):
+    """The user's e-mail address is not verified."""
+
+    code = "email_not_verified"
+    message = "Please confirm your e-mail address first."
+
+
+class CaptchaRequired(Forbidden):
+    """The request came without the response of a CAPTCHA."""
+
+    code = "captcha_required"
+    message = "Please solve the CAPTCHA."
+
+
+class CaptchaFailed(Forbidden):
+    """The response of the CAPTCHA is wrong, expired or was used before."""
+
+    code = "captcha_failed"
+    message = "The CAPTCHA was not solved. Please try again."
+
+
 class NotFound(AuthError):
     """There is no such thing, or it is somebody else's."""
 
@@ -379,6 +404,12 @@ class StoreUnavailable(Unavailable):
     """The database does not answer."""
 
     code = "store_unavailable"
+
+
+class CaptchaUnavailable(Unavailable):
+    """Nobody can tell whether the CAPTCHA was solved."""
+
+    code = "captcha_unavailable"
 
 
 class TokenRequestError(AuthError):

@@ -2,12 +2,23 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from .clock import Clock
+from .database import after_commit
+from .telemetry import record_event
 
 logger = logging.getLogger("piccolo_api_fastapi")
+
+_CRITICAL = re.compile(r"_reuse$")
+_FAILED = re.compile(r"_(fail|fail_max|lock|reuse|exceeded|unavailable|misconfigured)$")
+_GRAVE = re.compile(r"^user_deleted$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +30,7 @@ class AuthEvent:
         name: A name of the OWASP Logging Vocabulary, for example `authn_token_reuse`.
         at: When, aware and in UTC.
         user: The primary key of the user, where one is known.
-        data: Details that are safe to log.
+        data: Details that are safe to log: text, numbers and truth values.
     """
 
     name: str
@@ -27,31 +38,99 @@ class AuthEvent:
     user: Any = None
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def outcome(self) -> Literal["success", "failure"]:
+        """Whether the operation did what was asked."""
+        return "failure" if _FAILED.search(self.name) else "success"
+
+    @property
+    def level(self) -> int:
+        """How grave it is, as a level of `logging`."""
+        if _CRITICAL.search(self.name):
+            return logging.CRITICAL
+        grave = _FAILED.search(self.name) or _GRAVE.search(self.name)
+        return logging.WARNING if grave else logging.INFO
+
+    def fields(self) -> dict[str, Any]:
+        """The event as plain values, for JSON: the details, `event`, `at`, `outcome`, `user`."""
+        user = None if self.user is None else str(self.user)
+        own = {"event": self.name, "at": self.at.isoformat(), "outcome": self.outcome, "user": user}
+        return {**self.data, **own}
+
 
 Listener: TypeAlias = Callable[[AuthEvent], Awaitable[None] | None]
 """Is told of every event; sync or async."""
 
-_listeners: list[Listener] = []
+When: TypeAlias = Literal["before_commit", "after_commit"]
+
+_listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": []}
 
 
-def subscribe(listener: Listener) -> Callable[[], None]:
+def subscribe(listener: Listener, *, when: When = "after_commit") -> Callable[[], None]:
     """
     Tell `listener` of every event of this process from now on.
+
+    Args:
+        listener: Any callable that takes the event.
+        when: `after_commit`, when what happened is certain: a listener that fails is logged and
+            disturbs nobody. Or `before_commit`, in the transaction of the change: what it writes
+            is committed with it, and what it raises undoes it; an `AuthError` is the answer.
 
     Returns:
         A function that ends it.
     """
-    _listeners.append(listener)
-    return lambda: _listeners.remove(listener)
+    _listeners[when].append(listener)
+    return lambda: _listeners[when].remove(listener)
 
 
 async def emit(event: AuthEvent) -> None:
-    """Log an event and tell the listeners; one that fails is logged and disturbs nobody."""
-    logger.info("%s user=%s", event.name, event.user, extra={"auth_event": event})
-    for listener in tuple(_listeners):
+    """
+    Tell of an event: in the open transaction, and once it is committed.
+
+    Raises:
+        Exception: Whatever a `before_commit` listener raised.
+    """
+    for listener in tuple(_listeners["before_commit"]):
+        await _tell(listener, event)
+    await after_commit(partial(_publish, event))
+
+
+@asynccontextmanager
+async def telling(name: str, clock: Clock, *errors: type[Exception]) -> AsyncIterator[None]:
+    """
+    Tell of a failure when one of these errors is raised within.
+
+    Args:
+        name: The name of the event.
+        clock: Tells when.
+        errors: Which errors.
+    """
+    try:
+        yield
+    except errors as error:
+        await emit(AuthEvent(name, clock(), data={"error": type(error).__name__}))
+        raise
+
+
+async def _publish(event: AuthEvent) -> None:
+    for listener in (log_event, record_event, *_listeners["after_commit"]):
         try:
-            told = listener(event)
-            if inspect.isawaitable(told):
-                await told
+            await _tell(listener, event)
         except Exception:  # noqa: PERF203 - one listener must not stop the next
             logger.exception("A listener failed on %s", event.name)
+
+
+async def _tell(listener: Callable[[AuthEvent], Any], event: AuthEvent) -> None:
+    told = listener(event)
+    if inspect.isawaitable(told):
+        await told
+
+
+def log_event(event: AuthEvent) -> None:
+    """
+    Log an event to `piccolo_api_fastapi`, at its level.
+
+    The record has it twice: as `auth_event`, and as plain values in `auth_fields`.
+    """
+    extra = {"auth_event": event, "auth_fields": event.fields()}
+    logger.log(event.level, "%s user=%s", event.name, event.user, extra=extra)

@@ -19,6 +19,7 @@ from .errors import (
     AuthError,
     ConfigurationError,
     CredentialNotAllowed,
+    EmailNotVerified,
     EnrolmentRequired,
     InvalidToken,
     SessionEnded,
@@ -185,6 +186,11 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
             AuthError: It carries one, and it is bad.
         """
 
+    async def has_verified_email(self, user: UserT) -> bool:
+        """What `require(…, verified=True)` asks. Never so for a scheme that has no `users`."""
+        users = getattr(self, "users", None)
+        return users is not None and bool(await users.has_verified_email(user))
+
     async def record_factor(
         self,
         identity: Identity[UserT],  # noqa: ARG002
@@ -233,24 +239,41 @@ class Require(Guard[UserT]):
     documented_errors: tuple[type[AuthError], ...] = ()
 
     def __init__(
-        self, guard: Guard[UserT], scopes: Sequence[str], step_up: StepUp | None = None
+        self,
+        guard: Guard[UserT],
+        scopes: Sequence[str],
+        step_up: StepUp | None = None,
+        *,
+        verified: bool = False,
     ) -> None:
         self.schemes = guard.schemes
         self._guard = guard
         self._scopes = tuple(scopes)
         self._step_up = step_up
-        self.documented_errors = (*self.documented_errors, *([StepUpRequired] if step_up else []))
+        self._verified = verified
+        errors = {StepUpRequired: step_up, EmailNotVerified: verified}
+        raised = [error for error, is_raised in errors.items() if is_raised]
+        self.documented_errors = (*self.documented_errors, *raised)
         self.__signature__ = _signature(self.schemes, self._scopes)
 
     async def identify(
         self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
     ) -> Identity[UserT]:
-        """The caller, who has the scopes and presented the factors that are required."""
+        """The caller, who has the scopes, the address and the factors that are required."""
         needed = (*self._scopes, *scopes)
         identity = await self._guard.identify(connection, needed, enrolling=enrolling)
+        if self._verified:
+            await self._check_email(identity)
         if self._step_up:
             self._step_up.check(identity.factors, self.now())
         return identity
+
+    async def _check_email(self, identity: Identity[UserT]) -> None:
+        named = (scheme for scheme in self.schemes if scheme.scheme_name == identity.scheme)
+        scheme = next(named, self.schemes[0])
+        async with store():
+            if not await scheme.has_verified_email(identity.user):
+                raise EmailNotVerified
 
 
 class IdentityOf(Generic[UserT]):
@@ -334,6 +357,7 @@ def require(  # noqa: PLR0913 - each a word of its own
     mfa: bool = False,
     factor: str | None = None,
     within: timedelta | None = None,
+    verified: bool = False,
 ) -> Require[UserT]:
     """
     A narrower dependency: 403 for those who lack a scope, and for those who have to present
@@ -347,6 +371,7 @@ def require(  # noqa: PLR0913 - each a word of its own
         mfa: A second factor was presented.
         factor: This factor was presented, for example `"totp"`.
         within: How long ago at most: the factor, or else the second one, or else any.
+        verified: The user's e-mail address is verified; asks the database once more.
 
     Raises:
         ConfigurationError: Nothing is required, `scopes` is one string, or `within` is no time.
@@ -357,10 +382,10 @@ def require(  # noqa: PLR0913 - each a word of its own
     flags = {"admin": admin, "superuser": superuser}
     needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
     step_up = StepUp(mfa, factor, within)
-    if not needed and not step_up:
+    if not needed and not step_up and not verified:
         msg = "require() needs something to require."
         raise ConfigurationError(msg)
-    return Require(guard, needed, step_up or None)
+    return Require(guard, needed, step_up or None, verified=verified)
 
 
 def public(endpoint: CallableT) -> CallableT:

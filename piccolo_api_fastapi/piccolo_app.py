@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,7 +16,9 @@ from piccolo.table import Table, create_table_class
 from .clock import utcnow
 from .email_codes import SentCode
 from .encryption import generate_key
+from .event_log import EventRecord, delete_old_events, protect_events
 from .jwt_auth import RefreshFamily, delete_expired_families
+from .mailboxes import EmailChange, EmailStatus
 from .mfa import TOTP, RecoveryCode, TOTPSecret
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
@@ -40,6 +43,9 @@ class AuthTables:
         recovery_code: Recovery codes.
         sent_code: Codes sent by e-mail.
         api_token: API tokens.
+        email_status: Which addresses are verified.
+        email_change: Changes of address that can be undone.
+        event: Events, for `record_events`.
     """
 
     password: type[Password]
@@ -50,6 +56,9 @@ class AuthTables:
     recovery_code: type[RecoveryCode]
     sent_code: type[SentCode]
     api_token: type[APIToken]
+    email_status: type[EmailStatus]
+    email_change: type[EmailChange]
+    event: type[EventRecord]
 
     def __iter__(self) -> Iterator[type[Table]]:
         return (getattr(self, field.name) for field in fields(self))
@@ -68,14 +77,17 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
     """
     if user is User:
         return AuthTables(
-            Password,
-            Session,
-            RefreshFamily,
-            Ticket,
-            TOTPSecret,
-            RecoveryCode,
-            SentCode,
-            APIToken,
+            password=Password,
+            session=Session,
+            refresh_family=RefreshFamily,
+            ticket=Ticket,
+            totp_secret=TOTPSecret,
+            recovery_code=RecoveryCode,
+            sent_code=SentCode,
+            api_token=APIToken,
+            email_status=EmailStatus,
+            email_change=EmailChange,
+            event=EventRecord,
         )
     return AuthTables(
         password=_bind(Password, user, unique=True),
@@ -86,6 +98,9 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         recovery_code=_bind(RecoveryCode, user, index=True),
         sent_code=_bind(SentCode, user, unique=True),
         api_token=_bind(APIToken, user, index=True),
+        email_status=_bind(EmailStatus, user, unique=True),
+        email_change=_bind(EmailChange, user, index=True),
+        event=_copy(EventRecord, user, {}),
     )
 
 
@@ -112,11 +127,39 @@ async def reencrypt() -> None:
     print(f"Encrypted {await TOTP(issuer='none').reencrypt()} secrets anew.")  # noqa: T201 - a command
 
 
+async def delete_events(days: int = 365) -> None:
+    """
+    Delete events older than this many days.
+
+    :param days:
+        Younger ones stay.
+
+    """
+    deleted = await delete_old_events(before=utcnow() - timedelta(days=days))
+    print(f"Deleted {deleted} events.")  # noqa: T201 - a command
+
+
+async def protect_event_log(days: int = 30) -> None:
+    """
+    Let the database refuse to change events, and to delete young ones.
+
+    :param days:
+        Older ones can be deleted.
+
+    """
+    await protect_events(keep=timedelta(days=days))
+    print("Events are append-only now.")  # noqa: T201 - a command
+
+
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:
     key: Any = ForeignKey(user, null=False, on_delete=OnDelete.cascade, **options)
+    return _copy(kind, user, {"user": key})
+
+
+def _copy(kind: type[TableT], user: type[BaseUser], columns: dict[str, Any]) -> type[TableT]:
     name = f"{user._meta.tablename}_{kind._meta.tablename}"  # noqa: SLF001
     table = create_table_class(
-        f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, {"user": key}
+        f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, columns
     )
     return cast("type[TableT]", table)
 
@@ -126,5 +169,12 @@ APP_CONFIG = AppConfig(
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
     table_classes=list(auth_tables()),
     migration_dependencies=["piccolo.apps.user.piccolo_app"],
-    commands=[clean, generate_encryption_key, reencrypt, *token_commands()],
+    commands=[
+        clean,
+        delete_events,
+        protect_event_log,
+        generate_encryption_key,
+        reencrypt,
+        *token_commands(),
+    ],
 )

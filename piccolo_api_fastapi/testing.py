@@ -1,6 +1,7 @@
 """The kit for tests of applications: act as a user, stop the clock, hash cheaply, race."""
 
 import asyncio
+import gc
 from base64 import b32decode
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +15,12 @@ from starlette.requests import HTTPConnection
 from .factors import PASSWORD, Factors
 from .guards import Guard
 from .identity import Identity, UserT
+from .mail import LinkMessage, Message
 from .one_time_codes import Authenticator
 from .passwords import PasswordHasher, PBKDF2Hasher, replace_default_hasher
 
 ResultT = TypeVar("ResultT")
+MessageT = TypeVar("MessageT", bound=Message)
 
 
 class FrozenClock:
@@ -141,3 +144,67 @@ async def assert_single_winner(call: Callable[[], Awaitable[ResultT]], n: int = 
         raise AssertionError(msg)
     winner: ResultT = winners[0]
     return winner
+
+
+class Outbox:
+    """
+    A `mail=` that keeps messages instead of sending them.
+
+    Args:
+        is_down: Whether it fails instead; it can be set at any time.
+    """
+
+    def __init__(self, *, is_down: bool = False) -> None:
+        self.messages: list[Message] = []
+        self.is_down = is_down
+
+    async def __call__(self, message: Message) -> None:
+        """
+        Keep a message.
+
+        Raises:
+            ConnectionError: It is down.
+        """
+        if self.is_down:
+            raise ConnectionError
+        self.messages.append(message)
+
+    def last(self, kind: type[MessageT]) -> MessageT:
+        """
+        The last message, which is of this kind.
+
+        Raises:
+            AssertionError: There is none, or it is another.
+        """
+        if not self.messages or not isinstance(self.messages[-1], kind):
+            msg = f"The last message is no {kind.__name__}: {self.messages[-1:]}"
+            raise AssertionError(msg)
+        return self.messages[-1]
+
+    def token(self, kind: type[LinkMessage]) -> str:
+        """The secret in the link of the last message, which is of this kind."""
+        return self.last(kind).link.partition("#token=")[2]
+
+
+async def timing_auc(
+    first: Callable[[], Awaitable[float]], second: Callable[[], Awaitable[float]], pairs: int = 200
+) -> float:
+    """
+    How well one can tell two kinds of request by the time they take: 0.5 is not at all, 0 and 1
+    are always. It is the area under the ROC curve of that guess.
+
+    Args:
+        first: Makes a request of one kind; returns how long the answer took.
+        second: Likewise of the other.
+        pairs: How many of each, in turn.
+    """
+    times: tuple[list[float], list[float]] = ([], [])
+    asked = ((times[0], first), (times[1], second))
+    gc.disable()
+    for pair in range(pairs):
+        # In turns, since each answer is followed by work that the next one may feel.
+        for measured, ask in asked if pair % 2 else reversed(asked):
+            measured.append(await ask())
+    gc.enable()
+    wins = sum((a < b) + (a == b) / 2 for a in times[0] for b in times[1])
+    return wins / pairs**2

@@ -20,6 +20,14 @@ class CredentialTable:
     """
 
 
+class VerificationTable:
+    """
+    Marks the table that says which address of a user is verified.
+
+    A subclass is a Piccolo table with a foreign key `user`, `email` and `verified_at`.
+    """
+
+
 def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
     """
     The table of this kind whose foreign key `user` goes to `user_table`.
@@ -76,8 +84,17 @@ def _find_beside_columns(table: type[BaseUser], values: dict[str, Any]) -> dict[
 
 def credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables whose rows are a way in for users of this table, by whatever class it is named."""
+    return _marked(CredentialTable, user_table)
+
+
+def verification_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """The tables that say which addresses of users of this table are verified."""
+    return _marked(VerificationTable, user_table)
+
+
+def _marked(marker: type, user_table: type[BaseUser]) -> Iterator[type[Table]]:
     for table in TABLE_REGISTRY:
-        if issubclass(table, CredentialTable):
+        if issubclass(table, marker):
             owner = user_table_of(table)._meta  # noqa: SLF001
             if owner.get_formatted_tablename() == user_table._meta.get_formatted_tablename():  # noqa: SLF001
                 yield table

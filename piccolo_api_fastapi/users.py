@@ -20,7 +20,14 @@ from .identifiers import no_email, normal_email, normal_username, real_email
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
 from .user_lookup import Account, UserLookup, fingerprint
-from .user_tables import CredentialTable, bound, credential_tables, load, primary_key
+from .user_tables import (
+    CredentialTable,
+    bound,
+    credential_tables,
+    load,
+    primary_key,
+    verification_tables,
+)
 
 MARKER = "pbkdf2_sha256$1$!$!"
 """
@@ -263,6 +270,7 @@ class Users(Generic[UserT]):
         *,
         email: str | None = None,
         active: bool = True,
+        encoded: str | None = None,
         **columns: Any,
     ) -> UserT:
         """
@@ -273,6 +281,7 @@ class Users(Generic[UserT]):
             password: Without one, the user can't log in by password.
             email: Stored in its normal form; one owner for each mailbox.
             active: Whether they may log in.
+            encoded: What `encode` made of a password, instead of that.
             columns: Values of further columns.
 
         Raises:
@@ -282,7 +291,8 @@ class Users(Generic[UserT]):
         """
         email = None if email is None else normal_email(email)
         username = self._own_name(username, email)
-        encoded = await self._encode(password, username, email)
+        if password is not None:
+            encoded = await self.encode(password, username, email)
         user = self.table(
             username=username,
             email=email or no_email(),
@@ -326,6 +336,7 @@ class Users(Generic[UserT]):
                 await self.table.insert(user)
                 if encoded is not None:
                     await self._store_hash(primary_key(user), encoded)
+                await emit(AuthEvent("user_created", self.clock(), primary_key(user)))
         except Exception as error:
             if is_unique_violation(error):
                 raise IdentityTaken from None
@@ -344,18 +355,57 @@ class Users(Generic[UserT]):
         Raises:
             WeakPassword: The policy refuses it.
         """
+        encoded = await self.encode(password, user.username, real_email(user.email))
+        await self.store_password(user, encoded, keep=keep)
+
+    async def store_password(self, user: UserT, encoded: str | None, *, keep: Any = None) -> None:
+        """
+        Store what `encode` made, and end every other credential, in one transaction.
+
+        Args:
+            user: Whose.
+            encoded: `None` leaves the user without a password.
+            keep: The id of a credential to spare.
+        """
         key = primary_key(user)
-        encoded = await self._encode(password, user.username, real_email(user.email))
         column = self.table.password
         async with store(), transaction(self.table):
             # Locks the row, so that what is read next stays so.
             await self.table.update({column: column}).where(self._key == key)
             before = await self.table.select(column).where(self._key == key).first()
-            replacement = encoded if self.interop else MARKER
+            replacement = (encoded if self.interop else None) or MARKER
             await self.table.update({column: replacement}).where(self._key == key)
             await self._store_hash(key, encoded or "", (before or {}).get("password"))
             await self.end_credentials(user, keep=keep)
-        await emit(AuthEvent("authn_password_change", self.clock(), key))
+            await emit(AuthEvent("authn_password_change", self.clock(), key))
+
+    async def encode(self, password: str, username: str, email: str | None) -> str:
+        """
+        Check a new password and hash it, before a transaction that stores it.
+
+        Raises:
+            WeakPassword: The policy refuses it.
+            HasherBusy: Too many passwords are being hashed.
+        """
+        await self.policy.check(password, username, email)
+        return await self.hasher.hash(password)
+
+    async def has_password(self, user: UserT, password: str) -> bool:
+        """Whether this is the password of a user, who need not be active. For no login."""
+        account = await self._lookup.find(user.username)
+        try:
+            await self.hasher.verify(account.encoded if account else None, password)
+        except PasswordMismatch:
+            return False
+        return True
+
+    async def has_verified_email(self, user: UserT) -> bool:
+        """Whether the present address of a user is verified."""
+        for table in verification_tables(self.table):
+            condition: Any = (table.user == primary_key(user)) & (table.email == user.email)  # type: ignore[attr-defined]
+            if await table.exists().where(condition, table.verified_at.is_not_null()):  # type: ignore[attr-defined]
+                return True
+        return False
 
     async def end_credentials(self, user: UserT, *, keep: Any = None) -> None:
         """
@@ -444,12 +494,6 @@ class Users(Generic[UserT]):
             given = self._scopes_of(user)
             scopes.update(await given if inspect.isawaitable(given) else given)
         return frozenset(scopes)
-
-    async def _encode(self, password: str | None, username: str, email: str | None) -> str | None:
-        if password is None:
-            return None
-        await self.policy.check(password, username, email)
-        return await self.hasher.hash(password)
 
     async def _refuse_if_taken(self, username: str, email: str | None) -> None:
         """The unique indexes know exact text only; older rows may be in upper case."""

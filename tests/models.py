@@ -7,10 +7,11 @@ from piccolo_api_fastapi import auth_tables
 
 
 class Customer(BaseUser, tablename="customer"):
-    """A user with a UUID and a phone number."""
+    """A user with a UUID, a phone number and a country."""
 
     id = UUID(primary_key=True)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     phone = Varchar(null=True, default=None)
+    country = Varchar(length=2, default="GB")
 
 
 class Member(BaseUser, tablename="member"):

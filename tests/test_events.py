@@ -1,12 +1,29 @@
 """Events and their listeners."""
 
+import asyncio
 import logging
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from piccolo_api_fastapi import AuthEvent, subscribe
+from piccolo_api_fastapi import AuthEvent, SessionAuth, User, Users, session_router, subscribe
+from piccolo_api_fastapi import telemetry as telemetry_module
+from piccolo_api_fastapi.database import after_commit, engine_of, transaction
+from piccolo_api_fastapi.errors import Forbidden
 from piccolo_api_fastapi.events import emit
 from piccolo_api_fastapi.testing import FrozenClock
+from tests.conftest import PASSWORD, log_in, new_client
 
 
 async def test_listeners(caplog: pytest.LogCaptureFixture, clock: FrozenClock) -> None:
@@ -28,3 +45,185 @@ async def test_listeners(caplog: pytest.LogCaptureFixture, clock: FrozenClock) -
     assert told == ["authn_login_success", "too"]
     assert "authn_login_success user=1" in caplog.text
     assert "A listener failed on authn_login_success" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "level"),
+    [
+        ("authn_login_success", "success", logging.INFO),
+        ("authn_login_fail", "failure", logging.WARNING),
+        ("authn_login_lock", "failure", logging.WARNING),
+        ("authn_token_reuse", "failure", logging.CRITICAL),
+        ("sys_captcha_unavailable", "failure", logging.WARNING),
+        ("user_deleted", "success", logging.WARNING),
+        ("session_ended", "success", logging.INFO),
+    ],
+)
+@pytest.mark.security(116)
+async def test_log(
+    caplog: pytest.LogCaptureFixture, clock: FrozenClock, name: str, outcome: str, level: int
+) -> None:
+    """The log has the event, at the level of its gravity, and its fields as plain values."""
+    event = AuthEvent(name, clock(), 7, {"ip": "203.0.113.7", "user": "not this"})
+    with caplog.at_level(logging.INFO, "piccolo_api_fastapi"):
+        await emit(event)
+    [record] = caplog.records
+    fields: Any = record.__dict__
+    assert (record.levelno, fields["auth_event"]) == (level, event)
+    assert fields["auth_fields"] == {
+        "event": name,
+        "at": "2026-01-01T00:00:00+00:00",
+        "outcome": outcome,
+        "user": "7",
+        "ip": "203.0.113.7",
+    }
+    assert AuthEvent(name, clock()).fields()["user"] is None
+
+
+@pytest.fixture
+def told() -> Iterator[list[str]]:
+    """What listeners of the test were told."""
+    heard: list[str] = []
+
+    def refuse(event: AuthEvent) -> None:
+        heard.append(f"before {event.name}")
+        if event.name == "user_created" and event.data.get("refused", True):
+            raise Forbidden
+
+    endings = [
+        subscribe(refuse, when="before_commit"),
+        subscribe(lambda event: heard.append(f"after {event.name}")),
+    ]
+    yield heard
+    for end in endings:
+        end()
+
+
+async def test_refusal(told: list[str], users: Users[User]) -> None:
+    """A listener before the commit can refuse: the change is undone, and nobody else is told."""
+    with pytest.raises(Forbidden):
+        await users.create("bob", PASSWORD)
+    assert told == ["before user_created"]
+    assert await User.count() == 0
+
+
+async def test_a_refused_logout(ada: User, users: Users[User]) -> None:
+    """The refusal of a listener is the answer of the route."""
+
+    async def never(event: AuthEvent) -> None:
+        if event.name == "session_ended":
+            raise Forbidden
+
+    end = subscribe(never, when="before_commit")
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(users)), prefix="/auth")
+    async with new_client(app) as client:
+        await log_in(client)
+        answer = await client.post("/auth/logout")
+        end()
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        assert (await client.get("/auth/sessions")).status_code == 200
+
+
+async def test_after_the_commit(told: list[str], database: Any, clock: FrozenClock) -> None:
+    """Others are told once the outermost transaction is committed, and not if it is undone."""
+    async with transaction(User):
+        async with transaction(User):
+            await emit(AuthEvent("one", clock()))
+        await emit(AuthEvent("two", clock()))
+        assert told == ["before one", "before two"]
+    assert told[2:] == ["after one", "after two"]
+    told.clear()
+
+    async def fail() -> None:
+        async with transaction(User):
+            await emit(AuthEvent("three", clock()))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fail()
+    await emit(AuthEvent("four", clock()))
+    assert told == ["before three", "before four", "after four"]
+
+
+async def test_a_task_that_outlives_its_transaction(database: Any) -> None:
+    """What it says later is told at once: its transaction is over."""
+    told: list[str] = []
+    committed = asyncio.Event()
+
+    async def tell() -> None:
+        told.append("told")
+
+    async def later() -> None:
+        await committed.wait()
+        await after_commit(tell)
+
+    async with transaction(User):
+        task = asyncio.create_task(later())
+        await after_commit(tell)
+        assert told == []
+    assert told == ["told"]
+    committed.set()
+    await task
+    assert told == ["told"] * 2
+
+
+async def test_a_transaction_of_the_application(
+    told: list[str], database: Any, clock: FrozenClock
+) -> None:
+    """In a transaction that Piccolo opened, nobody knows when it is committed: told at once."""
+    async with engine_of(User).transaction():
+        async with transaction(User):
+            await emit(AuthEvent("one", clock()))
+        assert told == ["before one", "after one"]
+
+
+@pytest.fixture
+def telemetry(monkeypatch: pytest.MonkeyPatch) -> tuple[InMemorySpanExporter, InMemoryMetricReader]:
+    """What an application exports: spans, and metrics."""
+    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    spans = TracerProvider()
+    spans.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", spans)
+    monkeypatch.setattr(metrics, "get_meter", MeterProvider(metric_readers=[reader]).get_meter)
+    telemetry_module._tools.cache_clear()
+    return exporter, reader
+
+
+async def test_telemetry(
+    users: Users[User], ada: User, telemetry: tuple[InMemorySpanExporter, InMemoryMetricReader]
+) -> None:
+    """With telemetry on, events are on the span of the request, and counted; without who it was."""
+    exporter, reader = telemetry
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(users)), prefix="/auth")
+    async with new_client(app) as client:
+        await log_in(client)
+        await log_in(client, password="wrong")
+    telemetry_module._tools.cache_clear()
+    events = [event for span in exporter.get_finished_spans() for event in span.events]
+    assert {"authn_login_success", "authn_login_fail"} <= {event.name for event in events}
+    for event in events:
+        assert set(event.attributes or ()) == {"auth.event", "auth.outcome"}
+    data: Any = reader.get_metrics_data()
+    [metric] = data.resource_metrics[0].scope_metrics[0].metrics
+    counted = {point.attributes["auth.event"]: point.value for point in metric.data.data_points}
+    assert metric.name == "auth.events"
+    assert counted["authn_login_success"] == 1
+    assert counted["authn_login_fail"] == 1
+
+
+async def test_without_telemetry(
+    monkeypatch: pytest.MonkeyPatch, client: httpx.AsyncClient, ada: User
+) -> None:
+    """Where it is not installed nothing is missed."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", None)
+    telemetry_module._tools.cache_clear()
+    assert (await log_in(client)).status_code == 200
+    telemetry_module._tools.cache_clear()
+
+
+def test_time() -> None:
+    """Events tell the time with its zone."""
+    at = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    assert AuthEvent("x", at).fields()["at"].endswith("+00:00")

@@ -24,7 +24,7 @@ FEATURES = sorted(
 
 # Functions that rightly read and then update: "feature/service.py:function", and the reason.
 SELECT_THEN_UPDATE: dict[str, str] = {
-    "users.py:set_password": "the statement before the read locks the row",
+    "users.py:store_password": "the statement before the read locks the row",
 }
 
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import httpx
 import pytest
+from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi import (
     APIToken,
+    EventRecord,
     RefreshFamily,
     Session,
     TokenAuth,
@@ -15,10 +17,13 @@ from piccolo_api_fastapi import (
     Users,
     auth_tables,
 )
+from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.piccolo_app import (
     APP_CONFIG,
     clean,
+    delete_events,
     generate_encryption_key,
+    protect_event_log,
     reencrypt,
 )
 from piccolo_api_fastapi.testing import FrozenClock
@@ -37,6 +42,8 @@ def test_tables() -> None:
     }
     assert len(names) == 3 * len(list(auth_tables()))
     for table in auth_tables(Member):
+        if issubclass(table, EventRecord):
+            continue  # outlives its user
         assert user_table_of(table) is Member
         assert table._meta.get_column_by_name("user")._meta.params["on_delete"].value == "CASCADE"
 
@@ -86,3 +93,26 @@ async def test_encryption_commands(
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", key)
     await reencrypt()
     assert capsys.readouterr().out == "Encrypted 0 secrets anew.\n"
+
+
+@pytest.mark.security(117)
+async def test_event_commands(database: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Retention is a command, and so is the protection of what is retained."""
+    for age in (0, 50, 400):
+        row: Any = {"at": utcnow() - timedelta(days=age), "name": "x", "outcome": "", "data": "{}"}
+        await EventRecord.insert(EventRecord(**row))
+    await delete_events()
+    await delete_events(days=10)
+    assert capsys.readouterr().out == "Deleted 1 events.\n" * 2
+    await protect_event_log()
+    assert capsys.readouterr().out == "Events are append-only now.\n"
+    with pytest.raises(Exception, match="append-only"):
+        await EventRecord.raw("UPDATE auth_event SET name = 'y'")
+    await unprotect(database)
+
+
+async def unprotect(database: Any) -> None:
+    """Let the other tests empty the table."""
+    for trigger in ("no_update", "no_delete", "no_truncate"):
+        on = "" if isinstance(database, SQLiteEngine) else "ON auth_event"
+        await EventRecord.raw(f"DROP TRIGGER IF EXISTS auth_event_{trigger} {on}")

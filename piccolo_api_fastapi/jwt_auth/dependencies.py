@@ -24,7 +24,6 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import ENROLMENT, PASSWORD, acr, amr
 from piccolo_api_fastapi.guards import Scheme
 from piccolo_api_fastapi.identity import (
@@ -201,8 +200,6 @@ class JWTAuth(Scheme[UserT]):
             is_enrolling=held.is_enrolling,
             uphold=lambda: self.users.uphold(held),
         )
-        data = {"family": str(token.family)}
-        await emit(AuthEvent("authn_token_created", now, primary_key(held.user), data))
         grant = Grant(granted, now + self.refresh_lifetime, held.factors, held.is_enrolling, now)
         return await self._pair(held.user, token, grant, now)
 

@@ -1,6 +1,6 @@
 """The token endpoint, its revocation, the signed-in apps and the public keys."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
@@ -50,7 +50,12 @@ _GUARDED = (Unauthenticated, InvalidToken, InvalidRequest, *_ALWAYS)
 _BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
 
 
-def jwt_router(jwt: JWTAuth[UserT], login: Login[UserT] | None = None) -> APIRouter:
+def jwt_router(
+    jwt: JWTAuth[UserT],
+    login: Login[UserT] | None = None,
+    *,
+    captcha: Callable[[Request], Awaitable[None]] | None = None,
+) -> APIRouter:
     """
     `POST /token`, `POST /token/revoke`, `GET /token/families`, `DELETE /token/families/{id}`
     with asymmetric keys `GET /.well-known/jwks.json`, and where the login has second factors
@@ -59,6 +64,7 @@ def jwt_router(jwt: JWTAuth[UserT], login: Login[UserT] | None = None) -> APIRou
     Args:
         jwt: The scheme whose tokens are given.
         login: Checks the password; by default one for the same users.
+        captcha: A `Captcha`, or anything that refuses a request, asked before each password.
 
     Raises:
         ConfigurationError: The two are for different user tables.
@@ -69,7 +75,7 @@ def jwt_router(jwt: JWTAuth[UserT], login: Login[UserT] | None = None) -> APIRou
         raise ConfigurationError(msg)
     router = APIRouter(route_class=AuthRoute, tags=["tokens"])
     tokens = APIRouter(route_class=TokenRoute)
-    _add_token(tokens, jwt, login)
+    _add_token(tokens, jwt, login, captcha)
     router.include_router(tokens)
     _add_families(router, jwt)
     if jwt.keys.jwks()["keys"]:
@@ -77,12 +83,18 @@ def jwt_router(jwt: JWTAuth[UserT], login: Login[UserT] | None = None) -> APIRou
     return router
 
 
-def _add_token(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) -> None:
+def _add_token(
+    router: APIRouter,
+    jwt: JWTAuth[Any],
+    login: Login[Any],
+    captcha: Callable[[Request], Awaitable[None]] | None,
+) -> None:
     @router.post(
         "/token",
         operation_id="create_token",
         summary="Get or refresh tokens",
         responses=responses(
+            *getattr(captcha, "documented_errors", ()),
             InvalidRequest,
             InvalidGrant,
             InvalidScope,
@@ -97,6 +109,8 @@ def _add_token(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) -> None:
     async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
         """Exchange a password or a refresh token for an access token (RFC 6749)."""
         if form.grant_type == "password":
+            if captcha is not None:
+                await captcha(request)
             pair = await _by_password(jwt, login, request, form)
         elif form.grant_type == "refresh_token":
             if form.refresh_token is None:

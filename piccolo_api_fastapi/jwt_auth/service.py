@@ -202,6 +202,8 @@ async def start(  # noqa: PLR0913 - each a column
     async with store(), transaction(table):
         await uphold()
         await table.insert(row)
+        data = {"family": str(token.family)}
+        await emit(AuthEvent("authn_token_created", now, user, data))
 
 
 async def rotate(
@@ -282,9 +284,10 @@ async def record_factor(
 
 async def _end_reused(table: type[RefreshFamily], family: Family, now: datetime) -> None:
     condition = (table.id == family.id) & table.revoked_at.is_null()
-    ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
-    for row in ended:
-        await emit(AuthEvent("authn_token_reuse", now, row["user"], {"family": str(family.id)}))
+    async with transaction(table):
+        ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
+        for row in ended:
+            await emit(AuthEvent("authn_token_reuse", now, row["user"], {"family": str(family.id)}))
 
 
 async def live(table: type[RefreshFamily], user: Any, now: datetime) -> Sequence[RefreshFamily]:
@@ -312,9 +315,10 @@ async def revoke(table: type[RefreshFamily], family: UUID, now: datetime, user: 
     condition = (table.id == family) & table.revoked_at.is_null()
     if user is not None:
         condition = condition & (table.user == user)
-    ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
-    for row in ended:
-        await emit(AuthEvent("authn_token_revoked", now, row["user"], {"family": str(family)}))
+    async with transaction(table):
+        ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
+        for row in ended:
+            await emit(AuthEvent("authn_token_revoked", now, row["user"], {"family": str(family)}))
     return bool(ended)
 
 

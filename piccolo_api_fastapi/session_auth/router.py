@@ -1,5 +1,6 @@
 """Routes to log in and out by cookie, and to see and end one's sessions."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
@@ -49,7 +50,12 @@ _ALWAYS = (ContentTooLarge, StoreUnavailable)
 _GUARDED = (Unauthenticated, InvalidSession, *_ALWAYS)
 
 
-def session_router(session: SessionAuth[UserT], login: Login[UserT] | None = None) -> APIRouter:
+def session_router(
+    session: SessionAuth[UserT],
+    login: Login[UserT] | None = None,
+    *,
+    captcha: Callable[..., Any] | None = None,
+) -> APIRouter:
     """
     `POST /login`, `POST /logout`, `GET /sessions`, `DELETE /sessions/{id}`, `DELETE /sessions`,
     and where the login has second factors `POST /login/mfa` and `POST /login/mfa/send`.
@@ -57,6 +63,7 @@ def session_router(session: SessionAuth[UserT], login: Login[UserT] | None = Non
     Args:
         session: The scheme whose cookie is set.
         login: Checks the password; by default one for the same users.
+        captcha: A `Captcha`, or any dependency that refuses, asked before each login.
 
     Raises:
         ConfigurationError: The two are for different user tables.
@@ -66,18 +73,24 @@ def session_router(session: SessionAuth[UserT], login: Login[UserT] | None = Non
         msg = "The session and the login are for different user tables."
         raise ConfigurationError(msg)
     router = APIRouter(route_class=AuthRoute, tags=["sessions"])
-    _add_login(router, session, login)
+    _add_login(router, session, login, captcha)
     _add_sessions(router, session)
     return router
 
 
-def _add_login(router: APIRouter, session: SessionAuth[Any], login: Login[Any]) -> None:
+def _add_login(
+    router: APIRouter,
+    session: SessionAuth[Any],
+    login: Login[Any],
+    captcha: Callable[..., Any] | None,
+) -> None:
     @router.post(
         "/login",
         operation_id="log_in",
         summary="Log in",
-        dependencies=[Depends(session.csrf)],
+        dependencies=[Depends(session.csrf), *([Depends(captcha)] if captcha else [])],
         responses=responses(
+            *getattr(captcha, "documented_errors", ()),
             InvalidCredentials,
             CrossSiteRequest,
             LoginRefused,

@@ -233,9 +233,10 @@ async def end_by_digest(table: type[Session], digest: str, now: datetime) -> Non
 
 
 async def _end(table: type[Session], condition: Any, now: datetime) -> bool:
-    ended = await table.delete().where(condition).returning(table.id, table.user)
-    for row in ended:
-        await emit(AuthEvent("session_ended", now, row["user"], {"session": str(row["id"])}))
+    async with transaction(table):
+        ended = await table.delete().where(condition).returning(table.id, table.user)
+        for row in ended:
+            await emit(AuthEvent("session_ended", now, row["user"], {"session": str(row["id"])}))
     return bool(ended)
 
 

@@ -3,10 +3,12 @@
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import uvicorn
@@ -17,7 +19,9 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from piccolo_api_fastapi import (
+    Accounts,
     AnyOf,
+    AuthEvent,
     Cookie,
     JWTAuth,
     Login,
@@ -26,11 +30,14 @@ from piccolo_api_fastapi import (
     SessionAuth,
     User,
     Users,
+    accounts_router,
     install,
     jwt_router,
     session_router,
+    subscribe,
 )
 from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.mail import Message as Mailed
 from piccolo_api_fastapi.testing import cheap_hasher
 from tests.conftest import PG, SECRET, use_engine
 
@@ -76,6 +83,18 @@ def mortal_clock() -> datetime:
     return utcnow()
 
 
+def in_transaction(event: AuthEvent) -> None:
+    """A checkpoint named like the event, before what it tells of is committed."""
+    checkpoint(event.name)
+
+
+def mailbox_of(engine: Any) -> Path:
+    """Where the mail of a server on this database goes."""
+    if isinstance(engine, PostgresEngine):
+        return Path(tempfile.gettempdir()) / f"{engine.config['database']}.mail"
+    return Path(f"{engine.path}.mail")
+
+
 def proved(_: LoginAttempt) -> None:
     """A checkpoint after the password was proved."""
     checkpoint("proved")
@@ -105,6 +124,16 @@ def make_app(engine: Any, grace: timedelta) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
     install(app)
     app.add_middleware(Mortal)
+    mailbox = mailbox_of(engine)
+
+    async def mail(message: Mailed) -> None:
+        with mailbox.open("a") as file:
+            file.write(f"{type(message).__name__} {getattr(message, 'link', '')}\n")
+
+    options: Any = {"mail": mail, "base_url": "https://app.example.com", "login": login}
+    accounts = Accounts(users, schemes=[session, jwt], **options)
+    app.include_router(accounts_router(accounts), prefix="/accounts")
+    subscribe(in_transaction, when="before_commit")
     app.include_router(session_router(session, login), prefix="/auth")
     app.include_router(jwt_router(jwt, login), prefix="/auth")
 

@@ -1,0 +1,23 @@
+"""Accounts: register, verify, reset, change and close."""
+
+from .dependencies import Accounts
+from .router import (
+    accounts_router,
+    change_email_router,
+    change_password_router,
+    me_router,
+    register_router,
+    reset_password_router,
+    verify_email_router,
+)
+
+__all__ = [
+    "Accounts",
+    "accounts_router",
+    "change_email_router",
+    "change_password_router",
+    "me_router",
+    "register_router",
+    "reset_password_router",
+    "verify_email_router",
+]

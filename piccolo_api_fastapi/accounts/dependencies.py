@@ -1,0 +1,403 @@
+"""`Accounts`: what people do with accounts of their own."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Generic, cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from piccolo_api_fastapi.csrf import SameOrigin
+from piccolo_api_fastapi.database import store, transaction
+from piccolo_api_fastapi.errors import (
+    ConfigurationError,
+    FieldError,
+    IdentityTaken,
+    InvalidTicket,
+    TooManyRequests,
+    Unprocessable,
+)
+from piccolo_api_fastapi.events import AuthEvent, emit, telling
+from piccolo_api_fastapi.factors import PASSWORD, StepUp
+from piccolo_api_fastapi.guards import AnyOf, Scheme, optional
+from piccolo_api_fastapi.identifiers import normal_email, normal_username, real_email
+from piccolo_api_fastapi.identity import Identity, client_info
+from piccolo_api_fastapi.in_person import InPerson, in_person
+from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.mail import (
+    AccountClosed,
+    AlreadyRegistered,
+    Mail,
+    PasswordChanged,
+    ResetPassword,
+    UsernameTaken,
+)
+from piccolo_api_fastapi.mail_delivery import Delivery, Links
+from piccolo_api_fastapi.mailboxes import Mailboxes, MailLifetimes
+from piccolo_api_fastapi.tickets import Tickets
+from piccolo_api_fastapi.user_tables import primary_key
+from piccolo_api_fastapi.users import Users, UserT
+
+from . import service
+from .schemas import Models, make_models
+from .service import Registration
+
+PATHS = {
+    "verify": "/verify-email",
+    "reset": "/reset-password",
+    "change": "/change-email",
+    "undo": "/undo-email",
+}
+
+FRESH = StepUp(within=timedelta(minutes=5))
+"""Who presented a factor since then is not asked for the password."""
+
+ATTEMPTS = 10
+"""So often a reset link may be presented: a password that is refused is typed again."""
+
+
+class Accounts(Generic[UserT]):
+    """
+    Registration, verified addresses, forgotten passwords, changes, and the end of an account.
+
+    Mount `accounts_router`, or the routers of which it consists. Without `mail` there are no
+    verified addresses and no forgotten passwords, and `POST /register` tells what is taken.
+
+    Args:
+        users: Whose accounts.
+        mail: Sends messages, after the answer.
+        base_url: Of the pages that links lead to, such as `https://app.example.com`.
+        paths: Pages other than `/verify-email`, `/reset-password`, `/change-email` and
+            `/undo-email`, by the keys `verify`, `reset`, `change` and `undo`.
+        schemes: By which people are signed in.
+        login: Checks the password of those who are, with its hooks.
+        extra: Columns of the user table that people fill in and change themselves.
+        active_before_verified: Let people log in before their address is verified.
+        reset_lifetime: How long a link for a new password is good; an hour at most.
+        lifetimes: How long what else is mailed is good.
+        csrf: The check of routes that need no login; by default that of the session scheme.
+
+    Raises:
+        ConfigurationError: The settings contradict each other.
+    """
+
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional
+        self,
+        users: Users[UserT] | None = None,
+        *,
+        mail: Mail | None = None,
+        base_url: str | None = None,
+        paths: Mapping[str, str] | None = None,
+        schemes: Sequence[Scheme[UserT]] = (),
+        login: Login[UserT] | None = None,
+        extra: Sequence[str] = (),
+        active_before_verified: bool = False,
+        reset_lifetime: timedelta = timedelta(minutes=30),
+        lifetimes: MailLifetimes | None = None,
+        csrf: SameOrigin | None = None,
+    ) -> None:
+        self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+        self.schemes = tuple(schemes)
+        self.login = login or Login(self.users)
+        self.active_before_verified = active_before_verified
+        self.csrf = csrf or _csrf_of(self.schemes)
+        self.models: Models = make_models(self.users.table, extra, has_mail=mail is not None)
+        self._mailboxes: Mailboxes[UserT] | None = None
+        if (mail is None) is not (base_url is None):
+            msg = "Mail needs a base_url for its links, and a base_url needs mail."
+            raise ConfigurationError(msg)
+        if not set(paths or ()) <= PATHS.keys() or reset_lifetime > timedelta(hours=1):
+            msg = (
+                "The paths are verify, reset, change and undo; a reset link lives an hour at most."
+            )
+            raise ConfigurationError(msg)
+        if mail is not None and base_url is not None:
+            send = Delivery(mail, self.users.clock)
+            links = Links(base_url, {**PATHS, **(paths or {})})
+            self._mailboxes = Mailboxes(self.users, send, links, lifetimes or MailLifetimes())
+        managing = [scheme for scheme in self.schemes if scheme.manages_credentials]
+        self.caller = optional(AnyOf(*managing)).identity if managing else _nobody
+        self._resets = Tickets(
+            self.users, "reset-password", lifetime=reset_lifetime, attempts=ATTEMPTS
+        )
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether there is mail."""
+        return self._mailboxes is not None
+
+    @property
+    def mailboxes(self) -> Mailboxes[UserT]:
+        """
+        What is done with addresses.
+
+        Raises:
+            ConfigurationError: There is no mail.
+        """
+        if self._mailboxes is None:
+            msg = "This needs Accounts(mail=…, base_url=…)."
+            raise ConfigurationError(msg)
+        return self._mailboxes
+
+    @property
+    def guard(self) -> InPerson[UserT]:
+        """
+        The person who is signed in, not a machine.
+
+        Raises:
+            ConfigurationError: There are no schemes.
+        """
+        if not self.schemes:
+            msg = "This needs Accounts(schemes=[…])."
+            raise ConfigurationError(msg)
+        return in_person(AnyOf(*self.schemes))
+
+    async def accept(self, email: str) -> str:
+        """
+        The normal form of an address that somebody sent, known or not.
+
+        Raises:
+            Unprocessable: It is none.
+            StoreUnavailable: The database is down: better said now than after the answer.
+        """
+        address = normal_email(email)
+        async with store():
+            await service.ping(self.users.table)
+        return address
+
+    async def accept_change(
+        self, identity: Identity[UserT], password: str | None, email: str, request: Request
+    ) -> str:
+        """
+        The normal form of an address that a user wants to change to.
+
+        Raises:
+            Unprocessable: It is none, or can't be a username where the old one is.
+            InvalidCredentials: The password is wrong.
+            StepUpRequired: It was not given, and no factor was presented lately.
+            TooManyRequests: They asked a moment ago.
+        """
+        address = normal_email(email)
+        if "@" in identity.user.username:
+            normal_username(address, self.users.table.username.length or 0)
+        await self.prove(identity, password, request)
+        if not await self.mailboxes.may_send(identity.user, "verification"):
+            raise TooManyRequests(retry_after=60)
+        return address
+
+    async def prepare(
+        self, username: str | None, email: str, password: str, columns: Mapping[str, Any]
+    ) -> Registration:
+        """
+        Check what somebody wants to register, as far as that tells nothing about others.
+
+        Raises:
+            Unprocessable: A value can't be used.
+            WeakPassword: The policy refuses the password.
+            HasherBusy: Too many passwords are being hashed.
+            StoreUnavailable: The database is down: better said now than after the answer.
+        """
+        address = normal_email(email)
+        name = normal_username(username or address, self.users.table.username.length or 0)
+        if "@" in name and name != address:
+            normal_username("", 0)  # or it would catch logins by the address of somebody else
+        self._check_columns(columns)
+        encoded = await self.users.encode(password, name, address)
+        await self.accept(address)
+        return Registration(name, address, password, encoded, dict(columns))
+
+    async def register(self, registration: Registration) -> None:
+        """
+        Make the account and send a link, or tell the owner of the address. It runs after the
+        answer, which is the same for all.
+        """
+        try:
+            user = await self._create(registration)
+        except IdentityTaken:
+            await self._register_again(registration)
+        else:
+            await self.mailboxes.send_verification(user)
+
+    async def _create(self, registration: Registration) -> UserT:
+        async with store(), transaction(self.users.table):
+            user = await self.users.create(
+                registration.username,
+                email=registration.email,
+                encoded=registration.encoded,
+                active=self.active_before_verified,
+                **registration.columns,
+            )
+            await self.mailboxes.begin(user, activates=not self.active_before_verified)
+        return user
+
+    async def _register_again(self, registration: Registration) -> None:
+        owner = await self.mailboxes.find(registration.email)
+        if owner is None:
+            to: Any = {"to": registration.email, "username": registration.username, "user": None}
+            await self.mailboxes.send(UsernameTaken(at=self.users.clock(), **to))
+        elif await self.mailboxes.is_new(owner):
+            # Of two passwords nobody knows which is the owner's: neither will be good.
+            if not await self.users.has_password(owner, registration.password):
+                await self.mailboxes.contest(owner)
+            await self.mailboxes.request_verification(registration.email)
+        elif await self.mailboxes.may_send(owner, "verification"):
+            await self.mailboxes.send(AlreadyRegistered(**self._to(owner)))
+
+    async def register_and_tell(
+        self, username: str, email: str | None, password: str, columns: Mapping[str, Any]
+    ) -> UserT:
+        """
+        Make an account at once; without mail there is no other way to tell what is taken.
+
+        Raises:
+            Unprocessable: A value can't be used.
+            WeakPassword: The policy refuses the password.
+            IdentityTaken: The username or the address belongs to somebody.
+        """
+        self._check_columns(columns)
+        return await self.users.create(username, password, email=email, **columns)
+
+    async def request_reset(self, email: str) -> None:
+        """Send a link for a new password to the stored address of a user, if there is one."""
+        user = await self.mailboxes.find(email)
+        if user is None or not (user.active or await self.mailboxes.waits(user)):
+            return
+        if await self.mailboxes.may_send(user, "reset"):
+            await self.send_reset(user)
+
+    async def send_reset(self, user: UserT) -> None:
+        """Send a link for a new password; if that fails, the next request may do so at once."""
+        key, now = primary_key(user), self.users.clock()
+        token = await self._resets.issue(key, user.email, replace=True)
+        await emit(AuthEvent("authn_password_reset_requested", now, key))
+        link = self.mailboxes.links.to("reset", token)
+        message = ResetPassword(**self._to(user), link=link, expires_at=now + self._resets.lifetime)
+        if not await self.mailboxes.send(message):
+            await self.mailboxes.forget_sending(user, "reset")
+
+    async def reset_password(self, token: str, password: str) -> UserT:
+        """
+        Set a new password by the secret of a link. It signs nobody in, and every other way in
+        ends. That the link came by mail verifies the address, too.
+
+        Raises:
+            InvalidTicket: It is unknown, used or expired, the address is another by now, or the
+                user is disabled.
+            WeakPassword: The policy refuses the password; the link stays good.
+        """
+        async with telling("authn_password_reset_fail", self.users.clock, InvalidTicket):
+            ticket = await self._resets.present(token)
+            user = await self.mailboxes.get(ticket.user)
+            encoded = await self.users.encode(password, user.username, real_email(user.email))
+            async with store(), transaction(self.users.table):
+                await self.mailboxes.hold(ticket.user, ticket.data)
+                await self._resets.burn(ticket)
+                await self.mailboxes.mark_verified(ticket.user, ticket.data)
+                await self.users.store_password(user, encoded)
+                await emit(AuthEvent("authn_password_reset", self.users.clock(), ticket.user))
+        return user
+
+    async def change_password(
+        self,
+        identity: Identity[UserT],
+        current: str | None,
+        new: str,
+        request: Request,
+        response: Response,
+    ) -> None:
+        """
+        Change the password of somebody who is signed in, and end every other way in. Their own
+        session gets a new cookie.
+
+        Raises:
+            InvalidCredentials: The current password is wrong.
+            StepUpRequired: It was not given, and no factor was presented lately.
+            WeakPassword: The policy refuses the new one.
+        """
+        await self.prove(identity, current, request)
+        user = identity.user
+        encoded = await self.users.encode(new, user.username, real_email(user.email))
+        async with store(), transaction(self.users.table):
+            await self.users.store_password(user, encoded, keep=identity.credential_id)
+            await self.guard.step_up(identity, PASSWORD, request, response)
+
+    async def prove(
+        self, identity: Identity[UserT], password: str | None, request: Request
+    ) -> None:
+        """
+        Make sure that somebody who is signed in is still there.
+
+        Raises:
+            InvalidCredentials: The password is wrong.
+            StepUpRequired: There is none, and no factor was presented lately.
+        """
+        if password is None:
+            FRESH.check(identity.factors, self.users.clock())
+        else:
+            await self.login.confirm_password(identity.user, password, client_info(request))
+
+    async def tell(self, kind: type[PasswordChanged | AccountClosed], user: UserT) -> None:
+        """Tell a user by mail what was done, if they have an address."""
+        if self.has_mail and real_email(user.email) is not None:
+            await self.mailboxes.send(kind(**self._to(user)))
+
+    async def update(self, user: UserT, values: Mapping[str, Any]) -> UserT:
+        """
+        Change the columns that a user may change.
+
+        Returns:
+            The user as they are then.
+
+        Raises:
+            Unprocessable: A column can't be empty.
+        """
+        self._check_columns(values)
+        if not values:
+            return user
+        key = primary_key(user)
+        async with store(), transaction(self.users.table):
+            await service.update_columns(self.users.table, key, dict(values))
+            await emit(AuthEvent("user_updated", self.users.clock(), key))
+        return await self.users.get(key) or user
+
+    async def close(
+        self, identity: Identity[UserT], password: str | None, request: Request
+    ) -> None:
+        """
+        Delete a user and what belongs to them. Events stay.
+
+        Raises:
+            InvalidCredentials: The password is wrong.
+            StepUpRequired: It was not given, and no factor was presented lately.
+        """
+        await self.prove(identity, password, request)
+        key = primary_key(identity.user)
+        async with store(), transaction(self.users.table):
+            # First, so that a `before_commit` listener finds what it has to clear away.
+            await emit(AuthEvent("user_deleted", self.users.clock(), key))
+            await service.delete_user(self.users.table, key)
+
+    def _check_columns(self, values: Mapping[str, Any]) -> None:
+        columns = {column._meta.name: column for column in self.users.table._meta.columns}  # noqa: SLF001
+        missing = [
+            FieldError(("body", name), "This can't be empty.", "column_null")
+            for name, value in values.items()
+            if value is None and not columns[name]._meta.null  # noqa: SLF001
+        ]
+        if missing:
+            raise Unprocessable(missing)
+
+    def _to(self, user: UserT) -> dict[str, Any]:
+        """Whom a message is for."""
+        key, now = primary_key(user), self.users.clock()
+        return {"to": user.email, "username": user.username, "user": key, "at": now}
+
+
+async def _nobody() -> None:
+    """The caller, where nobody can be signed in."""
+
+
+def _csrf_of(schemes: Sequence[Scheme[Any]]) -> SameOrigin:
+    """That of the first scheme that has one: what it trusts may register, too."""
+    found = (getattr(scheme, "csrf", None) for scheme in schemes)
+    return next((check for check in found if isinstance(check, SameOrigin)), SameOrigin())

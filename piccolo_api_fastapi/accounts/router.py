@@ -1,0 +1,429 @@
+"""Routes to register, verify, reset, change and close."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
+from fastapi.params import Depends as Dependency
+from pydantic import BaseModel, SecretStr
+
+from piccolo_api_fastapi.errors import (
+    ContentTooLarge,
+    CredentialNotAllowed,
+    CrossSiteRequest,
+    FieldError,
+    HasherBusy,
+    IdentityTaken,
+    InvalidCredentials,
+    InvalidTicket,
+    LoginRefused,
+    StepUpRequired,
+    StoreUnavailable,
+    TooManyRequests,
+    Unauthenticated,
+    Unprocessable,
+    UnsupportedMediaType,
+    WeakPassword,
+)
+from piccolo_api_fastapi.identity import Identity
+from piccolo_api_fastapi.mail import AccountClosed, PasswordChanged
+from piccolo_api_fastapi.mail_delivery import quietly
+from piccolo_api_fastapi.problems import responses
+from piccolo_api_fastapi.routing import AuthRoute
+
+from .dependencies import Accounts
+from .schemas import (
+    Accepted,
+    ChangeEmailIn,
+    ChangePasswordIn,
+    CloseAccountIn,
+    EmailIn,
+    EmailVerified,
+    RegisterWithoutMailIn,
+    ResetPasswordIn,
+    TokenIn,
+    VerifyEmailIn,
+)
+
+Captcha: TypeAlias = Callable[..., Any] | None
+
+_ALWAYS = (ContentTooLarge, StoreUnavailable)
+_BODY = (UnsupportedMediaType, Unprocessable, *_ALWAYS)
+_OPEN = (CrossSiteRequest, *_BODY)
+_GUARDED = (Unauthenticated, CredentialNotAllowed, *_ALWAYS)
+_PROVED = (*_GUARDED, InvalidCredentials, StepUpRequired, LoginRefused, HasherBusy, *_BODY)
+
+
+def accounts_router(accounts: Accounts[Any], *, captcha: Captcha = None) -> APIRouter:
+    """
+    All routes that the configuration allows: those of the six routers.
+
+    Args:
+        accounts: What they do.
+        captcha: A `Captcha`, or any dependency that refuses, asked before a registration and
+            before a link for a new password is sent.
+    """
+    router = APIRouter()
+    router.include_router(register_router(accounts, captcha=captcha))
+    if accounts.has_mail:
+        router.include_router(verify_email_router(accounts))
+        router.include_router(reset_password_router(accounts, captcha=captcha))
+    if accounts.schemes:
+        router.include_router(change_password_router(accounts))
+        router.include_router(me_router(accounts))
+    if accounts.has_mail and accounts.schemes:
+        router.include_router(change_email_router(accounts))
+    return router
+
+
+def register_router(accounts: Accounts[Any], *, captcha: Captcha = None) -> APIRouter:
+    """
+    `POST /register`.
+
+    With mail the answer is always 202, and mail tells what came of it. Without, it is 201, or 409
+    for what is taken: strangers can find out who has an account.
+
+    Args:
+        accounts: What it does.
+        captcha: A `Captcha`, or any dependency that refuses.
+    """
+    router = _router()
+    add = _register_by_mail if accounts.has_mail else _register_at_once
+    add(router, accounts, [Depends(accounts.csrf), *_asked(captcha)], _errors_of(captcha))
+    return router
+
+
+def _register_by_mail(
+    router: APIRouter, accounts: Accounts[Any], before: Sequence[Dependency], errors: Any
+) -> None:
+    if TYPE_CHECKING:
+        Body: TypeAlias = Any
+    else:
+        Body = accounts.models.register  # noqa: N806 - a type
+
+    @router.post(
+        "/register",
+        operation_id="register",
+        summary="Register",
+        status_code=202,
+        dependencies=before,
+        responses=responses(*errors, *_OPEN, WeakPassword, HasherBusy),
+    )
+    async def register(body: Body, background: BackgroundTasks) -> Accepted:
+        """Ask for an account. The answer is the same for an address that has one."""
+        values = body.model_dump(include=set(accounts.models.extra), exclude_unset=True)
+        password = body.password.get_secret_value()
+        asked = await accounts.prepare(body.username, body.email, password, values)
+        background.add_task(quietly, accounts.register, asked)
+        return Accepted()
+
+
+def _register_at_once(
+    router: APIRouter, accounts: Accounts[Any], before: Sequence[Dependency], errors: Any
+) -> None:
+    if TYPE_CHECKING:
+        Body: TypeAlias = Any
+    else:
+        Body = accounts.models.register  # noqa: N806 - a type
+
+    @router.post(
+        "/register",
+        operation_id="register",
+        summary="Register",
+        status_code=201,
+        dependencies=before,
+        response_model=accounts.models.me,
+        responses=responses(*errors, *_OPEN, WeakPassword, IdentityTaken, HasherBusy),
+    )
+    async def register(body: Body) -> BaseModel:
+        """Make an account."""
+        asked: RegisterWithoutMailIn = body
+        values = asked.model_dump(include=set(accounts.models.extra), exclude_unset=True)
+        password = asked.password.get_secret_value()
+        user = await accounts.register_and_tell(asked.username, asked.email, password, values)
+        return accounts.models.describe(user, email_verified=False)
+
+
+def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
+    """
+    `POST /verify-email/request`, `POST /verify-email`.
+
+    Args:
+        accounts: What they do.
+
+    Raises:
+        ConfigurationError: There is no mail.
+    """
+    router, mailboxes = _router(), accounts.mailboxes
+
+    @router.post(
+        "/verify-email/request",
+        operation_id="request_email_verification",
+        summary="Send the link and the code again",
+        status_code=202,
+        dependencies=[Depends(accounts.csrf)],
+        responses=responses(*_OPEN),
+    )
+    async def request_email_verification(body: EmailIn, background: BackgroundTasks) -> Accepted:
+        """The answer is the same for an address that is unknown, or verified already."""
+        address = await accounts.accept(body.email)
+        background.add_task(quietly, mailboxes.request_verification, address)
+        return Accepted()
+
+    @router.post(
+        "/verify-email",
+        operation_id="verify_email",
+        summary="Verify an address",
+        dependencies=[Depends(accounts.csrf)],
+        responses=responses(InvalidTicket, HasherBusy, *_OPEN),
+    )
+    async def verify_email(
+        body: VerifyEmailIn,
+        background: BackgroundTasks,
+        caller: Annotated[Identity[Any] | None, Depends(accounts.caller)],
+    ) -> EmailVerified:
+        """By the secret of the link, or by the address and the code."""
+        if body.token is not None and body.email is None and body.code is None:
+            token = body.token.get_secret_value()
+            verified = await mailboxes.verify_by_link(token, caller)
+        elif body.token is None and body.email is not None and body.code is not None:
+            code = body.code.get_secret_value()
+            verified = await mailboxes.verify_by_code(body.email, code, caller)
+        else:
+            raise Unprocessable([FieldError(("body",), "A token, or email and code.", "missing")])
+        if not verified.needs_password:
+            return EmailVerified()
+        background.add_task(quietly, accounts.send_reset, verified.user)
+        return EmailVerified(status="choose_password")
+
+    return router
+
+
+def reset_password_router(accounts: Accounts[Any], *, captcha: Captcha = None) -> APIRouter:
+    """
+    `POST /forgot-password`, `POST /reset-password`.
+
+    Args:
+        accounts: What they do.
+        captcha: A `Captcha`, or any dependency that refuses, asked before a link is sent.
+
+    Raises:
+        ConfigurationError: There is no mail.
+    """
+    router, _ = _router(), accounts.mailboxes
+
+    @router.post(
+        "/forgot-password",
+        operation_id="forgot_password",
+        summary="Ask for a link to a new password",
+        status_code=202,
+        dependencies=[Depends(accounts.csrf), *_asked(captcha)],
+        responses=responses(*_errors_of(captcha), *_OPEN),
+    )
+    async def forgot_password(body: EmailIn, background: BackgroundTasks) -> Accepted:
+        """The answer is the same for an address that is unknown."""
+        address = await accounts.accept(body.email)
+        background.add_task(quietly, accounts.request_reset, address)
+        return Accepted()
+
+    @router.post(
+        "/reset-password",
+        operation_id="reset_password",
+        summary="Set a new password",
+        status_code=204,
+        dependencies=[Depends(accounts.csrf)],
+        responses=responses(InvalidTicket, *_OPEN, WeakPassword, HasherBusy),
+    )
+    async def reset_password(body: ResetPasswordIn, background: BackgroundTasks) -> None:
+        """Use the link up. Everybody is signed out; log in with the new password."""
+        password = body.password.get_secret_value()
+        user = await accounts.reset_password(body.token.get_secret_value(), password)
+        background.add_task(quietly, accounts.tell, PasswordChanged, user)
+
+    return router
+
+
+def change_password_router(accounts: Accounts[Any]) -> APIRouter:
+    """
+    `POST /change-password`.
+
+    Args:
+        accounts: What it does.
+
+    Raises:
+        ConfigurationError: There are no schemes.
+    """
+    router, identity = _router(), accounts.guard.identity
+
+    @router.post(
+        "/change-password",
+        operation_id="change_password",
+        summary="Change my password",
+        status_code=204,
+        responses=responses(
+            *_GUARDED, InvalidCredentials, StepUpRequired, *_BODY, WeakPassword, HasherBusy
+        ),
+    )
+    async def change_password(
+        body: ChangePasswordIn,
+        background: BackgroundTasks,
+        caller: Annotated[Identity[Any], Depends(identity)],
+        request: Request,
+        response: Response,
+    ) -> None:
+        """Everybody else who is signed in with this account is signed out."""
+        current, new = _secret(body.current_password), body.new_password.get_secret_value()
+        await accounts.change_password(caller, current, new, request, response)
+        background.add_task(quietly, accounts.tell, PasswordChanged, caller.user)
+
+    return router
+
+
+def change_email_router(accounts: Accounts[Any]) -> APIRouter:
+    """
+    `POST /change-email`, `POST /change-email/confirm`, `POST /change-email/undo`.
+
+    Args:
+        accounts: What they do.
+
+    Raises:
+        ConfigurationError: There is no mail, or there are no schemes.
+    """
+    router = _router()
+    mailboxes, identity = accounts.mailboxes, accounts.guard.identity
+
+    @router.post(
+        "/change-email",
+        operation_id="change_email",
+        summary="Change my e-mail address",
+        status_code=202,
+        responses=responses(
+            *_GUARDED, InvalidCredentials, StepUpRequired, *_BODY, TooManyRequests, HasherBusy
+        ),
+    )
+    async def change_email(
+        body: ChangeEmailIn,
+        background: BackgroundTasks,
+        caller: Annotated[Identity[Any], Depends(identity)],
+        request: Request,
+    ) -> Accepted:
+        """The present address stays until the new one is confirmed, and is told of it."""
+        current = _secret(body.current_password)
+        address = await accounts.accept_change(caller, current, body.email, request)
+        background.add_task(quietly, mailboxes.request_change, caller.user, address)
+        return Accepted()
+
+    @router.post(
+        "/change-email/confirm",
+        operation_id="confirm_email_change",
+        summary="Confirm my new e-mail address",
+        status_code=204,
+        dependencies=[Depends(accounts.csrf)],
+        responses=responses(InvalidTicket, IdentityTaken, *_OPEN),
+    )
+    async def confirm_email_change(
+        body: TokenIn,
+        background: BackgroundTasks,
+        caller: Annotated[Identity[Any] | None, Depends(accounts.caller)],
+    ) -> None:
+        """By the secret of the link that was sent to it. Everybody else is signed out."""
+        changed = await mailboxes.confirm_change(body.token.get_secret_value(), caller)
+        background.add_task(quietly, mailboxes.tell_change, changed)
+
+    @router.post(
+        "/change-email/undo",
+        operation_id="undo_email_change",
+        summary="Take my account back",
+        status_code=204,
+        dependencies=[Depends(accounts.csrf)],
+        responses=responses(InvalidTicket, IdentityTaken, *_OPEN),
+    )
+    async def undo_email_change(body: TokenIn, background: BackgroundTasks) -> None:
+        """Restore the old address, sign everybody out, and send a link for a new password."""
+        user = await mailboxes.undo_change(body.token.get_secret_value())
+        background.add_task(quietly, accounts.send_reset, user)
+
+    return router
+
+
+def me_router(accounts: Accounts[Any]) -> APIRouter:
+    """
+    `GET /me`, `DELETE /me` and, if there are columns to change, `PATCH /me`.
+
+    Args:
+        accounts: What they do.
+
+    Raises:
+        ConfigurationError: There are no schemes.
+    """
+    router, guard = _router(), accounts.guard
+
+    @router.get(
+        "/me",
+        operation_id="get_me",
+        summary="Who I am",
+        response_model=accounts.models.me,
+        responses=responses(*_GUARDED),
+    )
+    async def get_me(user: Annotated[Any, Depends(guard)]) -> BaseModel:
+        """The caller, and whether their address is verified."""
+        is_verified = await accounts.users.has_verified_email(user)
+        return accounts.models.describe(user, email_verified=is_verified)
+
+    if accounts.models.change is not None:
+        _add_change(router, accounts, accounts.models.change)
+
+    @router.delete(
+        "/me",
+        operation_id="close_account",
+        summary="Close my account",
+        status_code=204,
+        responses=responses(*_PROVED),
+    )
+    async def close_account(
+        body: CloseAccountIn,
+        background: BackgroundTasks,
+        caller: Annotated[Identity[Any], Depends(guard.identity)],
+        request: Request,
+    ) -> None:
+        """Delete the caller and what belongs to them."""
+        await accounts.close(caller, _secret(body.current_password), request)
+        background.add_task(quietly, accounts.tell, AccountClosed, caller.user)
+
+    return router
+
+
+def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseModel]) -> None:
+    if TYPE_CHECKING:
+        Body: TypeAlias = BaseModel
+    else:
+        Body = model  # noqa: N806 - a type
+
+    @router.patch(
+        "/me",
+        operation_id="change_me",
+        summary="Change what is known of me",
+        response_model=accounts.models.me,
+        responses=responses(*_GUARDED, *_BODY),
+    )
+    async def change_me(body: Body, user: Annotated[Any, Depends(accounts.guard)]) -> BaseModel:
+        """What is left out stays."""
+        user = await accounts.update(user, body.model_dump(exclude_unset=True))
+        is_verified = await accounts.users.has_verified_email(user)
+        return accounts.models.describe(user, email_verified=is_verified)
+
+
+def _router() -> APIRouter:
+    return APIRouter(route_class=AuthRoute, tags=["accounts"])
+
+
+def _asked(captcha: Captcha) -> list[Any]:
+    return [Depends(captcha)] if captcha is not None else []
+
+
+def _secret(text: SecretStr | None) -> str | None:
+    return None if text is None else text.get_secret_value()
+
+
+def _errors_of(captcha: Captcha) -> Any:
+    return getattr(captcha, "documented_errors", ())

@@ -1,0 +1,44 @@
+"""What is done with accounts, a statement at a time."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from piccolo.apps.user.tables import BaseUser
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """
+    An account that is asked for, checked as far as that is possible without looking.
+
+    Args:
+        username: In its normal form.
+        email: Likewise.
+        password: As typed, to compare with that of an earlier registration.
+        encoded: The hash of the password.
+        columns: Values of further columns.
+    """
+
+    username: str
+    email: str
+    password: str = field(repr=False)
+    encoded: str = field(repr=False)
+    columns: dict[str, Any]
+
+
+async def ping(users: type[BaseUser]) -> None:
+    """Ask the database something, to know that it is there."""
+    await users.raw("SELECT 1")
+
+
+async def update_columns(users: type[BaseUser], user: Any, values: dict[str, Any]) -> None:
+    """Change the columns that a user may change."""
+    key = users._meta.primary_key  # noqa: SLF001
+    columns: dict[Any, Any] = {getattr(users, name): value for name, value in values.items()}
+    await users.update(columns).where(key == user)
+
+
+async def delete_user(users: type[BaseUser], user: Any) -> None:
+    """Delete a user; what belongs to them goes with them."""
+    key = users._meta.primary_key  # noqa: SLF001
+    await users.delete().where(key == user)

@@ -1,0 +1,254 @@
+"""`Captcha` and the vendors: dependencies that let solved CAPTCHAs through."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Collection
+from typing import Annotated, Any, Literal, TypeAlias
+
+from fastapi import Header
+from starlette.requests import Request
+
+from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.errors import (
+    CaptchaFailed,
+    CaptchaRequired,
+    CaptchaUnavailable,
+    ConfigurationError,
+)
+from piccolo_api_fastapi.events import AuthEvent, emit
+from piccolo_api_fastapi.identity import ClientInfo, client_info
+
+from .service import MAXIMUM_RESPONSE, Outage, Refusal, expect, site_verify
+
+CaptchaVerifier: TypeAlias = Callable[[str, ClientInfo], Awaitable[bool] | bool]
+"""
+Says whether a response is good: any callable, sync or async. `True` passes, `False` refuses,
+anything else is an error, so that a forgotten `return` lets nobody through.
+"""
+
+OnOutage: TypeAlias = Literal["deny", "allow"]
+
+HEADER = "Captcha-Response"
+
+RECAPTCHA_URL = "https://www.google.com/recaptcha/api/siteverify"
+
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class Captcha:
+    """
+    A dependency that lets a request through if its CAPTCHA was solved.
+
+    The response of the widget comes in the header `Captcha-Response`, or in the field of a
+    form that the widget fills by itself. Depend on it on any route, or give it as `captcha=`
+    to a router.
+
+    Args:
+        verifier: Asked about each response.
+        field: The name of the form field.
+        timeout: Seconds that an async verifier has.
+        on_outage: When nobody can tell: `deny` answers 503, `allow` lets the request through.
+            Either emits the event `sys_captcha_unavailable`.
+        clock: Tells the time for events.
+
+    Raises:
+        ConfigurationError: A setting makes no sense.
+    """
+
+    documented_errors = (CaptchaRequired, CaptchaFailed, CaptchaUnavailable)
+
+    def __init__(
+        self,
+        verifier: CaptchaVerifier,
+        *,
+        field: str = "captcha",
+        timeout: float = 5.0,
+        on_outage: OnOutage = "deny",
+        clock: Clock = utcnow,
+    ) -> None:
+        if on_outage not in ("deny", "allow") or timeout <= 0 or not callable(verifier):
+            msg = "A Captcha takes a callable, a timeout above 0, and on_outage deny or allow."
+            raise ConfigurationError(msg)
+        self.field = field
+        self.timeout = timeout
+        self.on_outage = on_outage
+        self.clock = clock
+        self._verifier = verifier
+
+    async def __call__(
+        self,
+        request: Request,
+        response: Annotated[
+            str | None,
+            Header(alias=HEADER, description="What the CAPTCHA widget gave to the browser."),
+        ] = None,
+    ) -> None:
+        """
+        As a dependency: refuses or does nothing.
+
+        Raises:
+            CaptchaRequired: There is no response.
+            CaptchaFailed: It is no good.
+            CaptchaUnavailable: Nobody can tell.
+        """
+        given = response or request.headers.get(HEADER) or await self._from_form(request)
+        if not isinstance(given, str) or not given:
+            raise CaptchaRequired
+        client = client_info(request)
+        try:
+            await self._verify(given, client)
+        except Outage as outage:
+            await self._tell_outage(outage)
+            if outage.is_ours or self.on_outage == "deny":
+                raise CaptchaUnavailable from None
+        except Refusal as refusal:
+            data = {"reason": refusal.reason, "ip": client.ip, "user_agent": client.user_agent}
+            await emit(AuthEvent("authn_captcha_fail", self.clock(), data=data))
+            raise CaptchaFailed from None
+
+    async def _verify(self, response: str, client: ClientInfo) -> None:
+        if len(response) > MAXIMUM_RESPONSE:
+            raise Refusal("too-long")
+        try:
+            verdict: Any = self._verifier(response, client)
+            if inspect.isawaitable(verdict):
+                verdict = await asyncio.wait_for(verdict, self.timeout)
+        except (OSError, TimeoutError, asyncio.TimeoutError, CaptchaUnavailable) as error:
+            raise Outage(type(error).__name__) from None
+        if verdict is not True and verdict is not False:
+            msg = "A CAPTCHA verifier returns True or False."
+            raise TypeError(msg)
+        if not verdict:
+            raise Refusal("not-solved")
+
+    async def _from_form(self, request: Request) -> Any:
+        """The field of a form; a dependency reads the very body that the route reads."""
+        if not request.headers.get("content-type", "").lower().startswith(_FORMS):
+            return None
+        return (await request.form()).get(self.field)
+
+    async def _tell_outage(self, outage: Outage) -> None:
+        name = "sys_captcha_misconfigured" if outage.is_ours else "sys_captcha_unavailable"
+        data = {"reason": outage.reason, "captcha": type(self).__name__}
+        await emit(AuthEvent(name, self.clock(), data=data))
+
+
+class HCaptcha(Captcha):
+    """
+    hCaptcha.
+
+    Args:
+        secret: The secret key.
+        site_key: Responses of other widgets are refused.
+        hostnames: Where the widget may be; anywhere, if empty.
+        send_ip: Tell hCaptcha the address of the browser.
+        url: Of `siteverify`.
+        options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
+
+    Raises:
+        ConfigurationError: The extra `http` is not installed, or a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        site_key: str | None = None,
+        hostnames: Collection[str] = (),
+        send_ip: bool = False,
+        url: str = "https://api.hcaptcha.com/siteverify",
+        **options: Any,
+    ) -> None:
+        parameters = {"sitekey": site_key} if site_key else None
+        verify = site_verify(url, secret, expect(hostnames), send_ip=send_ip, parameters=parameters)
+        super().__init__(verify, field="h-captcha-response", **options)
+
+
+class ReCaptchaV2(Captcha):
+    """
+    reCAPTCHA v2, the checkbox or the invisible one.
+
+    Args:
+        secret: The secret key.
+        hostnames: Where the widget may be; anywhere, if empty.
+        send_ip: Tell Google the address of the browser.
+        url: Of `siteverify`.
+        options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
+
+    Raises:
+        ConfigurationError: The extra `http` is not installed, or a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        hostnames: Collection[str] = (),
+        send_ip: bool = False,
+        url: str = RECAPTCHA_URL,
+        **options: Any,
+    ) -> None:
+        verify = site_verify(url, secret, expect(hostnames), send_ip=send_ip)
+        super().__init__(verify, field="g-recaptcha-response", **options)
+
+
+class ReCaptchaV3(Captcha):
+    """
+    reCAPTCHA v3, which gives a score.
+
+    Args:
+        secret: The secret key.
+        action: What the page passed to `grecaptcha.execute`; other actions are refused.
+        score: Less is refused; 0 is a robot, 1 a person.
+        hostnames: Where the page may be; anywhere, if empty.
+        send_ip: Tell Google the address of the browser.
+        url: Of `siteverify`.
+        options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
+
+    Raises:
+        ConfigurationError: The extra `http` is not installed, or a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        action: str,
+        score: float = 0.5,
+        hostnames: Collection[str] = (),
+        send_ip: bool = False,
+        url: str = RECAPTCHA_URL,
+        **options: Any,
+    ) -> None:
+        verify = site_verify(url, secret, expect(hostnames, action, score), send_ip=send_ip)
+        super().__init__(verify, field="g-recaptcha-response", **options)
+
+
+class Turnstile(Captcha):
+    """
+    Cloudflare Turnstile.
+
+    Args:
+        secret: The secret key.
+        action: The `data-action` of the widget; others are refused. Any, if `None`.
+        hostnames: Where the widget may be; anywhere, if empty.
+        send_ip: Tell Cloudflare the address of the browser.
+        url: Of `siteverify`.
+        options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
+
+    Raises:
+        ConfigurationError: The extra `http` is not installed, or a setting makes no sense.
+    """
+
+    def __init__(
+        self,
+        secret: str,
+        *,
+        action: str | None = None,
+        hostnames: Collection[str] = (),
+        send_ip: bool = False,
+        url: str = "https://challenges.cloudflare.com/turnstile/v0/siteverify",
+        **options: Any,
+    ) -> None:
+        verify = site_verify(url, secret, expect(hostnames, action), send_ip=send_ip)
+        super().__init__(verify, field="cf-turnstile-response", **options)

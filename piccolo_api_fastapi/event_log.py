@@ -1,0 +1,143 @@
+"""Events in a table: written with the change that they tell of, and never again."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from piccolo.columns import UUID, Text, Timestamptz, Varchar
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import Table
+
+from .database import delete_in_batches, engine_of, store, transaction
+from .errors import ConfigurationError
+from .events import AuthEvent, subscribe
+
+MINIMUM_KEEP = timedelta(days=1)
+
+_REFUSAL = "auth events are append-only"
+
+
+class EventRecord(Table, tablename="auth_event"):
+    """One event. It has no foreign key: it outlives its user."""
+
+    id = UUID(primary_key=True)
+    at = Timestamptz(index=True)
+    name = Varchar(length=64)
+    outcome = Varchar(length=8)
+    user = Varchar(length=64, null=True, default=None, index=True, help_text="The primary key.")
+    ip = Varchar(length=45, null=True, default=None)
+    user_agent = Varchar(length=255, null=True, default=None)
+    data = Text(help_text="Everything else, as JSON.")
+
+
+def record_events(table: type[EventRecord] = EventRecord) -> Callable[[], None]:
+    """
+    Write every event of this process into a table from now on, in the transaction of its change.
+
+    What can't be recorded does not happen: it is undone and answered with a 503.
+
+    Args:
+        table: The table.
+
+    Returns:
+        A function that ends it.
+    """
+
+    async def record(event: AuthEvent) -> None:
+        async with store():
+            await table.insert(_row(table, event))
+
+    return subscribe(record, when="before_commit")
+
+
+async def delete_old_events(
+    table: type[EventRecord] = EventRecord, *, before: datetime, batch: int = 500
+) -> int:
+    """
+    Delete old events, in batches so that nobody waits long for the lock.
+
+    Args:
+        table: The table.
+        before: Which ones; aware.
+        batch: Rows of one statement.
+
+    Returns:
+        How many there were.
+    """
+    async with store():
+        return await delete_in_batches(table, table.at < before, batch)
+
+
+async def protect_events(
+    table: type[EventRecord] = EventRecord, *, keep: timedelta = timedelta(days=30)
+) -> None:
+    """
+    Let the database refuse to change events, and to delete those younger than `keep`.
+
+    By triggers, which whoever owns the table can drop. In production let another role own
+    it, and grant the one of the application `SELECT, INSERT`.
+
+    Args:
+        table: The table.
+        keep: Younger events can't be deleted; a day at least.
+
+    Raises:
+        ConfigurationError: `keep` is less than a day.
+    """
+    if keep < MINIMUM_KEEP:
+        msg = "Events are kept for a day at least."
+        raise ConfigurationError(msg)
+    is_sqlite = isinstance(engine_of(table), SQLiteEngine)
+    async with store(), transaction(table):
+        for statement in _sqlite(table, keep) if is_sqlite else _postgres(table, keep):
+            await table.raw(statement)
+
+
+def _row(table: type[EventRecord], event: AuthEvent) -> EventRecord:
+    data = dict(event.data)
+    return table(
+        id=uuid4(),
+        at=event.at,
+        name=event.name,
+        outcome=event.outcome,
+        user=None if event.user is None else str(event.user),
+        ip=data.pop("ip", None),
+        user_agent=data.pop("user_agent", None),
+        data=json.dumps(data, default=str, sort_keys=True),
+    )
+
+
+def _sqlite(table: type[Table], keep: timedelta) -> Iterator[str]:
+    name: Any = table._meta.tablename  # noqa: SLF001
+    oldest = f"strftime('%Y-%m-%d %H:%M:%S', 'now', '-{int(keep.total_seconds())} seconds')"
+    triggers = {"no_update": "BEFORE UPDATE", "no_delete": "BEFORE DELETE"}
+    conditions = {"no_delete": f'WHEN OLD."at" > {oldest}'}
+    for trigger, event in triggers.items():
+        yield f"DROP TRIGGER IF EXISTS {name}_{trigger}"
+        yield (
+            f'CREATE TRIGGER {name}_{trigger} {event} ON "{name}" {conditions.get(trigger, "")} '
+            f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
+        )
+
+
+def _postgres(table: type[Table], keep: timedelta) -> Iterator[str]:
+    name: Any = table._meta.tablename  # noqa: SLF001
+    target = table._meta.get_formatted_tablename()  # noqa: SLF001
+    young = f"OLD.at > now() - interval '{int(keep.total_seconds())} seconds'"
+    triggers = {
+        "no_update": ("BEFORE UPDATE", "FOR EACH ROW"),
+        "no_delete": ("BEFORE DELETE", f"FOR EACH ROW WHEN ({young})"),
+        "no_truncate": ("BEFORE TRUNCATE", "FOR EACH STATEMENT"),
+    }
+    yield (
+        f"CREATE OR REPLACE FUNCTION {name}_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ "
+        f"BEGIN RAISE EXCEPTION '{_REFUSAL}'; END $$"
+    )
+    for trigger, (event, condition) in triggers.items():
+        yield f"DROP TRIGGER IF EXISTS {name}_{trigger} ON {target}"
+        yield (
+            f"CREATE TRIGGER {name}_{trigger} {event} ON {target} {condition} "
+            f"EXECUTE FUNCTION {name}_refuse()"
+        )

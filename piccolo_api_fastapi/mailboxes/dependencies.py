@@ -1,0 +1,412 @@
+"""`Mailboxes`: verify addresses, and change them."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Generic
+
+from piccolo_api_fastapi.database import store, transaction
+from piccolo_api_fastapi.errors import (
+    FactorDisabled,
+    IdentityTaken,
+    InvalidTicket,
+    NotFound,
+    TooManyRequests,
+)
+from piccolo_api_fastapi.events import AuthEvent, emit, telling
+from piccolo_api_fastapi.failure_counters import reserve
+from piccolo_api_fastapi.identifiers import normal_email, real_email
+from piccolo_api_fastapi.identity import Identity
+from piccolo_api_fastapi.mail import (
+    AlreadyRegistered,
+    ConfirmEmail,
+    EmailChanged,
+    EmailChangeRequested,
+    VerifyEmail,
+)
+from piccolo_api_fastapi.mail_delivery import Delivery, Links
+from piccolo_api_fastapi.passwords import PasswordMismatch
+from piccolo_api_fastapi.tickets import Ticket, Tickets
+from piccolo_api_fastapi.user_tables import bound, primary_key
+from piccolo_api_fastapi.users import Users, UserT
+
+from . import service
+from .service import Binding, Sending
+from .tables import EmailChange, EmailStatus
+
+_CODE = re.compile(rf"[0-9]{{{service.CODE_LENGTH}}}", re.ASCII)
+
+ATTEMPTS = 10
+"""So often a link may be presented: a form that was filled in wrongly is sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailLifetimes:
+    """
+    How long what is mailed is good.
+
+    Args:
+        verification: The link that verifies an address.
+        code: The six digits that do the same.
+        change: The link that confirms a new address.
+        undo: The link that undoes a change.
+        interval: At most one mail of a kind goes to somebody in this time.
+    """
+
+    verification: timedelta = timedelta(days=1)
+    code: timedelta = timedelta(minutes=15)
+    change: timedelta = timedelta(hours=1)
+    undo: timedelta = timedelta(days=7)
+    interval: timedelta = timedelta(minutes=1)
+
+
+class Mailboxes(Generic[UserT]):
+    """
+    Knows which addresses are verified, and changes them.
+
+    Args:
+        users: Whose.
+        send: Sends messages.
+        links: The pages that they lead to.
+        lifetimes: How long what is mailed is good.
+    """
+
+    def __init__(
+        self, users: Users[UserT], send: Delivery, links: Links, lifetimes: MailLifetimes
+    ) -> None:
+        self.users = users
+        self.send = send
+        self.links = links
+        self.lifetimes = lifetimes
+        self.table = bound(EmailStatus, users.table)
+        self._changes = bound(EmailChange, users.table)
+        self._verification = Tickets(
+            users, "verify-email", lifetime=lifetimes.verification, attempts=ATTEMPTS
+        )
+        self._codes = Tickets(
+            users, "verify-email-code", lifetime=lifetimes.code, attempts=ATTEMPTS
+        )
+        self._change = Tickets(users, "change-email", lifetime=lifetimes.change, attempts=ATTEMPTS)
+
+    async def begin(self, user: UserT, *, activates: bool) -> None:
+        """Note in the open transaction that somebody registered, and has to be asked."""
+        key, now = primary_key(user), self.users.clock()
+        await service.begin(self.table, key, user.email, now, activates=activates)
+
+    async def is_new(self, user: UserT) -> bool:
+        """Whether somebody registered with the address of a user and nobody verified it yet."""
+        async with store():
+            return await service.is_new(self.table, primary_key(user), user.email)
+
+    async def contest(self, user: UserT) -> None:
+        """Note that an unverified address was registered again, with another password."""
+        async with store():
+            await service.contest(self.table, primary_key(user))
+
+    async def issue_verification(self, user: UserT) -> VerifyEmail:
+        """A link and a code for the present address of a user; older ones end."""
+        key, code = primary_key(user), service.new_code()
+        hashed = Binding(user.email, code=await self.users.hasher.hash(code))
+        async with store(), transaction(self.users.table):
+            token = await self._verification.issue(key, Binding(user.email).write(), replace=True)
+            await self._codes.issue(key, hashed.write(), replace=True)
+        return VerifyEmail(
+            to=user.email,
+            username=user.username,
+            user=key,
+            at=self.users.clock(),
+            link=self.links.to("verify", token),
+            code=code,
+            expires_at=self.users.clock() + self.lifetimes.code,
+        )
+
+    async def may_send(self, user: UserT, sending: Sending) -> bool:
+        """Whether it is not too soon for another mail; if so, the next one is later."""
+        now = self.users.clock()
+        async with store(), transaction(self.table):
+            return await service.may_send(
+                self.table,
+                primary_key(user),
+                user.email,
+                sending,
+                now=now,
+                since=now - self.lifetimes.interval,
+            )
+
+    async def request_verification(self, email: str) -> None:
+        """Send a link and a code to an address, if it is that of a user and not verified."""
+        user = await self.find(email)
+        if user is None or await self.users.has_verified_email(user):
+            return
+        if not user.active and not await self.waits(user):
+            return
+        if await self.may_send(user, "verification"):
+            await self.send_verification(user)
+
+    async def send_verification(self, user: UserT) -> None:
+        """Send a link and a code; if that fails, the next request may do so at once."""
+        if not await self.send(await self.issue_verification(user)):
+            await self.forget_sending(user, "verification")
+
+    async def forget_sending(self, user: UserT, sending: Sending) -> None:
+        """A mail did not go out: the next request may send another at once."""
+        async with store():
+            await service.forget_sending(self.table, primary_key(user), sending)
+
+    async def hold(self, user: Any, email: str) -> None:
+        """
+        Make sure, until the open transaction ends, that an address is that of a user who may log
+        in, or may as soon as it is verified.
+
+        Raises:
+            InvalidTicket: It is not, or the user is disabled.
+        """
+        held = await service.hold_address(self.users.table, user, email)
+        if not held or not (held["active"] or await service.is_waiting(self.table, user, email)):
+            raise InvalidTicket
+
+    async def find(self, email: str) -> UserT | None:
+        """
+        The user with this address, not with this name.
+
+        Raises:
+            Unprocessable: It is no address.
+        """
+        address = normal_email(email)
+        user = await self.users.find(address)
+        return user if user is not None and user.email.lower() == address else None
+
+    async def get(self, user: Any) -> UserT:
+        """
+        The user whose primary key a ticket has.
+
+        Raises:
+            InvalidTicket: They were deleted meanwhile.
+        """
+        found = await self.users.get(user)
+        if found is None:
+            raise InvalidTicket
+        return found
+
+    async def waits(self, user: UserT) -> bool:
+        """Whether a user is inactive only until the address is verified."""
+        async with store():
+            return await service.is_waiting(self.table, primary_key(user), user.email)
+
+    async def verify_by_link(self, token: str, caller: Identity[UserT] | None) -> "Verified[UserT]":
+        """
+        Verify an address by the secret of a link.
+
+        Args:
+            token: The secret.
+            caller: Their credential is spared: what else an unverified account held, ends.
+
+        Raises:
+            InvalidTicket: It is unknown, used, expired, or for another address.
+        """
+        async with telling("user_email_verify_fail", self.users.clock, InvalidTicket):
+            ticket = await self._verification.present(token)
+            return await self._verify(self._verification, ticket, caller)
+
+    async def verify_by_code(
+        self, email: str, code: str, caller: Identity[UserT] | None
+    ) -> "Verified[UserT]":
+        """
+        Verify an address by a code of six digits.
+
+        Args:
+            email: The address.
+            code: As typed.
+            caller: Their credential is spared.
+
+        Raises:
+            InvalidTicket: The address is nobody's, the code is wrong, or there were too many
+                wrong ones.
+        """
+        async with telling("user_email_verify_fail", self.users.clock, InvalidTicket):
+            user = await self.find(email)
+            digits = "".join(code.split())
+            if user is None or not _CODE.fullmatch(digits):
+                raise InvalidTicket
+            ticket = await self._guess(primary_key(user), digits)
+            return await self._verify(self._codes, ticket, caller)
+
+    async def _guess(self, user: Any, digits: str) -> Ticket:
+        now = self.users.clock()
+        try:
+            # Counted before it is checked, over all the codes that were ever sent.
+            await reserve(self.table, user, now)
+            async with store():
+                ticket = await service.count_guess(
+                    self._codes.table, user, self._codes.purpose, now
+                )
+            await self.users.hasher.verify(Binding.of(ticket).code, digits)
+        except (NotFound, TooManyRequests, FactorDisabled, PasswordMismatch):
+            raise InvalidTicket from None
+        return ticket
+
+    async def _verify(
+        self, tickets: Tickets, ticket: Ticket, caller: Identity[UserT] | None
+    ) -> "Verified[UserT]":
+        key, email = ticket.user, Binding.of(ticket).email
+        async with store(), transaction(self.users.table):
+            await self.hold(key, email)
+            await tickets.burn(ticket)
+            needs_password = await self.mark_verified(key, email)
+            user = await self.get(key)
+            if needs_password:
+                await self.users.store_password(user, None)
+            else:
+                await self.users.end_credentials(user, keep=_spared(caller, key))
+        return Verified(user, needs_password=needs_password)
+
+    async def mark_verified(self, user: Any, email: str) -> bool:
+        """
+        Note in the open transaction that an address is verified; activate who waited for it.
+
+        Returns:
+            Whether the account is contested: nobody knows whose password it has.
+        """
+        now = self.users.clock()
+        before = await service.verify(self.table, user, email, now)
+        if before["activates"]:
+            await service.activate(self.users.table, user)
+        await emit(AuthEvent("user_email_verified", now, user))
+        return bool(before["is_contested"])
+
+    async def request_change(self, user: UserT, new: str) -> None:
+        """
+        Ask at a new address whether it is the user's, and tell the present one.
+
+        Args:
+            user: Whose address.
+            new: In its normal form.
+        """
+        key, now, owner = primary_key(user), self.users.clock(), await self.find(new)
+        to: Any = {"username": user.username, "user": key, "at": now}
+        if owner is not None and await self.users.has_verified_email(owner):
+            if primary_key(owner) != key and await self.may_send(owner, "verification"):
+                told = {**to, "username": owner.username, "user": primary_key(owner)}
+                await self.send(AlreadyRegistered(to=owner.email, **told))
+        else:
+            token = await self._change.issue(key, Binding(new, user.email).write(), replace=True)
+            link, expires_at = self.links.to("change", token), now + self.lifetimes.change
+            await self.send(ConfirmEmail(to=new, link=link, expires_at=expires_at, **to))
+        if (present := real_email(user.email)) is not None and present != new:
+            await self.send(EmailChangeRequested(to=present, new=new, **to))
+
+    async def confirm_change(self, token: str, caller: Identity[UserT] | None) -> "Changed[UserT]":
+        """
+        Change an address by the secret of a link that was sent to the new one.
+
+        Args:
+            token: The secret.
+            caller: Their credential is spared.
+
+        Raises:
+            InvalidTicket: It is unknown, used, expired, or the address was changed meanwhile.
+            IdentityTaken: Somebody else verified the new address meanwhile.
+        """
+        now = self.users.clock()
+        async with telling(
+            "user_email_change_fail", self.users.clock, InvalidTicket, IdentityTaken
+        ):
+            ticket = await self._change.present(token)
+            key, binding = ticket.user, Binding.of(ticket)
+            async with store(), transaction(self.users.table):
+                await self._move(key, binding)
+                await self._change.burn(ticket)
+                undo = await self._undo(key, binding.old)
+                await self.mark_verified(key, binding.email)
+                user = await self.get(key)
+                await self.users.end_credentials(user, keep=_spared(caller, key))
+                await emit(AuthEvent("user_email_changed", now, key))
+        return Changed(user, binding.old, undo)
+
+    async def tell_change(self, changed: "Changed[UserT]") -> None:
+        """Tell the old address of a change, and how to undo it."""
+        if changed.undo is None or real_email(changed.old) is None:
+            return
+        now = self.users.clock()
+        await self.send(
+            EmailChanged(
+                to=changed.old,
+                username=changed.user.username,
+                user=primary_key(changed.user),
+                at=now,
+                new=changed.user.email,
+                link=self.links.to("undo", changed.undo),
+                expires_at=now + self.lifetimes.undo,
+            )
+        )
+
+    async def undo_change(self, token: str) -> UserT:
+        """
+        Give an account back to the owner of its old address. Everything that was a way in ends,
+        the password included: who changed the address knew it.
+
+        Raises:
+            InvalidTicket: It is unknown, used or expired.
+            IdentityTaken: Somebody else verified the old address meanwhile.
+        """
+        now = self.users.clock()
+        failing = telling("user_email_undo_fail", self.users.clock, InvalidTicket, IdentityTaken)
+        async with failing, store(), transaction(self.users.table):
+            key, email = await service.undo_change(self._changes, token, now)
+            await self._move(key, Binding(email))
+            await self.mark_verified(key, email)
+            user = await self.get(key)
+            await self.users.store_password(user, None)
+            await emit(AuthEvent("user_email_change_undone", now, key))
+        return user
+
+    async def _move(self, user: Any, binding: Binding) -> None:
+        """To the address that a secret is bound to, from the one at that time."""
+        users = self.users.table
+        await service.release_address(users, self.table, user, binding.email)
+        if not await service.move_address(users, user, binding.email, old=binding.old):
+            raise InvalidTicket
+
+    async def _undo(self, user: Any, old: str) -> str | None:
+        """A secret that undoes a change, if the old address was the user's for certain."""
+        if not await service.is_verified(self.table, user, old):
+            return None
+        now = self.users.clock()
+        return await service.remember_change(self._changes, user, old, now, self.lifetimes.undo)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified(Generic[UserT]):
+    """
+    An address was verified.
+
+    Args:
+        user: Whose.
+        needs_password: Whether the account was contested and has none now.
+    """
+
+    user: UserT
+    needs_password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Changed(Generic[UserT]):
+    """
+    An address was changed.
+
+    Args:
+        user: Whose, with the new one.
+        old: The old one.
+        undo: The secret that undoes it.
+    """
+
+    user: UserT
+    old: str
+    undo: str | None = field(repr=False)
+
+
+def _spared(caller: Identity[Any] | None, user: Any) -> Any:
+    """The credential of the caller, if they are this user."""
+    if caller is None or primary_key(caller.user) != user:
+        return None
+    return caller.credential_id

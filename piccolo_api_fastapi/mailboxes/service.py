@@ -1,0 +1,329 @@
+"""What is done with mailboxes, a statement or two at a time."""
+
+import json
+import secrets
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+from uuid import uuid4
+
+from piccolo.apps.user.tables import BaseUser
+
+from piccolo_api_fastapi.database import delete_in_batches, is_unique_violation, store
+from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
+from piccolo_api_fastapi.identifiers import no_email
+from piccolo_api_fastapi.tickets import Ticket
+from piccolo_api_fastapi.tokens import OpaqueToken
+
+from .tables import EmailChange, EmailStatus
+
+UNDO_TOKEN = OpaqueToken("undo")
+
+CODE_LENGTH = 6
+
+Sending: TypeAlias = Literal["verification", "reset"]
+"""What is sent to people who may not be signed in, and therefore not too often."""
+
+
+async def begin(
+    table: type[EmailStatus], user: Any, email: str, now: datetime, *, activates: bool
+) -> None:
+    """Note that the address of a new user is to be verified."""
+    row = table(
+        user=user,
+        email=email,
+        is_registered=True,
+        activates=activates,
+        verification_sent_at=now,
+    )
+    await table.insert(row)
+
+
+async def is_verified(table: type[EmailStatus], user: Any, email: str) -> bool:
+    """Whether this address of a user is verified."""
+    return await table.exists().where(
+        table.user == user, table.email == email, table.verified_at.is_not_null()
+    )
+
+
+async def is_waiting(table: type[EmailStatus], user: Any, email: str) -> bool:
+    """Whether a user is inactive only until this address is verified."""
+    return await table.exists().where(
+        table.user == user, table.email == email, table.activates.eq(value=True)
+    )
+
+
+async def is_new(table: type[EmailStatus], user: Any, email: str) -> bool:
+    """Whether somebody registered with this address and nobody verified it yet."""
+    return await table.exists().where(
+        table.user == user,
+        table.email == email,
+        table.is_registered.eq(value=True),
+        table.verified_at.is_null(),
+    )
+
+
+async def contest(table: type[EmailStatus], user: Any) -> None:
+    """Note that an unverified address was registered again."""
+    await table.update({table.is_contested: True}).where(
+        table.user == user, table.verified_at.is_null()
+    )
+
+
+async def verify(table: type[EmailStatus], user: Any, email: str, now: datetime) -> dict[str, Any]:
+    """
+    Note that an address is verified, and forget how that came about.
+
+    Returns:
+        `activates` and `is_contested`, as they were.
+    """
+    # Locks the row, so that what it held is still so when it is forgotten.
+    [before] = (
+        await table.insert(table(user=user, email=email, verified_at=now))
+        .on_conflict(target=table.user, action="DO UPDATE", values=[table.email, table.verified_at])
+        .returning(table.activates, table.is_contested)
+    )
+    await table.update(
+        {
+            table.activates: False,
+            table.is_contested: False,
+            table.verification_sent_at: None,
+            table.failed_count: 0,
+            table.waits_until: 0,
+        }
+    ).where(table.user == user)
+    return dict(before)
+
+
+async def may_send(
+    table: type[EmailStatus],
+    user: Any,
+    email: str,
+    sending: Sending,
+    *,
+    now: datetime,
+    since: datetime,
+) -> bool:
+    """
+    Whether a message may go out now. Of several at once, one may.
+
+    Args:
+        table: Where the last time is kept.
+        user: The primary key.
+        email: Its address, for users of whom nothing is known yet.
+        sending: What.
+        now: The present time.
+        since: Not if one went out after this.
+    """
+    name, column = table._meta.get_formatted_tablename(), f"{sending}_sent_at"  # noqa: SLF001
+    await table.insert(table(user=user, email=email)).on_conflict(
+        target=table.user, action="DO NOTHING"
+    )
+    sent = await table.raw(
+        f'UPDATE {name} SET "{column}" = {{}} WHERE "user" = {{}} '  # noqa: S608 - our own names
+        f'AND ("{column}" IS NULL OR "{column}" <= {{}}) RETURNING "user"',
+        now,
+        user,
+        since,
+    )
+    return bool(sent)
+
+
+async def forget_sending(table: type[EmailStatus], user: Any, sending: Sending) -> None:
+    """A message did not go out: the next request may send another at once."""
+    column = table.verification_sent_at if sending == "verification" else table.reset_sent_at
+    await table.update({column: None}).where(table.user == user)
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """
+    What a mailed secret is bound to; the data of its ticket.
+
+    Args:
+        email: The address that it was sent to.
+        old: The address at that time, where another is asked for.
+        code: The hash of a code of six digits.
+    """
+
+    email: str
+    old: str = ""
+    code: str = field(default="", repr=False)
+
+    def write(self) -> str:
+        """As it is stored."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> "Binding":
+        """What a ticket is bound to."""
+        return cls(**json.loads(ticket.data))
+
+
+def new_code() -> str:
+    """Six random digits."""
+    return f"{secrets.randbelow(10**CODE_LENGTH):0{CODE_LENGTH}}"
+
+
+async def count_guess(table: type[Ticket], user: Any, purpose: str, now: datetime) -> Ticket:
+    """
+    The live ticket of a user for a code.
+
+    Raises:
+        InvalidTicket: There is none.
+    """
+    rows = (
+        await table.update({table.attempts: table.attempts + 1})
+        .where(
+            table.user == user,
+            table.purpose == purpose,
+            table.used_at.is_null(),
+            table.expires_at > now,
+        )
+        .returning(*table.all_columns())
+    )
+    if not rows:
+        raise InvalidTicket
+    return table(**rows[0], _exists_in_db=True)
+
+
+async def hold_address(users: type[BaseUser], user: Any, email: str) -> dict[str, Any] | None:
+    """Whether this is the address of a user, and will be until the transaction ends: `active`."""
+    key = users._meta.primary_key  # noqa: SLF001
+    rows = (
+        await users.update({users.email: users.email})
+        .where(key == user, users.email == email)
+        .returning(users.active)
+    )
+    return dict(rows[0]) if rows else None
+
+
+async def activate(users: type[BaseUser], user: Any) -> None:
+    """Let a user log in who was waiting for it."""
+    key = users._meta.primary_key  # noqa: SLF001
+    await users.update({users.active: True}).where(key == user)
+
+
+async def move_address(users: type[BaseUser], user: Any, new: str, *, old: str) -> bool:
+    """
+    Change the address of a user, and a username that is an address.
+
+    Args:
+        users: The user table.
+        user: The primary key.
+        new: In its normal form.
+        old: Only if it is still this one; any, if empty.
+
+    Returns:
+        Whether it still was.
+
+    Raises:
+        IdentityTaken: The new one belongs to somebody else.
+    """
+    name, key = _names(users)
+    try:
+        moved = await users.raw(
+            f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
+            'CASE WHEN "username" LIKE {} THEN {} ELSE "username" END '
+            f"WHERE {key} = {{}} AND (\"email\" = {{}} OR {{}} = '') RETURNING {key}",
+            new,
+            "%@%",
+            new,
+            user,
+            old,
+            old,
+        )
+    except Exception as error:  # noqa: BLE001 - drivers have no common class
+        raise (IdentityTaken() if is_unique_violation(error) else error) from None
+    return bool(moved)
+
+
+async def release_address(
+    users: type[BaseUser], status: type[EmailStatus], user: Any, email: str
+) -> None:
+    """
+    Take an address from somebody else who never verified it, for somebody who has.
+
+    They keep their account, without an address.
+    """
+    name, key = _names(users)
+    verified = status._meta.get_formatted_tablename()  # noqa: SLF001
+    nobody = no_email()
+    await users.raw(
+        f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
+        'CASE WHEN "username" = {} THEN {} ELSE "username" END '
+        f'WHERE "email" = {{}} AND {key} <> {{}} AND {key} NOT IN '
+        f'(SELECT "user" FROM {verified} WHERE "email" = {{}} AND "verified_at" IS NOT NULL)',
+        nobody,
+        email,
+        nobody,
+        email,
+        user,
+        email,
+    )
+
+
+async def remember_change(
+    table: type[EmailChange], user: Any, email: str, now: datetime, lifetime: timedelta
+) -> str:
+    """Let the owner of the old address undo a change. Returns the secret of the link."""
+    token = UNDO_TOKEN.generate()
+    row = table(
+        id=uuid4(),
+        user=user,
+        digest=UNDO_TOKEN.digest(token),
+        email=email,
+        created_at=now,
+        expires_at=now + lifetime,
+    )
+    await table.insert(row)
+    return token
+
+
+async def undo_change(table: type[EmailChange], token: str, now: datetime) -> tuple[Any, str]:
+    """
+    Use the secret of an undo link up, and with it those of later changes.
+
+    Returns:
+        The primary key of the user, and the old address.
+
+    Raises:
+        InvalidTicket: It is unknown, used or expired.
+    """
+    if (digest := UNDO_TOKEN.digest(token)) is None:
+        raise InvalidTicket
+    rows = (
+        await table.update({table.undone_at: now})
+        .where(table.digest == digest, table.undone_at.is_null(), table.expires_at > now)
+        .returning(table.user, table.email, table.created_at)
+    )
+    if not rows:
+        raise InvalidTicket
+    [change] = rows
+    later = (table.user == change["user"]) & (table.created_at >= change["created_at"])
+    await table.delete().where(later, table.undone_at.is_null())
+    return change["user"], change["email"]
+
+
+async def delete_expired_email_changes(
+    table: type[EmailChange] = EmailChange, *, now: datetime, batch: int = 500
+) -> int:
+    """
+    Delete changes of address that can no longer be undone, in batches.
+
+    Args:
+        table: The table.
+        now: The present time.
+        batch: Rows of one statement.
+
+    Returns:
+        How many there were.
+    """
+    async with store():
+        return await delete_in_batches(table, table.expires_at <= now, batch)
+
+
+def _names(users: type[BaseUser]) -> tuple[str, str]:
+    """The names of the user table and of its key, for SQL."""
+    key = users._meta.primary_key._meta.db_column_name  # noqa: SLF001
+    return users._meta.get_formatted_tablename(), f'"{key}"'  # noqa: SLF001

@@ -1,0 +1,44 @@
+"""The tables of mailboxes: which addresses are verified, and which changes can be undone."""
+
+from piccolo.columns import UUID, Boolean, ForeignKey, Timestamptz, Varchar
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table
+
+from piccolo_api_fastapi.failure_counters import FailureCounter
+from piccolo_api_fastapi.user_tables import VerificationTable
+from piccolo_api_fastapi.users import User
+
+
+class EmailStatus(VerificationTable, FailureCounter, Table, tablename="auth_email"):
+    """
+    What is known of the address of a user; an address that is not in it is not verified.
+
+    Wrong codes are counted here, whatever they were sent for.
+    """
+
+    user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
+    email = Varchar(length=254, help_text="Which one; another in the user table is not verified.")
+    verified_at = Timestamptz(null=True, default=None)
+    is_registered = Boolean(default=False, help_text="Whether the user registered themselves.")
+    activates = Boolean(default=False, help_text="Whether the user is to be active once verified.")
+    is_contested = Boolean(
+        default=False, help_text="Registered again meanwhile, with another password."
+    )
+    verification_sent_at = Timestamptz(null=True, default=None)
+    reset_sent_at = Timestamptz(null=True, default=None)
+
+
+class EmailChange(Table, tablename="auth_email_change"):
+    """
+    A change of address that the owner of the old one can undo.
+
+    No credential: a thief who changes the password as well would end it.
+    """
+
+    id = UUID(primary_key=True)
+    user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
+    digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the secret.")
+    email = Varchar(length=254, help_text="The old one.")
+    created_at = Timestamptz()
+    expires_at = Timestamptz(index=True)
+    undone_at = Timestamptz(null=True, default=None)

@@ -1,0 +1,96 @@
+"""An application with accounts, and a mailbox to look into."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from piccolo_api_fastapi import (
+    Accounts,
+    AuthEvent,
+    JWTAuth,
+    Login,
+    SessionAuth,
+    User,
+    Users,
+    accounts_router,
+    install,
+    jwt_router,
+    session_router,
+    subscribe,
+)
+from piccolo_api_fastapi.mail import VerifyEmail
+from piccolo_api_fastapi.testing import Outbox
+from tests.conftest import PASSWORD, new_client
+
+BASE_URL = "https://app.example.com"
+NEW = "another horse battery"
+
+MakeApp = Callable[..., FastAPI]
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    """What was mailed."""
+    return Outbox()
+
+
+@pytest.fixture
+def make_app(
+    users: Users[User], session: SessionAuth[User], jwt: JWTAuth[User], outbox: Outbox
+) -> MakeApp:
+    """Makes an application, with accounts as configured."""
+
+    def make(**options: Any) -> FastAPI:
+        given = {"mail": outbox, "base_url": BASE_URL, "schemes": [session, jwt], **options}
+        accounts = Accounts(users, **given)
+        app = FastAPI()
+        install(app)
+        login = Login(users)
+        app.state.accounts = accounts
+        app.include_router(session_router(session, login), prefix="/auth")
+        app.include_router(jwt_router(jwt, login), prefix="/auth")
+        app.include_router(accounts_router(accounts), prefix="/auth")
+        return app
+
+    return make
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> FastAPI:
+    """The application, with the defaults and two columns more."""
+    return make_app(extra=["first_name", "last_name"])
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of it."""
+    async with new_client(app) as client:
+        yield client
+
+
+@pytest.fixture
+def events() -> Iterator[list[AuthEvent]]:
+    """The events of the test."""
+    heard: list[AuthEvent] = []
+    end = subscribe(heard.append)
+    yield heard
+    end()
+
+
+async def register(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+    """Register ada, or somebody else."""
+    ada = {"username": "ada", "email": "ada@example.com", "password": PASSWORD}
+    return await client.post("/auth/register", json={**ada, **body})
+
+
+async def verify(client: httpx.AsyncClient, outbox: Outbox) -> httpx.Response:
+    """Follow the link of the last mail."""
+    return await client.post("/auth/verify-email", json={"token": outbox.token(VerifyEmail)})
+
+
+def names(events: list[AuthEvent]) -> list[str]:
+    """The names of events."""
+    return [event.name for event in events]

@@ -1,0 +1,115 @@
+"""What `Accounts` takes and refuses."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from piccolo_api_fastapi import (
+    Accounts,
+    ConfigurationError,
+    SameOrigin,
+    SessionAuth,
+    User,
+    Users,
+    accounts_router,
+    change_email_router,
+    change_password_router,
+    me_router,
+    reset_password_router,
+    verify_email_router,
+)
+from piccolo_api_fastapi.mail_delivery import Links
+from piccolo_api_fastapi.testing import Outbox
+
+MAIL: dict[str, Any] = {"mail": Outbox(), "base_url": "https://app.example.com"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mail": Outbox()},
+        {"base_url": "https://app.example.com"},
+        {**MAIL, "base_url": "http://app.example.com"},
+        {**MAIL, "base_url": "https://app.example.com?x"},
+        {**MAIL, "base_url": "https://ada@app.example.com"},
+        {**MAIL, "base_url": "app.example.com"},
+        {**MAIL, "paths": {"login": "/login"}},
+        {**MAIL, "paths": {"reset": "reset"}},
+        {**MAIL, "paths": {"reset": "/reset#x"}},
+        {**MAIL, "reset_lifetime": timedelta(hours=2)},
+        {"extra": ["nonsense"]},
+        {"extra": ["id"]},
+        {"extra": ["password"]},
+        {"extra": ["admin"]},
+        {"extra": ["email"]},
+    ],
+)
+@pytest.mark.security(104)
+def test_configuration(options: dict[str, Any]) -> None:
+    """What makes no sense, or would let people do what they may not, raises at once."""
+    with pytest.raises(ConfigurationError):
+        Accounts(**options)
+
+
+@pytest.mark.parametrize(
+    "router",
+    [
+        verify_email_router,
+        reset_password_router,
+        change_email_router,
+        change_password_router,
+        me_router,
+    ],
+)
+def test_routers(router: Any) -> None:
+    """A router that needs mail or schemes says so."""
+    with pytest.raises(ConfigurationError):
+        router(Accounts())
+
+
+def paths_of(accounts: Accounts[User]) -> set[str]:
+    """The paths of all routes there are."""
+    app = FastAPI()
+    app.include_router(accounts_router(accounts))
+    return set(app.openapi()["paths"])
+
+
+def test_what_there_is() -> None:
+    """The routes are those that the configuration allows."""
+    schemes = [SessionAuth()]
+    alone, by_mail = {"/register"}, {"/verify-email", "/verify-email/request"}
+    by_mail |= {"/forgot-password", "/reset-password"}
+    signed_in = {"/change-password", "/me"}
+    both = {"/change-email", "/change-email/confirm", "/change-email/undo"}
+    assert paths_of(Accounts()) == alone
+    assert paths_of(Accounts(**MAIL)) == alone | by_mail
+    assert paths_of(Accounts(schemes=schemes)) == alone | signed_in
+    assert paths_of(Accounts(**MAIL, schemes=schemes)) == alone | by_mail | signed_in | both
+
+
+@pytest.mark.parametrize(
+    ("base_url", "link"),
+    [
+        ("https://app.example.com", "https://app.example.com/r#token=x"),
+        ("https://example.com/app/", "https://example.com/app/r#token=x"),
+        ("http://localhost:5173", "http://localhost:5173/r#token=x"),
+        ("http://[::1]:80", "http://[::1]:80/r#token=x"),
+    ],
+)
+@pytest.mark.security(89)
+def test_links(base_url: str, link: str) -> None:
+    """The secret is in the fragment, which no server and no `Referer` is told."""
+    assert link == Links(base_url, {"reset": "/r"}).to("reset", "x")
+
+
+def test_csrf() -> None:
+    """What the session trusts may register, unless something else is said."""
+    trusting = SameOrigin(trusted_origins=["https://app.example.com"])
+    assert Accounts(schemes=[SessionAuth(csrf=trusting)]).csrf is trusting
+    own = SameOrigin(strict=True)
+    assert Accounts(schemes=[SessionAuth(csrf=trusting)], csrf=own).csrf is own
+    assert Accounts().users.table is User
+    users = Users()
+    assert Accounts(users).users is users
