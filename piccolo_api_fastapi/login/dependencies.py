@@ -70,7 +70,7 @@ class Login(Generic[UserT]):
         on_failure: Sequence[LoginHook] = (),
     ) -> None:
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
-        self.factors = tuple(f for factor in factors for f in (factor, *factor.companions))
+        self.factors = tuple(factors)
         self.mfa_required = mfa_required
         self.before = tuple(before)
         self.on_success = tuple(on_success)
@@ -91,7 +91,8 @@ class Login(Generic[UserT]):
         if any(factor.users.table is not self.users.table for factor in self.factors):
             msg = "A factor is for another user table."
             raise ConfigurationError(msg)
-        if len({factor.name for factor in self.factors}) < len(self.factors):
+        names = [one.name for factor in self.factors for one in (factor, *factor.companions)]
+        if len(set(names)) < len(names):
             msg = "Two factors have one name."
             raise ConfigurationError(msg)
         if self.mfa_required and not self.factors:
@@ -255,8 +256,14 @@ class Login(Generic[UserT]):
         return PASSWORD
 
     async def enrolled(self, user: UserT) -> Sequence[SecondFactor]:
-        """The factors that a user has."""
-        return [factor for factor in self.factors if await factor.is_enrolled(user)]
+        """The factors that a user has; those that accompany one come with it."""
+        own = [factor for factor in self.factors if await factor.is_enrolled(user)]
+        return [
+            one
+            for factor in own
+            for one in (factor, *factor.companions)
+            if one is factor or await one.is_enrolled(user)
+        ]
 
     async def _is_required(self, user: UserT) -> bool:
         required = self.mfa_required
