@@ -132,9 +132,10 @@ async def test_the_loop_is_free(users: Users[User], monkeypatch: pytest.MonkeyPa
             gaps.append(time.thread_time() - start)
     answers = [task.result() for task in tasks]
     assert {answer.status_code for answer in answers} == {200, 503}
-    refused = next(answer for answer in answers if answer.status_code == 503)
-    assert refused.json()["code"] == "busy"
-    assert "Retry-After" in refused.headers
+    refused = [answer for answer in answers if answer.status_code == 503]
+    codes = {answer.json()["code"] for answer in refused}
+    assert {"busy"} <= codes <= {"busy", "store_unavailable"}  # SQLite's lock has a line, too
+    assert all("Retry-After" in answer.headers for answer in refused)
     assert max(gaps) < 0.1
     assert len(busy_threads) <= 2
     assert all(name.startswith("password-hashing") for name in busy_threads)

@@ -5,20 +5,22 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request, Response
 
 from piccolo_api_fastapi import (
     AnyOf,
     ConfigurationError,
+    Identity,
     RefreshFamily,
     Session,
     SessionAuth,
+    TokenAuth,
     User,
     Users,
     optional,
     require,
 )
-from piccolo_api_fastapi.errors import InvalidToken, SessionEnded
+from piccolo_api_fastapi.errors import CredentialNotAllowed, InvalidToken, SessionEnded
 from piccolo_api_fastapi.factors import StepUp, acr, amr, read_factors, write_factors
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
@@ -230,6 +232,15 @@ async def test_the_kit(
     with acting_as(session, ada):
         answer = await reauthenticate(client, password=PASSWORD)
         assert answer.status_code == 403  # there is no session to record it with
+
+
+async def test_machines(users: Users[User], ada: User) -> None:
+    """With a credential of a machine nothing can be recorded, whoever asks."""
+    token = TokenAuth(users)
+    identity = Identity(ada, token.scheme_name, None, frozenset(), users.clock())
+    request = Request({"type": "http", "headers": []})
+    with pytest.raises(CredentialNotAllowed):
+        await token.step_up(identity, "password", request, Response())
 
 
 async def test_optional(
