@@ -18,7 +18,7 @@ from .email_codes import SentCode
 from .encryption import generate_key
 from .event_log import EventRecord, delete_old_events, protect_events
 from .jwt_auth import RefreshFamily, delete_expired_families
-from .mailboxes import EmailChange, EmailStatus
+from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .mfa import TOTP, RecoveryCode, TOTPSecret
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
@@ -112,6 +112,7 @@ async def clean() -> None:
         "refresh families": await delete_expired_families(now=now),
         "tickets": await delete_expired_tickets(now=now),
         "API tokens": await delete_expired_tokens(now=now),
+        "changes of address": await delete_expired_email_changes(now=now),
     }
     counts = ", ".join(f"{count} {name}" for name, count in deleted.items())
     print(f"Deleted {counts}.")  # noqa: T201 - a command
