@@ -65,7 +65,9 @@ async def test_clean(
     await log_in(client)
     client.cookies.clear()
     await clean()
-    expected = "Deleted 0 sessions, 1 refresh families, 0 tickets, 1 API tokens.\n"
+    expected = (
+        "Deleted 0 sessions, 1 refresh families, 0 tickets, 1 API tokens, 0 changes of address.\n"
+    )
     assert capsys.readouterr().out == expected
     assert await Session.count() == 1
     assert await RefreshFamily.count() == 0

@@ -1,7 +1,7 @@
 """Routes to register, verify, reset, change and close."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from fastapi.params import Depends as Dependency
@@ -39,7 +39,6 @@ from .schemas import (
     CloseAccountIn,
     EmailIn,
     EmailVerified,
-    RegisterWithoutMailIn,
     ResetPasswordIn,
     TokenIn,
     VerifyEmailIn,
@@ -96,20 +95,7 @@ def register_router(accounts: Accounts[Any], *, captcha: Captcha = None) -> APIR
 def _register_by_mail(
     router: APIRouter, accounts: Accounts[Any], before: Sequence[Dependency], errors: Any
 ) -> None:
-    if TYPE_CHECKING:
-        Body: TypeAlias = Any
-    else:
-        Body = accounts.models.register  # noqa: N806 - a type
-
-    @router.post(
-        "/register",
-        operation_id="register",
-        summary="Register",
-        status_code=202,
-        dependencies=before,
-        responses=responses(*errors, *_OPEN, WeakPassword, HasherBusy),
-    )
-    async def register(body: Body, background: BackgroundTasks) -> Accepted:
+    async def register(body: Any, background: BackgroundTasks) -> Accepted:
         """Ask for an account. The answer is the same for an address that has one."""
         values = body.model_dump(include=set(accounts.models.extra), exclude_unset=True)
         password = body.password.get_secret_value()
@@ -117,17 +103,32 @@ def _register_by_mail(
         background.add_task(quietly, accounts.register, asked)
         return Accepted()
 
+    router.add_api_route(
+        "/register",
+        _taking(accounts.models.register, register),
+        methods=["POST"],
+        operation_id="register",
+        summary="Register",
+        status_code=202,
+        dependencies=before,
+        responses=responses(*errors, *_OPEN, WeakPassword, HasherBusy),
+    )
+
 
 def _register_at_once(
     router: APIRouter, accounts: Accounts[Any], before: Sequence[Dependency], errors: Any
 ) -> None:
-    if TYPE_CHECKING:
-        Body: TypeAlias = Any
-    else:
-        Body = accounts.models.register  # noqa: N806 - a type
+    async def register(body: Any) -> BaseModel:
+        """Make an account."""
+        values = body.model_dump(include=set(accounts.models.extra), exclude_unset=True)
+        password = body.password.get_secret_value()
+        user = await accounts.register_and_tell(body.username, body.email, password, values)
+        return accounts.models.describe(user, email_verified=False)
 
-    @router.post(
+    router.add_api_route(
         "/register",
+        _taking(accounts.models.register, register),
+        methods=["POST"],
         operation_id="register",
         summary="Register",
         status_code=201,
@@ -135,13 +136,12 @@ def _register_at_once(
         response_model=accounts.models.me,
         responses=responses(*errors, *_OPEN, WeakPassword, IdentityTaken, HasherBusy),
     )
-    async def register(body: Body) -> BaseModel:
-        """Make an account."""
-        asked: RegisterWithoutMailIn = body
-        values = asked.model_dump(include=set(accounts.models.extra), exclude_unset=True)
-        password = asked.password.get_secret_value()
-        user = await accounts.register_and_tell(asked.username, asked.email, password, values)
-        return accounts.models.describe(user, email_verified=False)
+
+
+def _taking(model: type[BaseModel], endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """An endpoint whose body is a model that is known when the router is made."""
+    endpoint.__annotations__["body"] = model
+    return endpoint
 
 
 def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
@@ -394,23 +394,21 @@ def me_router(accounts: Accounts[Any]) -> APIRouter:
 
 
 def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseModel]) -> None:
-    if TYPE_CHECKING:
-        Body: TypeAlias = BaseModel
-    else:
-        Body = model  # noqa: N806 - a type
+    async def change_me(body: Any, user: Annotated[Any, Depends(accounts.guard)]) -> BaseModel:
+        """What is left out stays."""
+        user = await accounts.update(user, body.model_dump(exclude_unset=True))
+        is_verified = await accounts.users.has_verified_email(user)
+        return accounts.models.describe(user, email_verified=is_verified)
 
-    @router.patch(
+    router.add_api_route(
         "/me",
+        _taking(model, change_me),
+        methods=["PATCH"],
         operation_id="change_me",
         summary="Change what is known of me",
         response_model=accounts.models.me,
         responses=responses(*_GUARDED, *_BODY),
     )
-    async def change_me(body: Body, user: Annotated[Any, Depends(accounts.guard)]) -> BaseModel:
-        """What is left out stays."""
-        user = await accounts.update(user, body.model_dump(exclude_unset=True))
-        is_verified = await accounts.users.has_verified_email(user)
-        return accounts.models.describe(user, email_verified=is_verified)
 
 
 def _router() -> APIRouter:

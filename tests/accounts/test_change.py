@@ -32,6 +32,7 @@ from piccolo_api_fastapi.mail import (
     ConfirmEmail,
     EmailChanged,
     EmailChangeRequested,
+    LinkMessage,
     PasswordChanged,
     ResetPassword,
 )
@@ -167,11 +168,10 @@ async def confirm(client: httpx.AsyncClient, token: str) -> httpx.Response:
     return await client.post("/auth/change-email/confirm", json={"token": token})
 
 
-def link_to(outbox: Outbox, kind: Any, number: int = -1) -> str:
+def link_to(outbox: Outbox, kind: type[LinkMessage], number: int = -1) -> str:
     """The secret in one of the links of a kind that were sent."""
-    links = [message.link for message in outbox.messages if isinstance(message, kind)]
-    token: str = links[number].partition("#token=")[2]
-    return token
+    links = [message for message in outbox.messages if isinstance(message, kind)]
+    return links[number].link.partition("#token=")[2]
 
 
 @pytest.mark.security(24)

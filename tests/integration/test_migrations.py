@@ -235,7 +235,7 @@ async def test_clean(project: Project) -> None:
         await RefreshFamily.insert(RefreshFamily(id=uuid4(), **row, **family))
 
     printed = await project.piccolo("piccolo_api_fastapi", "clean")
-    assert "Deleted 2 sessions, 2 refresh families, 0 tickets, 0 API tokens." in printed
+    assert "Deleted 2 sessions, 2 refresh families, 0 tickets, 0 API tokens" in printed
     assert await Session.select(Session.digest) == [{"digest": "c"}]
     column = RefreshFamily.current_digest
     assert await RefreshFamily.select(column) == [{"current_digest": "c"}]
