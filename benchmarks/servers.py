@@ -22,7 +22,7 @@ from .contenders.vocabulary import ME, Post
 REFUSALS = (400, 401, 403, 422)
 """piccolo-api answers a missing session with 400, AuthX a bad signature with 422."""
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 
 
 @dataclass(slots=True)

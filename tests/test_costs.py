@@ -117,7 +117,7 @@ async def test_statements_of_other_requests(
     }
     statements.clear()
     await requests[name]()
-    assert expected == len(statements), statements
+    assert expected == len(statements), len(statements)
 
 
 def dependencies_of(dependant: Dependant) -> int:
