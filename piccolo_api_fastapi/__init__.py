@@ -1,6 +1,7 @@
 """Authentication for FastAPI on Piccolo, as dependencies and routers."""
 
 from .access_tokens import Claims
+from .client_address import ClientAddress
 from .cookies import Cookie
 from .csrf import SameOrigin
 from .errors import AuthError, ConfigurationError
@@ -16,6 +17,20 @@ from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
 from .piccolo_app import AuthTables, auth_tables
 from .problems import ErrorBody, responses
+from .rate_limiting import (
+    MemoryStore,
+    Quota,
+    RateLimit,
+    Standing,
+    by_address,
+    by_body,
+    by_client_address,
+    by_credential,
+    by_user,
+    legacy_headers,
+    rate_limit_headers,
+    use_store,
+)
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
 from .tickets import Ticket, Tickets, delete_expired_tickets
 from .users import Password, Proof, User, Users
@@ -26,6 +41,7 @@ __all__ = [
     "AuthEvent",
     "AuthTables",
     "Claims",
+    "ClientAddress",
     "ClientInfo",
     "ConfigurationError",
     "Cookie",
@@ -36,30 +52,42 @@ __all__ = [
     "KeyRing",
     "Login",
     "LoginAttempt",
+    "MemoryStore",
     "PBKDF2Hasher",
     "Password",
     "PasswordHasher",
     "PasswordPolicy",
     "Proof",
+    "Quota",
+    "RateLimit",
     "RefreshFamily",
     "SameOrigin",
     "Session",
     "SessionAuth",
+    "Standing",
     "Ticket",
     "Tickets",
     "User",
     "Users",
     "auth_tables",
+    "by_address",
+    "by_body",
+    "by_client_address",
+    "by_credential",
+    "by_user",
     "delete_expired_families",
     "delete_expired_sessions",
     "delete_expired_tickets",
     "in_person",
     "install",
     "jwt_router",
+    "legacy_headers",
     "optional",
     "public",
+    "rate_limit_headers",
     "require",
     "responses",
     "session_router",
     "subscribe",
+    "use_store",
 ]

@@ -172,7 +172,7 @@ def test_every_event_and_every_reason_is_documented() -> None:
     source = "".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "piccolo_api_fastapi").rglob("*.py")
     )
-    events = set(re.findall(r'"((?:authn|sys)_[a-z_]+|session_ended)"', source))
+    events = set(re.findall(r'"((?:authn|sys|excess)_[a-z_]+|session_ended)"', source))
     reasons = set(re.findall(r'"((?:password|username|email|json)_[a-z]+(?:_[a-z]+)?)"', source))
     assert {"authn_token_reuse", "session_ended"} <= events
     assert {"password_common", "email_invalid"} <= reasons

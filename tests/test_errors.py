@@ -39,11 +39,11 @@ def test_documented(error: type[AuthError]) -> None:
 @pytest.mark.security(119)
 @pytest.mark.parametrize("error", every_error(), ids=lambda error: error.__name__)
 def test_headers(error: type[AuthError]) -> None:
-    """A 401 has a challenge and a 503 says when to come back."""
+    """A 401 has a challenge; a 429 and a 503 say when to come back."""
     raised = error([]) if issubclass(error, Unprocessable) else error()
     headers = raised.headers or {}
     assert ("WWW-Authenticate" in headers) is (error.status == 401 or error is InsufficientScope)
-    assert ("Retry-After" in headers) is (error.status == 503)
+    assert ("Retry-After" in headers) is (error.status in (429, 503))
 
 
 def test_messages() -> None:

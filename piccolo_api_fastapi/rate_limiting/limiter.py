@@ -1,0 +1,106 @@
+"""Asking a store, and what to do when it does not answer."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal, TypeAlias
+
+from starlette.exceptions import HTTPException
+
+from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.errors import StoreUnavailable
+from piccolo_api_fastapi.events import AuthEvent, emit
+
+from . import defaults
+from .quota import Charge, Quota
+from .stores import Budget, Store, StoreBusy, StoreDown
+from .waiting import WaitingLines
+
+OnError: TypeAlias = Literal["local", "deny", "allow"]
+
+NOT_TRIED = (429, 503)
+"""Answers to requests that were not looked at, so that they are no failures either."""
+
+REPORT_EVERY = 1.0
+"""Seconds; a flood is one event a second, not one a request."""
+
+
+class Limiter:
+    """
+    Charges budgets.
+
+    Args:
+        store: Of its own; by default the one of `use_store`.
+        on_error: What to do while it does not answer.
+        shadow: Whether who is refused goes on all the same.
+    """
+
+    def __init__(self, store: Store | None, on_error: OnError, *, shadow: bool) -> None:
+        self._store = store
+        self._on_error = on_error
+        self.shadow = shadow
+        self._lines = WaitingLines()
+        self._refused = 0
+        self._report_at = 0.0
+
+    async def take(self, budget: Budget, key: str, cost: int) -> Quota:
+        """
+        Charge a budget, or look at it for a cost of 0.
+
+        Raises:
+            StoreUnavailable: The store does not answer, with `on_error="deny"`.
+        """
+        store = self._store or defaults.default_store()
+        try:
+            verdict = await store.take(budget, key, cost)
+        except (StoreDown, StoreBusy) as error:
+            if self._on_error == "deny":
+                raise StoreUnavailable from None
+            if self._on_error == "allow" and isinstance(error, StoreDown):
+                return Quota(degraded=True)
+            store = defaults.LOCAL
+            verdict = await store.take(budget, key, cost)
+            return Quota(Charge(store, budget, key, cost), verdict, degraded=True)
+        return Quota(Charge(store, budget, key, cost), verdict)
+
+    async def reset(self, budget: Budget, key: str) -> None:
+        """Forget a key, here and in the store."""
+        await defaults.LOCAL.reset(budget, key)
+        await (self._store or defaults.default_store()).reset(budget, key)
+
+    @asynccontextmanager
+    async def attempt(self, budget: Budget, key: str, cost: int) -> AsyncIterator[Quota]:
+        """
+        Charge for something that may fail, and give it back when it did not.
+
+        While others are under way that may be given back, one that is refused waits for them.
+        """
+        name = (budget.id, key)
+        quota = await self.take(budget, key, cost)
+        while not quota.allowed and not self.shadow and await self._lines.wait(name):
+            quota = await self.take(budget, key, cost)
+        if not quota.allowed:
+            yield quota
+            return
+        self._lines.enter(name)
+        try:
+            yield quota
+        except HTTPException as error:
+            if error.status_code in NOT_TRIED:
+                await quota.refund()
+            raise
+        else:
+            if not quota.failed:
+                await quota.refund()
+        finally:
+            self._lines.leave(name)
+
+    async def report(self, quota: Quota) -> None:
+        """Tell of a refusal, with those that came since the last time."""
+        self._refused += 1
+        now = time.monotonic()
+        if now >= self._report_at:
+            refused, self._refused = self._refused, 0
+            self._report_at = now + REPORT_EVERY
+            data = {"scope": quota.scope, "refused": refused, "shadow": self.shadow}
+            await emit(AuthEvent("excess_rate_limit_exceeded", utcnow(), data=data))
