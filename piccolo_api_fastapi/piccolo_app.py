@@ -14,6 +14,7 @@ from piccolo.table import Table, create_table_class
 
 from .clock import utcnow
 from .jwt_auth import RefreshFamily, delete_expired_families
+from .rate_limiting import PiccoloStore, RateLimitState
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .users import Password, User
@@ -31,12 +32,14 @@ class AuthTables:
         session: Sessions.
         refresh_family: Refresh families.
         ticket: Challenges of logins, and what mailed links carry.
+        rate_limit_state: What a `PiccoloStore` keeps.
     """
 
     password: type[Password]
     session: type[Session]
     refresh_family: type[RefreshFamily]
     ticket: type[Ticket]
+    rate_limit_state: type[RateLimitState]
 
     def __iter__(self) -> Iterator[type[Table]]:
         return (getattr(self, field.name) for field in fields(self))
@@ -54,21 +57,23 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         user: A subclass of `BaseUser` with a table of its own; any primary key.
     """
     if user is User:
-        return AuthTables(Password, Session, RefreshFamily, Ticket)
+        return AuthTables(Password, Session, RefreshFamily, Ticket, RateLimitState)
     return AuthTables(
         password=_bind(Password, user, unique=True),
         session=_bind(Session, user, index=True),
         refresh_family=_bind(RefreshFamily, user, index=True),
         ticket=_bind(Ticket, user, index=True),
+        rate_limit_state=_copy(RateLimitState, user),
     )
 
 
 async def clean() -> None:
-    """Delete expired sessions, refresh families and tickets."""
+    """Delete expired sessions, refresh families, tickets and counts of rate limits."""
     now = utcnow()
     sessions = await delete_expired_sessions(now=now)
     families = await delete_expired_families(now=now)
     tickets = await delete_expired_tickets(now=now)
+    await PiccoloStore().sweep()
     print(  # noqa: T201 - a command
         f"Deleted {sessions} sessions, {families} refresh families and {tickets} tickets."
     )
@@ -76,9 +81,13 @@ async def clean() -> None:
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:
     key: Any = ForeignKey(user, null=False, on_delete=OnDelete.cascade, **options)
+    return _copy(kind, user, user=key)
+
+
+def _copy(kind: type[TableT], user: type[BaseUser], **columns: Any) -> type[TableT]:
     name = f"{user._meta.tablename}_{kind._meta.tablename}"  # noqa: SLF001
     table = create_table_class(
-        f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, {"user": key}
+        f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, columns
     )
     return cast("type[TableT]", table)
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import ConfigurationError
 
 SECOND = 1_000_000
@@ -25,6 +26,11 @@ _LIMIT = re.compile(
 )
 
 LONGEST = 100 * _SECONDS["year"] * SECOND
+
+
+def microseconds(clock: Clock) -> int:
+    """What a clock of datetimes says."""
+    return round(clock().timestamp() * SECOND)
 
 
 @dataclass(frozen=True, slots=True)

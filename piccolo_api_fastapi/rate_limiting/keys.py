@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Awaitable, Callable
-from hashlib import blake2b
 from typing import Any, TypeAlias
 
 from starlette.exceptions import HTTPException
@@ -14,6 +13,7 @@ from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.user_tables import primary_key
 
 from . import self_checks
+from .stores import digest
 
 Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
 """Says who makes a request; `None` counts nobody."""
@@ -27,11 +27,6 @@ _FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 def compact(key: str) -> str:
     """A key short enough to keep: a long one becomes its digest."""
     return key if len(key) <= LONGEST else digest(key)
-
-
-def digest(text: str) -> str:
-    """32 characters that stand for a text, and do not tell it."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def by_address(connection: HTTPConnection) -> str | None:

@@ -7,7 +7,7 @@ from piccolo_api_fastapi.errors import ConfigurationError
 
 from . import self_checks
 from .gcra import Rate
-from .grammar import SECOND
+from .grammar import microseconds
 from .stores import ADMITTED, REFUSED, AnyRate, Budget, State, Verdict, settle
 
 
@@ -37,7 +37,7 @@ class MemoryStore:
 
     async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
         """See `Store.take`."""
-        now = time.monotonic_ns() // 1000 if self._clock is None else _microseconds(self._clock)
+        now = time.monotonic_ns() // 1000 if self._clock is None else microseconds(self._clock)
         tables = self._tables.get(budget.id) or self._make(budget)
         if len(tables) == 1 and cost > 0:
             return tables[0].take(key, now, cost)
@@ -161,7 +161,3 @@ class _Table:
 
     def _is_refused(self, key: str, now: int) -> bool:
         return self.rate.wait(self.new[key], now, 1) > 0
-
-
-def _microseconds(clock: Clock) -> int:
-    return round(clock().timestamp() * SECOND)

@@ -1,6 +1,7 @@
 """What a store does, and which one is asked."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from .gcra import Rate
@@ -47,6 +48,11 @@ class Budget:
         self.rates = tuple(rates)
         self.most = min(rate.most for rate in rates)
         self.id = "|".join([scope, *(rate.tag for rate in rates)])
+
+
+def digest(text: str) -> str:
+    """32 characters that stand for a text, and do not tell it."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 class Store(Protocol):

@@ -53,22 +53,21 @@ class StrictRate:
             return log
         return (now + self.block, *log[1:])
 
-    def refund(self, log: Log, now: int, cost: int, at: int | None) -> Log:
+    def refund(self, log: Log, _: int, cost: int, at: int | None) -> Log:
         """
         The state without a charge, if it still counts; a block is not shortened.
 
         Args:
             log: The state.
-            now: The time.
             cost: What was charged.
-            at: When it was; `None` takes the oldest, which frees nothing too early.
+            at: When it was; `None` takes the latest.
         """
-        times = [time for time in log[1:] if time > now - self.limit.period]
+        times = list(log[1:])
+        if at is None:
+            return (log[0], *times[cost:])
         for _ in range(cost):
             if at in times:
                 times.remove(at)
-            elif at is None and times:
-                times.pop()
         return (log[0], *times)
 
     def remaining(self, log: Log, now: int) -> int:
