@@ -81,13 +81,15 @@ async def clean() -> None:
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:
     key: Any = ForeignKey(user, null=False, on_delete=OnDelete.cascade, **options)
-    return _copy(kind, user, user=key)
+    return _copy(kind, user, {"user": key})
 
 
-def _copy(kind: type[TableT], user: type[BaseUser], **columns: Any) -> type[TableT]:
+def _copy(
+    kind: type[TableT], user: type[BaseUser], columns: dict[str, Any] | None = None
+) -> type[TableT]:
     name = f"{user._meta.tablename}_{kind._meta.tablename}"  # noqa: SLF001
     table = create_table_class(
-        f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, columns
+        f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, columns or {}
     )
     return cast("type[TableT]", table)
 
