@@ -17,6 +17,7 @@ Limits: TypeAlias = str | Sequence[str]
 """One string or several."""
 
 REMEMBERED = 4096
+LONGEST_BLOCK = 366 * 24 * 3600 * SECOND
 
 
 class Budgets:
@@ -86,13 +87,17 @@ class Budgets:
 
     def _rate(self, limit: Limit, burst: int | None) -> Rate:
         rate = Rate(limit, burst, self._block)
-        if self._block and self._block <= rate.interval:
-            msg = f"With {limit} everybody waits {rate.interval / SECOND:g} s anyway: block longer."
-            raise ConfigurationError(msg)
+        self._check_block(limit, rate.tolerance)
         return rate
 
     def _strict_rate(self, limit: Limit) -> StrictRate:
         if limit.amount > MAXIMUM:
             msg = f"A strict limit keeps each request, and so at most {MAXIMUM}."
             raise ConfigurationError(msg)
+        self._check_block(limit, limit.period)
         return StrictRate(limit, self._block)
+
+    def _check_block(self, limit: Limit, window: int) -> None:
+        if 0 < self._block < window or self._block > LONGEST_BLOCK:
+            msg = f"{limit} needs a block of {window / SECOND:g} s, all that it counts, or more."
+            raise ConfigurationError(msg)

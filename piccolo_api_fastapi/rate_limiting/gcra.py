@@ -8,6 +8,9 @@ refused when that would lie more than the tolerance ahead of now. Times are whol
 
 from .grammar import Limit
 
+BLOCKED = 5 * 10**15
+"""A TAT this great is the end of a block plus this number, until 2096; all is forgiven then."""
+
 
 class Rate:
     """
@@ -42,17 +45,17 @@ class Rate:
 
     def wait(self, tat: int, now: int, cost: int) -> int:
         """How long until `cost` is admitted; nothing or less when it is now."""
+        if tat >= BLOCKED:
+            return max(tat - BLOCKED - now, 0)
         return max(tat, now) + cost * self.interval - self.tolerance - now
 
     def charge(self, tat: int, now: int, cost: int) -> int:
         """The state after `cost` was admitted."""
-        return max(tat, now) + cost * self.interval
+        return max(0 if tat >= BLOCKED else tat, now) + cost * self.interval
 
     def refuse(self, tat: int, now: int) -> int:
         """The state after a refusal. A block that runs is not prolonged, so that it ends."""
-        if not self.block or tat - now > self.tolerance:
-            return tat
-        return now + self.block + self.tolerance - self.interval
+        return BLOCKED + now + self.block if self.block and tat < BLOCKED else tat
 
     def refund(self, tat: int, now: int, cost: int, at: int | None) -> int:
         """
@@ -64,22 +67,21 @@ class Rate:
             cost: What was charged.
             at: When it was; `None` if that is not known.
         """
-        spent = at is not None and now - at >= self.tolerance
-        if spent or tat - now > self.tolerance:
+        if tat >= BLOCKED or (at is not None and now - at >= self.tolerance):
             return tat
         return min(tat, max(now, tat - cost * self.interval))
 
     def remaining(self, tat: int, now: int) -> int:
         """How many are admitted now."""
-        return max(0, self.tolerance - max(tat - now, 0)) // self.interval
+        if tat >= BLOCKED:
+            return 0 if self.wait(tat, now, 1) else self.burst
+        return (self.tolerance - max(tat - now, 0)) // self.interval
 
     def until_reset(self, tat: int, now: int) -> int:
         """How long until it is as if nothing had been."""
-        return max(tat - now, 0)
+        return max(tat - BLOCKED - now if tat >= BLOCKED else tat - now, 0)
 
     def until_more(self, tat: int, now: int) -> int:
         """How long until one more is admitted than now; 0 when all are."""
-        debt = max(tat - now, 0)
-        if debt > self.tolerance:
-            return debt - self.tolerance + self.interval
-        return debt % self.interval or (self.interval if debt else 0)
+        debt = self.until_reset(tat, now)
+        return debt if tat >= BLOCKED or not debt else debt % self.interval or self.interval

@@ -112,7 +112,7 @@ class _Table:
             if tat - self.tolerance <= now:
                 self.new[key] = tat
                 return Verdict(ADMITTED, now, (tat,))
-        elif self.rate.wait(state, now, cost) <= 0:
+        if self.rate.wait(state, now, cost) <= 0:  # a log, or the end of a block
             state = self.new[key] = self.rate.charge(state, now, cost)
             return Verdict(ADMITTED, now, (state,))
         if self.rate.block or key not in self.new:

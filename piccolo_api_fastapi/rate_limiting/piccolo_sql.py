@@ -8,7 +8,7 @@ known place, for SQLite and PostgreSQL alike. Microseconds since 1970 have 16 di
 
 from dataclasses import dataclass
 
-from .gcra import Rate
+from .gcra import BLOCKED, Rate
 from .stores import AnyRate, Budget, State
 from .strict_log import StrictRate
 
@@ -103,7 +103,9 @@ class _Arrival:
         self.rate = rate
         self.sql = sql
         self.text = f"substr(r.state, {WIDTH * place + 1}, {WIDTH})"
-        self.time = _number(place)
+        number = _number(place)
+        is_over = f"{number} >= {BLOCKED} AND {number} - {BLOCKED} <= c.now"
+        self.time = f"CASE WHEN {is_over} THEN 0 ELSE {number} END" if rate.block else number
 
     def refuses(self, cost: int) -> str:
         rate = self.rate
@@ -121,13 +123,13 @@ class _Arrival:
         rate = self.rate
         if not rate.block:
             return self.text
-        blocked = _text(f"c.now + {rate.block + rate.tolerance - rate.interval}")
-        is_new = f"{self.refuses(cost)} AND {self.time} - c.now <= {rate.tolerance}"
+        blocked = _text(f"c.now + {BLOCKED + rate.block}")
+        is_new = f"{self.refuses(cost)} AND {self.time} < {BLOCKED}"
         return f"CASE WHEN {is_new} THEN {blocked} ELSE {self.text} END"
 
     def refunded(self, cost: int, *, dated: bool) -> str:
         rate = self.rate
-        keeps = f"{self.time} - c.now > {rate.tolerance}"
+        keeps = f"{self.time} >= {BLOCKED}"
         if dated:
             keeps += f" OR c.now - c.at >= {rate.tolerance}"
         less = f"{self.sql.greatest}(c.now, {self.time} - {cost * rate.interval})"

@@ -1,6 +1,9 @@
 """The one step of a `RedisStore`, as Redis runs it: the rules of `gcra` and `strict_log`."""
 
+from .gcra import BLOCKED
+
 SCRIPT = """
+local BLOCKED = {BLOCKED}
 local now, cost, at = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 if now == 0 then
   local time = redis.call('TIME')
@@ -25,25 +28,26 @@ end
 local gcra, log = {}, {}
 
 function gcra.wait(rate, state, cost)
+  if state[1] >= BLOCKED then return state[1] - BLOCKED - now end
   return math.max(state[1], now) + cost * rate[1] - rate[2] - now
 end
 
 function gcra.charge(rate, state)
-  return {math.max(state[1], now) + cost * rate[1]}
+  return {math.max(state[1] >= BLOCKED and 0 or state[1], now) + cost * rate[1]}
 end
 
 function gcra.refuse(rate, state)
-  if rate[3] == 0 or state[1] - now > rate[2] then return state end
-  return {now + rate[3] + rate[2] - rate[1]}
+  if rate[3] == 0 or state[1] >= BLOCKED then return state end
+  return {BLOCKED + now + rate[3]}
 end
 
 function gcra.refund(rate, state)
-  if (at >= 0 and now - at >= rate[2]) or state[1] - now > rate[2] then return state end
+  if (at >= 0 and now - at >= rate[2]) or state[1] >= BLOCKED then return state end
   return {math.min(state[1], math.max(now, state[1] + cost * rate[1]))}
 end
 
 function gcra.life(rate, state)
-  return state[1] - now
+  return state[1] % BLOCKED - now
 end
 
 function log.wait(rate, state, cost)
@@ -112,4 +116,4 @@ if cost ~= 0 and value ~= known then
   end
 end
 return {allowed, string.format('%.0f', now), value}
-"""
+""".replace("{BLOCKED}", str(BLOCKED))
