@@ -66,8 +66,9 @@ class Admission(Protocol):
     asks_dependencies: bool
     """Whether it can't, since FastAPI has to solve something first."""
 
-    documented_errors: Sequence[type[AuthError]]
-    """What it can answer."""
+    @property
+    def documented_errors(self) -> Sequence[type[AuthError]]:
+        """What it can answer."""
 
     def admit(self, connection: HTTPConnection) -> AbstractAsyncContextManager[Any]:
         """

@@ -13,8 +13,20 @@ from .clock import utcnow
 from .guards import Guard
 from .identity import Identity, UserT
 from .passwords import PasswordHasher, PBKDF2Hasher, replace_default_hasher
+from .rate_limiting import no_rate_limits
 
 ResultT = TypeVar("ResultT")
+
+__all__ = [
+    "FrozenClock",
+    "acting_as",
+    "assert_single_winner",
+    "cheap_hasher",
+    "cheap_hashing",
+    "cheap_pbkdf2_hasher",
+    "no_rate_limits",
+    "race",
+]
 
 
 class FrozenClock:

@@ -43,6 +43,11 @@ class Limiter:
         self._refused = 0
         self._report_at = 0.0
 
+    @property
+    def store(self) -> Store:
+        """Where it counts."""
+        return defaults.default_store() if self._store is None else self._store
+
     async def take(self, budget: Budget, key: str, cost: int) -> Quota:
         """
         Charge a budget, or look at it for a cost of 0.
@@ -50,7 +55,7 @@ class Limiter:
         Raises:
             StoreUnavailable: The store does not answer, with `on_error="deny"`.
         """
-        store = self._store or defaults.default_store()
+        store = self.store
         try:
             verdict = await store.take(budget, key, cost)
         except (StoreDown, StoreBusy) as error:
@@ -66,7 +71,7 @@ class Limiter:
     async def reset(self, budget: Budget, key: str) -> None:
         """Forget a key, here and in the store."""
         await defaults.LOCAL.reset(budget, key)
-        await (self._store or defaults.default_store()).reset(budget, key)
+        await self.store.reset(budget, key)
 
     @asynccontextmanager
     async def attempt(self, budget: Budget, key: str, cost: int) -> AsyncIterator[Quota]:
