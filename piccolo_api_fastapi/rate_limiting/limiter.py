@@ -14,7 +14,7 @@ from piccolo_api_fastapi.events import AuthEvent, emit
 from . import defaults
 from .quota import Charge, Quota
 from .stores import Budget, Store, StoreBusy, StoreDown
-from .waiting import WaitingLines
+from .waiting import Turn
 
 OnError: TypeAlias = Literal["local", "deny", "allow"]
 
@@ -39,7 +39,7 @@ class Limiter:
         self._store = store
         self._on_error = on_error
         self.shadow = shadow
-        self._lines = WaitingLines()
+        self._turns: dict[tuple[str, str], Turn] = {}
         self._refused = 0
         self._report_at = 0.0
 
@@ -80,14 +80,12 @@ class Limiter:
 
         While others are under way that may be given back, one that is refused waits for them.
         """
-        name = (budget.id, key)
-        quota = await self.take(budget, key, cost)
-        while not quota.allowed and not self.shadow and await self._lines.wait(name):
-            quota = await self.take(budget, key, cost)
+        turn = self._turns.setdefault((budget.id, key), Turn())
+        quota = await self._in_turn(turn, budget, key, cost)
         if not quota.allowed:
+            self._tidy(turn, budget, key)
             yield quota
             return
-        self._lines.enter(name)
         try:
             yield quota
         except HTTPException as error:
@@ -98,7 +96,36 @@ class Limiter:
             if not quota.failed:
                 await quota.refund()
         finally:
-            self._lines.leave(name)
+            turn.leave()
+            self._tidy(turn, budget, key)
+
+    async def _in_turn(self, turn: Turn, budget: Budget, key: str, cost: int) -> Quota:
+        """Ask the store, again and again while something is under way that may be given back."""
+        turn.ask()
+        again = False
+        while True:
+            ended = turn.ended
+            try:
+                quota = await self.take(budget, key, cost)
+            except BaseException:
+                turn.refuse()
+                raise
+            if quota.allowed:
+                turn.admit()
+                return quota
+            is_old = ended != turn.ended  # what was given back meanwhile may be there now
+            is_final = turn.refuse() and not is_old
+            if self.shadow or is_final:
+                return quota
+            if is_old:
+                turn.ask()
+            elif not await turn.wait(again=again):
+                return quota
+            again = True
+
+    def _tidy(self, turn: Turn, budget: Budget, key: str) -> None:
+        if turn.is_idle and not turn.line:
+            self._turns.pop((budget.id, key), None)
 
     async def report(self, quota: Quota) -> None:
         """Tell of a refusal, with those that came since the last time."""

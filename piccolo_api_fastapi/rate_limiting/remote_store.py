@@ -55,12 +55,13 @@ class RemoteStore(ABC):
     async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
         """See `Store.take`."""
         name = (budget.id, key)
-        if cost < 0:
-            self._denials.drop(name)
-        elif cost and (verdict := self._denials.find(name, cost, self._now())):
+        if cost > 0 and (verdict := self._denials.find(name, cost, self._now())):
             return verdict
+        given_back = self._denials.dropped
         verdict = await self._guard(lambda: self.ask(budget, key, cost, at))
-        if cost > 0 and not verdict.allowed:
+        if cost < 0:
+            self._denials.drop(name)  # after it was given back, for refusals heard meanwhile too
+        elif cost and not verdict.allowed and given_back == self._denials.dropped:
             pairs = zip(budget.rates, verdict.states, strict=True)
             wait = max(rate.wait(state, verdict.now, cost) for rate, state in pairs)
             self._denials.keep(name, _Denial(verdict, cost, self._now(), wait))
@@ -68,8 +69,8 @@ class RemoteStore(ABC):
 
     async def reset(self, budget: Budget, key: str) -> None:
         """See `Store.reset`."""
-        self._denials.drop((budget.id, key))
         await self._guard(lambda: self.forget(budget, key))
+        self._denials.drop((budget.id, key))
 
     def _now(self) -> int:
         return microseconds(self._clock) if self._clock else time.monotonic_ns() // 1000
@@ -156,6 +157,7 @@ class _Denials:
         self._new: dict[tuple[str, str], _Denial] = {}
         self._old: dict[tuple[str, str], _Denial] = {}
         self._turn_at = 0
+        self.dropped = 0
 
     def find(self, name: tuple[str, str], cost: int, now: int) -> Verdict | None:
         """The refusal of as much or less, as it would be said now."""
@@ -176,5 +178,6 @@ class _Denials:
 
     def drop(self, name: tuple[str, str]) -> None:
         """Forget it: something was given back."""
+        self.dropped += 1
         self._new.pop(name, None)
         self._old.pop(name, None)

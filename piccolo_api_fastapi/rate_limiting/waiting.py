@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from typing import TypeAlias
 
 LONGEST = 256
 """How many wait for one key; who comes then is refused at once."""
@@ -10,63 +9,95 @@ LONGEST = 256
 PATIENCE = 10.0
 """Seconds until somebody who waits is refused."""
 
-Name: TypeAlias = tuple[str, str]
-"""The id of a budget, and a key."""
 
-
-class WaitingLines:
+class Turn:
     """
-    Lets those who are refused wait while attempts are under way that may turn out well.
+    What is under way for one key, and who waits for it.
 
-    A correct password gives its attempt back. Twelve people behind one address who log in
-    at once are thus served in turn, where a limit of five would refuse seven of them.
+    A correct password gives its attempt back. Twelve people behind one address who log in at
+    once are therefore served in turn, where a limit of five would refuse seven of them.
     """
+
+    __slots__ = ("asking", "ended", "held", "line")
 
     def __init__(self) -> None:
-        self._held: dict[Name, int] = {}
-        self._waiting: dict[Name, deque[asyncio.Future[None]]] = {}
+        self.asking = 0
+        self.held = 0
+        self.ended = 0
+        self.line: deque[asyncio.Future[None]] = deque()
 
-    def enter(self, name: Name) -> None:
-        """An attempt has begun."""
-        self._held[name] = self._held.get(name, 0) + 1
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is under way that may be given back. Who is being asked about may be admitted."""
+        return not self.asking and not self.held
 
-    def leave(self, name: Name) -> None:
-        """It has ended: the next may try, and all of them once nothing can come back."""
-        self._held[name] -= 1
-        line = self._waiting.get(name, deque())
-        last = not self._held[name]
-        if last:
-            del self._held[name]
-        while line:
-            future = line.popleft()
-            if not future.done():
-                future.set_result(None)
-                if not last:
-                    return
+    def ask(self) -> None:
+        """An attempt asks the store."""
+        self.asking += 1
 
-    async def wait(self, name: Name) -> bool:
+    def admit(self) -> None:
+        """It was admitted."""
+        self.asking -= 1
+        self.held += 1
+
+    def refuse(self) -> bool:
         """
-        Wait for an attempt to end.
+        It was refused.
 
         Returns:
-            Whether there is a reason to try again.
+            Whether that is final, since nothing is under way. Those who wait then hear it in turn.
         """
-        line = self._waiting.setdefault(name, deque())
-        if name not in self._held or len(line) >= LONGEST:
-            self._leave_line(name)
+        self.asking -= 1
+        is_final = self.is_idle
+        if is_final:
+            self.call()
+        return is_final
+
+    def leave(self) -> None:
+        """An attempt has ended, and may have been given back."""
+        self.held -= 1
+        self.ended += 1
+        self.call()
+
+    def call(self) -> None:
+        """Let the first of the line ask again: from now on it is asking."""
+        while self.line:
+            future = self.line.popleft()
+            if not future.done():
+                self.asking += 1
+                future.set_result(None)
+                return
+
+    async def wait(self, *, again: bool) -> bool:
+        """
+        Stand in line after a refusal.
+
+        Args:
+            again: It was called already, and so stands in front.
+
+        Returns:
+            Whether it was called.
+        """
+        if len(self.line) >= LONGEST:
             return False
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.append(future)
+        if again:
+            self.line.appendleft(future)
+        else:
+            self.line.append(future)
         try:
-            done, _ = await asyncio.wait([future], timeout=PATIENCE)
-        finally:
-            self._leave_line(name, future)
-        return bool(done)
+            await asyncio.wait_for(asyncio.shield(future), PATIENCE)
+        except (TimeoutError, asyncio.TimeoutError):
+            return self._give_up(future)
+        except asyncio.CancelledError:
+            if self._give_up(future):
+                self.refuse()
+            raise
+        return True
 
-    def _leave_line(self, name: Name, future: "asyncio.Future[None] | None" = None) -> None:
-        line = self._waiting.get(name)
-        if line is not None:
-            if future is not None and future in line:
-                line.remove(future)
-            if not line:
-                del self._waiting[name]
+    def _give_up(self, future: "asyncio.Future[None]") -> bool:
+        """Leave the line; whether it had been called just then."""
+        if future.cancel():
+            self.line.remove(future)
+            return False
+        return True
