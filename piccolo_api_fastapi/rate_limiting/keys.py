@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 from starlette.exceptions import HTTPException
@@ -136,6 +137,8 @@ async def _field(connection: HTTPConnection, field: str) -> Any:
         if connection.headers.get("content-type", "").startswith("application/json"):
             body = await connection.json()
             return body.get(field) if isinstance(body, dict) else None
+        with suppress(RuntimeError):  # FastAPI has read it as a form already
+            await connection.body()  # so that the endpoint can read it again
         form = await connection.form()
     except (ValueError, RecursionError, HTTPException, ClientDisconnect):
         return None
