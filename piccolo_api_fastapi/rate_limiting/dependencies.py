@@ -190,7 +190,12 @@ class RateLimit:
         await self._limiter.take(*self._charge(key, -cost, limits))
 
     async def reset(self, key: str, *, limits: Limits | None = None) -> None:
-        """Let a key be as if it had never come; ends a block."""
+        """
+        Let a key be as if it had never come; ends a block.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+        """
         budget, key, _ = self._charge(key, 0, limits)
         await self._limiter.reset(budget, key)
 

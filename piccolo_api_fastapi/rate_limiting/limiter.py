@@ -69,9 +69,17 @@ class Limiter:
         return Quota(Charge(store, budget, key, cost), verdict)
 
     async def reset(self, budget: Budget, key: str) -> None:
-        """Forget a key, here and in the store."""
+        """
+        Forget a key, here and in the store.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+        """
         await defaults.LOCAL.reset(budget, key)
-        await self.store.reset(budget, key)
+        try:
+            await self.store.reset(budget, key)
+        except (StoreDown, StoreBusy):
+            raise StoreUnavailable from None
 
     @asynccontextmanager
     async def attempt(self, budget: Budget, key: str, cost: int) -> AsyncIterator[Quota]:

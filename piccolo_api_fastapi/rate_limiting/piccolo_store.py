@@ -123,10 +123,10 @@ class PiccoloStore(RemoteStore):
 
     async def _run(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with _outside_transactions(engine_of(self._table)):
-            query = self._table.raw(statement, *values).run()
+            query = self._table.raw(statement, *values)
             if self._is_sqlite:  # whose connections do not like to be abandoned
-                return cast("list[dict[str, Any]]", await query)
-            return cast("list[dict[str, Any]]", await self._gate.run(query))
+                return cast("list[dict[str, Any]]", await query.run())
+            return cast("list[dict[str, Any]]", await self._gate.run(query.run))
 
 
 @contextmanager

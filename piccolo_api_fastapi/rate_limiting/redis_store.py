@@ -212,7 +212,7 @@ class _Client:
 
     async def send(self, command: Command) -> Any:
         """The answer to a command."""
-        return await self._gate.run(_run(self._client, command))
+        return await self._gate.run(lambda: _run(self._client, command))
 
     async def disconnect(self) -> None:
         """It is not ours."""

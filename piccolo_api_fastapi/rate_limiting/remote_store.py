@@ -113,7 +113,7 @@ class Gate:
 
     Args:
         size: How many.
-        seconds: How long a call may take; `None` leaves that to the call.
+        seconds: How long a call may take.
     """
 
     def __init__(self, size: int, seconds: float) -> None:
@@ -122,7 +122,7 @@ class Gate:
         self._free: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
         self._free = WeakKeyDictionary()
 
-    async def run(self, call: Awaitable[ResultT]) -> ResultT:
+    async def run(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """
         What the call gives.
 
@@ -135,7 +135,7 @@ class Gate:
         except (TimeoutError, asyncio.TimeoutError):
             raise StoreBusy from None
         try:
-            return await asyncio.wait_for(call, self._seconds)
+            return await asyncio.wait_for(call(), self._seconds)
         finally:
             free.release()
 
