@@ -49,7 +49,7 @@ def bill_of(connection: HTTPConnection) -> Bill:
 
 
 def announce(
-    connection: HTTPConnection, headers: Mapping[str, str], response: MutableHeaders | None
+    connection: HTTPConnection, headers: Mapping[str, str], response: MutableHeaders
 ) -> None:
     """
     Have headers sent: with any answer after `install`, else with what an endpoint returns as data.
@@ -60,7 +60,4 @@ def announce(
         response: The headers of the response that FastAPI makes.
     """
     answer = answer_of(connection.scope)
-    if answer is not None:
-        answer.headers.update(headers)
-    elif response is not None:
-        response.update(headers)
+    (response if answer is None else answer.headers).update(headers)

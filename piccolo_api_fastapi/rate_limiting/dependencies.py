@@ -270,8 +270,7 @@ class _FailureLimit(RateLimit):
                 raise
             yield quota
             status = status_of(connection.scope) or response.status_code or 0
-            if status >= 400 and status not in NOT_TRIED:  # noqa: PLR2004
-                quota.failed = True
+            quota.failed |= status >= 400 and status not in NOT_TRIED  # noqa: PLR2004
 
     @asynccontextmanager
     async def admit(self, connection: HTTPConnection) -> AsyncIterator[Quota]:

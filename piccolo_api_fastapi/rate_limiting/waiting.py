@@ -61,12 +61,9 @@ class Turn:
 
     def call(self) -> None:
         """Let the first of the line ask again: from now on it is asking."""
-        while self.line:
-            future = self.line.popleft()
-            if not future.done():
-                self.asking += 1
-                future.set_result(None)
-                return
+        if self.line:
+            self.asking += 1
+            self.line.popleft().set_result(None)
 
     async def wait(self, *, again: bool) -> bool:
         """
@@ -86,18 +83,15 @@ class Turn:
         else:
             self.line.append(future)
         try:
-            await asyncio.wait_for(asyncio.shield(future), PATIENCE)
-        except (TimeoutError, asyncio.TimeoutError):
-            return self._give_up(future)
+            await asyncio.wait([future], timeout=PATIENCE)
         except asyncio.CancelledError:
-            if self._give_up(future):
+            if self._was_called(future):
                 self.refuse()
             raise
-        return True
+        return self._was_called(future)
 
-    def _give_up(self, future: "asyncio.Future[None]") -> bool:
-        """Leave the line; whether it had been called just then."""
-        if future.cancel():
+    def _was_called(self, future: "asyncio.Future[None]") -> bool:
+        """Whether one who goes away was called; otherwise there is one less in the line."""
+        if not future.done():
             self.line.remove(future)
-            return False
-        return True
+        return future.done()

@@ -50,6 +50,7 @@ async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
     store = RedisStore(server.url)
     yield store
     await store.close()
+    await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -219,6 +220,7 @@ async def test_busy(server: RedisServer) -> None:
     await store.close()
     await store.reset(limit._budgets.of("5/hour", "x"), "ada")
     await own.aclose()
+    await pool.disconnect()
 
 
 async def test_refund_while_down(server: RedisServer, store: RedisStore) -> None:

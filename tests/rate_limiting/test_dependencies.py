@@ -17,9 +17,11 @@ from piccolo_api_fastapi import (
     Quota,
     RateLimit,
     install,
+    legacy_headers,
     public,
     subscribe,
 )
+from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.errors import TooManyRequests
 from piccolo_api_fastapi.rate_limiting import self_checks
 from piccolo_api_fastapi.rate_limiting.stores import Store
@@ -130,6 +132,20 @@ async def test_headers_on_every_answer(store: Store) -> None:
         assert response.json()["code"] == "too_many_requests"
         assert response.headers.get_list("ratelimit") == ['"7/minute";r=0;t=9']
         assert response.headers.get_list("retry-after") == ["9"]
+
+
+async def test_legacy_headers(store: Store) -> None:
+    """`X-RateLimit-*` are written on request: the number, what remains, and when all is back."""
+    limit = RateLimit("5/minute", strict=True, store=store, headers=legacy_headers)
+    async with new_client(serving(limit)) as client:
+        answer = await client.get("/")
+    assert answer.headers["ratelimit"] == '"5/minute";r=4;t=60'
+    assert answer.headers["ratelimit-policy"] == '"5/minute";q=5;w=60'
+    names = ("x-ratelimit-limit", "x-ratelimit-remaining")
+    assert [answer.headers[name] for name in names] == ["5", "4"]
+    assert int(answer.headers["x-ratelimit-reset"]) - utcnow().timestamp() == pytest.approx(
+        60, abs=5
+    )
 
 
 async def test_headers_by_choice(store: Store) -> None:
@@ -318,6 +334,7 @@ async def test_quota(store: Store, clock: FrozenClock) -> None:
             answer = await client.get("/?free=true")
             assert answer.json() == {"allowed": True, "remaining": 0, "seconds": [0, 720]}
         assert await statuses(client, "/", "/") == [200, 429]
+    await Quota().refund()
     assert (Quota().remaining, Quota().retry_after, Quota().reset_after) == (
         None,
         timedelta(),

@@ -8,12 +8,12 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response
 from fastapi.responses import JSONResponse
 
-from piccolo_api_fastapi import ConfigurationError, PiccoloStore, RateLimit, install
+from piccolo_api_fastapi import ConfigurationError, PiccoloStore, RateLimit, RedisStore, install
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, TooManyRequests
 from piccolo_api_fastapi.rate_limiting import waiting
 from piccolo_api_fastapi.rate_limiting.stores import Store
 from piccolo_api_fastapi.routing import AuthRoute
-from piccolo_api_fastapi.testing import assert_single_winner, race
+from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
 from tests.conftest import new_client
 
 pytestmark = pytest.mark.security(99)
@@ -221,3 +221,34 @@ def test_before_dependencies() -> None:
 
     with pytest.raises(ConfigurationError):
         install(FastAPI(), limit=RateLimit("1/minute", key=key))
+
+
+async def test_who_leaves_the_line() -> None:
+    """Who goes away while waiting, or is called just then, leaves his place to the next."""
+    limit = RateLimit("1/hour", count="failures", scope="door")
+
+    async def guess() -> None:
+        async with limit.attempt("ada"):
+            await asyncio.sleep(0)
+
+    async with limit.attempt("ada"):
+        first, second, third = (asyncio.create_task(guess()) for _ in range(3))
+        await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.sleep(0)
+    second.cancel()  # it has been called, and does not know it yet
+    await third
+    assert (first.cancelled(), second.cancelled()) == (True, True)
+    assert limit._limiter._turns == {}
+
+
+async def test_a_store_that_is_down(clock: FrozenClock) -> None:
+    """An attempt that could not be counted is a 503, and holds up nobody."""
+    store = RedisStore("redis://127.0.0.1:1")
+    limit = RateLimit("1/hour", count="failures", scope="door", on_error="deny", store=store)
+    door = Door(limit, installed=True)
+    async with new_client(door.app) as client:
+        assert (await client.get("/right")).status_code == 503
+    await store.close()
+    turn = limit._limiter._turns
+    assert all(held.is_idle for held in turn.values())

@@ -120,6 +120,7 @@ async def test_users(session: SessionAuth[User], jwt: JWTAuth[User], ada: User) 
         assert await get("by_credential", phone, headers=token) == 429
         for name in ("by_user", "by_credential"):
             assert await get(name, nobody, headers=bearer("nonsense")) == 200
+            assert await get(name, nobody, headers={"Cookie": "__Host-session=nonsense"}) == 429
             assert await get(name, nobody) == 429
         with acting_as(session, ada):
             assert await get("by_user", nobody) == 429

@@ -1,6 +1,7 @@
 """The memory of a `MemoryStore` is bounded, and nobody gains by that."""
 
-import tracemalloc
+import subprocess
+import sys
 from datetime import timedelta
 
 import pytest
@@ -19,27 +20,44 @@ def budget(*limits: str, block: timedelta | None = None, strict: bool = False) -
     return Budgets(None, block, strict=strict).of(limits, "test")
 
 
-@pytest.mark.security(98)
-async def test_a_flood(clock: FrozenClock) -> None:
-    """A million keys fit into 20 MiB, and free nobody who was refused, whether he tries or not."""
-    store, once = MemoryStore(clock=clock), budget("1/minute")
-    for key in ("quiet", "loud"):
+FLOOD = """
+import asyncio, tracemalloc
+from piccolo_api_fastapi import MemoryStore
+from piccolo_api_fastapi.rate_limiting.budgets import Budgets
+from piccolo_api_fastapi.testing import FrozenClock
+
+async def flood():
+    store = MemoryStore(clock=FrozenClock())
+    once = Budgets(None, None, strict=False).of("1/minute", "test")
+    for key in ("quiet", "loud", "quiet", "loud"):
         await store.take(once, key)
-        assert not (await store.take(once, key)).allowed
-    tracemalloc.start()
-    for number in range(120_000):
-        await store.take(once, f"2001:db8:{number:x}::/64")
+    for number in range(1_000_000):
+        if number == 890_000:
+            tracemalloc.start()  # which is slow, and sees all that is kept in the end
         if number % 1000 == 0:
             assert not (await store.take(once, "loud")).allowed
-    size, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    for number in range(880_000):
-        await store.take(once, f"2001:db9:{number:x}::/64")
+        await store.take(once, f"2001:db8:{number:x}::/64")
     assert not (await store.take(once, "quiet")).allowed
-    assert not (await store.take(once, "loud")).allowed
-    assert len(store) <= 100_000
-    assert size < 20 * MEBIBYTE
-    assert peak < 25 * MEBIBYTE
+    assert 50_000 < len(store) <= 100_000
+    print(tracemalloc.get_traced_memory()[0])
+
+asyncio.run(flood())
+"""
+
+
+@pytest.mark.security(98)
+def test_a_flood() -> None:
+    """A million keys fit into 20 MiB, and free nobody who was refused, whether he tries or not."""
+    ran = subprocess.run([sys.executable, "-c", FLOOD], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert MEBIBYTE < int(ran.stdout) < 20 * MEBIBYTE
+
+
+async def test_what_is_forgotten(clock: FrozenClock) -> None:
+    """When there are more clients than places it is said."""
+    store, once = MemoryStore(max_keys=100, clock=clock), budget("1/minute")
+    for number in range(200):
+        await store.take(once, f"{number}")
     assert self_checks.has_said("evicted")
 
 

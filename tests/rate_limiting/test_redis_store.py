@@ -1,14 +1,17 @@
 """What only a `RedisStore` does."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from redis.asyncio import Redis
 
-from piccolo_api_fastapi import ConfigurationError, RateLimit, RedisStore
-from piccolo_api_fastapi.rate_limiting import redis_store
+from piccolo_api_fastapi import ConfigurationError, Quota, RateLimit, RedisStore
+from piccolo_api_fastapi.errors import StoreUnavailable
+from piccolo_api_fastapi.rate_limiting import redis_line, redis_store
 from piccolo_api_fastapi.testing import race
 from tests.conftest import REDIS_URL, redis_is_up
 
@@ -103,6 +106,31 @@ async def test_refusals_are_remembered(redis: Redis, store: RedisStore) -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra it says which one."""
-    monkeypatch.setattr(redis_store, "redis_asyncio", None)
+    monkeypatch.setitem(sys.modules, redis_line.__name__, None)
     with pytest.raises(ConfigurationError, match=r"\[redis\]"):
         RedisStore(REDIS_URL)
+
+
+async def test_a_script_that_is_unknown(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that are sent together know what to do when the server has forgotten the script."""
+    monkeypatch.setattr(redis_store, "SHA", "0" * 40)
+    limit = RateLimit("10/hour", scope="x", store=store)
+    results = await race(lambda: limit.hit("ada"), 30)
+    assert [isinstance(result, Exception) for result in results].count(False) == 10
+
+
+async def test_a_batch_that_fails(store: RedisStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of calls that fail together each is told, and the next find the line free."""
+    limit = RateLimit("10/hour", scope="x", store=store, on_error="deny")
+    await limit.hit("ada")
+    client: Any = getattr(store._line(), "_client")  # noqa: B009 - of one kind of line
+
+    def fail(**_: Any) -> None:
+        raise OSError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(client, "pipeline", fail)
+        results = await race(lambda: limit.hit("ada"), 5)
+    assert [type(result) for result in results] == [Quota, *[StoreUnavailable] * 4]
+    monkeypatch.setattr(store, "_alone_until", 0)
+    assert (await limit.hit("ada")).remaining == 7
