@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 LOWEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null || echo python3)
 PACKAGE := -e '.[http,mail,postgres,redis,sqlite]'
 
-# Without PostgreSQL its tests are skipped, each named with the reason, and what only they run is not counted as missed.
+# Without PostgreSQL or Redis their tests are skipped, each named with the reason, and what only they run is not counted as missed.
 POSTGRES = python3 -c "import os, socket; socket.create_connection((os.getenv('PG_HOST', '127.0.0.1'), int(os.getenv('PG_PORT', '5432'))), 2)" 2>/dev/null
+REDIS = python3 -c "import os, socket, urllib.parse as u; w = u.urlsplit(os.getenv('REDIS_URL', 'redis://127.0.0.1:6379')); socket.create_connection((w.hostname, w.port or 6379), 2)" 2>/dev/null
 
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,7 +17,7 @@ demo: $(VENV)/.stamp  ## Run the quickstart on HOST:PORT (127.0.0.1:8000)
 	$(BIN)/python -m examples.quickstart
 
 test: $(VENV)/.stamp  ## Run the tests in parallel, with branch coverage
-	$(BIN)/pytest -n 2 --dist loadfile -rs --cov $$([ -n "$$CI" ] || $(POSTGRES) || echo --cov-fail-under=0)
+	$(BIN)/pytest -n 2 --dist loadfile -rs --cov $$([ -n "$$CI" ] || { $(POSTGRES) && $(REDIS); } || echo --cov-fail-under=0)
 
 check: $(VENV)/.stamp  ## Lint, format, types and import directions
 	$(BIN)/ruff check && $(BIN)/ruff format --check

@@ -12,6 +12,7 @@ from .accounts import (
     verify_email_router,
 )
 from .captcha import Captcha, CaptchaVerifier, HCaptcha, ReCaptchaV2, ReCaptchaV3, Turnstile
+from .client_address import ClientAddress
 from .cookies import Cookie
 from .csrf import SameOrigin
 from .email_codes import EmailCode, SentCode
@@ -34,6 +35,23 @@ from .passwords import PasswordHasher, PBKDF2Hasher
 from .persistent_sqlite import PersistentSQLiteEngine
 from .piccolo_app import AuthTables, auth_tables
 from .problems import ErrorBody, responses
+from .rate_limiting import (
+    MemoryStore,
+    PiccoloStore,
+    Quota,
+    RateLimit,
+    RateLimitState,
+    RedisStore,
+    Standing,
+    by_address,
+    by_body,
+    by_client_address,
+    by_credential,
+    by_user,
+    legacy_headers,
+    rate_limit_headers,
+    use_store,
+)
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
 from .smtp_mail import SMTPMail
 from .static_tokens import StaticTokens
@@ -54,6 +72,7 @@ __all__ = [
     "CaptchaVerifier",
     "Challenge",
     "Claims",
+    "ClientAddress",
     "ClientInfo",
     "ConfigurationError",
     "ConsoleMail",
@@ -74,6 +93,7 @@ __all__ = [
     "LoginAttempt",
     "Mail",
     "MailLifetimes",
+    "MemoryStore",
     "Message",
     "NewToken",
     "PBKDF2Hasher",
@@ -81,12 +101,17 @@ __all__ = [
     "PasswordHasher",
     "PasswordPolicy",
     "PersistentSQLiteEngine",
+    "PiccoloStore",
     "PlainText",
     "Proof",
+    "Quota",
+    "RateLimit",
+    "RateLimitState",
     "ReCaptchaV2",
     "ReCaptchaV3",
     "RecoveryCode",
     "RecoveryCodes",
+    "RedisStore",
     "RefreshFamily",
     "SMTPMail",
     "SameOrigin",
@@ -94,6 +119,7 @@ __all__ = [
     "SentCode",
     "Session",
     "SessionAuth",
+    "Standing",
     "StaticTokens",
     "TOTPSecret",
     "Ticket",
@@ -105,6 +131,11 @@ __all__ = [
     "XChaCha20Poly1305",
     "accounts_router",
     "auth_tables",
+    "by_address",
+    "by_body",
+    "by_client_address",
+    "by_credential",
+    "by_user",
     "change_email_router",
     "change_password_router",
     "delete_expired_email_changes",
@@ -118,11 +149,13 @@ __all__ = [
     "install",
     "is_service",
     "jwt_router",
+    "legacy_headers",
     "me_router",
     "mfa_router",
     "optional",
     "protect_events",
     "public",
+    "rate_limit_headers",
     "reauthentication_router",
     "record_events",
     "register_router",
@@ -133,5 +166,6 @@ __all__ = [
     "subscribe",
     "token_commands",
     "token_router",
+    "use_store",
     "verify_email_router",
 ]

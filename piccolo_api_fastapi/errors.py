@@ -357,18 +357,19 @@ class WeakPassword(Unprocessable, ValueError):
 
 class TooManyRequests(AuthError):
     """
-    The caller has to wait.
+    The caller has to wait: a rate limit is used up (RFC 6585 section 4).
 
     Args:
         retry_after: Seconds until another try makes sense (RFC 9110 section 10.2.3).
+        headers: Further headers.
     """
 
     status = 429
     code = "too_many_requests"
     message = "Too many requests. Please wait."
 
-    def __init__(self, *, retry_after: int = 1) -> None:
-        super().__init__(headers={"Retry-After": str(retry_after)})
+    def __init__(self, *, retry_after: int = 1, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers={"Retry-After": str(retry_after), **(headers or {})})
 
 
 class Unavailable(AuthError):
@@ -401,7 +402,7 @@ class SecretUnreadable(Unavailable):
 
 
 class StoreUnavailable(Unavailable):
-    """The database does not answer."""
+    """The database does not answer, or the store of a rate limit that asks for it."""
 
     code = "store_unavailable"
 

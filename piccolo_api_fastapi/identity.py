@@ -1,6 +1,5 @@
 """Who is calling, and from where."""
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from piccolo.apps.user.tables import BaseUser
 from starlette.requests import HTTPConnection
 
+from .client_address import client_address_of
 from .errors import InsufficientScope, InvalidRequest, InvalidToken
 from .factors import Factors
 
@@ -54,7 +54,7 @@ class ClientInfo:
     Where a request comes from, as it is recorded.
 
     Args:
-        ip: The address of the peer, if it has one.
+        ip: The address of the client, if it has one; see `ClientAddress`.
         user_agent: At most 255 characters, without control characters.
     """
 
@@ -67,15 +67,7 @@ def client_info(connection: HTTPConnection) -> ClientInfo:
     agent = connection.headers.get("user-agent")
     if agent is not None:
         agent = "".join(c if c.isprintable() else "?" for c in agent[:USER_AGENT_LENGTH])
-    return ClientInfo(_address(connection.client.host) if connection.client else None, agent)
-
-
-def _address(host: str) -> str | None:
-    """The address without its zone; `None` for what a server or a proxy passes on that is none."""
-    try:
-        return str(ipaddress.ip_address(host.partition("%")[0]))
-    except ValueError:
-        return None
+    return ClientInfo(client_address_of(connection).find(connection), agent)
 
 
 def bearer_token(connection: HTTPConnection) -> str | None:

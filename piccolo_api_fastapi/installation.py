@@ -1,6 +1,6 @@
-"""`install(app)`: one error body everywhere, and OpenAPI that names what guards can answer."""
+"""`install(app)`: one error body everywhere, documented, and headers on every answer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,7 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .errors import Unprocessable
+from .answers import Admission, AnswerMiddleware, answer_of
+from .client_address import ClientAddress
+from .errors import AuthError, ConfigurationError, Unprocessable
 from .guards import Guard, IdentityOf, Optional, OptionalIdentity, is_public
 from .problems import responses
 from .routing import TokenRoute, problem_response, validation_error
@@ -20,21 +22,40 @@ from .routing import TokenRoute, problem_response, validation_error
 _GUARDS = (Guard, IdentityOf, Optional, OptionalIdentity)
 
 
-def install(app: FastAPI) -> None:
+def install(
+    app: FastAPI,
+    *,
+    client_address: ClientAddress | None = None,
+    limit: Admission | None = None,
+) -> None:
     """
     Make an application speak like its auth routes.
 
     Every error becomes an RFC 9457 problem, a 422 no longer echoes its input, and
     OpenAPI tells what the guards of an operation can answer, where authentication is
-    optional, and where the token endpoint is.
+    optional, and where the token endpoint is. What a dependency wants said in headers is said
+    with every answer: data, responses, streams and errors.
 
     Args:
         app: The application, once, before it serves.
+        client_address: How the address of a client is found behind proxies: for
+            limits, sessions and events.
+        limit: A `RateLimit` for everything that comes, what reaches no route included.
+
+    Raises:
+        ConfigurationError: The limit needs dependencies, and there are none before a route.
     """
+    if limit is not None and limit.asks_dependencies:
+        msg = "The key, cost and limits of a limit for everything can't be dependencies."
+        raise ConfigurationError(msg)
+    app.add_middleware(
+        AnswerMiddleware, client_address=client_address, limit=limit, refuse=problem_response
+    )
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _unexpected_error)
-    app.openapi = _documenting(app, app.openapi)  # type: ignore[method-assign]
+    errors = limit.documented_errors if limit is not None else ()
+    app.openapi = _documenting(app, app.openapi, errors)  # type: ignore[method-assign]
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -50,11 +71,14 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected_error(request: Request, _: Exception) -> Response:
-    return problem_response(HTTPException(500, "Something went wrong."), request)
+    response = problem_response(HTTPException(500, "Something went wrong."), request)
+    if (answer := answer_of(request.scope)) is not None:  # this answer passes no middleware
+        response.headers.update(answer.headers)
+    return response
 
 
 def _documenting(
-    app: FastAPI, openapi: Callable[[], dict[str, Any]]
+    app: FastAPI, openapi: Callable[[], dict[str, Any]], everywhere: Sequence[type[AuthError]]
 ) -> Callable[[], dict[str, Any]]:
     def documented() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -63,7 +87,7 @@ def _documenting(
                 if getattr(route, "dependant", None) and getattr(route, "include_in_schema", False):
                     for method in route.methods or ():
                         operation = schema["paths"][route.path_format][method.lower()]
-                        _document_guards(operation, route)
+                        _document_guards(operation, route, everywhere)
                         _document_invalid_input(operation, route)
             _correct_token_url(schema)
         return openapi()
@@ -71,11 +95,13 @@ def _documenting(
     return documented
 
 
-def _document_guards(operation: dict[str, Any], route: RouteContext) -> None:
+def _document_guards(
+    operation: dict[str, Any], route: RouteContext, everywhere: Sequence[type[AuthError]]
+) -> None:
     asks_itself = is_public(route.endpoint)
     calls = list(_calls(route.dependant, asks_itself=asks_itself))
     errors = [error for call in calls for error in getattr(call, "documented_errors", ())]
-    for status, response in responses(*errors).items():
+    for status, response in responses(*errors, *everywhere).items():
         operation["responses"].setdefault(str(status), response)
     names = {call.scheme_name for call in calls if isinstance(call, SecurityBase)}
     security = [scheme for scheme in operation.pop("security", ()) if scheme.keys() <= names]
@@ -94,12 +120,13 @@ def _document_invalid_input(operation: dict[str, Any], route: RouteContext) -> N
         operation["responses"]["422"] = responses(Unprocessable)[422]
 
 
-def _calls(dependant: Dependant, *, asks_itself: bool) -> Iterator[Any]:
-    """What a route depends on; of a `public` one, what its own parameters ask for."""
+def _calls(dependant: Dependant, *, asks_itself: bool, exempt: bool = False) -> Iterator[Any]:
+    """What a route depends on; of a `public` one no guards but what its own parameters ask for."""
     for inner in dependant.dependencies:
-        if inner.name is not None or not asks_itself:
+        excused = exempt or (asks_itself and inner.name is None)
+        if not (excused and isinstance(inner.call, (SecurityBase, *_GUARDS))):
             yield inner.call
-            yield from _calls(inner, asks_itself=False)
+            yield from _calls(inner, asks_itself=False, exempt=excused)
 
 
 def _correct_token_url(schema: dict[str, Any]) -> None:

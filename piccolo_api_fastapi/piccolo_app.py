@@ -22,6 +22,7 @@ from .jwt_auth import RefreshFamily, delete_expired_families
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .mfa import TOTP, RecoveryCode, TOTPSecret
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
+from .rate_limiting import PiccoloStore, RateLimitState
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .token_auth import APIToken, delete_expired_tokens
@@ -48,6 +49,7 @@ class AuthTables:
         email_status: Which addresses are verified.
         email_change: Changes of address that can be undone.
         event: Events, for `record_events`.
+        rate_limit_state: What a `PiccoloStore` keeps.
     """
 
     password: type[Password]
@@ -61,6 +63,7 @@ class AuthTables:
     email_status: type[EmailStatus]
     email_change: type[EmailChange]
     event: type[EventRecord]
+    rate_limit_state: type[RateLimitState]
 
     def __iter__(self) -> Iterator[type[Table]]:
         return (getattr(self, field.name) for field in fields(self))
@@ -90,6 +93,7 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
             email_status=EmailStatus,
             email_change=EmailChange,
             event=EventRecord,
+            rate_limit_state=RateLimitState,
         )
     return AuthTables(
         password=_bind(Password, user, unique=True),
@@ -102,12 +106,13 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         api_token=_bind(APIToken, user, index=True),
         email_status=_bind(EmailStatus, user, unique=True),
         email_change=_bind(EmailChange, user, index=True),
-        event=_copy(EventRecord, user, {}),
+        event=_copy(EventRecord, user),
+        rate_limit_state=_copy(RateLimitState, user),
     )
 
 
 async def clean() -> None:
-    """Delete expired sessions, refresh families and tickets, expired and revoked API tokens."""
+    """Delete what has expired: sessions, refresh families, tickets, API tokens and the like."""
     now = utcnow()
     deleted = {
         "sessions": await delete_expired_sessions(now=now),
@@ -116,6 +121,7 @@ async def clean() -> None:
         "API tokens": await delete_expired_tokens(now=now),
         "changes of address": await delete_expired_email_changes(now=now),
     }
+    await PiccoloStore().sweep()
     counts = ", ".join(f"{count} {name}" for name, count in deleted.items())
     print(f"Deleted {counts}.")  # noqa: T201 - a command
 
@@ -185,10 +191,12 @@ def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[Tabl
     return _copy(kind, user, {"user": key})
 
 
-def _copy(kind: type[TableT], user: type[BaseUser], columns: dict[str, Any]) -> type[TableT]:
+def _copy(
+    kind: type[TableT], user: type[BaseUser], columns: dict[str, Any] | None = None
+) -> type[TableT]:
     name = f"{user._meta.tablename}_{kind._meta.tablename}"  # noqa: SLF001
     table = create_table_class(
-        f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, columns
+        f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, columns or {}
     )
     return cast("type[TableT]", table)
 

@@ -90,8 +90,12 @@ def responses(
 
 
 def _documented_headers(status: int) -> dict[str, Any]:
-    names = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
-    return {names[status]: {"schema": {"type": "string"}}} if status in names else {}
+    names = {
+        401: ("WWW-Authenticate",),
+        429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+        503: ("Retry-After",),
+    }
+    return {name: {"schema": {"type": "string"}} for name in names.get(status, ())}
 
 
 def _schema(error: type[AuthError]) -> dict[str, Any]:

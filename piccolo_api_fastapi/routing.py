@@ -16,6 +16,7 @@ from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
 from . import strict_json
+from .answers import note_status
 from .database import is_outage
 from .errors import (
     AuthError,
@@ -70,6 +71,7 @@ class AuthRoute(APIRoute):
             except Exception as error:  # noqa: BLE001 - `translate` raises what is not known
                 response = problem_response(self.translate(error), request)
             response.headers["Cache-Control"] = "no-store"
+            note_status(request.scope, response.status_code)
             return response
 
         return strict

@@ -18,9 +18,21 @@ from .identity import Identity, UserT
 from .mail import LinkMessage, Message
 from .one_time_codes import Authenticator
 from .passwords import PasswordHasher, PBKDF2Hasher, replace_default_hasher
+from .rate_limiting import no_rate_limits
 
 ResultT = TypeVar("ResultT")
 MessageT = TypeVar("MessageT", bound=Message)
+
+__all__ = [
+    "FrozenClock",
+    "acting_as",
+    "assert_single_winner",
+    "cheap_hasher",
+    "cheap_hashing",
+    "cheap_pbkdf2_hasher",
+    "no_rate_limits",
+    "race",
+]
 
 
 class FrozenClock:

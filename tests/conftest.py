@@ -5,8 +5,10 @@ import os
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -44,6 +46,7 @@ PG: dict[str, Any] = {
     "user": os.environ.get("PG_USER", "postgres"),
     "password": os.environ.get("PG_PASSWORD", ""),
 }
+REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 PASSWORD = "correct horse battery"
 SECRET = "a secret of more than thirty-two bytes"
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -63,6 +66,18 @@ def postgres_is_up() -> bool:
     """Whether PostgreSQL answers; with CI=true it has to."""
     try:
         socket.create_connection((PG["host"], PG["port"]), 2).close()
+    except OSError:
+        if os.environ.get("CI"):
+            raise
+        return False
+    return True
+
+
+def redis_is_up() -> bool:
+    """Whether Redis answers; with CI=true it has to."""
+    where = urlsplit(REDIS_URL)
+    try:
+        socket.create_connection((where.hostname, where.port or 6379), 2).close()
     except OSError:
         if os.environ.get("CI"):
             raise
@@ -105,12 +120,10 @@ async def settle() -> None:
             await asyncio.to_thread(thread.join, 10)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-async def database(
-    request: pytest.FixtureRequest, sqlite_path: Path, database_name: str
-) -> AsyncIterator[Any]:
-    """An engine with empty tables, SQLite on a file and PostgreSQL with a pool in turn."""
-    if request.param == "postgres":
+@asynccontextmanager
+async def open_database(kind: str, sqlite_path: Path, database_name: str) -> AsyncIterator[Any]:
+    """An engine with empty tables."""
+    if kind == "postgres":
         if not postgres_is_up():
             pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
         if "postgres" not in _ready:
@@ -120,16 +133,25 @@ async def database(
     else:
         engine = SQLiteEngine(path=str(sqlite_path), timeout=30)
     use_engine(engine)
-    if request.param not in _ready:
+    if kind not in _ready:
         await create_db_tables(*TABLES)
-        _ready.add(request.param)
+        _ready.add(kind)
     yield engine
     async with transaction(User):
         for table in TABLES:
             await table.delete(force=True)
-    if request.param == "postgres":
+    if kind == "postgres":
         await engine.close_connection_pool()
     await settle()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(
+    request: pytest.FixtureRequest, sqlite_path: Path, database_name: str
+) -> AsyncIterator[Any]:
+    """An engine with empty tables, SQLite on a file and PostgreSQL with a pool in turn."""
+    async with open_database(request.param, sqlite_path, database_name) as engine:
+        yield engine
 
 
 @pytest.fixture

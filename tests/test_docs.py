@@ -176,7 +176,7 @@ def test_every_event_and_every_reason_is_documented() -> None:
     )
     events = set(
         re.findall(
-            r'"((?:authn|sys)_[a-z_]+|session_ended|user_(?!agent)[a-z_]+(?:ed|fail|undone))"',
+            r'"((?:authn|sys|excess)_[a-z_]+|session_ended|user_(?!agent)[a-z_]+(?:ed|fail|undone))"',
             source,
         )
     )

@@ -32,7 +32,7 @@ class Customer(Table, tablename="shop_customer", schema=None):
     )
 
 
-ID = "2026-11-25T03:35:10:966911"
+ID = "2026-11-25T03:48:29:444310"
 VERSION = "1.38.0"
 DESCRIPTION = ""
 
@@ -43,8 +43,8 @@ async def forwards():
     )
 
     manager.add_table(
-        class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
+        class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
         schema=None,
         columns=None,
     )
@@ -57,36 +57,15 @@ async def forwards():
     )
 
     manager.add_table(
+        class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
         class_name="CustomerRefreshFamily",
         tablename="shop_customer_auth_refresh_family",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        schema=None,
-        columns=None,
-    )
-
-    manager.add_table(
-        class_name="CustomerRecoveryCode",
-        tablename="shop_customer_auth_recovery_code",
         schema=None,
         columns=None,
     )
@@ -99,8 +78,22 @@ async def forwards():
     )
 
     manager.add_table(
-        class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        class_name="CustomerEmailStatus",
+        tablename="shop_customer_auth_email",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="CustomerRecoveryCode",
+        tablename="shop_customer_auth_recovery_code",
         schema=None,
         columns=None,
     )
@@ -120,15 +113,29 @@ async def forwards():
     )
 
     manager.add_table(
-        class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
+        class_name="CustomerRateLimitState",
+        tablename="shop_customer_auth_rate_limit",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
         schema=None,
         columns=None,
     )
 
     manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -148,10 +155,121 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="at",
-        db_column_name="at",
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="digest",
+        db_column_name="digest",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": Customer,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="name",
+        db_column_name="name",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 100,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="scope",
+        db_column_name="scope",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="last_four",
+        db_column_name="last_four",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 4,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="created_at",
+        db_column_name="created_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -159,28 +277,6 @@ async def forwards():
             "null": False,
             "primary_key": False,
             "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="name",
-        db_column_name="name",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
             "index": False,
             "index_method": IndexMethod.btree,
             "choices": None,
@@ -191,36 +287,13 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="outcome",
-        db_column_name="outcome",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
-            "length": 8,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
             "default": None,
             "null": True,
             "primary_key": False,
@@ -235,14 +308,13 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="ip",
-        db_column_name="ip",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="last_used_at",
+        db_column_name="last_used_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
-            "length": 45,
             "default": None,
             "null": True,
             "primary_key": False,
@@ -257,37 +329,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="user_agent",
-        db_column_name="user_agent",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="CustomerAPIToken",
+        tablename="shop_customer_auth_api_token",
+        column_name="revoked_at",
+        db_column_name="revoked_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
-            "length": 255,
             "default": None,
             "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="data",
-        db_column_name="data",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -402,6 +452,243 @@ async def forwards():
             "index_method": IndexMethod.btree,
             "choices": None,
             "db_column_name": "id",
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="digest",
+        db_column_name="digest",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": Customer,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="last_seen_at",
+        db_column_name="last_seen_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="absolute_expires_at",
+        db_column_name="absolute_expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="factors",
+        db_column_name="factors",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="is_enrolling",
+        db_column_name="is_enrolling",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="ip",
+        db_column_name="ip",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 45,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSession",
+        tablename="shop_customer_auth_session",
+        column_name="user_agent",
+        db_column_name="user_agent",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 255,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
             "secret": False,
         },
         schema=None,
@@ -709,202 +996,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="digest",
-        db_column_name="digest",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="purpose",
-        db_column_name="purpose",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 32,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Customer,
-            "on_delete": OnDelete.cascade,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="data",
-        db_column_name="data",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="attempts",
-        db_column_name="attempts",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="expires_at",
-        db_column_name="expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="used_at",
-        db_column_name="used_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
         column_name="failed_count",
         db_column_name="failed_count",
         column_class_name="Integer",
@@ -924,8 +1017,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
         column_name="waits_until",
         db_column_name="waits_until",
         column_class_name="BigInt",
@@ -945,8 +1038,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -966,8 +1059,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
         column_name="user",
         db_column_name="user",
         column_class_name="ForeignKey",
@@ -990,8 +1083,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
         column_name="secret",
         db_column_name="secret",
         column_class_name="Text",
@@ -1011,36 +1104,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        column_name="pending",
-        db_column_name="pending",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        column_name="confirmed_at",
-        db_column_name="confirmed_at",
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
+        column_name="sent_at",
+        db_column_name="sent_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
-            "default": None,
-            "null": True,
+            "default": TimestamptzNow(),
+            "null": False,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -1053,14 +1125,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        column_name="last_step",
-        db_column_name="last_step",
-        column_class_name="BigInt",
-        column_class=BigInt,
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
-            "default": -1,
+            "default": TimestamptzNow(),
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -1308,6 +1380,177 @@ async def forwards():
     )
 
     manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="failed_count",
+        db_column_name="failed_count",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="waits_until",
+        db_column_name="waits_until",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": Customer,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="secret",
+        db_column_name="secret",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="pending",
+        db_column_name="pending",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="confirmed_at",
+        db_column_name="confirmed_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="last_step",
+        db_column_name="last_step",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": -1,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
         table_class_name="CustomerRecoveryCode",
         tablename="shop_customer_auth_recovery_code",
         column_name="id",
@@ -1400,372 +1643,6 @@ async def forwards():
         tablename="shop_customer_auth_recovery_code",
         column_name="used_at",
         db_column_name="used_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="failed_count",
-        db_column_name="failed_count",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="waits_until",
-        db_column_name="waits_until",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Customer,
-            "on_delete": OnDelete.cascade,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="secret",
-        db_column_name="secret",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="sent_at",
-        db_column_name="sent_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="expires_at",
-        db_column_name="expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="digest",
-        db_column_name="digest",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Customer,
-            "on_delete": OnDelete.cascade,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="name",
-        db_column_name="name",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 100,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="scope",
-        db_column_name="scope",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="last_four",
-        db_column_name="last_four",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 4,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="expires_at",
-        db_column_name="expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="last_used_at",
-        db_column_name="last_used_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="revoked_at",
-        db_column_name="revoked_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -2172,8 +2049,114 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
+        table_class_name="CustomerRateLimitState",
+        tablename="shop_customer_auth_rate_limit",
+        column_name="key",
+        db_column_name="key",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 32,
+            "default": "",
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerRateLimitState",
+        tablename="shop_customer_auth_rate_limit",
+        column_name="state",
+        db_column_name="state",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerRateLimitState",
+        tablename="shop_customer_auth_rate_limit",
+        column_name="allowed",
+        db_column_name="allowed",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerRateLimitState",
+        tablename="shop_customer_auth_rate_limit",
+        column_name="at",
+        db_column_name="at",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerRateLimitState",
+        tablename="shop_customer_auth_rate_limit",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -2193,8 +2176,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
         column_name="digest",
         db_column_name="digest",
         column_class_name="Varchar",
@@ -2215,8 +2198,30 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
+        column_name="purpose",
+        db_column_name="purpose",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 32,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
         column_name="user",
         db_column_name="user",
         column_class_name="ForeignKey",
@@ -2239,8 +2244,50 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
+        column_name="data",
+        db_column_name="data",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
+        column_name="attempts",
+        db_column_name="attempts",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -2260,29 +2307,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="last_seen_at",
-        db_column_name="last_seen_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
         column_name="expires_at",
         db_column_name="expires_at",
         column_class_name="Timestamptz",
@@ -2302,15 +2328,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="absolute_expires_at",
-        db_column_name="absolute_expires_at",
+        table_class_name="CustomerTicket",
+        tablename="shop_customer_auth_ticket",
+        column_name="used_at",
+        db_column_name="used_at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
-            "default": TimestamptzNow(),
-            "null": False,
+            "default": None,
+            "null": True,
             "primary_key": False,
             "unique": False,
             "index": False,
@@ -2323,13 +2349,56 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="factors",
-        db_column_name="factors",
-        column_class_name="Text",
-        column_class=Text,
+        table_class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
         params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
+        column_name="at",
+        db_column_name="at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
+        column_name="name",
+        db_column_name="name",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
             "default": "",
             "null": False,
             "primary_key": False,
@@ -2344,14 +2413,15 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="is_enrolling",
-        db_column_name="is_enrolling",
-        column_class_name="Boolean",
-        column_class=Boolean,
+        table_class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
+        column_name="outcome",
+        db_column_name="outcome",
+        column_class_name="Varchar",
+        column_class=Varchar,
         params={
-            "default": False,
+            "length": 8,
+            "default": "",
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -2365,8 +2435,30 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
+        table_class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
         column_name="ip",
         db_column_name="ip",
         column_class_name="Varchar",
@@ -2387,8 +2479,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
+        table_class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
         column_name="user_agent",
         db_column_name="user_agent",
         column_class_name="Varchar",
@@ -2397,6 +2489,27 @@ async def forwards():
             "length": 255,
             "default": None,
             "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerEventRecord",
+        tablename="shop_customer_auth_event",
+        column_name="data",
+        db_column_name="data",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
             "primary_key": False,
             "unique": False,
             "index": False,

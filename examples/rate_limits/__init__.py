@@ -1,0 +1,1 @@
+"""Limits for several workers that share Redis."""

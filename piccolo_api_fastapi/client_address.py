@@ -1,0 +1,161 @@
+"""From which address a request comes, behind proxies and without."""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
+from starlette.requests import HTTPConnection
+
+from .errors import ConfigurationError
+
+CLIENT_ADDRESS = "piccolo_api_fastapi.client_address"
+"""Where in the scope `install` puts the one of the application."""
+
+IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+LONGEST = 100
+"""Characters of an address with port and zone; longer ones are not remembered either."""
+
+_WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:[0-9]*)?|(?P<v4>[0-9.]+):[0-9]*")
+_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^;"\s]+)', re.IGNORECASE)
+
+
+class ClientAddress:
+    """
+    Finds the address of the client: of the peer, or what trusted proxies say of it.
+
+    Headers that name an address are believed from trusted proxies only, and read from the
+    right, where those proxies write; what stands further left anybody can send.
+
+    Args:
+        trusted: The networks of the proxies, such as `["10.0.0.0/8"]`, and `"unix"` for a
+            Unix socket. Or how many proxies there are, when every request passes them all.
+        header: Which header they write: `X-Forwarded-For`, `Forwarded` (RFC 7239),
+            or one of your provider's own.
+        ipv6_prefix: Addresses of one such network are one client. A household or a
+            server has a /64 at least (RFC 6177), and can take any address of it.
+
+    Raises:
+        ConfigurationError: A network is none, or a number makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        trusted: Sequence[str] | int = (),
+        header: str = "X-Forwarded-For",
+        ipv6_prefix: int = 64,
+    ) -> None:
+        if isinstance(trusted, str) or not 16 <= ipv6_prefix <= 128:  # noqa: PLR2004
+            msg = "trusted is a list of networks or a number, ipv6_prefix 16 to 128."
+            raise ConfigurationError(msg)
+        self.hops = trusted if isinstance(trusted, int) else 0
+        self.networks: list[IPNetwork] = []
+        self.trusts_unix = False
+        if isinstance(trusted, int):
+            if trusted < 1:
+                msg = "With no proxy leave trusted away."
+                raise ConfigurationError(msg)
+        else:
+            self.trusts_unix = "unix" in trusted
+            self.networks = [_network(name) for name in trusted if name != "unix"]
+        self.header = header.lower()
+        self.ipv6_prefix = ipv6_prefix
+        self.believes = bool(self.hops or self.networks or self.trusts_unix)
+        self._is_trusted = lru_cache(maxsize=1024)(self._look_up)
+        self._client_of = lru_cache(maxsize=4096)(self._name)
+
+    def find(self, connection: HTTPConnection) -> str | None:
+        """
+        The address, in its one spelling.
+
+        Returns:
+            `None` when there is none: a Unix socket, or a proxy that did not know.
+        """
+        address = self._find(connection)
+        return None if address is None else str(address)
+
+    def client(self, connection: HTTPConnection) -> str | None:
+        """The address as limits count it: of IPv6 the network, or `None`."""
+        if not self.believes:
+            peer = connection.scope.get("client")
+            return self._client_of(peer[0]) if peer else None
+        address = self._find(connection)
+        return None if address is None else self._client_of(str(address))
+
+    def _find(self, connection: HTTPConnection) -> IPAddress | None:
+        client = connection.scope.get("client")
+        peer = parse_address(client[0]) if client else None
+        if self.hops:
+            entries = list(self._entries(connection))
+            return parse_address(entries[self.hops - 1]) if len(entries) >= self.hops else peer
+        if not (self.trusts_unix if peer is None else self._is_trusted(peer)):
+            return peer
+        for entry in self._entries(connection):
+            peer = parse_address(entry)
+            if peer is None or not self._is_trusted(peer):
+                break
+        return peer
+
+    def _entries(self, connection: HTTPConnection) -> Iterator[str]:
+        """What the header says, from the right."""
+        for line in reversed(connection.headers.getlist(self.header)):
+            for entry in reversed(line.split(",")):
+                if self.header == "forwarded":
+                    found = _FOR.search(entry)
+                    yield found[1].strip('"') if found else ""
+                else:
+                    yield entry
+
+    def _look_up(self, address: IPAddress) -> bool:
+        return any(address in network for network in self.networks)
+
+    def _name(self, host: str) -> str | None:
+        address = parse_address(host)
+        if isinstance(address, ipaddress.IPv6Address):
+            return str(ipaddress.ip_network((address, self.ipv6_prefix), strict=False))
+        return None if address is None else str(address)
+
+
+PEER = ClientAddress()
+"""Believes no header."""
+
+
+def client_address_of(connection: HTTPConnection) -> ClientAddress:
+    """How the address is found in this application."""
+    found: ClientAddress = connection.scope.get(CLIENT_ADDRESS, PEER)
+    return found
+
+
+def parse_address(text: str) -> IPAddress | None:
+    """
+    An address without port, brackets and zone; IPv4 that came as IPv6 is IPv4.
+
+    Returns:
+        `None` for everything else.
+    """
+    return _parse_address(text) if len(text) <= LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _parse_address(text: str) -> IPAddress | None:
+    text = text.strip()
+    if match := _WITH_PORT.fullmatch(text):
+        text = match["v4"] or match["v6"]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
+def _network(text: str) -> IPNetwork:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        msg = f"{text!r} is no network such as 10.0.0.0/8."
+        raise ConfigurationError(msg) from None

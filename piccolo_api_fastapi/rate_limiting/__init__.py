@@ -1,0 +1,30 @@
+"""Limits: so many in so much time, for requests and for whatever else is counted."""
+
+from .defaults import no_rate_limits, use_store
+from .dependencies import RateLimit
+from .headers import Standing, legacy_headers, rate_limit_headers
+from .keys import by_address, by_body, by_client_address, by_credential, by_user
+from .memory_store import MemoryStore
+from .piccolo_store import PiccoloStore
+from .quota import Quota
+from .redis_store import RedisStore
+from .tables import RateLimitState
+
+__all__ = [
+    "MemoryStore",
+    "PiccoloStore",
+    "Quota",
+    "RateLimit",
+    "RateLimitState",
+    "RedisStore",
+    "Standing",
+    "by_address",
+    "by_body",
+    "by_client_address",
+    "by_credential",
+    "by_user",
+    "legacy_headers",
+    "no_rate_limits",
+    "rate_limit_headers",
+    "use_store",
+]

@@ -1,0 +1,86 @@
+"""Settings that are asked for: of a function of the connection, or of a FastAPI dependency."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Depends, Response, params
+from starlette.requests import HTTPConnection, Request
+from starlette.websockets import WebSocket
+
+from piccolo_api_fastapi.errors import ConfigurationError
+
+_CONNECTIONS = (inspect.Parameter.empty, HTTPConnection, Request, WebSocket)
+
+
+class Asked:
+    """
+    One setting.
+
+    A function of the connection alone is called at once. Everything else that can be called,
+    and all that stands in `Depends(…)`, is a dependency: FastAPI solves it, shares it with the
+    endpoint, and lets tests override it.
+
+    Args:
+        name: Of the parameter that FastAPI fills.
+        source: The function, the dependency, or the value itself.
+
+    Attributes:
+        dependency: What FastAPI solves, if anything.
+        value: The setting, if it is fixed.
+    """
+
+    __slots__ = ("_call", "dependency", "name", "value")
+
+    def __init__(self, name: str, source: Any) -> None:
+        self.name = name
+        self.dependency: params.Depends | None = None
+        self._call: Callable[[HTTPConnection], Any] | None = None
+        self.value: Any = None
+        if isinstance(source, params.Depends):
+            self.dependency = source
+        elif not callable(source):
+            self.value = source
+        elif _takes_connection(source):
+            self._call = source
+        else:
+            self.dependency = Depends(source)
+
+    async def of(self, connection: HTTPConnection, solved: dict[str, Any]) -> Any:
+        """
+        The setting for a request.
+
+        Args:
+            connection: The request or the WebSocket.
+            solved: What FastAPI found for the dependencies.
+        """
+        if self._call is not None:
+            found = self._call(connection)
+            return await found if inspect.isawaitable(found) else found
+        return self.value if self.dependency is None else solved[self.name]
+
+
+def signature(*settings: Asked) -> inspect.Signature:
+    """The signature FastAPI sees: a connection, the response, and a dependency for each setting."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter("connection", keyword, annotation=HTTPConnection),
+        inspect.Parameter("response", keyword, annotation=Response),
+    ]
+    parameters += [
+        inspect.Parameter(setting.name, keyword, default=setting.dependency)
+        for setting in settings
+        if setting.dependency is not None
+    ]
+    return inspect.Signature(parameters)
+
+
+def _takes_connection(call: Callable[..., Any]) -> bool:
+    try:
+        parameters = list(inspect.signature(call, eval_str=True).parameters.values())
+    except (NameError, ValueError, TypeError):
+        msg = f"The parameters of {call!r} can't be read."
+        raise ConfigurationError(msg) from None
+    if len(parameters) != 1 or parameters[0].default is not inspect.Parameter.empty:
+        return False
+    return parameters[0].annotation in _CONNECTIONS

@@ -1,0 +1,103 @@
+"""From the words of a limit to what a store charges."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from fastapi import params
+
+from piccolo_api_fastapi.errors import ConfigurationError
+
+from .gcra import Rate
+from .grammar import SECOND, Limit, parse
+from .stores import AnyRate, Budget
+from .strict_log import MAXIMUM, StrictRate
+
+Limits: TypeAlias = str | Sequence[str]
+"""One string or several."""
+
+REMEMBERED = 4096
+LONGEST_BLOCK = 366 * 24 * 3600 * SECOND
+
+
+class Budgets:
+    """
+    The budgets of one `RateLimit`, made once for each scope.
+
+    Args:
+        burst: See `RateLimit`.
+        strict: The same.
+        block: The same.
+
+    Raises:
+        ConfigurationError: They contradict each other.
+    """
+
+    def __init__(self, burst: int | None, block: timedelta | None, *, strict: bool) -> None:
+        self._burst = burst
+        self._strict = strict
+        self._block = 0 if block is None else block // timedelta(microseconds=1)
+        self._made: dict[tuple[Limits, str], Budget] = {}
+        if burst is not None and (strict or burst < 1):
+            msg = "burst is 1 or more; with strict=True the number of the limit may come at once."
+            raise ConfigurationError(msg)
+
+    def source(self, limits: Sequence[Any]) -> Any:
+        """
+        What is asked for the limits of a request.
+
+        Raises:
+            ConfigurationError: These are no limits.
+        """
+        if limits and all(isinstance(limit, str) for limit in limits):
+            self.of(tuple(limits), "")
+            return tuple(limits)
+        if len(limits) == 1 and (callable(limits[0]) or isinstance(limits[0], params.Depends)):
+            return limits[0]
+        msg = "RateLimit takes strings such as '10/minute', or one function or dependency."
+        raise ConfigurationError(msg)
+
+    def of(self, limits: Limits, scope: str) -> Budget:
+        """
+        The budget of a scope.
+
+        Raises:
+            ConfigurationError: These are no limits, or none that go with the other settings.
+        """
+        limits = limits if isinstance(limits, str) else tuple(limits)
+        if (budget := self._made.get((limits, scope))) is None:
+            if len(self._made) >= REMEMBERED:
+                self._made.clear()
+            budget = self._made[limits, scope] = Budget(scope, self._rates(limits))
+        return budget
+
+    def _rates(self, limits: Limits) -> list[AnyRate]:
+        texts = (limits,) if isinstance(limits, str) else limits
+        parsed = [limit for text in texts for limit in parse(text)]
+        if len(set(parsed)) < len(parsed):
+            msg = "The same limit is given twice."
+            raise ConfigurationError(msg)
+        shortest = min(parsed, key=lambda limit: limit.period)
+        return [
+            self._strict_rate(limit)
+            if self._strict
+            else self._rate(limit, self._burst if limit is shortest else None)
+            for limit in parsed
+        ]
+
+    def _rate(self, limit: Limit, burst: int | None) -> Rate:
+        rate = Rate(limit, burst, self._block)
+        self._check_block(limit, rate.tolerance)
+        return rate
+
+    def _strict_rate(self, limit: Limit) -> StrictRate:
+        if limit.amount > MAXIMUM:
+            msg = f"A strict limit keeps each request, and so at most {MAXIMUM}."
+            raise ConfigurationError(msg)
+        self._check_block(limit, limit.period)
+        return StrictRate(limit, self._block)
+
+    def _check_block(self, limit: Limit, window: int) -> None:
+        if 0 < self._block < window or self._block > LONGEST_BLOCK:
+            msg = f"{limit} needs a block of {window / SECOND:g} s, all that it counts, or more."
+            raise ConfigurationError(msg)

@@ -1,0 +1,87 @@
+"""
+The default algorithm: one number a key says all there is to say.
+
+The generic cell rate algorithm (ITU-T I.371) keeps the *theoretical arrival time* (TAT): when the
+key would be as if it had never been used. A request of cost `c` moves it `c` intervals on, and is
+refused when that would lie more than the tolerance ahead of now. Times are whole microseconds.
+"""
+
+from .grammar import Limit
+
+BLOCKED = 5 * 10**15
+"""A TAT this great is the end of a block plus this number, until 2096; all is forgiven then."""
+
+
+class Rate:
+    """
+    A limit by GCRA. The state of a key is its TAT.
+
+    Args:
+        limit: So many in so much time.
+        burst: How many may come at once; by default the number of the limit.
+        block: For how long a key is refused after a refusal; 0 for no longer than it has to be.
+
+    Attributes:
+        interval: What one costs; rounded up, so that never more come than was said.
+        tolerance: How far ahead of now the TAT may lie.
+        most: The greatest cost that can ever be admitted.
+        life: A state that was not written for this long equals that of a fresh key.
+        tag: Tells the states of this limit from those of another.
+    """
+
+    __slots__ = ("block", "burst", "interval", "life", "limit", "most", "tag", "tolerance")
+
+    fresh = 0
+    """The state of a key that is not known."""
+
+    def __init__(self, limit: Limit, burst: int | None = None, block: int = 0) -> None:
+        self.limit = limit
+        self.burst = self.most = burst or limit.amount
+        self.block = block
+        self.interval = -(-limit.period // limit.amount)
+        self.tolerance = self.interval * self.burst
+        self.life = self.tolerance + block
+        self.tag = f"{limit}~{self.burst}"
+
+    def wait(self, tat: int, now: int, cost: int) -> int:
+        """How long until `cost` is admitted; nothing or less when it is now."""
+        if tat >= BLOCKED:
+            return max(tat - BLOCKED - now, 0)
+        return max(tat, now) + cost * self.interval - self.tolerance - now
+
+    def charge(self, tat: int, now: int, cost: int) -> int:
+        """The state after `cost` was admitted."""
+        return max(0 if tat >= BLOCKED else tat, now) + cost * self.interval
+
+    def refuse(self, tat: int, now: int) -> int:
+        """The state after a refusal. A block that runs is not prolonged, so that it ends."""
+        return BLOCKED + now + self.block if self.block and tat < BLOCKED else tat
+
+    def refund(self, tat: int, now: int, cost: int, at: int | None) -> int:
+        """
+        The state without a charge, if it still counts; a block is not shortened.
+
+        Args:
+            tat: The state.
+            now: The time.
+            cost: What was charged.
+            at: When it was; `None` if that is not known.
+        """
+        if tat >= BLOCKED or (at is not None and now - at >= self.tolerance):
+            return tat
+        return min(tat, max(now, tat - cost * self.interval))
+
+    def remaining(self, tat: int, now: int) -> int:
+        """How many are admitted now."""
+        if tat >= BLOCKED:
+            return 0 if self.wait(tat, now, 1) else self.burst
+        return (self.tolerance - max(tat - now, 0)) // self.interval
+
+    def until_reset(self, tat: int, now: int) -> int:
+        """How long until it is as if nothing had been."""
+        return max(tat - BLOCKED - now if tat >= BLOCKED else tat - now, 0)
+
+    def until_more(self, tat: int, now: int) -> int:
+        """How long until one more is admitted than now; 0 when all are."""
+        debt = self.until_reset(tat, now)
+        return debt if tat >= BLOCKED or not debt else debt % self.interval or self.interval

@@ -1,0 +1,75 @@
+"""
+What an answer says of its limits.
+
+`RateLimit` and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10, section 4:
+lists of strings with parameters, as RFC 9651 writes them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from piccolo_api_fastapi.clock import utcnow
+
+from .grammar import SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """
+    How a client stands with one limit.
+
+    Args:
+        name: What the limit is called.
+        quota: How many it admits at once.
+        window: In how many seconds.
+        remaining: How many it admits now.
+        more: Seconds until it admits more than now.
+        reset: Seconds until it admits all.
+    """
+
+    name: str
+    quota: int
+    window: int
+    remaining: int
+    more: int
+    reset: int
+
+
+HeaderWriter: TypeAlias = Callable[[Sequence[Standing]], Mapping[str, str]]
+"""Makes the headers from how a client stands with every limit of a request."""
+
+
+def rate_limit_headers(standings: Sequence[Standing]) -> Mapping[str, str]:
+    """
+    `RateLimit-Policy` with every limit, and `RateLimit` with the one that is used up first.
+
+    The time in the latter is that until there is more, not until there is all.
+    """
+    policies = {s.name: f'"{s.name}";q={s.quota};w={s.window}' for s in standings}
+    least = tightest(standings)
+    return {
+        "RateLimit-Policy": ", ".join(policies.values()),
+        "RateLimit": f'"{least.name}";r={least.remaining};t={least.more}',
+    }
+
+
+def legacy_headers(standings: Sequence[Standing]) -> Mapping[str, str]:
+    """The same, and `X-RateLimit-Limit`, `-Remaining` and `-Reset` (seconds since 1970)."""
+    least = tightest(standings)
+    return {
+        **rate_limit_headers(standings),
+        "X-RateLimit-Limit": str(least.quota),
+        "X-RateLimit-Remaining": str(least.remaining),
+        "X-RateLimit-Reset": str(int(utcnow().timestamp()) + least.reset),
+    }
+
+
+def tightest(standings: Iterable[Standing]) -> Standing:
+    """The one that admits least, and of those the one that does so longest."""
+    return min(standings, key=lambda standing: (standing.remaining, -standing.more))
+
+
+def whole_seconds(microseconds: int) -> int:
+    """Rounded up, so that nobody comes back too early."""
+    return -(-microseconds // SECOND)

@@ -1,0 +1,163 @@
+"""Limits in the memory of one process."""
+
+import time
+
+from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.errors import ConfigurationError
+
+from . import self_checks
+from .gcra import Rate
+from .grammar import microseconds
+from .stores import ADMITTED, REFUSED, AnyRate, Budget, State, Verdict, settle
+
+
+class MemoryStore:
+    """
+    Keeps the states in this process: the fastest, and exact for one worker.
+
+    What is kept is bounded, and forgotten without timer or sweep: states live in two
+    generations of dictionaries, and the older one is dropped whole when all in it is dead.
+
+    Args:
+        max_keys: How many keys a limit keeps. Beyond that the least recently used
+            are forgotten early, save those that were refused.
+        clock: By default the monotonic clock, which nobody sets.
+
+    Raises:
+        ConfigurationError: It would keep nothing.
+    """
+
+    def __init__(self, *, max_keys: int = 100_000, clock: Clock | None = None) -> None:
+        if max_keys < 100:  # noqa: PLR2004
+            msg = "A memory store keeps 100 keys at least."
+            raise ConfigurationError(msg)
+        self._half = max_keys // 2
+        self._clock = clock
+        self._tables: dict[str, list[_Table]] = {}
+
+    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+        """See `Store.take`."""
+        now = time.monotonic_ns() // 1000 if self._clock is None else microseconds(self._clock)
+        tables = self._tables.get(budget.id) or self._make(budget)
+        if len(tables) == 1 and cost > 0:
+            return tables[0].take(key, now, cost)
+        states = [table.find(key, now) for table in tables]
+        verdict = settle(budget, states, now, cost, at)
+        if cost:
+            for table, state in zip(tables, verdict.states, strict=True):
+                table.keep(key, state)
+                if not verdict.allowed and table.rate.wait(state, now, cost) > 0:
+                    table.refused[key] = None
+        return verdict
+
+    async def reset(self, budget: Budget, key: str) -> None:
+        """See `Store.reset`."""
+        for table in self._tables.get(budget.id, ()):
+            table.forget(key)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._tables.clear()
+
+    def __len__(self) -> int:
+        return sum(
+            len(table.new.keys() | table.old.keys())
+            for tables in self._tables.values()
+            for table in tables
+        )
+
+    def _make(self, budget: Budget) -> "list[_Table]":
+        self_checks.check_workers()
+        tables = [_Table(rate, self._half, budget.scope) for rate in budget.rates]
+        self._tables[budget.id] = tables
+        return tables
+
+
+class _Table:
+    """The states of one limit, in two generations."""
+
+    __slots__ = (
+        "half",
+        "interval",
+        "new",
+        "old",
+        "rate",
+        "refused",
+        "scope",
+        "tolerance",
+        "turn_at",
+    )
+
+    def __init__(self, rate: AnyRate, half: int, scope: str) -> None:
+        self.rate = rate
+        self.interval, self.tolerance = (
+            (rate.interval, rate.tolerance) if isinstance(rate, Rate) else (0, 0)
+        )
+        self.half = half
+        self.scope = scope
+        self.new: dict[str, State] = {}
+        self.old: dict[str, State] = {}
+        self.refused: dict[str, None] = {}
+        self.turn_at = 0
+
+    def take(self, key: str, now: int, cost: int) -> Verdict:
+        """Charge this limit alone: `find`, `Rate.wait` and `Rate.charge` without the calls."""
+        if now >= self.turn_at or len(self.new) >= self.half:
+            self._turn(now)
+        state = self.new.get(key)
+        if state is None:
+            state = self.old.get(key, self.rate.fresh)
+        if self.interval:
+            tat = (state if state > now else now) + cost * self.interval  # noqa: FURB136 - faster
+            if tat - self.tolerance <= now:
+                self.new[key] = tat
+                return Verdict(ADMITTED, now, (tat,))
+        if self.rate.wait(state, now, cost) <= 0:  # a log, or the end of a block
+            state = self.new[key] = self.rate.charge(state, now, cost)
+            return Verdict(ADMITTED, now, (state,))
+        if self.rate.block or key not in self.new:
+            state = self.new[key] = self.rate.refuse(state, now)
+        self.refused[key] = None
+        return Verdict(REFUSED, now, (state,))
+
+    def find(self, key: str, now: int) -> State:
+        """The state of a key."""
+        if now >= self.turn_at or len(self.new) >= self.half:
+            self._turn(now)
+        state = self.new.get(key)
+        return self.old.get(key, self.rate.fresh) if state is None else state
+
+    def keep(self, key: str, state: State) -> None:
+        """Write the state of a key."""
+        self.new[key] = state
+
+    def forget(self, key: str) -> None:
+        """Let a key be as if it had never come."""
+        self.new.pop(key, None)
+        self.old.pop(key, None)
+        self.refused.pop(key, None)
+
+    def _turn(self, now: int) -> None:
+        """
+        Begin a generation.
+
+        When it is time, what is dropped is dead: nothing in it was written for a whole life.
+        When it is full, those who were refused move on, so that a flood of keys frees nobody.
+        """
+        if now >= self.turn_at:
+            in_time = now < self.turn_at + self.rate.life
+            self.new, self.old = {}, self.new if in_time else {}
+            self.refused = {}
+            self.turn_at = now + self.rate.life
+            return
+        alive = (state for key, state in self.old.items() if key not in self.new)
+        if any(self.rate.until_reset(state, now) for state in alive):
+            self_checks.report("evicted", self.scope)
+        refused = list(self.refused)[-self.half // 2 :]
+        moving = {key: self.new[key] for key in refused if self._is_refused(key, now)}
+        self.new, self.old = moving, self.new
+        self.refused = dict.fromkeys(moving)
+        self.turn_at = now + self.rate.life
+
+    def _is_refused(self, key: str, now: int) -> bool:
+        return self.rate.wait(self.new[key], now, 1) > 0

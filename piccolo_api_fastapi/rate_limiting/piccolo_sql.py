@@ -1,0 +1,196 @@
+"""
+The one step of a `PiccoloStore`, as a database runs it: the rules of `gcra` and `strict_log`.
+
+The states of all limits stand in one text of numbers, each a comma and 16 digits: an arrival
+time, or for a log the end of a block and then as many times as it may hold. So each stands at a
+known place, for SQLite and PostgreSQL alike. Microseconds since 1970 have 16 digits until 2286.
+"""
+
+from dataclasses import dataclass
+
+from .gcra import BLOCKED, Rate
+from .stores import AnyRate, Budget, State
+from .strict_log import StrictRate
+
+WIDTH = 17
+NOTHING = "," + "0" * 16
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """
+    What the databases say differently.
+
+    Args:
+        greatest: The function that gives the greatest of its arguments.
+        least: The one that gives the least.
+        find: Where a text stands in another.
+        now: The time, of the server where it has a clock; with a placeholder otherwise.
+    """
+
+    greatest: str
+    least: str
+    find: str
+    now: str
+
+
+GIVEN = "CAST({} AS BIGINT)"
+POSTGRES = Dialect(
+    "GREATEST", "LEAST", "strpos", "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+)
+SQLITE = Dialect("max", "min", "instr", GIVEN)
+
+
+def numbers_of(rate: AnyRate) -> int:
+    """How many numbers the state of a limit has."""
+    return 1 if isinstance(rate, Rate) else rate.limit.amount + 1
+
+
+def read(budget: Budget, text: str | None) -> list[State]:
+    """The states in a text; fresh ones for none."""
+    if text is None:
+        return [rate.fresh for rate in budget.rates]
+    numbers = [int(number) for number in text[1:].split(",")]
+    states: list[State] = []
+    for rate in budget.rates:
+        mine, numbers = numbers[: numbers_of(rate)], numbers[numbers_of(rate) :]
+        if isinstance(rate, Rate):
+            states.append(mine[0])
+        else:
+            states.append((mine[0], *(time for time in mine[1:] if time)))
+    return states
+
+
+def charge(table: str, budget: Budget, cost: int, sql: Dialect) -> str:
+    """The statement that charges a budget or refuses. It takes the key, the time and the time."""
+    fields = _fields(budget, sql)
+    admits = " AND ".join(f"NOT {field.refuses(cost)}" for field in fields)
+    charged = " || ".join(field.charged(cost) for field in fields)
+    refused = " || ".join(field.refused(cost) for field in fields)
+    first = " || ".join(field.first(cost) for field in fields)
+    until = f"c.now + {max(rate.life for rate in budget.rates)}"
+    return f"""
+        INSERT INTO {table} AS r (key, state, allowed, at, expires_at)
+        SELECT CAST({{}} AS VARCHAR), {first}, true, c.now, {until}
+        FROM (SELECT {sql.now} AS now) AS c WHERE true
+        ON CONFLICT (key) DO UPDATE SET (state, allowed, at, expires_at) = (
+            SELECT CASE WHEN {admits} THEN {charged} ELSE {refused} END, {admits}, c.now, {until}
+            FROM (SELECT {sql.now} AS now) AS c
+        )
+        RETURNING state, allowed, at
+    """  # noqa: S608 - made of numbers and of names of our own
+
+
+def refund(table: str, budget: Budget, cost: int, sql: Dialect, *, dated: bool) -> str:
+    """The statement that gives something back. It takes the time, when that was, and the key."""
+    given = " || ".join(field.refunded(cost, dated=dated) for field in _fields(budget, sql))
+    return f"""
+        UPDATE {table} AS r SET (state, at) = (
+            SELECT {given}, c.now FROM (SELECT {sql.now} AS now, {GIVEN} AS at) AS c
+        ) WHERE key = {{}} RETURNING state, at
+    """  # noqa: S608 - the same
+
+
+def look(table: str, sql: Dialect) -> str:
+    """The statement that reads. It takes the time and the key."""
+    return f"SELECT state, {sql.now} AS at FROM {table} WHERE key = {{}}"  # noqa: S608 - the same
+
+
+class _Arrival:
+    """The arrival time of a limit by GCRA, in the text of a row."""
+
+    def __init__(self, rate: Rate, place: int, sql: Dialect) -> None:
+        self.rate = rate
+        self.sql = sql
+        self.text = f"substr(r.state, {WIDTH * place + 1}, {WIDTH})"
+        number = _number(place)
+        is_over = f"{number} >= {BLOCKED} AND {number} - {BLOCKED} <= c.now"
+        self.time = f"CASE WHEN {is_over} THEN 0 ELSE {number} END" if rate.block else number
+
+    def refuses(self, cost: int) -> str:
+        rate = self.rate
+        ahead = cost * rate.interval - rate.tolerance
+        return f"({self.sql.greatest}({self.time}, c.now) + {ahead} > c.now)"
+
+    def charged(self, cost: int) -> str:
+        cost *= self.rate.interval
+        return _text(f"{self.sql.greatest}({self.time}, c.now) + {cost}")
+
+    def first(self, cost: int) -> str:
+        return _text(f"c.now + {cost * self.rate.interval}")
+
+    def refused(self, cost: int) -> str:
+        rate = self.rate
+        if not rate.block:
+            return self.text
+        blocked = _text(f"c.now + {BLOCKED + rate.block}")
+        is_new = f"{self.refuses(cost)} AND {self.time} < {BLOCKED}"
+        return f"CASE WHEN {is_new} THEN {blocked} ELSE {self.text} END"
+
+    def refunded(self, cost: int, *, dated: bool) -> str:
+        rate = self.rate
+        keeps = f"{self.time} >= {BLOCKED}"
+        if dated:
+            keeps += f" OR c.now - c.at >= {rate.tolerance}"
+        less = f"{self.sql.greatest}(c.now, {self.time} - {cost * rate.interval})"
+        given = _text(f"{self.sql.least}({self.time}, {less})")
+        return f"CASE WHEN {keeps} THEN {self.text} ELSE {given} END"
+
+
+class _Entries:
+    """The log of a strict limit, in the text of a row."""
+
+    def __init__(self, rate: StrictRate, place: int, sql: Dialect) -> None:
+        self.rate = rate
+        self.sql = sql
+        self.place = place
+        self.until = _number(place)
+        self.until_text = f"substr(r.state, {WIDTH * place + 1}, {WIDTH})"
+        self.times = f"substr(r.state, {WIDTH * (place + 1) + 1}, {WIDTH * rate.limit.amount})"
+
+    def refuses(self, cost: int) -> str:
+        oldest = _number(self.place + 1 + self.rate.limit.amount - cost)
+        latest = f"{oldest} + {self.rate.limit.period}"
+        return f"({self.sql.greatest}({latest}, {self.until}) > c.now)"
+
+    def charged(self, cost: int) -> str:
+        kept = f"substr({self.times}, 1, {WIDTH * (self.rate.limit.amount - cost)})"
+        return " || ".join([self.until_text, *[_text("c.now")] * cost, kept])
+
+    def first(self, cost: int) -> str:
+        nothing = NOTHING * (self.rate.limit.amount - cost)
+        return " || ".join([f"'{NOTHING}'", *[_text("c.now")] * cost, f"'{nothing}'"])
+
+    def refused(self, cost: int) -> str:
+        if not self.rate.block:
+            return f"{self.until_text} || {self.times}"
+        is_new = f"{self.refuses(cost)} AND {self.until} <= c.now"
+        blocked = _text(f"c.now + {self.rate.block}")
+        return f"CASE WHEN {is_new} THEN {blocked} ELSE {self.until_text} END || {self.times}"
+
+    def refunded(self, cost: int, *, dated: bool) -> str:
+        charged = " || ".join([_text("c.at")] * cost)
+        place = f"{self.sql.find}({self.times}, {charged})" if dated else "1"
+        before = f"substr({self.times}, 1, {place} - 1)"
+        after = f"substr({self.times}, {place} + {WIDTH * cost}) || '{NOTHING * cost}'"
+        given = f"CASE WHEN {place} > 0 THEN {before} || {after} ELSE {self.times} END"
+        return f"{self.until_text} || {given}"
+
+
+def _fields(budget: Budget, sql: Dialect) -> list[_Arrival | _Entries]:
+    place, fields = 0, list[_Arrival | _Entries]()
+    for rate in budget.rates:
+        if isinstance(rate, Rate):
+            fields.append(_Arrival(rate, place, sql))
+        else:
+            fields.append(_Entries(rate, place, sql))
+        place += numbers_of(rate)
+    return fields
+
+
+def _number(place: int) -> str:
+    return f"CAST(substr(r.state, {WIDTH * place + 2}, {WIDTH - 1}) AS BIGINT)"
+
+
+def _text(number: str) -> str:
+    return f"',' || CAST({number} AS VARCHAR)"

@@ -1,0 +1,139 @@
+"""Limits in the database, for any number of processes without Redis."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, cast
+
+from piccolo.engine.base import Engine
+from piccolo.engine.sqlite import SQLiteEngine
+
+from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.database import engine_of
+
+from . import piccolo_sql as sql
+from .grammar import SECOND, microseconds
+from .remote_store import Gate, RemoteStore
+from .stores import Budget, Verdict, digest, settle
+from .tables import RateLimitState
+
+SWEEP_EVERY = 60 * SECOND
+BATCH = 1000
+CALLS_AT_ONCE = 4
+
+
+class PiccoloStore(RemoteStore):
+    """
+    Keeps the states in a table; exact for any number of processes that share the database.
+
+    All limits of a `RateLimit` are one statement, on a connection of its own that commits at
+    once: what a request was charged stays charged when its transaction is undone. Rows
+    hold digests: who is counted can't be read from them. Dead rows are deleted once a minute.
+
+    It makes a write of every request, for which PostgreSQL is fast enough and SQLite hardly.
+
+    Args:
+        table: By default the one of the migrations; see `auth_tables`.
+        timeout: How long a statement may take, and may wait for its turn. On SQLite that is for
+            the engine to say.
+        clock: Replaces the clock of the server, for tests.
+    """
+
+    def __init__(
+        self,
+        table: type[RateLimitState] = RateLimitState,
+        *,
+        timeout: timedelta = timedelta(seconds=1),
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(clock)
+        self._table = table
+        self._gate = Gate(CALLS_AT_ONCE, timeout.total_seconds())
+        self._statements: dict[tuple[Any, ...], str] = {}
+        self._sweep_at = 0
+
+    async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
+        """See `RemoteStore.ask`."""
+        name = digest(f"{budget.id}|{key}")
+        rows = await self._run(self._statement(budget, cost, at), *self._values(name, cost, at))
+        nothing = {"state": None, "at": microseconds(self._clock or utcnow)}
+        row: dict[str, Any] = rows[0] if rows else nothing
+        states, now = sql.read(budget, row["state"]), row["at"]
+        if cost <= 0:
+            return settle(budget, states, now, 0, None)
+        if now >= self._sweep_at:
+            await self._sweep(now)
+        return Verdict(bool(row["allowed"]), now, states)
+
+    async def forget(self, budget: Budget, key: str) -> None:
+        """See `RemoteStore.forget`."""
+        name = digest(f"{budget.id}|{key}")
+        await self._run(f"DELETE FROM {self._name} WHERE key = {{}}", name)  # noqa: S608 - our own
+
+    async def sweep(self) -> int:
+        """Delete the rows that say nothing any more; how many there were."""
+        total = deleted = await self._sweep(microseconds(self._clock or utcnow))
+        while deleted == BATCH:
+            deleted = await self._sweep(microseconds(self._clock or utcnow))
+            total += deleted
+        return total
+
+    async def _sweep(self, now: int) -> int:
+        """Delete some; with more to do the next charge goes on."""
+        dead = f"SELECT key FROM {self._name} WHERE expires_at < {{}} LIMIT {BATCH}"  # noqa: S608
+        statement = f"DELETE FROM {self._name} WHERE key IN ({dead}) RETURNING key"  # noqa: S608
+        deleted = len(await self._run(statement, now))
+        if deleted < BATCH:
+            self._sweep_at = now + SWEEP_EVERY
+        return deleted
+
+    @property
+    def _name(self) -> str:
+        return self._table._meta.get_formatted_tablename()  # noqa: SLF001 - Piccolo's way
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return isinstance(engine_of(self._table), SQLiteEngine)
+
+    def _values(self, name: str, cost: int, at: int | None) -> list[Any]:
+        """The parameters of a statement, with the time if the server is not to say it."""
+        time: list[Any] = []
+        if self._clock or self._is_sqlite:
+            time.append(microseconds(self._clock or utcnow))
+        if cost > 0:
+            return [name, *time, *time]
+        return [*time, at or 0, name] if cost else [*time, name]
+
+    def _statement(self, budget: Budget, cost: int, at: int | None) -> str:
+        """Made once; it holds numbers of ours and no values."""
+        dialect = sql.SQLITE if self._is_sqlite else sql.POSTGRES
+        known = (dialect, budget.id, cost, at is None)
+        if known not in self._statements:
+            now = sql.GIVEN if self._clock else dialect.now
+            spoken = replace(dialect, now=now)
+            if cost > 0:
+                made = sql.charge(self._name, budget, cost, spoken)
+            elif cost:
+                made = sql.refund(self._name, budget, -cost, spoken, dated=at is not None)
+            else:
+                made = sql.look(self._name, spoken)
+            self._statements[known] = made
+        return self._statements[known]
+
+    async def _run(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        with _outside_transactions(engine_of(self._table)):
+            query = self._table.raw(statement, *values)
+            if self._is_sqlite:  # whose connections do not like to be abandoned
+                return cast("list[dict[str, Any]]", await query.run())
+            return cast("list[dict[str, Any]]", await self._gate.run(query.run))
+
+
+@contextmanager
+def _outside_transactions(engine: Engine[Any]) -> Iterator[None]:
+    """Within it, statements do not join the transaction that is open."""
+    token = engine.current_transaction.set(None)
+    try:
+        yield
+    finally:
+        engine.current_transaction.reset(token)

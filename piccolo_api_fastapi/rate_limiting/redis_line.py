@@ -1,0 +1,127 @@
+"""How commands reach Redis: over one connection, or by a client of the application's own."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+
+from .redis_script import SCRIPT
+from .remote_store import Gate
+
+LARGEST_BATCH = 256
+CALLS_AT_ONCE = 16
+
+Command: TypeAlias = tuple[Any, ...]
+"""The words of a command; of `EVALSHA` the digest is the second."""
+
+
+class Line:
+    """One connection: a call that finds it free goes at once, the others go together."""
+
+    def __init__(self, url: str, seconds: float) -> None:
+        self._client = Redis.from_url(
+            url,
+            socket_timeout=seconds,
+            socket_connect_timeout=seconds,
+            # Once more, on a new connection, for one that the server has closed meanwhile.
+            retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        )
+        self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._is_busy = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def send(self, command: Command) -> Any:
+        """The answer to a command."""
+        if self._is_busy:
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self._waiting.append((command, future))
+            return await future
+        self._is_busy = True
+        try:
+            return await _run(self._client, command)
+        except Exception as error:
+            self._fail(error)
+            raise
+        finally:
+            self._is_busy = bool(self._waiting)
+            if self._is_busy:
+                self._task = asyncio.get_running_loop().create_task(self._send_waiting())
+
+    async def disconnect(self) -> None:
+        """Close the connection; the next call opens another."""
+        await self._client.connection_pool.disconnect(inuse_connections=False)
+
+    async def close(self) -> None:
+        """Close it for good."""
+        await self._client.aclose()
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            batch = self._waiting[:LARGEST_BATCH]
+            del self._waiting[:LARGEST_BATCH]
+            try:
+                answers = await self._send_batch([command for command, _ in batch])
+            except Exception as error:  # noqa: BLE001 - each caller is told
+                self._waiting = batch + self._waiting
+                self._fail(error)
+            else:
+                for (_, future), answer in zip(batch, answers, strict=True):
+                    _settle(future, answer)
+        self._is_busy = False
+
+    def _fail(self, error: Exception) -> None:
+        """Tell all who wait: they have waited as long as the one who failed."""
+        failed, self._waiting = self._waiting, []
+        for _, future in failed:
+            _settle(future, error)
+
+    async def _send_batch(self, commands: Sequence[Command]) -> list[Any]:
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers = await pipeline.execute(raise_on_error=False)
+        if not any(isinstance(answer, NoScriptError) for answer in answers):
+            return answers
+        return [
+            await _run(self._client, command) if isinstance(answer, NoScriptError) else answer
+            for command, answer in zip(commands, answers, strict=True)
+        ]
+
+
+class Client:
+    """A client of the application's own."""
+
+    def __init__(self, client: Redis | RedisCluster, seconds: float) -> None:
+        self._client = client
+        self._gate = Gate(CALLS_AT_ONCE, seconds)
+
+    async def send(self, command: Command) -> Any:
+        """The answer to a command."""
+        return await self._gate.run(lambda: _run(self._client, command))
+
+    async def disconnect(self) -> None:
+        """It is not ours."""
+
+    async def close(self) -> None:
+        """The same."""
+
+
+async def _run(client: Any, command: Command) -> Any:
+    try:
+        return await client.execute_command(*command)
+    except NoScriptError:
+        return await client.execute_command("EVAL", SCRIPT, *command[2:])
+
+
+def _settle(future: "asyncio.Future[Any]", answer: Any) -> None:
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

@@ -1,0 +1,123 @@
+"""Limits in Redis or Valkey, for any number of processes and machines."""
+
+import asyncio
+from datetime import timedelta
+from hashlib import sha1
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.errors import ConfigurationError
+
+from .gcra import Rate
+from .grammar import microseconds
+from .redis_script import SCRIPT
+from .remote_store import RemoteStore
+from .stores import Budget, Verdict, digest
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis, RedisCluster
+
+    from .redis_line import Client, Line
+
+SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
+"""By which Redis calls the script."""
+
+
+class RedisStore(RemoteStore):
+    """
+    Keeps the states in Redis 6.2 or newer, or in Valkey; exact for any number of processes.
+
+    All limits of a `RateLimit` are one call, by the clock of the server. Keys die by
+    themselves, and hold digests: who is counted can't be read from them. Calls that come while
+    one is under way are sent together, over one connection.
+
+    Args:
+        redis: The URL of a server, or a client of your own: `redis.asyncio.Redis` or
+            `RedisCluster`. Of a client 16 calls are made at once, and others wait.
+        prefix: Of every key.
+        timeout: How long a call may take.
+        clock: Replaces the clock of the server, for tests.
+
+    Raises:
+        ConfigurationError: The package `redis` is not installed.
+    """
+
+    def __init__(
+        self,
+        redis: "str | Redis | RedisCluster",
+        *,
+        prefix: str = "ratelimit",
+        timeout: timedelta = timedelta(milliseconds=100),
+        clock: Clock | None = None,
+    ) -> None:
+        try:
+            from .redis_line import Client, Line  # noqa: PLC0415 - an extra
+        except ImportError:
+            msg = "RedisStore needs the extra: pip install 'piccolo-api-fastapi[redis]'."
+            raise ConfigurationError(msg) from None
+        super().__init__(clock)
+        seconds = timeout.total_seconds()
+
+        def connect() -> Line | Client:
+            return Line(redis, seconds) if isinstance(redis, str) else Client(redis, seconds)
+
+        self._connect = connect
+        self._prefix = prefix
+        self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, Line | Client]
+        self._lines = WeakKeyDictionary()
+        self._arguments: dict[str, tuple[int, ...]] = {}
+
+    async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
+        """See `RemoteStore.ask`."""
+        arguments = self._arguments.get(budget.id) or self._describe(budget)
+        now = microseconds(self._clock) if self._clock else 0
+        since = -1 if at is None else at
+        name = self._name(budget, key)
+        allowed, then, value = await self._line().send(
+            ("EVALSHA", SHA, 1, name, now, cost, since, *arguments)
+        )
+        fields = value.split(";" if isinstance(value, str) else b";")
+        states = [
+            int(field) if isinstance(rate, Rate) else _log(field)
+            for rate, field in zip(budget.rates, fields, strict=True)
+        ]
+        return Verdict(bool(allowed), int(then), states)
+
+    async def forget(self, budget: Budget, key: str) -> None:
+        """See `RemoteStore.forget`."""
+        await self._line().send(("DEL", self._name(budget, key)))
+
+    async def recover(self) -> None:
+        """See `RemoteStore.recover`."""
+        await self._line().disconnect()
+
+    async def close(self) -> None:
+        """Close the connection of this event loop; a client of your own stays open."""
+        line = self._lines.pop(asyncio.get_running_loop(), None)
+        if line is not None:
+            await line.close()
+
+    def _line(self) -> "Line | Client":
+        loop = asyncio.get_running_loop()
+        line = self._lines.get(loop)
+        if line is None:
+            line = self._lines[loop] = self._connect()
+        return line
+
+    def _name(self, budget: Budget, key: str) -> str:
+        return f"{self._prefix}:{digest(f'{budget.id}|{key}')}"
+
+    def _describe(self, budget: Budget) -> tuple[int, ...]:
+        arguments: list[int] = []
+        for rate in budget.rates:
+            if isinstance(rate, Rate):
+                arguments += (rate.interval, rate.tolerance, rate.block, 0)
+            else:
+                arguments += (rate.limit.period, rate.limit.amount, rate.block, 1)
+        self._arguments[budget.id] = tuple(arguments)
+        return self._arguments[budget.id]
+
+
+def _log(field: Any) -> tuple[int, ...]:
+    return tuple(int(number) for number in field.split("," if isinstance(field, str) else b","))

@@ -1,0 +1,183 @@
+"""What stores on other machines have in common: they fail, and they are far away."""
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
+
+from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.events import AuthEvent, emit
+
+from .grammar import SECOND, microseconds
+from .stores import Budget, StoreBusy, StoreDown, Verdict
+
+logger = logging.getLogger("piccolo_api_fastapi")
+ResultT = TypeVar("ResultT")
+
+PROBE_EVERY = SECOND
+"""While a store is down, one call in this time goes to it to see whether it is back."""
+
+REMEMBER = SECOND
+"""A refusal is repeated for so long without asking, at most."""
+
+
+class RemoteStore(ABC):
+    """
+    A store that may be down, full or slow.
+
+    Once it fails it is left alone, but for one call a second. What it refused is refused again
+    here, for a second at most, so that who floods it reaches it no more.
+
+    Args:
+        clock: Replaces the clock of the store, for tests.
+    """
+
+    def __init__(self, clock: Clock | None) -> None:
+        self._clock = clock
+        self._denials = _Denials()
+        self._is_down = False
+        self._alone_until = 0
+
+    @abstractmethod
+    async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
+        """As `Store.take`; raises whatever goes wrong."""
+
+    @abstractmethod
+    async def forget(self, budget: Budget, key: str) -> None:
+        """As `Store.reset`; raises whatever goes wrong."""
+
+    async def recover(self) -> None:  # noqa: B027 - some have nothing to let go of
+        """Let go of what may be broken, before it is tried again."""
+
+    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+        """See `Store.take`."""
+        name = (budget.id, key)
+        if cost > 0 and (verdict := self._denials.find(name, cost, self._now())):
+            return verdict
+        given_back = self._denials.dropped
+        verdict = await self._guard(lambda: self.ask(budget, key, cost, at))
+        if cost < 0:
+            self._denials.drop(name)  # after it was given back, for refusals heard meanwhile too
+        elif cost and not verdict.allowed and given_back == self._denials.dropped:
+            pairs = zip(budget.rates, verdict.states, strict=True)
+            wait = max(rate.wait(state, verdict.now, cost) for rate, state in pairs)
+            self._denials.keep(name, _Denial(verdict, cost, self._now(), wait))
+        return verdict
+
+    async def reset(self, budget: Budget, key: str) -> None:
+        """See `Store.reset`."""
+        await self._guard(lambda: self.forget(budget, key))
+        self._denials.drop((budget.id, key))
+
+    def _now(self) -> int:
+        return microseconds(self._clock) if self._clock else time.monotonic_ns() // 1000
+
+    async def _guard(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        now = self._now()
+        if self._is_down:
+            if now < self._alone_until:
+                raise StoreDown
+            self._alone_until = now + PROBE_EVERY
+        try:
+            result = await call()
+        except StoreBusy:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, a limit must not be a 500
+            await self._fell(error)
+            raise StoreDown from None
+        if self._is_down:
+            await self._rose()
+        return result
+
+    async def _fell(self, error: Exception) -> None:
+        self._alone_until = self._now() + PROBE_EVERY
+        was_up, self._is_down = not self._is_down, True
+        await self.recover()
+        if was_up:
+            logger.warning("The store of rate limits does not answer: %r", error)
+            data = {"error": type(error).__name__}
+            await emit(AuthEvent("sys_rate_limit_store_down", utcnow(), data=data))
+
+    async def _rose(self) -> None:
+        self._is_down = False
+        logger.warning("The store of rate limits answers again.")
+        await emit(AuthEvent("sys_rate_limit_store_up", utcnow()))
+
+
+class Gate:
+    """
+    Lets so many calls through at once; the others wait, each no longer than a call may take.
+
+    Args:
+        size: How many.
+        seconds: How long a call may take.
+    """
+
+    def __init__(self, size: int, seconds: float) -> None:
+        self._size = size
+        self._seconds = seconds
+        self._free: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
+        self._free = WeakKeyDictionary()
+
+    async def run(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
+        """
+        What the call gives.
+
+        Raises:
+            StoreBusy: None of the calls before it ended in time.
+        """
+        free = self._free.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._size))
+        try:
+            await asyncio.wait_for(free.acquire(), self._seconds)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise StoreBusy from None
+        try:
+            return await asyncio.wait_for(call(), self._seconds)
+        finally:
+            free.release()
+
+
+class _Denial(NamedTuple):
+    """A refusal, when it was heard, and after how long it would be none."""
+
+    verdict: Verdict
+    cost: int
+    heard_at: int
+    wait: int
+
+
+class _Denials:
+    """The refusals of the last second, in two generations that are dropped whole."""
+
+    def __init__(self, half: int = 50_000) -> None:
+        self._half = half
+        self._new: dict[tuple[str, str], _Denial] = {}
+        self._old: dict[tuple[str, str], _Denial] = {}
+        self._turn_at = 0
+        self.dropped = 0
+
+    def find(self, name: tuple[str, str], cost: int, now: int) -> Verdict | None:
+        """The refusal of as much or less, as it would be said now."""
+        denial = self._new.get(name) or self._old.get(name)
+        if denial is None or cost < denial.cost:
+            return None
+        since = now - denial.heard_at
+        if not 0 <= since < min(denial.wait, REMEMBER):
+            return None
+        return denial.verdict._replace(now=denial.verdict.now + since)
+
+    def keep(self, name: tuple[str, str], denial: _Denial) -> None:
+        """Remember a refusal."""
+        if denial.heard_at >= self._turn_at or len(self._new) >= self._half:
+            self._new, self._old = {}, self._new
+            self._turn_at = denial.heard_at + REMEMBER
+        self._new[name] = denial
+
+    def drop(self, name: tuple[str, str]) -> None:
+        """Forget it: something was given back."""
+        self.dropped += 1
+        self._new.pop(name, None)
+        self._old.pop(name, None)

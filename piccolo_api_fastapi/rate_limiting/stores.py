@@ -1,0 +1,119 @@
+"""What a store does, and which one is asked."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from .gcra import Rate
+from .strict_log import StrictRate
+
+AnyRate: TypeAlias = Rate | StrictRate
+State: TypeAlias = Any
+"""A TAT or a log, as its rate has it."""
+
+
+ADMITTED, REFUSED = True, False
+
+
+class Verdict(NamedTuple):
+    """
+    What a store decided.
+
+    Args:
+        allowed: All limits admitted it, and were charged; or else none was.
+        now: When, by the clock of the store.
+        states: What each limit knows of the key since then.
+    """
+
+    allowed: bool
+    now: int
+    states: Sequence[State]
+
+
+class Budget:
+    """
+    Limits that are charged together: all of them, or none.
+
+    Budgets of equal scopes and limits are one, in every process that shares the store.
+
+    Args:
+        scope: What is limited.
+        rates: How.
+    """
+
+    __slots__ = ("id", "most", "rates", "scope")
+
+    def __init__(self, scope: str, rates: Sequence[AnyRate]) -> None:
+        self.scope = scope
+        self.rates = tuple(rates)
+        self.most = min(rate.most for rate in rates)
+        self.id = "|".join([scope, *(rate.tag for rate in rates)])
+
+
+def digest(text: str) -> str:
+    """32 characters that stand for a text, and do not tell it."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+class Store(Protocol):
+    """Where the states are."""
+
+    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+        """
+        Charge a budget, in one step that nothing comes between.
+
+        Args:
+            budget: Its limits.
+            key: Whose.
+            cost: How much; 0 looks and changes nothing, less gives back.
+            at: When what is given back was charged, by the clock of the store.
+
+        Raises:
+            StoreDown: It can't be asked.
+            StoreBusy: Too many are asking it from here.
+        """
+
+    async def reset(self, budget: Budget, key: str) -> None:
+        """
+        Forget what is known of a key, a block included.
+
+        Raises:
+            StoreDown: It can't be asked.
+            StoreBusy: Too many are asking it from here.
+        """
+
+
+class StoreDown(Exception):
+    """The store does not answer."""
+
+
+class StoreBusy(Exception):
+    """The store may well be up, but our own line to it is full."""
+
+
+def settle(budget: Budget, states: Sequence[State], now: int, cost: int, at: int | None) -> Verdict:
+    """
+    What follows from the states of a key: the rules, for stores that compute in Python.
+
+    Args:
+        budget: Its limits.
+        states: What each limit knows of the key.
+        now: The time.
+        cost: As for `Store.take`.
+        at: The same.
+    """
+    pairs = list(zip(budget.rates, states, strict=True))
+    if cost < 0:
+        refunded = [rate.refund(state, now, -cost, at) for rate, state in pairs]
+        return Verdict(ADMITTED, now, refunded)
+    refusing = [rate.wait(state, now, cost or 1) > 0 for rate, state in pairs]
+    if not cost:
+        return Verdict(allowed=not any(refusing), now=now, states=states)
+    if not any(refusing):
+        charged = [rate.charge(state, now, cost) for rate, state in pairs]
+        return Verdict(ADMITTED, now, charged)
+    refused = [
+        rate.refuse(state, now) if refuses else state
+        for (rate, state), refuses in zip(pairs, refusing, strict=True)
+    ]
+    return Verdict(REFUSED, now, refused)

@@ -1,0 +1,99 @@
+"""Many processes and one limit: exactly so many pass, on every store that they can share."""
+
+import asyncio
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import RedisCluster
+
+from piccolo_api_fastapi import RateLimit, RedisStore
+from piccolo_api_fastapi.testing import race
+from tests.conftest import PG, REDIS_URL, open_database, redis_is_up
+from tests.integration.limited import storm
+from tests.integration.redis_servers import NEEDS_REDIS, RedisServer
+from tests.rate_limiting.conftest import PATIENT
+
+PROCESSES = 4
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Executor]:
+    """The processes, which import everything once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.integration.limited"])
+    with ProcessPoolExecutor(PROCESSES, context) as pool:
+        yield pool
+
+
+async def passed(
+    pool: Executor, kind: str, where: Any, limit: str, calls: int, rounds: int
+) -> list[int]:
+    """How many of the calls of four processes pass together, in each round."""
+    loop = asyncio.get_running_loop()
+    counts = []
+    for _ in range(rounds):
+        arguments = (kind, where, limit, str(uuid4()), calls)
+        work = [loop.run_in_executor(pool, storm, *arguments) for _ in range(PROCESSES)]
+        counts.append(sum(await asyncio.gather(*work)))
+    return counts
+
+
+@pytest.mark.security(95)
+async def test_redis(pool: Executor) -> None:
+    """Of four times 200 calls at once exactly 100 pass, five times in a row."""
+    if not redis_is_up():
+        pytest.skip("Redis does not answer at REDIS_URL")
+    assert await passed(pool, "redis", REDIS_URL, "100/hour", 200, 5) == [100] * 5
+
+
+@pytest.mark.security(95)
+async def test_postgres(pool: Executor, sqlite_path: Path, database_name: str) -> None:
+    """The same on PostgreSQL."""
+    async with open_database("postgres", sqlite_path, database_name):
+        where = {**PG, "database": database_name}
+        assert await passed(pool, "postgres", where, "100/hour", 200, 5) == [100] * 5
+
+
+@pytest.mark.security(95)
+async def test_sqlite(pool: Executor, sqlite_path: Path, database_name: str) -> None:
+    """And of four times 50 exactly ten on SQLite."""
+    async with open_database("sqlite", sqlite_path, database_name):
+        assert await passed(pool, "sqlite", str(sqlite_path), "10/hour", 50, 1) == [10]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[list[RedisServer]]:
+    """Three nodes on loopback."""
+    nodes = [
+        RedisServer(tmp_path, "--cluster-enabled", "yes", "--cluster-config-file", f"{n}.conf")
+        for n in range(3)
+    ]
+    addresses = [f"127.0.0.1:{node.port}" for node in nodes]
+    nodes[0].cli("--cluster", "create", *addresses, "--cluster-yes")
+    yield nodes
+    for node in nodes:
+        node.stop()
+
+
+@NEEDS_REDIS
+@pytest.mark.security(95)
+async def test_cluster(cluster: list[RedisServer]) -> None:
+    """On a Redis Cluster each key is exact, wherever it lies."""
+    client = RedisCluster(host="127.0.0.1", port=cluster[0].port)
+    await client.initialize()
+    store = RedisStore(client, timeout=PATIENT)
+    limit = RateLimit("10/hour", "20/day", scope="x", store=store, on_error="deny")
+    for key in ("ada", "grace", "linus", "alan", "edsger", "barbara"):
+        results = await race(lambda key=key: limit.hit(key), 40)  # type: ignore[misc]
+        assert len([result for result in results if not isinstance(result, Exception)]) == 10
+    kept = [node.cli("DBSIZE") for node in cluster]
+    assert sum(int(number) for number in kept) == 6
+    assert len([number for number in kept if number != "0"]) > 1
+    await limit.reset("ada")
+    assert (await limit.hit("ada")).remaining == 9
+    await client.aclose()

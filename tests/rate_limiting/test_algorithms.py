@@ -1,0 +1,139 @@
+"""The two algorithms, against what they promise."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from piccolo_api_fastapi.rate_limiting.gcra import Rate
+from piccolo_api_fastapi.rate_limiting.grammar import SECOND, Limit
+from piccolo_api_fastapi.rate_limiting.stores import AnyRate, State
+from piccolo_api_fastapi.rate_limiting.strict_log import StrictRate
+
+START = 1_700_000_000 * SECOND
+
+limits = st.builds(Limit, st.integers(1, 12), st.integers(12, 10 * SECOND))
+arrivals = st.lists(
+    st.tuples(st.integers(0, 3 * SECOND), st.integers(1, 3), st.booleans()), max_size=60
+)
+
+
+def admitted(
+    rate: AnyRate, requests: list[tuple[int, int, bool]]
+) -> tuple[list[tuple[int, int]], State, int]:
+    """What a rate admits of requests: pause, cost, and whether it is given back at once."""
+    state: State = rate.fresh
+    now = START
+    passed: list[tuple[int, int]] = []
+    for pause, cost, is_given_back in requests:
+        now += pause
+        if cost > rate.most:
+            continue
+        if rate.wait(state, now, cost) > 0:
+            state = rate.refuse(state, now)
+            continue
+        state = rate.charge(state, now, cost)
+        if is_given_back:
+            state = rate.refund(state, now, cost, now)
+        else:
+            passed.append((now, cost))
+    return passed, state, now
+
+
+@given(limits, st.integers(1, 20), arrivals)
+def test_any_window_of_a_rate(
+    limit: Limit, burst: int, requests: list[tuple[int, int, bool]]
+) -> None:
+    """No window, wherever it lies, admits more than the burst and what refilled in it."""
+    passed, _, _ = admitted(Rate(limit, burst), requests)
+    for first, (begin, _) in enumerate(passed):
+        total = 0
+        for end, cost in passed[first:]:
+            total += cost
+            assert total <= burst + Fraction((end - begin) * limit.amount, limit.period)
+
+
+@given(limits, arrivals)
+def test_any_window_of_a_strict_rate(limit: Limit, requests: list[tuple[int, int, bool]]) -> None:
+    """No window admits more than the number, whatever refills."""
+    passed, _, _ = admitted(StrictRate(limit), requests)
+    for begin, _ in passed:
+        inside = [cost for at, cost in passed if begin <= at < begin + limit.period]
+        assert sum(inside) <= limit.amount
+
+
+@given(st.sampled_from([Rate, StrictRate]), limits, arrivals, st.integers(1, 3))
+def test_what_a_rate_says(
+    kind: type[Rate] | type[StrictRate],
+    limit: Limit,
+    requests: list[tuple[int, int, bool]],
+    cost: int,
+) -> None:
+    """What remains, the wait, the next and the reset come true, and not a moment before."""
+    rate = kind(limit)
+    _, state, now = admitted(rate, requests)
+    remaining = rate.remaining(state, now)
+    assert 0 <= remaining <= rate.most
+    if remaining:
+        assert rate.wait(state, now, remaining) <= 0
+    if remaining < rate.most:
+        assert rate.wait(state, now, remaining + 1) > 0
+        more = rate.until_more(state, now)
+        assert rate.remaining(state, now + more) > remaining
+        assert rate.remaining(state, now + more - 1) == remaining
+    if cost <= rate.most and (wait := rate.wait(state, now, cost)) > 0:
+        assert rate.wait(state, now + wait, cost) <= 0
+        assert rate.wait(state, now + wait - 1, cost) > 0
+    assert rate.remaining(state, now + rate.until_reset(state, now)) == rate.most
+    assert rate.until_reset(state, now) <= rate.life
+
+
+@given(st.sampled_from([Rate, StrictRate]), limits, arrivals)
+def test_what_was_given_back(
+    kind: type[Rate] | type[StrictRate], limit: Limit, requests: list[tuple[int, int, bool]]
+) -> None:
+    """What was charged and given back at once was never there."""
+    rate = kind(limit)
+    kept = [(pause, cost if not back else 100, False) for pause, cost, back in requests]
+    assert admitted(rate, requests)[0] == admitted(rate, kept)[0]
+
+
+@pytest.mark.parametrize("amount", [1, 2, 3, 7, 10, 60, 99, 100, 997, 1000])
+@pytest.mark.parametrize("kind", [Rate, StrictRate])
+def test_a_full_burst(kind: type[Rate] | type[StrictRate], amount: int) -> None:
+    """With a clock that stands still exactly the number is admitted, rounding or not."""
+    passed, _, _ = admitted(kind(Limit(amount, SECOND)), [(0, 1, False)] * (amount + 5))
+    assert len(passed) == amount
+
+
+@pytest.mark.parametrize("kind", [Rate, StrictRate])
+def test_a_block(kind: type[Rate] | type[StrictRate]) -> None:
+    """It lasts as long as was said from the first refusal, whatever comes meanwhile."""
+    rate = kind(Limit(2, SECOND), block=10 * SECOND)
+    state: State = rate.fresh
+    for _ in range(2):
+        state = rate.charge(state, START, 1)
+    for pause in (0, 1, 5, 9):
+        now = START + pause * SECOND
+        assert rate.wait(state, now, 1) > 0
+        state = rate.refuse(state, now)
+        assert rate.remaining(state, now) == 0
+        assert rate.wait(state, now, 1) == (10 - pause) * SECOND
+        assert rate.until_more(state, now) == (10 - pause) * SECOND
+        state = rate.refund(state, now, 1, START)
+    assert rate.wait(state, START + 10 * SECOND, 1) <= 0
+
+
+def test_nothing_comes_back_twice() -> None:
+    """A charge whose time has passed gives nothing back, nor does one that is not in the log."""
+    rate = Rate(Limit(2, 2 * SECOND))
+    state = rate.charge(rate.fresh, START, 2)
+    later = START + 2 * SECOND
+    state = rate.charge(state, later, 2)
+    assert rate.refund(state, later, 2, START) == state
+    strict = StrictRate(Limit(2, SECOND))
+    log = strict.charge(strict.fresh, START, 2)
+    assert strict.refund(log, START, 1, START - 1) == log
+    assert strict.remaining(strict.refund(log, START, 1, None), START) == 1
+    assert strict.until_reset(strict.fresh, START) == strict.until_more(strict.fresh, START) == 0

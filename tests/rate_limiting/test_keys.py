@@ -1,0 +1,206 @@
+"""Who is counted."""
+
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, Form
+from starlette.requests import HTTPConnection, Request
+
+from piccolo_api_fastapi import (
+    AnyOf,
+    ClientAddress,
+    JWTAuth,
+    RateLimit,
+    SessionAuth,
+    User,
+    by_address,
+    by_body,
+    by_client_address,
+    by_credential,
+    by_user,
+    install,
+    jwt_router,
+    session_router,
+)
+from piccolo_api_fastapi.rate_limiting.keys import compact
+from piccolo_api_fastapi.rate_limiting.stores import Store
+from piccolo_api_fastapi.testing import acting_as
+from tests.conftest import bearer, get_tokens, log_in, new_client
+
+ONE_A_MINUTE = "1/minute"
+
+
+def client_at(app: FastAPI, address: str) -> httpx.AsyncClient:
+    """A client with an address."""
+    transport = httpx.ASGITransport(app=app, client=(address, 1))
+    return httpx.AsyncClient(transport=transport, base_url="https://testserver")
+
+
+async def status(client: httpx.AsyncClient, **options: Any) -> int:
+    """The status of `GET /`."""
+    return (await client.get("/", **options)).status_code
+
+
+def app_with(key: Any, **installed: Any) -> FastAPI:
+    """An application with one limited route."""
+    app = FastAPI()
+    install(app, **installed)
+
+    @app.get("/", dependencies=[Depends(RateLimit(ONE_A_MINUTE, key=key))])
+    async def root() -> None:
+        return None
+
+    return app
+
+
+@pytest.mark.security(91)
+async def test_spoofed_headers() -> None:
+    """No header makes a new client of an old one; behind a proxy each has its own count (D-R6)."""
+    app = app_with(by_address)
+    async with client_at(app, "198.51.100.7") as client:
+        spoofed = [{"X-Forwarded-For": f"203.0.113.{n}", "Forwarded": f"for={n}"} for n in range(5)]
+        assert [await status(client, headers=h) for h in spoofed] == [200, 429, 429, 429, 429]
+    app = app_with(by_address, client_address=ClientAddress(trusted=["198.51.100.7"]))
+    async with client_at(app, "198.51.100.7") as client:
+        assert [await status(client, headers=h) for h in spoofed] == [200] * 5
+        assert [await status(client, headers=h) for h in spoofed] == [429] * 5
+
+
+@pytest.mark.security(92)
+async def test_rotation() -> None:
+    """Who has a /64 of IPv6 has one count."""
+    app = app_with(by_address)
+    answers = []
+    for number in range(1, 30):
+        async with client_at(app, f"2001:db8:1:2::{number:x}") as client:
+            answers.append(await status(client))
+    assert answers == [200] + [429] * 28
+
+
+async def test_no_address() -> None:
+    """Without an address there is no count, which would be one for all (D-R6)."""
+    async with client_at(app_with(by_address), "") as client:
+        assert [await status(client) for _ in range(3)] == [200, 200, 200]
+
+
+async def test_another_client_address() -> None:
+    """One limit may find the address otherwise than the application."""
+    key = by_client_address(ClientAddress(trusted=1))
+    async with client_at(app_with(key), "198.51.100.7") as client:
+        for name in ("203.0.113.1", "203.0.113.2"):
+            headers = {"X-Forwarded-For": name}
+            assert [await status(client, headers=headers) for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_users(session: SessionAuth[User], jwt: JWTAuth[User], ada: User) -> None:
+    """By user whatever the scheme, by credential each for itself, by address when anonymous."""
+    current_user = AnyOf(session, jwt)
+    app = FastAPI()
+    app.include_router(session_router(session), prefix="/auth")
+    app.include_router(jwt_router(jwt), prefix="/auth")
+    for key in (by_user, by_credential):
+        limit = RateLimit(ONE_A_MINUTE, key=key(current_user))
+
+        @app.get(f"/{key.__name__}", dependencies=[Depends(limit)])
+        async def route() -> None:
+            return None
+
+    async def get(name: str, client: httpx.AsyncClient, **options: Any) -> int:
+        return (await client.get(f"/{name}", **options)).status_code
+
+    async with new_client(app) as browser, new_client(app) as phone, new_client(app) as nobody:
+        await log_in(browser)
+        token = bearer((await get_tokens(phone))["access_token"])
+        assert await get("by_user", browser) == 200
+        assert await get("by_user", phone, headers=token) == 429
+        assert await get("by_credential", browser) == 200
+        assert await get("by_credential", phone, headers=token) == 200
+        assert await get("by_credential", phone, headers=token) == 429
+        for name in ("by_user", "by_credential"):
+            assert await get(name, nobody, headers=bearer("nonsense")) == 200
+            assert await get(name, nobody, headers={"Cookie": "__Host-session=nonsense"}) == 429
+            assert await get(name, nobody) == 429
+        with acting_as(session, ada):
+            assert await get("by_user", nobody) == 429
+    for path in ("/by_user", "/by_credential"):
+        assert "security" not in app.openapi()["paths"][path]["get"]
+
+
+def body_app() -> FastAPI:
+    """Routes that read a body, or do not."""
+    app = FastAPI()
+    limit = RateLimit(ONE_A_MINUTE, key=by_body("email"), scope="mail")
+
+    @app.post("/json", dependencies=[Depends(limit)])
+    async def json(body: dict[str, Any]) -> Any:
+        return body["email"]
+
+    @app.post("/form", dependencies=[Depends(limit)])
+    async def form(email: Annotated[str, Form()]) -> str:
+        return email
+
+    @app.post("/raw", dependencies=[Depends(limit)])
+    async def raw(request: Request) -> str:
+        return (await request.body()).decode("latin-1")
+
+    return app
+
+
+async def test_bodies() -> None:
+    """A field of JSON or a form, however it is written; the endpoint still reads it."""
+    async with new_client(body_app()) as client:
+        for name, other in (
+            ("ada@example.com", " \uff21DA@Example.COM "),
+            ("Gr\u00e4ce", "GRA\u0308CE"),
+        ):
+            answer = await client.post("/json", json={"email": name})
+            assert (answer.status_code, answer.json()) == (200, name)
+            assert (await client.post("/form", data={"email": other})).status_code == 429
+        answer = await client.post("/form", data={"email": "linus@example.com"})
+        assert (answer.status_code, answer.json()) == (200, "linus@example.com")
+        answer = await client.post("/raw", json={"email": "alan@example.com"})
+        assert "alan@" in answer.json()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"{", "application/json"),
+        (b"[1]", "application/json"),
+        (b'{"email": ["a"]}', "application/json"),
+        (b'{"mail": "a"}', "application/json"),
+        (b"\xff", "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b"--", "multipart/form-data; boundary=x"),
+        (b"email", "text/plain"),
+        (b"", ""),
+    ],
+)
+async def test_bodies_without_the_field(content: bytes, kind: str) -> None:
+    """A body without it is counted by address, and never a 500."""
+    async with new_client(body_app()) as client:
+        statuses = [
+            (await client.post("/raw", content=content, headers={"content-type": kind})).status_code
+            for _ in range(2)
+        ]
+        assert statuses == [200, 429]
+
+
+async def test_sockets_have_no_body() -> None:
+    """A WebSocket is counted by address."""
+    key: Any = by_body("email")
+    scope = {"type": "websocket", "headers": [], "client": ("127.0.0.1", 1)}
+    assert await key(HTTPConnection(scope)) == "127.0.0.1"
+
+
+async def test_long_keys(store: Store) -> None:
+    """Long keys become digests; different ones stay different, and odd ones are no trouble."""
+    assert compact("a" * 64) == "a" * 64
+    assert len(compact("a" * 65)) == 32
+    assert compact("a" * 65) != compact("a" * 66)
+    limit = RateLimit(ONE_A_MINUTE, scope="long", store=store)
+    for key in ("secret" * 100, "\ud800" * 65, "\x00"):
+        assert (await limit.hit(key)).remaining == 0
+        assert (await limit.peek(key)).remaining == 0

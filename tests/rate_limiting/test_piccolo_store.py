@@ -1,0 +1,86 @@
+"""What only a `PiccoloStore` does."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from piccolo_api_fastapi import PiccoloStore, RateLimit, RateLimitState, auth_tables
+from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.piccolo_app import clean
+from piccolo_api_fastapi.rate_limiting import defaults, piccolo_store
+from piccolo_api_fastapi.testing import FrozenClock
+from tests.models import Customer
+
+PATIENT = timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)  # SQLite has one writer
+async def test_transactions_that_fail(database: Any) -> None:
+    """What was charged stays charged when the transaction is undone, and blocks nobody."""
+    limit = RateLimit("5/hour", scope="x", store=PiccoloStore(timeout=PATIENT))
+
+    async def fail() -> None:
+        async with transaction(RateLimitState):
+            await limit.hit("ada")
+            await asyncio.gather(limit.hit("ada"), limit.hit("ada"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    assert (await limit.peek("ada")).remaining == 2
+
+
+async def test_rows_tell_nothing(database: Any) -> None:
+    """A row holds a digest, and numbers."""
+    await RateLimit("5/hour", scope="x", store=PiccoloStore(timeout=PATIENT)).hit("ada@example.com")
+    [row] = await RateLimitState.select()
+    assert len(row["key"]) == 32
+    assert "ada" not in str(row)
+
+
+@pytest.mark.security(98)
+async def test_dead_rows(
+    database: Any, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that say nothing any more are deleted as others come, some at a time."""
+    monkeypatch.setattr(piccolo_store, "BATCH", 3)
+    limit = RateLimit("5/minute", scope="x", store=PiccoloStore(timeout=PATIENT, clock=clock))
+    for number in range(7):
+        await limit.hit(f"{number}")
+    assert await RateLimitState.count() == 7
+    clock.advance(timedelta(minutes=1, seconds=1))
+    for left in (5, 2, 1, 1):
+        await limit.hit("ada")
+        assert await RateLimitState.count() == left
+
+
+async def test_command(database: Any, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command deletes them all, and the living not."""
+    monkeypatch.setattr(piccolo_store, "BATCH", 2)
+    old = RateLimit("5/minute", scope="x", store=PiccoloStore(timeout=PATIENT, clock=clock))
+    new = RateLimit("5/hour", scope="x", store=PiccoloStore(timeout=PATIENT))
+    for number in range(5):
+        await old.hit(f"{number}")
+    await new.hit("ada")
+    await clean()
+    assert await RateLimitState.count() == 1
+    assert (await new.peek("ada")).remaining == 4
+
+
+async def test_a_table_of_ones_own(database: Any) -> None:
+    """Projects with a user table of their own have this table too."""
+    store = PiccoloStore(auth_tables(Customer).rate_limit_state, timeout=PATIENT)
+    assert (await RateLimit("5/hour", scope="x", store=store).hit("ada")).remaining == 4
+    assert await auth_tables(Customer).rate_limit_state.count() == 1
+    assert await RateLimitState.count() == 0
+
+
+async def test_without_the_table(database: Any) -> None:
+    """Before the migration it is a store that does not answer, and no 500."""
+    class_name: Any = type("Missing", (RateLimitState,), {}, tablename="not_migrated")
+    class_name._meta._db = database
+    defaults.LOCAL.clear()
+    quota = await RateLimit("5/hour", scope="x", store=PiccoloStore(class_name)).hit("ada")
+    assert (quota.degraded, quota.remaining, quota.standings) == (True, 4, ())

@@ -1,0 +1,192 @@
+"""`ClientAddress`: whom to believe about where a request comes from."""
+
+import tracemalloc
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from starlette.requests import HTTPConnection
+
+from piccolo_api_fastapi import ClientAddress, ConfigurationError, install
+from piccolo_api_fastapi.client_address import client_address_of
+from piccolo_api_fastapi.identity import client_info
+
+PROXIES = ClientAddress(trusted=["10.0.0.0/8", "fd00::/8", "192.0.2.1"])
+
+
+def connection(peer: Any = "10.0.0.1", **headers: str | list[str]) -> HTTPConnection:
+    """A request of this peer."""
+    raw = [
+        (name.replace("_", "-").encode(), value.encode("latin-1"))
+        for name, values in headers.items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    client = peer if peer is None or isinstance(peer, tuple) else (peer, 1)
+    return HTTPConnection({"type": "http", "headers": raw, "client": client})
+
+
+@pytest.mark.security(91)
+@pytest.mark.parametrize("name", ["x_forwarded_for", "forwarded", "x_real_ip"])
+@pytest.mark.parametrize("value", ["203.0.113.9", "for=203.0.113.9", "garbage, 203.0.113.9"])
+def test_nobody_is_believed(name: str, value: str) -> None:
+    """With no proxy to trust headers change nothing, nor do those of a stranger with one."""
+    told = connection("198.51.100.7", **{name: value})
+    for found in (ClientAddress(), PROXIES, ClientAddress(trusted=["unix"])):
+        assert found.find(told) == found.client(told) == "198.51.100.7"
+
+
+@pytest.mark.security(91)
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9, 10.1.1.1, 192.0.2.1", "203.0.113.9"),
+        ("1.1.1.1, 203.0.113.9, 10.1.1.1", "203.0.113.9"),
+        (["1.1.1.1", "203.0.113.9", "10.1.1.1"], "203.0.113.9"),
+        (", ".join(["1.1.1.1"] * 100 + ["203.0.113.9"]), "203.0.113.9"),
+        ("10.9.9.9, 10.1.1.1", "10.9.9.9"),
+        ("203.0.113.9:4711", "203.0.113.9"),
+        ("[2001:db8::9]:4711", "2001:db8::9"),
+        ("[2001:DB8:0::9]", "2001:db8::9"),
+        ("fe80::9%eth0, fd00::1", "fe80::9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("", None),
+        ("unknown", None),
+        ("unix:", None),
+        ("203.0.113.999", None),
+        ("203.0.113.09", None),
+        ("[2001:db8::9", None),
+        ("2001:db8::9::1", None),
+        ("\xff\xfe", None),
+        ("1" * 60_000, None),
+        ("203.0.113.9,", None),
+    ],
+)
+def test_walk(value: str | list[str], expected: str | None) -> None:
+    """From the right, past trusted proxies, to the first that is none; garbage is no address."""
+    assert PROXIES.find(connection(x_forwarded_for=value)) == expected
+
+
+def test_without_header() -> None:
+    """A trusted proxy that says nothing is itself the client."""
+    assert PROXIES.find(connection()) == "10.0.0.1"
+
+
+@pytest.mark.security(91)
+@pytest.mark.parametrize(
+    ("hops", "value", "expected"),
+    [
+        (1, "1.1.1.1, 203.0.113.9", "203.0.113.9"),
+        (2, "1.1.1.1, 203.0.113.9, 198.51.100.1", "203.0.113.9"),
+        (2, "203.0.113.9", "198.51.100.7"),
+        (1, "garbage", None),
+    ],
+)
+def test_hops(hops: int, value: str, expected: str | None) -> None:
+    """With so many proxies it is that many from the right, and the peer if there are fewer."""
+    told = connection("198.51.100.7", x_forwarded_for=value)
+    assert ClientAddress(trusted=hops).find(told) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("for=203.0.113.9;proto=https;by=10.0.0.1", "203.0.113.9"),
+        ('For="[2001:db8::9]:4711"', "2001:db8::9"),
+        ('proto=http;for="203.0.113.9:80", for=10.0.0.7', "203.0.113.9"),
+        ("for=_hidden", None),
+        ("proto=https", None),
+    ],
+)
+def test_forwarded(value: str, expected: str | None) -> None:
+    """`Forwarded` (RFC 7239) is read when it is asked for by name."""
+    found = ClientAddress(trusted=["10.0.0.0/8"], header="Forwarded")
+    assert found.find(connection(forwarded=value, x_forwarded_for="1.1.1.1")) == expected
+
+
+def test_header_of_a_provider() -> None:
+    """So is a header of a provider's own."""
+    found = ClientAddress(trusted=1, header="CF-Connecting-IP")
+    told = connection(cf_connecting_ip="203.0.113.9", x_forwarded_for="1.1.1.1")
+    assert found.find(told) == "203.0.113.9"
+
+
+@pytest.mark.security(92)
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:0DB8:1:2::", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::%eth0", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("::ffff:1.2.3.4", "1.2.3.4"),
+        ("::ffff:102:304", "1.2.3.4"),
+        ("1.2.3.4", "1.2.3.4"),
+    ],
+)
+def test_one_client(peer: str, expected: str) -> None:
+    """All of a /64 is one client, and so are the spellings of an address."""
+    assert ClientAddress().client(connection(peer)) == expected
+    assert PROXIES.client(connection(x_forwarded_for=peer)) == expected
+
+
+def test_prefix() -> None:
+    """How much of IPv6 is one client can be set."""
+    wide = ClientAddress(ipv6_prefix=48)
+    assert wide.client(connection("2001:db8:1:2::1")) == "2001:db8:1::/48"
+
+
+def test_unix_socket() -> None:
+    """Behind a Unix socket there is no peer; its proxy can be trusted by name or number."""
+    for peer in (None, ("", 0), ("testclient", 1)):
+        told = connection(peer, x_forwarded_for="203.0.113.9")
+        assert ClientAddress().client(told) is None
+        assert PROXIES.client(told) is None
+        assert ClientAddress(trusted=["unix"]).client(told) == "203.0.113.9"
+        assert ClientAddress(trusted=1).client(told) == "203.0.113.9"
+
+
+def test_garbage_is_not_remembered() -> None:
+    """What is no address takes no memory."""
+    tracemalloc.start()
+    for number in range(300):
+        PROXIES.client(connection(x_forwarded_for=f"{number}" * 5000))
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size < 1_000_000
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"trusted": "10.0.0.0/8"},
+        {"trusted": ["10.0.0.0/33"]},
+        {"trusted": ["proxy"]},
+        {"trusted": 0},
+        {"ipv6_prefix": 8},
+    ],
+)
+def test_contradictions(settings: dict[str, Any]) -> None:
+    """What makes no sense is refused."""
+    with pytest.raises(ConfigurationError):
+        ClientAddress(**settings)
+
+
+async def test_installed() -> None:
+    """What `install` is given is what sessions and events record, in mounted applications too."""
+    app, mounted = FastAPI(), FastAPI()
+    install(app, client_address=PROXIES)
+
+    @app.get("/")
+    @mounted.get("/")
+    async def where(request: Request) -> str | None:
+        assert client_address_of(request) is PROXIES
+        return client_info(request).ip
+
+    app.mount("/m", mounted)
+    transport = httpx.ASGITransport(app=app, client=("10.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="https://test") as client:
+        headers = {"X-Forwarded-For": "2001:db8::9"}
+        for path in ("/", "/m/"):
+            assert (await client.get(path, headers=headers)).json() == "2001:db8::9"
