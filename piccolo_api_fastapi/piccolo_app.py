@@ -1,5 +1,6 @@
 """The Piccolo app: put `piccolo_api_fastapi.piccolo_app` into `APP_REGISTRY`."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -20,6 +21,7 @@ from .event_log import EventRecord, delete_old_events, protect_events
 from .jwt_auth import RefreshFamily, delete_expired_families
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .mfa import TOTP, RecoveryCode, TOTPSecret
+from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .token_auth import APIToken, delete_expired_tokens
@@ -152,6 +154,32 @@ async def protect_event_log(days: int = 30) -> None:
     print("Events are append-only now.")  # noqa: T201 - a command
 
 
+async def migrate_piccolo_api(
+    dry_run: bool = False,  # noqa: FBT001, FBT002
+    erase: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """
+    Move sessions, API tokens and authenticators from piccolo-api.
+
+    Authenticators, if PICCOLO_API_ENCRYPTION_KEY (in hex, as piccolo-api's own guide has it) and
+    AUTH_ENCRYPTION_KEYS are set.
+
+    :param dry_run:
+        Only say what would be moved.
+    :param erase:
+        Delete the old rows, which hold tokens in plain text.
+
+    """
+    key = os.environ.get("PICCOLO_API_ENCRYPTION_KEY")
+    moved = await migrate_from_piccolo_api(
+        totp=None if key is None else TOTP(issuer="none"),
+        decrypt=None if key is None else decrypt_with(bytes.fromhex(key)),
+        dry_run=dry_run,
+        erase=erase,
+    )
+    print(f"{'Would move' if dry_run else 'Moved'}: {moved}.")  # noqa: T201 - a command
+
+
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:
     key: Any = ForeignKey(user, null=False, on_delete=OnDelete.cascade, **options)
     return _copy(kind, user, {"user": key})
@@ -176,6 +204,7 @@ APP_CONFIG = AppConfig(
         protect_event_log,
         generate_encryption_key,
         reencrypt,
+        migrate_piccolo_api,
         *token_commands(),
     ],
 )

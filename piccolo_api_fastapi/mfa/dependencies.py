@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from secrets import token_bytes
 from typing import Any, ClassVar
 
@@ -312,6 +313,25 @@ class TOTP(SecondFactor):
                 raise NotFound
             await self.users.end_credentials(user, keep=keep)
         await emit(AuthEvent("authn_mfa_removed", now, key, {"factor": self.name}))
+
+    async def adopt(self, user: Any, secret: bytes, *, used_at: datetime | None = None) -> bool:
+        """
+        Take over an authenticator that was confirmed elsewhere.
+
+        Args:
+            user: The primary key of the user.
+            secret: What the app shares.
+            used_at: When a code was last accepted; it and all before are not accepted again.
+
+        Returns:
+            `False` if the user has one already.
+        """
+        authenticator = Authenticator(secret, *self._settings)
+        last_step = -1 if used_at is None else int(used_at.timestamp()) // self._settings[1]
+        blob = await self.encryption.encrypt(authenticator.write(), self._bound_to(user))
+        async with store():
+            now = self.users.clock()
+            return await service.adopt(self.table, user, blob, last_step=last_step, now=now)
 
     async def reencrypt(self, batch: int = 100) -> int:
         """

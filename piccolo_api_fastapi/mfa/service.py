@@ -44,6 +44,19 @@ async def confirm(
     return bool(confirmed)
 
 
+async def adopt(
+    table: type[TOTPSecret], user: Any, secret: str, *, last_step: int, now: datetime
+) -> bool:
+    """Keep a secret that was confirmed elsewhere, unless the user has one."""
+    row = table(id=uuid4(), user=user, secret=secret, confirmed_at=now, last_step=last_step)
+    kept = (
+        await table.insert(row)
+        .on_conflict(target=table.user, action="DO NOTHING")
+        .returning(table.id)
+    )
+    return bool(kept)
+
+
 async def accept(table: type[TOTPSecret], user: Any, secret: str, step: int) -> bool:
     """
     Use up a period and all before it, and forgive the failures; of several at once, one

@@ -1,5 +1,6 @@
 """`SessionAuth`: the user of the session cookie, as a dependency."""
 
+import hashlib
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, cast
@@ -29,7 +30,7 @@ from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table
 from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import service
-from .service import SESSION_TOKEN, Lifetimes
+from .service import PICCOLO_API_TOKEN, SESSION_TOKEN, Lifetimes
 from .tables import Session
 
 
@@ -48,6 +49,7 @@ class SessionAuth(Scheme[UserT]):
         cap: How many sessions a user may have; the oldest give way.
         csrf: What other origins may do.
         table: The table of sessions; by default the one bound to the users' table.
+        accepts_piccolo_api: Whether the cookie may hold a session that was moved from there.
 
     Raises:
         ConfigurationError: The settings contradict each other.
@@ -74,6 +76,7 @@ class SessionAuth(Scheme[UserT]):
         cap: int | None = None,
         csrf: SameOrigin | None = None,
         table: type[Session] | None = None,
+        accepts_piccolo_api: bool = False,
     ) -> None:
         if cap is not None and cap < 1:
             msg = "A user may have one session at least."
@@ -87,6 +90,7 @@ class SessionAuth(Scheme[UserT]):
         self.cookie = cookie or Cookie()
         self.lifetimes = Lifetimes(idle, absolute)
         self.cap = cap
+        self.accepts_piccolo_api = accepts_piccolo_api
         self.csrf = csrf or SameOrigin()
         self.scheme_name = "Session"
         self.model = APIKey.model_validate(
@@ -126,7 +130,7 @@ class SessionAuth(Scheme[UserT]):
         if token is None:
             return None
         self.csrf.check(connection)
-        if (digest := SESSION_TOKEN.digest(token)) is None:
+        if (digest := self._digest(token)) is None:
             raise SessionEnded
         now = self.users.clock()
         async with store():
@@ -226,8 +230,13 @@ class SessionAuth(Scheme[UserT]):
         header = self.cookie.header(token, self.lifetimes.absolute)
         response.headers.append("Set-Cookie", header)
 
+    def _digest(self, token: str) -> str | None:
+        if self.accepts_piccolo_api and PICCOLO_API_TOKEN.fullmatch(token):
+            return hashlib.sha256(token.encode("ascii")).hexdigest()
+        return SESSION_TOKEN.digest(token)
+
     def _presented(self, connection: HTTPConnection) -> str | None:
         with suppress(InvalidSession):
             token = self.cookie.read(connection.headers.getlist("cookie"))
-            return SESSION_TOKEN.digest(token) if token else None
+            return self._digest(token) if token else None
         return None

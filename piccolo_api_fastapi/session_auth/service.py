@@ -1,5 +1,6 @@
 """What is done with sessions: start, find, touch, list and end."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -26,6 +27,9 @@ TOUCH_INTERVAL = timedelta(minutes=1)
 """Activity within a minute of the last is not written."""
 
 SESSION_TOKEN = OpaqueToken("ses")
+
+PICCOLO_API_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+"""256 random bits, as piccolo-api writes them."""
 
 
 @dataclass(frozen=True, slots=True)

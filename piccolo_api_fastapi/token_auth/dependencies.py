@@ -1,5 +1,7 @@
 """`TokenAuth`: the user of an API token, as a dependency."""
 
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
@@ -33,6 +35,9 @@ from .tables import APIToken
 
 _CENTURY = timedelta(days=36_525)
 
+PICCOLO_API_TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+"""A UUID, as piccolo-api writes it."""
+
 
 class TokenAuth(Scheme[UserT]):
     """
@@ -48,6 +53,7 @@ class TokenAuth(Scheme[UserT]):
         allow_unlimited: Let tokens be given more, and be made that never expire.
         max_per_user: How many live tokens a user may have; `None` is any number.
         table: The table of API tokens; by default the one bound to the users' table.
+        accepts_piccolo_api: Whether tokens that were moved from there are good.
 
     Raises:
         ConfigurationError: The settings are unusable.
@@ -64,7 +70,7 @@ class TokenAuth(Scheme[UserT]):
         StoreUnavailable,
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,
         users: Users[UserT] | None = None,
         *,
@@ -73,6 +79,7 @@ class TokenAuth(Scheme[UserT]):
         allow_unlimited: bool = False,
         max_per_user: int | None = 50,
         table: type[APIToken] | None = None,
+        accepts_piccolo_api: bool = False,
     ) -> None:
         if not timedelta(0) < expires_in <= _CENTURY:
             msg = "expires_in is more than nothing, and a hundred years at most."
@@ -90,6 +97,7 @@ class TokenAuth(Scheme[UserT]):
         self.expires_in = expires_in
         self.allow_unlimited = allow_unlimited
         self.max_per_user = max_per_user
+        self.accepts_piccolo_api = accepts_piccolo_api
         self.scheme_name = "APIToken"
         self.model = HTTPBearer(
             bearerFormat=f"{prefix}_…", description="An API token, for scripts and machines."
@@ -106,9 +114,9 @@ class TokenAuth(Scheme[UserT]):
             InvalidRequest: There are two `Authorization` headers.
         """
         token = bearer_token(connection)
-        if token is None or not token.startswith(f"{self.kind.prefix}_"):
+        if token is None or not (self._is_old(token) or token.startswith(f"{self.kind.prefix}_")):
             return None
-        if (digest := self.kind.digest(token)) is None:
+        if (digest := self._digest(token)) is None:
             raise InvalidToken
         now = self.users.clock()
         async with store():
@@ -216,7 +224,7 @@ class TokenAuth(Scheme[UserT]):
         if isinstance(token, UUID):
             condition: Any = self.table.id == token
         else:
-            condition = self.table.digest == (self.kind.digest(token) or "")
+            condition = self.table.digest == (self._digest(token) or "")
         if user is not None:
             condition = condition & (self.table.user == primary_key(user))
         async with store():
@@ -234,6 +242,14 @@ class TokenAuth(Scheme[UserT]):
         async with store():
             condition = self.table.user == primary_key(user)
             return await service.revoke(self.table, condition, self.users.clock())
+
+    def _is_old(self, token: str) -> bool:
+        return self.accepts_piccolo_api and PICCOLO_API_TOKEN.fullmatch(token) is not None
+
+    def _digest(self, token: str) -> str | None:
+        if self._is_old(token):
+            return hashlib.sha256(token.encode("ascii")).hexdigest()
+        return self.kind.digest(token)
 
     def _expiry(
         self, wanted: datetime | Literal["default"] | None, now: datetime

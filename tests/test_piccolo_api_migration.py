@@ -1,0 +1,226 @@
+"""The migration from a database that piccolo-api itself made."""
+
+import warnings
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from piccolo.apps.user.tables import BaseUser
+from piccolo.table import create_db_tables, drop_db_tables
+from pyotp.totp import TOTP as PhoneApp  # noqa: N811 - not ours
+from starlette.requests import HTTPConnection
+
+from piccolo_api_fastapi import (
+    TOTP,
+    APIToken,
+    ConfigurationError,
+    Cookie,
+    Login,
+    Session,
+    SessionAuth,
+    TokenAuth,
+    TOTPSecret,
+    User,
+    Users,
+    XChaCha20Poly1305,
+    generate_key,
+    install,
+    session_router,
+)
+from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.piccolo_api_migration import (
+    Moved,
+    decrypt_with,
+    migrate_from_piccolo_api,
+)
+from piccolo_api_fastapi.piccolo_app import migrate_piccolo_api
+from tests.conftest import PASSWORD, bearer, log_in, new_client, use_engine
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from piccolo_api.encryption.providers import (
+        FernetProvider,
+        PlainTextProvider,
+        XChaCha20Provider,
+    )
+    from piccolo_api.mfa.authenticator.tables import AuthenticatorSecret
+    from piccolo_api.session_auth.tables import SessionsBase
+    from piccolo_api.token_auth.tables import TokenAuth as OldToken
+
+Plain: Any = PlainTextProvider
+OLD = [SessionsBase, OldToken, AuthenticatorSecret]
+KEY = XChaCha20Provider.get_new_key()
+
+
+@pytest.fixture(autouse=True)
+def cheap_recovery_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """piccolo-api hashes eight of them for each authenticator, at Piccolo's price."""
+    monkeypatch.setattr(BaseUser, "_pbkdf2_iteration_count", 1)
+
+
+@pytest.fixture
+async def ada(database: Any) -> AsyncIterator[User]:
+    """A user of piccolo-api, beside the tables of piccolo-api."""
+    use_engine(database)
+    await create_db_tables(*OLD, if_not_exists=True)
+    yield await Users().create("ada", PASSWORD)
+    await drop_db_tables(*OLD)
+
+
+@pytest.fixture
+def totp(database: Any) -> TOTP:
+    """What authenticators move to."""
+    return TOTP(encryption=XChaCha20Poly1305(generate_key()), issuer="Example")
+
+
+@pytest.fixture
+async def client(database: Any, totp: TOTP) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application that took over, with the old cookie's name."""
+    app = FastAPI()
+    install(app)
+    session = SessionAuth(cookie=Cookie("id"), accepts_piccolo_api=True)
+    app.include_router(session_router(session, Login(factors=[totp])), prefix="/auth")
+
+    async with new_client(app) as client:
+        yield client
+
+
+async def old_session(user: int, **lifetimes: Any) -> str:
+    """A session that piccolo-api made; it stores the local time of its server."""
+    session = await SessionsBase.create_session(user, **lifetimes)
+    return session.token
+
+
+async def test_sessions(client: httpx.AsyncClient, ada: User) -> None:
+    """People stay signed in under the old cookie; the table opens nothing any more."""
+    token = await old_session(ada.id)
+    moved = await migrate_from_piccolo_api()
+    assert moved == Moved(sessions=1)
+    headers = {"Cookie": f"id={token}"}
+    [listed] = (await client.get("/auth/sessions", headers=headers)).json()
+    ends = datetime.fromisoformat(listed["expires_at"])
+    assert timedelta(minutes=55) < ends - utcnow() <= timedelta(days=14)
+    assert token not in str(await Session.select())
+    assert (await client.post("/auth/logout", headers=headers)).status_code == 204
+    assert (await client.get("/auth/sessions", headers=headers)).status_code == 401
+    assert (await log_in(client)).status_code == 200
+    assert client.cookies["id"].startswith("ses_")
+    assert (await client.get("/auth/sessions")).status_code == 200
+
+
+async def test_api_tokens(ada: User) -> None:
+    """Scripts go on with the tokens that they have."""
+    old = await OldToken.create_token(ada.id)
+    assert await migrate_from_piccolo_api() == Moved(api_tokens=1)
+    assert old not in str(await APIToken.select())
+    assert (await APIToken.select(APIToken.last_four))[0]["last_four"] == old[-4:]
+    accepts, refuses = TokenAuth(accepts_piccolo_api=True), TokenAuth()
+    identity = await accepts.authenticate(connection(bearer(old)))
+    assert identity is not None
+    assert identity.user.id == ada.id
+    assert await refuses.authenticate(connection(bearer(old))) is None
+    await accepts.revoke(old)
+    assert (await APIToken.select(APIToken.revoked_at))[0]["revoked_at"] is not None
+
+
+def connection(headers: dict[str, str]) -> Any:
+    """A request with these headers."""
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    return HTTPConnection({"type": "http", "method": "GET", "headers": raw})
+
+
+PROVIDERS: dict[str, Any] = {
+    "plain": Plain(),
+    "fernet": FernetProvider(FernetProvider.get_new_key()),
+    "xchacha20": XChaCha20Provider(KEY),
+}
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+async def test_authenticators(client: httpx.AsyncClient, ada: User, totp: TOTP, name: str) -> None:
+    """The app on the phone goes on; a code that was used there is not good again here."""
+    provider = PROVIDERS[name]
+    row, codes = await AuthenticatorSecret.create_new(ada.id, provider)
+    secret = provider.decrypt(row.secret)
+    await AuthenticatorSecret.update(
+        {AuthenticatorSecret.last_used_at: datetime.now(timezone.utc)}, force=True
+    )
+    key = getattr(provider, "encryption_key", b"")
+    moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt_with(key))
+    assert moved == Moved(authenticators=1, recovery_codes=len(codes))
+    assert secret not in str(await TOTPSecret.select())
+    challenge = (await log_in(client)).json()
+    assert challenge["status"] == "mfa_required"
+    app = PhoneApp(secret)
+    for at, status in ((utcnow(), 401), (utcnow() + timedelta(seconds=30), 200)):
+        body = {"challenge": challenge["challenge"], "code": app.at(at)}
+        assert (await client.post("/auth/login/mfa", json=body)).status_code == status
+
+
+async def test_what_is_left(ada: User, totp: TOTP) -> None:
+    """Expired, of nobody, revoked, unreadable, short, and what was moved before."""
+    past = datetime.now() - timedelta(hours=1)  # noqa: DTZ005 - as piccolo-api writes it
+    await old_session(ada.id, expiry_date=past)
+    await old_session(ada.id, max_expiry_date=past)
+    await old_session(ada.id + 1000)
+    plain = Plain()
+    for secret in ("plain-!", "xchacha20-00", "plain-ORSXG5A=", "fernet-x"):
+        row, _ = await AuthenticatorSecret.create_new(ada.id, plain)
+        await row.update_self({AuthenticatorSecret.secret: secret})
+    row, _ = await AuthenticatorSecret.create_new(ada.id, plain)
+    await row.update_self({AuthenticatorSecret.revoked_at: utcnow()})
+    await AuthenticatorSecret.create_new(ada.id + 1000, plain)
+    decrypt = decrypt_with(KEY)
+    assert await migrate_from_piccolo_api(totp=totp, decrypt=decrypt) == Moved(skipped=9)
+    await old_session(ada.id)
+    await AuthenticatorSecret.create_new(ada.id, plain)
+    moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt)
+    assert (moved.sessions, moved.authenticators, moved.skipped) == (1, 1, 9)
+    moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt)
+    assert (moved.sessions, moved.authenticators, moved.skipped) == (0, 0, 11)
+
+
+async def test_dry_run_and_erase(ada: User) -> None:
+    """One changes nothing, the other leaves nothing in plain text."""
+    await old_session(ada.id)
+    await OldToken.create_token(ada.id)
+    expected = Moved(sessions=1, api_tokens=1)
+    assert await migrate_from_piccolo_api(dry_run=True, erase=True) == expected
+    assert await Session.count() == await APIToken.count() == 0
+    assert await SessionsBase.count() == await OldToken.count() == 1
+    assert await migrate_from_piccolo_api(erase=True) == expected
+    assert await Session.count() == await APIToken.count() == 1
+    assert await SessionsBase.count() == await OldToken.count() == 0
+
+
+async def test_command(
+    ada: User, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command tells what it did, and takes the keys from the environment."""
+    await old_session(ada.id)
+    await AuthenticatorSecret.create_new(ada.id, XChaCha20Provider(KEY))
+    await migrate_piccolo_api(dry_run=True)
+    assert capsys.readouterr().out == (
+        "Would move: 1 sessions, 0 api tokens, 0 authenticators, 0 skipped, 0 recovery codes.\n"
+    )
+    monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", KEY.hex())
+    monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", generate_key())
+    await migrate_piccolo_api(erase=True)
+    assert capsys.readouterr().out == (
+        "Moved: 1 sessions, 0 api tokens, 1 authenticators, 0 skipped, 8 recovery codes.\n"
+    )
+    assert await AuthenticatorSecret.count() == 0
+
+
+async def test_without_piccolo_api(database: Any) -> None:
+    """Where its tables are not there, nothing is moved."""
+    assert await migrate_from_piccolo_api(erase=True) == Moved()
+
+
+async def test_configuration(database: Any, totp: TOTP) -> None:
+    """Half of what authenticators need is an error."""
+    with pytest.raises(ConfigurationError):
+        await migrate_from_piccolo_api(totp=totp)
