@@ -1,6 +1,8 @@
 """The kit for tests of applications."""
 
 import asyncio
+import gc
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any
 
@@ -8,13 +10,16 @@ import pytest
 from fastapi import Depends, FastAPI
 
 from piccolo_api_fastapi import AnyOf, JWTAuth, SessionAuth, User, optional, require
+from piccolo_api_fastapi.mail import AccountClosed, ResetPassword
 from piccolo_api_fastapi.passwords import default_hasher
 from piccolo_api_fastapi.testing import (
     FrozenClock,
+    Outbox,
     acting_as,
     assert_single_winner,
     cheap_hashing,
     race,
+    timing_auc,
 )
 from tests.conftest import SECRET, new_client
 
@@ -93,3 +98,38 @@ async def test_single_winner() -> None:
     prizes += [1, 2]
     with pytest.raises(AssertionError, match="2 of 3"):
         await assert_single_winner(take, n=3)
+
+
+async def test_outbox() -> None:
+    """It keeps messages, finds secrets, fails when told, and says what it misses."""
+    outbox = Outbox()
+    with pytest.raises(AssertionError, match="no AccountClosed"):
+        outbox.last(AccountClosed)
+    to: Any = {"to": "ada@example.com", "username": "ada", "user": 1, "at": FrozenClock()()}
+    link = "https://app.example.com/reset#token=s3cret"
+    await outbox(ResetPassword(**to, link=link, expires_at=to["at"]))
+    assert outbox.token(ResetPassword) == "s3cret"
+    with pytest.raises(AssertionError, match="no AccountClosed"):
+        outbox.last(AccountClosed)
+    outbox.is_down = True
+    with pytest.raises(ConnectionError):
+        await outbox(AccountClosed(**to))
+    assert len(outbox.messages) == 1
+
+
+async def test_timing_auc() -> None:
+    """0.5 for what can't be told apart, 0 or 1 for what always can, in turns."""
+    asked: list[float] = []
+
+    def taking(seconds: float) -> Callable[[], Awaitable[float]]:
+        async def ask() -> float:
+            asked.append(seconds)
+            return seconds
+
+        return ask
+
+    assert await timing_auc(taking(1), taking(1), 4) == 0.5
+    assert await timing_auc(taking(1), taking(2), 4) == 1
+    assert await timing_auc(taking(2), taking(1), 4) == 0
+    assert asked[8:16] == [2, 1, 1, 2, 2, 1, 1, 2]
+    assert gc.isenabled()
