@@ -164,7 +164,8 @@ def _look_of(side: str) -> tuple[Look, str, type[Exception]]:
         return SessionAuth().authenticate, "__Host-session", SessionEnded
     from piccolo_api.session_auth.middleware import SessionsAuthBackend  # noqa: PLC0415 - a peer
 
-    return SessionsAuthBackend(admin_only=False).authenticate, "id", AuthenticationError
+    backend: Any = SessionsAuthBackend(admin_only=False)
+    return backend.authenticate, "id", AuthenticationError
 
 
 async def sweep(_: str) -> dict[str, float]:

@@ -70,10 +70,11 @@ def run(
     ).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"{url} did not answer every request:\n{output}")
-    return _parse(output)
+    return parse(output)
 
 
-def _parse(output: str) -> Load:
+def parse(output: str) -> Load:
+    """What `wrk --latency` prints."""
     count = re.search(r"(\d+) requests in ([\d.]+)(us|ms|s|m)", output)
     percentiles = {
         int(name): float(value) * _UNITS[unit] for name, value, unit in _PERCENTILE.findall(output)

@@ -27,14 +27,14 @@ def draw(results: dict[str, Any], path: Path) -> None:
         colours = [COLOURS.get(BY_NAME[name].module, PEER) for name in names]
         spread = [value["median"] * value["spread"] for value in figures]
         axis.barh(range(len(names)), medians, xerr=spread, color=colours, ecolor="#555555")
-        for place, median in enumerate(medians):
+        for place, (median, error) in enumerate(zip(medians, spread, strict=True)):
             label = f" {median:.0f}" if median else ""
-            axis.annotate(label, (median, place), va="center", fontsize=8)
+            axis.annotate(label, (median + error, place), va="center", fontsize=8)
         axis.set_yticks(range(len(names)), [BY_NAME[name].title for name in names], fontsize=8)
         axis.invert_yaxis()
         axis.set_title(f"{TITLES[kind]}: CPU microseconds of a protected request", fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
-        axis.margins(x=0.12)
+        axis.margins(x=0.12, y=0.01)
         if axis is not axes[0][0]:
             axis.set_yticklabels([])
     figure.tight_layout()

@@ -169,7 +169,7 @@ def _client_side(contender: Contender) -> Any:
 class _Stay(urllib.request.HTTPRedirectHandler):
     """piccolo-api answers a login with a redirect; the cookie is in that very answer."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
