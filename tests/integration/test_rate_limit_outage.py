@@ -15,7 +15,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from piccolo_api_fastapi import AuthEvent, RateLimit, RedisStore, install, subscribe
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import StoreUnavailable
-from piccolo_api_fastapi.rate_limiting import defaults, remote_store
+from piccolo_api_fastapi.rate_limiting import remote_store
 from piccolo_api_fastapi.rate_limiting.stores import StoreBusy, Verdict
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import new_client
@@ -34,14 +34,6 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
     yield server
     server.thaw()
     server.stop()
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    """The process has counted nothing."""
-    defaults.LOCAL.clear()
-    yield
-    defaults.LOCAL.clear()
 
 
 @pytest.fixture

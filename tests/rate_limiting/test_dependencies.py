@@ -23,7 +23,8 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.errors import TooManyRequests
-from piccolo_api_fastapi.rate_limiting import self_checks
+from piccolo_api_fastapi.rate_limiting import scopes, self_checks
+from piccolo_api_fastapi.rate_limiting.scopes import route_scope
 from piccolo_api_fastapi.rate_limiting.stores import Store
 from piccolo_api_fastapi.testing import FrozenClock, no_rate_limits, race
 from tests.conftest import new_client, web_socket
@@ -506,6 +507,13 @@ async def test_many_scopes(store: Store) -> None:
     for number in range(1, 5000):
         budgets.of(f"{number}/minute", "x")
     assert len(budgets._made) < 4097
+
+
+async def test_names_of_routes() -> None:
+    """What is remembered of routes is bounded too."""
+    for number in range(5000):
+        route_scope({"route": "route", "root_path": f"/{number}", "path_params": {}})
+    assert len(scopes._names) <= scopes.REMEMBERED
 
 
 async def test_response_parameter(store: Store) -> None:
