@@ -224,8 +224,7 @@ class RateLimit:
         if not defaults.are_on():
             return None
         limits = self._limits.value or await self._limits.of(connection, solved)
-        key = None if limits is None else await self._key.of(connection, solved)
-        if key is None:
+        if limits is None or (key := await self._key.of(connection, solved)) is None:
             return None
         scope = self.scope or route_scope(connection.scope)
         budget = self._budgets.of(limits, scope)

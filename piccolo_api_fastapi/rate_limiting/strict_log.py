@@ -82,8 +82,9 @@ class StrictRate:
 
     def until_reset(self, log: Log, now: int) -> int:
         """How long until it is as if nothing had been."""
-        latest = log[1] + self.limit.period if len(log) > 1 else now
-        return max(latest, log[0], now) - now
+        blocked_until, *times = log
+        latest = times[0] + self.limit.period if times else now
+        return max(latest, blocked_until, now) - now
 
     def until_more(self, log: Log, now: int) -> int:
         """How long until one more is admitted than now; 0 when all are."""

@@ -143,14 +143,14 @@ class _Counting(remote_store.RemoteStore):
         self.calls = 0
         self.fails = True
 
-    async def ask(self, *_: Any) -> Verdict:
+    async def ask(self, *_: Any, **__: Any) -> Verdict:
         """Fail, or admit."""
         self.calls += 1
         if self.fails:
             raise OSError
         return Verdict(True, 0, [0])  # noqa: FBT003 - as stores do
 
-    async def forget(self, *_: Any) -> None:
+    async def forget(self, *_: Any, **__: Any) -> None:
         """Nothing is kept."""
 
 
@@ -173,6 +173,7 @@ async def test_script_flush(
     server.cli("SCRIPT", "FLUSH")
     assert (await timed(client, "/deny")).headers["ratelimit"] == '"3/minute";r=1;t=20'
     limit = RateLimit("10/hour", scope="many", store=store)
+    results: list[Any] = []
     for _ in range(2):
         server.cli("SCRIPT", "FLUSH")
         results = await race(lambda: limit.hit("ada"), 30)

@@ -277,22 +277,22 @@ async def test_dependencies_as_settings(store: Store) -> None:
         asked.append(request.headers["name"])
         return request.headers["name"]
 
-    CurrentUser = Annotated[str, Depends(current_user)]  # noqa: N806 - an alias, as users write it
-
-    async def key(user: CurrentUser) -> str:
+    async def key(user: Annotated[str, Depends(current_user)]) -> str:
         return user
 
-    async def plan(user: CurrentUser) -> str | None:
+    async def plan(user: Annotated[str, Depends(current_user)]) -> str | None:
         return {"ada": "4/minute", "root": None}.get(user, "2/minute")
 
-    async def cost(user: CurrentUser) -> int:
+    async def cost(user: Annotated[str, Depends(current_user)]) -> int:
         return {"grace": 2, "heavy": 100}.get(user, 1)
 
     limit = RateLimit(plan, key=key, cost=cost, store=store)
     app = FastAPI()
 
     @app.get("/", dependencies=[Depends(limit)])
-    async def root(user: CurrentUser, quota: Annotated[Quota, Depends(limit)]) -> int | None:
+    async def root(
+        user: Annotated[str, Depends(current_user)], quota: Annotated[Quota, Depends(limit)]
+    ) -> int | None:
         return quota.remaining
 
     async def get(name: str) -> tuple[int, Any]:
