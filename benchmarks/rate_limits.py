@@ -20,7 +20,6 @@ from uuid import uuid4
 from fastapi import Depends, FastAPI
 from redis.asyncio import BlockingConnectionPool, Redis
 
-from benchmarks.applications import call_of
 from piccolo_api_fastapi import MemoryStore, RateLimit, RedisStore
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 
@@ -76,7 +75,7 @@ async def measure(
                 count = 1000 if len(keys) > 1 else 200
                 for n in range(count):
                     await call(keys[n * 7 % len(keys)])
-            if number >= 2:  # noqa: PLR2004 - the first two warm up
+            if number >= 2:
                 samples[name].append((time.perf_counter() - begin) / count * 1e6)
     return {name: statistics.median(taken) for name, taken in samples.items()}
 
@@ -135,6 +134,35 @@ async def in_memory(rounds: int, number: int) -> None:
     show(f"In memory, {number} live keys", await measure(calls, keys, rounds))
 
 
+def call_of(app: FastAPI) -> Callable[[], Awaitable[None]]:
+    """A function that requests `/`, from the ASGI call on."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        if message.get("status", 200) != 200:
+            msg = f"It is limited: {message}"
+            raise RuntimeError(msg)
+
+    async def call() -> None:
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "https",
+            "path": "/",
+            "root_path": "",
+            "query_string": b"",
+            "headers": [(b"host", b"bench")],
+            "client": (ADDRESS, 1),
+            "server": ("bench", 443),
+        }
+        await app(scope, receive, send)
+
+    return call
+
+
 def limited(*dependencies: Any) -> Callable[[], Awaitable[Any]]:
     """A request of a route with these."""
     app = FastAPI()
@@ -143,7 +171,7 @@ def limited(*dependencies: Any) -> Callable[[], Awaitable[Any]]:
     async def root() -> dict[str, str]:
         return {}
 
-    return call_of(app, "GET", "/", {})
+    return call_of(app)
 
 
 async def of_routes(rounds: int) -> None:
@@ -183,7 +211,7 @@ def by_slowapi() -> Callable[[], Awaitable[Any]]:
 
     root.__annotations__["request"] = request
     app.get("/")(limiter.limit(PLENTY)(root))
-    return call_of(app, "GET", "/", {})
+    return call_of(app)
 
 
 async def in_redis(rounds: int) -> None:
