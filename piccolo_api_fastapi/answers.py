@@ -69,6 +69,7 @@ class Admission(Protocol):
     @property
     def documented_errors(self) -> Sequence[type[AuthError]]:
         """What it can answer."""
+        ...
 
     def admit(self, connection: HTTPConnection) -> AbstractAsyncContextManager[Any]:
         """
@@ -77,6 +78,7 @@ class Admission(Protocol):
         Raises:
             HTTPException: It is refused.
         """
+        ...
 
 
 class AnswerMiddleware:

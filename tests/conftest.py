@@ -35,8 +35,10 @@ from piccolo_api_fastapi import (
     reauthentication_router,
     require,
     session_router,
+    use_store,
 )
 from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.rate_limiting import defaults
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing
 from tests.models import Customer, Member
 
@@ -183,6 +185,14 @@ def cheap() -> Iterator[None]:
     """Hash passwords in no time."""
     with cheap_hashing():
         yield
+
+
+@pytest.fixture(autouse=True)
+def uncounted() -> Iterator[None]:
+    """No test inherits what another counted, or the store that it used."""
+    yield
+    use_store(None)
+    defaults.LOCAL.clear()
 
 
 @pytest.fixture

@@ -56,6 +56,8 @@ class Asked:
         """
         if self._call is not None:
             found = self._call(connection)
+            if found is None or isinstance(found, (str, int)):
+                return found  # before the test below, which is slow
             return await found if inspect.isawaitable(found) else found
         return self.value if self.dependency is None else solved[self.name]
 

@@ -223,13 +223,12 @@ class RateLimit:
         """What to ask the store, for a request; nothing when it is exempt."""
         if not defaults.are_on():
             return None
-        limits = await self._limits.of(connection, solved)
-        key = None if limits is None else await self._key.of(connection, solved)
-        if key is None:
+        limits = self._limits.value or await self._limits.of(connection, solved)
+        if limits is None or (key := await self._key.of(connection, solved)) is None:
             return None
         scope = self.scope or route_scope(connection.scope)
         budget = self._budgets.of(limits, scope)
-        cost = await self._cost.of(connection, solved)
+        cost = self._cost.value or await self._cost.of(connection, solved)
         return budget, compact(key), min(cost, budget.most)
 
     async def _pass(self, connection: HTTPConnection, quota: Quota, response: Response) -> Quota:

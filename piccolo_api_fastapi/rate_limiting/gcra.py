@@ -27,9 +27,22 @@ class Rate:
         most: The greatest cost that can ever be admitted.
         life: A state that was not written for this long equals that of a fresh key.
         tag: Tells the states of this limit from those of another.
+        name: What it is called in headers.
+        window: In how many microseconds as many come as at once.
     """
 
-    __slots__ = ("block", "burst", "interval", "life", "limit", "most", "tag", "tolerance")
+    __slots__ = (
+        "block",
+        "burst",
+        "interval",
+        "life",
+        "limit",
+        "most",
+        "name",
+        "tag",
+        "tolerance",
+        "window",
+    )
 
     fresh = 0
     """The state of a key that is not known."""
@@ -41,7 +54,9 @@ class Rate:
         self.interval = -(-limit.period // limit.amount)
         self.tolerance = self.interval * self.burst
         self.life = self.tolerance + block
+        self.name = str(limit)
         self.tag = f"{limit}~{self.burst}"
+        self.window = limit.period * self.burst // limit.amount
 
     def wait(self, tat: int, now: int, cost: int) -> int:
         """How long until `cost` is admitted; nothing or less when it is now."""

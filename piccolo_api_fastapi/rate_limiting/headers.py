@@ -6,16 +6,14 @@ lists of strings with parameters, as RFC 9651 writes them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from piccolo_api_fastapi.clock import utcnow
 
 from .grammar import SECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """
     How a client stands with one limit.
 

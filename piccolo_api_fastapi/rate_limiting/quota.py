@@ -5,7 +5,6 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple
 
-from .gcra import Rate
 from .headers import Standing, whole_seconds
 from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict
 
@@ -110,14 +109,11 @@ class Charge(NamedTuple):
 
 
 def _standing(rate: AnyRate, state: State, now: int) -> Standing:
-    amount, period = rate.limit.amount, rate.limit.period
-    if isinstance(rate, Rate):
-        amount, period = rate.burst, period * rate.burst // amount
     return Standing(
-        name=str(rate.limit),
-        quota=amount,
-        window=whole_seconds(period),
-        remaining=rate.remaining(state, now),
-        more=whole_seconds(rate.until_more(state, now)),
-        reset=whole_seconds(rate.until_reset(state, now)),
+        rate.name,
+        rate.most,
+        whole_seconds(rate.window),
+        rate.remaining(state, now),
+        whole_seconds(rate.until_more(state, now)),
+        whole_seconds(rate.until_reset(state, now)),
     )

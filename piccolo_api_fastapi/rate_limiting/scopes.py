@@ -4,6 +4,11 @@ from typing import Any
 
 from starlette.types import Scope
 
+REMEMBERED = 4096
+
+_names: dict[tuple[int, str], tuple[Any, str]] = {}
+"""The route is kept beside its name, so that no other gets its id."""
+
 EVERYTHING = "everything"
 """The scope of a limit that is asked before there is a route."""
 
@@ -17,9 +22,15 @@ def route_scope(scope: Scope) -> str:
     route = _effective_route(scope)
     if route is None:
         return EVERYTHING
-    methods = ",".join(sorted(getattr(route, "methods", None) or ["WS"]))
-    path = getattr(route, "path_format", "")
-    return f"{methods} {_root_path(scope, route)}{path}"
+    root_path = _root_path(scope, route)
+    known = _names.get((id(route), root_path))
+    if known is None or known[0] is not route:
+        methods = ",".join(sorted(getattr(route, "methods", None) or ["WS"]))
+        known = (route, f"{methods} {root_path}{getattr(route, 'path_format', '')}")
+        if len(_names) >= REMEMBERED:
+            _names.clear()
+        _names[id(route), root_path] = known
+    return known[1]
 
 
 def _effective_route(scope: Scope) -> Any:

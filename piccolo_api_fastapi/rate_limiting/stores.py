@@ -72,6 +72,7 @@ class Store(Protocol):
             StoreDown: It can't be asked.
             StoreBusy: Too many are asking it from here.
         """
+        ...
 
     async def reset(self, budget: Budget, key: str) -> None:
         """
@@ -81,6 +82,7 @@ class Store(Protocol):
             StoreDown: It can't be asked.
             StoreBusy: Too many are asking it from here.
         """
+        ...
 
 
 class StoreDown(Exception):

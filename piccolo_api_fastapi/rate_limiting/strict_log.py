@@ -23,9 +23,11 @@ class StrictRate:
         most: The greatest cost that can ever be admitted.
         life: A state that was not written for this long equals that of a fresh key.
         tag: Tells the states of this limit from those of another.
+        name: What it is called in headers.
+        window: In how many microseconds as many come as at once.
     """
 
-    __slots__ = ("block", "life", "limit", "most", "tag")
+    __slots__ = ("block", "life", "limit", "most", "name", "tag", "window")
 
     fresh: Log = (0,)
     """The state of a key that is not known."""
@@ -35,7 +37,9 @@ class StrictRate:
         self.block = block
         self.most = limit.amount
         self.life = max(limit.period, block)
+        self.name = str(limit)
         self.tag = f"{limit}~strict"
+        self.window = limit.period
 
     def wait(self, log: Log, now: int, cost: int) -> int:
         """How long until `cost` is admitted; nothing or less when it is now."""
@@ -78,8 +82,9 @@ class StrictRate:
 
     def until_reset(self, log: Log, now: int) -> int:
         """How long until it is as if nothing had been."""
-        latest = log[1] + self.limit.period if len(log) > 1 else now
-        return max(latest, log[0], now) - now
+        blocked_until, *times = log
+        latest = times[0] + self.limit.period if times else now
+        return max(latest, blocked_until, now) - now
 
     def until_more(self, log: Log, now: int) -> int:
         """How long until one more is admitted than now; 0 when all are."""

@@ -1,6 +1,7 @@
 """What each of several processes does to one limit."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import Any
 
 from piccolo.engine.postgres import PostgresEngine
@@ -30,19 +31,18 @@ def storm(kind: str, where: Any, limit: str, scope: str, calls: int) -> int:
 
 
 async def _storm(kind: str, where: Any, limit: str, scope: str, calls: int) -> int:
-    store: Any = PiccoloStore(timeout=PATIENT)
-    if kind == "redis":
-        store = RedisStore(where, timeout=PATIENT)
-    elif kind == "postgres":
-        engine = PostgresEngine(config=where)
-        use_engine(engine)
-        await engine.start_connection_pool(min_size=1, max_size=4)
-    else:
-        use_engine(SQLiteEngine(path=where, timeout=60))
-    asked = RateLimit(limit, "100000/day", scope=scope, store=store, on_error="deny")
-    results = await race(lambda: asked.hit("ada"), calls)
-    if kind == "redis":
-        await store.close()
-    elif kind == "postgres":
-        await engine.close_connection_pool()
+    async with AsyncExitStack() as stack:
+        if kind == "redis":
+            store: Any = RedisStore(where, timeout=PATIENT)
+            stack.push_async_callback(store.close)
+        else:
+            store = PiccoloStore(timeout=PATIENT)
+            engine: Any = SQLiteEngine(path=where, timeout=60) if kind == "sqlite" else None
+            if engine is None:
+                engine = PostgresEngine(config=where)
+                await engine.start_connection_pool(min_size=1, max_size=4)
+                stack.push_async_callback(engine.close_connection_pool)
+            use_engine(engine)
+        asked = RateLimit(limit, "100000/day", scope=scope, store=store, on_error="deny")
+        results = await race(lambda: asked.hit("ada"), calls)
     return len([result for result in results if not isinstance(result, Exception)])

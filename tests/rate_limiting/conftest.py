@@ -10,7 +10,7 @@ import pytest
 
 from piccolo_api_fastapi import MemoryStore, PiccoloStore, RedisStore
 from piccolo_api_fastapi.clock import Clock
-from piccolo_api_fastapi.rate_limiting import defaults, self_checks
+from piccolo_api_fastapi.rate_limiting import self_checks
 from piccolo_api_fastapi.rate_limiting.stores import Store
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import REDIS_URL, open_database, redis_is_up
@@ -21,11 +21,10 @@ PATIENT = timedelta(seconds=30)
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    """Nothing is counted, and nothing has been said."""
-    defaults.LOCAL.clear()
+    """Nothing has been said yet."""
     self_checks._said.clear()
     yield
-    defaults.use_store(None)
+    self_checks._said.clear()
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.errors import TooManyRequests
-from piccolo_api_fastapi.rate_limiting import self_checks
+from piccolo_api_fastapi.rate_limiting import scopes, self_checks
+from piccolo_api_fastapi.rate_limiting.scopes import route_scope
 from piccolo_api_fastapi.rate_limiting.stores import Store
 from piccolo_api_fastapi.testing import FrozenClock, no_rate_limits, race
 from tests.conftest import new_client, web_socket
@@ -276,22 +277,22 @@ async def test_dependencies_as_settings(store: Store) -> None:
         asked.append(request.headers["name"])
         return request.headers["name"]
 
-    CurrentUser = Annotated[str, Depends(current_user)]  # noqa: N806 - an alias, as users write it
-
-    async def key(user: CurrentUser) -> str:
+    async def key(user: Annotated[str, Depends(current_user)]) -> str:
         return user
 
-    async def plan(user: CurrentUser) -> str | None:
+    async def plan(user: Annotated[str, Depends(current_user)]) -> str | None:
         return {"ada": "4/minute", "root": None}.get(user, "2/minute")
 
-    async def cost(user: CurrentUser) -> int:
+    async def cost(user: Annotated[str, Depends(current_user)]) -> int:
         return {"grace": 2, "heavy": 100}.get(user, 1)
 
     limit = RateLimit(plan, key=key, cost=cost, store=store)
     app = FastAPI()
 
     @app.get("/", dependencies=[Depends(limit)])
-    async def root(user: CurrentUser, quota: Annotated[Quota, Depends(limit)]) -> int | None:
+    async def root(
+        user: Annotated[str, Depends(current_user)], quota: Annotated[Quota, Depends(limit)]
+    ) -> int | None:
         return quota.remaining
 
     async def get(name: str) -> tuple[int, Any]:
@@ -506,6 +507,13 @@ async def test_many_scopes(store: Store) -> None:
     for number in range(1, 5000):
         budgets.of(f"{number}/minute", "x")
     assert len(budgets._made) < 4097
+
+
+async def test_names_of_routes() -> None:
+    """What is remembered of routes is bounded too."""
+    for number in range(5000):
+        route_scope({"route": "route", "root_path": f"/{number}", "path_params": {}})
+    assert len(scopes._names) <= scopes.REMEMBERED
 
 
 async def test_response_parameter(store: Store) -> None:
