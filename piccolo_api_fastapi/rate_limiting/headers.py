@@ -17,7 +17,7 @@ class Standing(NamedTuple):
     """
     How a client stands with one limit.
 
-    Args:
+    Attributes:
         name: What the limit is called.
         quota: How many it admits at once.
         window: In how many seconds.
