@@ -247,3 +247,23 @@ async def test_unexpected_errors(app: FastAPI, client: httpx.AsyncClient, databa
     answer = await client.get("/nowhere")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.security(106)
+@pytest.mark.parametrize(
+    "target", ["//evil.test", "/\\evil.test", "https:evil.test", "%0d%0aX: y", "\r\nX: y"]
+)
+async def test_nobody_is_sent_elsewhere(client: httpx.AsyncClient, ada: User, target: str) -> None:
+    """No route reads where to go next: neither answer nor header follows it."""
+    credentials = {"username": "ada", "password": PASSWORD}
+    for path, payload in (
+        ("/auth/login", credentials),
+        ("/auth/login", {**credentials, "next": target, "redirect_to": target}),
+        ("/auth/logout", None),
+    ):
+        params = dict.fromkeys(("next", "redirect_to", "redirect_uri", "return_to"), target)
+        answer = await client.post(path, json=payload, params=params)
+        assert answer.status_code in {200, 204}
+        assert "location" not in answer.headers
+        assert "evil" not in answer.text + str(answer.headers)
+        assert "x" not in answer.headers
