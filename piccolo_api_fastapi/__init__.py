@@ -30,6 +30,7 @@ from .login import Challenge, Login, LoginAttempt, reauthentication_router
 from .mail import ConsoleMail, Mail, Message
 from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
 from .mfa import TOTP, RecoveryCode, RecoveryCodes, SecondFactor, TOTPSecret, mfa_router
+from .notices import KnownBrowser, Notices
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
 from .persistent_sqlite import PersistentSQLiteEngine
@@ -89,6 +90,7 @@ __all__ = [
     "JWTAuth",
     "Key",
     "KeyRing",
+    "KnownBrowser",
     "Login",
     "LoginAttempt",
     "Mail",
@@ -96,6 +98,7 @@ __all__ = [
     "MemoryStore",
     "Message",
     "NewToken",
+    "Notices",
     "PBKDF2Hasher",
     "Password",
     "PasswordHasher",

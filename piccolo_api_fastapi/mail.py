@@ -195,6 +195,52 @@ class EmailChanged(LinkMessage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewSignIn(Message):
+    """
+    To somebody who signed in with a browser or an app that they never used before.
+
+    Args:
+        ip: From where, if that is known.
+        user_agent: With what.
+    """
+
+    subject = "A new sign-in to your account"
+
+    ip: str | None
+    user_agent: str
+
+    def body(self) -> str:
+        """When, from where and with what."""
+        where, agent = self.ip or "an unknown address", self.user_agent or "an unknown browser"
+        return (
+            f"Somebody signed in to your account on {_time(self.at)}, from {where}, with {agent}."
+            "\n\n"
+            "If it was not you, change your password at once: that signs everybody out."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondFactorChanged(Message):
+    """
+    To somebody whose second factor was changed, or whose recovery code was used.
+
+    Args:
+        change: A sentence.
+    """
+
+    subject = "The second factor of your account"
+
+    change: str
+
+    def body(self) -> str:
+        """What was done, and when."""
+        return (
+            f"{self.change} This happened on {_time(self.at)}.\n\n"
+            "If it was not you, change your password at once: that signs everybody out."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountClosed(Message):
     """To somebody whose account was closed."""
 

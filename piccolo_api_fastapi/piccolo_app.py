@@ -21,6 +21,7 @@ from .event_log import EventRecord, delete_old_events, protect_events
 from .jwt_auth import RefreshFamily, delete_expired_families
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .mfa import TOTP, RecoveryCode, TOTPSecret
+from .notices import KnownBrowser
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .rate_limiting import PiccoloStore, RateLimitState
 from .session_auth import Session, delete_expired_sessions
@@ -48,6 +49,7 @@ class AuthTables:
         api_token: API tokens.
         email_status: Which addresses are verified.
         email_change: Changes of address that can be undone.
+        known_browser: What people signed in with, for `Notices`.
         event: Events, for `record_events`.
         rate_limit_state: What a `PiccoloStore` keeps.
     """
@@ -62,6 +64,7 @@ class AuthTables:
     api_token: type[APIToken]
     email_status: type[EmailStatus]
     email_change: type[EmailChange]
+    known_browser: type[KnownBrowser]
     event: type[EventRecord]
     rate_limit_state: type[RateLimitState]
 
@@ -92,6 +95,7 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
             api_token=APIToken,
             email_status=EmailStatus,
             email_change=EmailChange,
+            known_browser=KnownBrowser,
             event=EventRecord,
             rate_limit_state=RateLimitState,
         )
@@ -106,6 +110,7 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         api_token=_bind(APIToken, user, index=True),
         email_status=_bind(EmailStatus, user, unique=True),
         email_change=_bind(EmailChange, user, index=True),
+        known_browser=_bind(KnownBrowser, user, index=True),
         event=_copy(EventRecord, user),
         rate_limit_state=_copy(RateLimitState, user),
     )
