@@ -165,11 +165,7 @@ class _Migration:
                 self.moved.skipped += 1
             elif await totp.adopt(row["user_id"], secret, used_at=row["last_used_at"]):
                 self.moved.authenticators += 1
-                codes = row["recovery_codes"]
-                # An array is JSON text in SQLite.
-                self.moved.recovery_codes += len(
-                    json.loads(codes) if isinstance(codes, str) else codes
-                )
+                self.moved.recovery_codes += _length(row["recovery_codes"])
             else:
                 self.moved.skipped += 1
         await self._erase("authenticator_secret", erase=erase)
