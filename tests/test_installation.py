@@ -131,7 +131,7 @@ async def test_an_error_outside() -> None:
         def __init__(self, app: Any) -> None:
             self.app = app
 
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def __call__(self, *_: Any) -> None:
             raise RuntimeError
 
     app.add_middleware(Broken)
