@@ -120,3 +120,21 @@ def test_nothing_to_document() -> None:
     app.openapi_schema = None
     flow = schema_of(app)["components"]["securitySchemes"]["JWT"]["flows"]["password"]
     assert flow["tokenUrl"] == "elsewhere/token"
+
+
+async def test_an_error_outside() -> None:
+    """An error of a middleware around everything is a problem too, though nobody noted headers."""
+    app = FastAPI()
+    install(app)
+
+    class Broken:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, *_: Any) -> None:
+            raise RuntimeError
+
+    app.add_middleware(Broken)
+    async with new_client(app) as client:
+        answer = await client.get("/")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_server_error")

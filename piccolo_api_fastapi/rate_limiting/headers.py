@@ -65,7 +65,11 @@ def legacy_headers(standings: Sequence[Standing]) -> Mapping[str, str]:
 
 def tightest(standings: Iterable[Standing]) -> Standing:
     """The one that admits least, and of those the one that does so longest."""
-    return min(standings, key=lambda standing: (standing.remaining, -standing.more))
+    first, *others = standings
+    for other in others:
+        if (other.remaining, -other.more) < (first.remaining, -first.more):
+            first = other
+    return first
 
 
 def whole_seconds(microseconds: int) -> int:

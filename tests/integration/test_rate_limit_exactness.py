@@ -61,9 +61,9 @@ async def test_postgres(pool: Executor, sqlite_path: Path, database_name: str) -
 
 @pytest.mark.security(95)
 async def test_sqlite(pool: Executor, sqlite_path: Path, database_name: str) -> None:
-    """And of four times 50 exactly ten on SQLite."""
+    """And of four times 20 exactly ten on SQLite."""
     async with open_database("sqlite", sqlite_path, database_name):
-        assert await passed(pool, "sqlite", str(sqlite_path), "10/hour", 50, 1) == [10]
+        assert await passed(pool, "sqlite", str(sqlite_path), "10/hour", 20, 1) == [10]
 
 
 @pytest.fixture

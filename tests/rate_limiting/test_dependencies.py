@@ -68,7 +68,7 @@ def by_name(connection: HTTPConnection) -> str | None:
 
 
 async def test_refusal_and_return(clock: FrozenClock, store: Store) -> None:
-    """Three pass, the fourth is a 429 that says when to come back, and then one passes (D-R1-3)."""
+    """Three pass, the fourth is a 429 that says when to come back, and then one passes."""
     async with new_client(serving(RateLimit("3/minute", store=store))) as client:
         assert await statuses(client, "/", "/", "/") == [200, 200, 200]
         answer = await client.get("/")
@@ -99,7 +99,7 @@ async def test_headers(store: Store) -> None:
 
 @pytest.mark.security(96)
 async def test_headers_on_every_answer(store: Store) -> None:
-    """After `install` they are on data, responses, streams, 404, 422, 429 and 500 (D-R2)."""
+    """After `install` they are on data, responses, streams, 404, 422, 429 and 500."""
     app = FastAPI(dependencies=[Depends(RateLimit("7/minute", store=store, scope="app"))])
     install(app)
 

@@ -56,7 +56,7 @@ def app_with(key: Any, **installed: Any) -> FastAPI:
 
 @pytest.mark.security(91)
 async def test_spoofed_headers() -> None:
-    """No header makes a new client of an old one; behind a proxy each has its own count (D-R6)."""
+    """No header makes a new client of an old one; behind a proxy each has its own count."""
     app = app_with(by_address)
     async with client_at(app, "198.51.100.7") as client:
         spoofed = [{"X-Forwarded-For": f"203.0.113.{n}", "Forwarded": f"for={n}"} for n in range(5)]
@@ -79,7 +79,7 @@ async def test_rotation() -> None:
 
 
 async def test_no_address() -> None:
-    """Without an address there is no count, which would be one for all (D-R6)."""
+    """Without an address there is no count, which would be one for all."""
     async with client_at(app_with(by_address), "") as client:
         assert [await status(client) for _ in range(3)] == [200, 200, 200]
 

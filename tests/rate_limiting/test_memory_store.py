@@ -75,7 +75,7 @@ async def test_a_flood_of_refused_keys(clock: FrozenClock) -> None:
 @pytest.mark.security(98)
 @pytest.mark.parametrize("strict", [False, True])
 async def test_dead_keys(clock: FrozenClock, *, strict: bool) -> None:
-    """What is dead is forgotten, without timer or sweep, and nothing sooner (D-R4)."""
+    """What is dead is forgotten, without timer or sweep, and nothing sooner."""
     store = MemoryStore(clock=clock)
     two = budget("2/minute", strict=strict, block=timedelta(minutes=2))
     for number in range(1000):

@@ -82,7 +82,7 @@ async def test_workers(
     concurrency: str | None,
     expected: str | None,
 ) -> None:
-    """So are several workers that each count for themselves (D-R5)."""
+    """So are several workers that each count for themselves."""
     monkeypatch.setattr(sys, "argv", argv)
     monkeypatch.delenv("WEB_CONCURRENCY", raising=False)
     if concurrency is not None:
