@@ -2,7 +2,7 @@
 `python -m benchmarks.growth_probe SIDE STEP …`: one step of the growth job, as JSON.
 
 It runs in processes of its own, so that a sweep and the look-ups beside it do not share a
-Python. Steps are `fill FROM TO`, `look SECONDS SIZE`, `sweep`, `hold` and `verify`.
+Python. Steps are `fill FROM TO`, `look SECONDS SIZE`, `sweep`, `hold`, `verify` and `limit`.
 """
 
 import asyncio
@@ -31,6 +31,8 @@ from piccolo_api_fastapi import (
     Claims,
     Key,
     KeyRing,
+    MemoryStore,
+    RateLimit,
     Session,
     SessionAuth,
     delete_expired_sessions,
@@ -45,6 +47,9 @@ from .samples import percentile
 
 HELD = 5000
 """Different sessions that a process is asked for, to see what they leave behind."""
+
+LIMITED = 40_000
+"""Keys of a rate limit; its store keeps a hundred thousand."""
 
 Look = Callable[[HTTPConnection], Awaitable[Any]]
 
@@ -211,6 +216,16 @@ async def verify(_: str) -> dict[str, float]:
     return {"bytes_each": grown[0], "bytes_each_beyond": grown[2]}
 
 
+async def limit(_: str) -> dict[str, float]:
+    """What a key of a rate limit takes in the memory of a worker."""
+    limited = RateLimit("10/minute", scope="benchmark", store=MemoryStore())
+    await limited.hit("the first")
+    before = _private_bytes()
+    for number in range(LIMITED):
+        await limited.hit(f"203.0.113.{number}")
+    return {"bytes_each": (_private_bytes() - before) / LIMITED}
+
+
 def _private_bytes() -> int:
     gc.collect()
     return machine.private_kib(os.getpid()) * 1024
@@ -222,6 +237,7 @@ STEPS: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
     "sweep": sweep,
     "hold": hold,
     "verify": verify,
+    "limit": limit,
 }
 
 if __name__ == "__main__":

@@ -153,7 +153,8 @@ def _memory(result: Results) -> str:
         f"In the memory of the server a session that was looked up leaves "
         f"{max(0, result['session']['memory']['bytes_each']):.0f} bytes, a verified access token "
         f"{tokens['bytes_each']:.0f}, and beyond the bound of the cache "
-        f"{max(0, tokens['bytes_each_beyond']):.0f}."
+        f"{max(0, tokens['bytes_each_beyond']):.0f}. A key of a rate limit takes "
+        f"{result['rate_limit_keys']['bytes_each']:.0f}, up to the bound of its store."
     )
 
 

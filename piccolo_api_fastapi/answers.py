@@ -119,11 +119,13 @@ class AnswerMiddleware:
                 answer.begin(message)
             await send(message)
 
+        if self.limit is None:
+            await self.app(scope, receive, complete)
+            return
         async with AsyncExitStack() as stack:
-            if self.limit is not None:
-                try:
-                    await stack.enter_async_context(self.limit.admit(HTTPConnection(scope)))
-                except HTTPException as error:
-                    await self.refuse(error)(scope, receive, complete)
-                    return
+            try:
+                await stack.enter_async_context(self.limit.admit(HTTPConnection(scope)))
+            except HTTPException as error:
+                await self.refuse(error)(scope, receive, complete)
+                return
             await self.app(scope, receive, complete)

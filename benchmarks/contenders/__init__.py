@@ -67,6 +67,7 @@ CONTENDERS: tuple[Contender, ...] = (
     ),
     Contender("jwt-kept", "here: JWT, PersistentSQLiteEngine", "ours", "jwt-kept", only="sqlite"),
     Contender("jwt", "here: JWT", "ours", "jwt", quick=True),
+    Contender("session-limited", "here: session, RateLimit", "ours", "session-limited"),
     Contender("token", "here: API token", "ours", "token"),
     Contender("claims", "here: jwt.claims", "ours", "claims-HS256", quick=True, asks=False),
     Contender("claims-rs256", "here: jwt.claims, RS256", "ours", "claims-RS256", asks=False),

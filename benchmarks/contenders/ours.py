@@ -17,6 +17,7 @@ from piccolo_api_fastapi import (
     Key,
     KeyRing,
     Login,
+    RateLimit,
     SessionAuth,
     TokenAuth,
     User,
@@ -75,7 +76,8 @@ def application(variant: str) -> FastAPI:
         _add_claims(app, jwt)
     else:
         guards = {"session": session, "jwt": jwt, "token": token, "any": any_of_them}
-        _add_me(app, guards[kind])
+        limits = [Depends(RateLimit("1000000/second"))] if algorithm == "limited" else []
+        _add_me(app, guards[kind], limits)
     login = Login()
     app.include_router(session_router(session, login), prefix="/auth")
     app.include_router(jwt_router(jwt, login), prefix="/auth")
@@ -84,8 +86,8 @@ def application(variant: str) -> FastAPI:
     return app
 
 
-def _add_me(app: FastAPI, guard: Guard[User]) -> None:
-    @app.get("/me")
+def _add_me(app: FastAPI, guard: Guard[User], limits: list[Any]) -> None:
+    @app.get("/me", dependencies=limits)
     async def me(user: Annotated[User, Depends(guard)]) -> Me:
         return Me(username=user.username)
 
@@ -146,4 +148,4 @@ def credential(headers: Any, body: bytes, variant: str) -> Headers:
 
 
 def _is_by_cookie(variant: str) -> bool:
-    return variant in ("session", "session-kept", "any-cookie")
+    return variant in ("session", "session-kept", "session-limited", "any-cookie")

@@ -31,6 +31,7 @@ def run(kind: databases.Kind, folder: Path, sizes: Sequence[int], seconds: float
         print(f"  {kind}, growth: sweep", flush=True)
         probe = _Probe(kind, made["ours"], folder, "ours")
         result["access_tokens"] = probe.run("verify")
+        result["rate_limit_keys"] = probe.run("limit")
         result["sweep"] = _sweep(probe, seconds, sizes[-1])
     return result
 
