@@ -272,8 +272,9 @@ class Require(Guard[UserT]):
         named = (scheme for scheme in self.schemes if scheme.scheme_name == identity.scheme)
         scheme = next(named, self.schemes[0])
         async with store():
-            if not await scheme.has_verified_email(identity.user):
-                raise EmailNotVerified
+            is_verified = await scheme.has_verified_email(identity.user)
+        if not is_verified:
+            raise EmailNotVerified
 
 
 class IdentityOf(Generic[UserT]):

@@ -261,7 +261,8 @@ async def test_nobody_is_sent_elsewhere(client: httpx.AsyncClient, ada: User, ta
         ("/auth/login", {**credentials, "next": target, "redirect_to": target}),
         ("/auth/logout", None),
     ):
-        params = dict.fromkeys(("next", "redirect_to", "redirect_uri", "return_to"), target)
+        names = ("next", "redirect_to", "redirect_uri", "return_to")
+        params: dict[str, str] = dict.fromkeys(names, target)
         answer = await client.post(path, json=payload, params=params)
         assert answer.status_code in {200, 204}
         assert "location" not in answer.headers

@@ -176,11 +176,14 @@ def within(calls: Counter[tuple[str, str]], folder: str) -> dict[str, int]:
 
 @pytest.mark.parametrize("path", CALLS)
 async def test_calls(client: httpx.AsyncClient, ada: User, path: str) -> None:
-    """The path of a request through the package stays as short as it was measured to be."""
+    """
+    The path of a request through the package stays as short as it was measured to be. Of a path
+    that is warm, CPython 3.11 tells of fewer calls.
+    """
     headers = (await credentials(client))[path]
     calls = await calls_of(lambda: client.get(path, headers=headers))
     own = within(calls, OURS)
-    assert CALLS[path] == pytest.approx(sum(own.values()), abs=TOLERANCE), own
+    assert 0 < sum(own.values()) <= CALLS[path] + TOLERANCE, own
 
 
 @pytest.mark.parametrize("path", ["/session", "/jwt", "/me"])
