@@ -38,7 +38,7 @@ def full_jobs(rounds: int) -> dict[str, Job]:
     sizes = (1_000, 100_000, 1_000_000)
     return {
         "protected": lambda kind, folder: protected.run(kind, CONTENDERS, folder, rounds, [1, 32]),
-        "storm": lambda kind, folder: storm.run(kind, folder, 3, 4),
+        "storm": lambda kind, folder: storm.run(kind, folder, 3, 8),
         "refresh": lambda kind, folder: refresh.run(kind, folder, 5, 2),
         "growth": lambda kind, folder: growth.run(kind, folder, sizes, 4),
         "startup": lambda _, folder: startup.run(folder, 7),
