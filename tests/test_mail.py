@@ -1,9 +1,11 @@
 """Messages, and how they are sent: against a real SMTP server."""
 
 import asyncio
+import gc
 import io
 import ssl
 import sys
+import warnings
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -147,6 +149,11 @@ async def port(received: Received, tls: Any, request: pytest.FixtureRequest) -> 
     )
     yield server.sockets[0].getsockname()[1]
     server.close()
+    await asyncio.sleep(0)
+    with warnings.catch_warnings():
+        # Python 3.10 never closes a transport that was upgraded by STARTTLS.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def smtp(port: int, certificates: Any, **options: Any) -> SMTPMail:

@@ -101,7 +101,7 @@ async def test_sessions(client: httpx.AsyncClient, ada: User) -> None:
     assert moved == Moved(sessions=1)
     headers = {"Cookie": f"id={token}"}
     [listed] = (await client.get("/auth/sessions", headers=headers)).json()
-    ends = datetime.fromisoformat(listed["expires_at"])
+    ends = datetime.fromisoformat(listed["expires_at"].replace("Z", "+00:00"))
     assert timedelta(minutes=55) < ends - utcnow() <= timedelta(days=14)
     assert token not in str(await Session.select())
     assert (await client.post("/auth/logout", headers=headers)).status_code == 204

@@ -36,14 +36,19 @@ class Page:
         await self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while (answer := json.loads(await self._socket.recv())).get("id") != number:
             pass
-        result: dict[str, Any] = answer["result"]
+        result: dict[str, Any] = answer.get("result", {})
         return result
 
     async def run(self, script: str) -> Any:
         """The value of an expression."""
-        answer = await self.call(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
-        )
+        answer: dict[str, Any] = {}
+        params = {"expression": script, "awaitPromise": True, "returnByValue": True}
+        # Nothing is answered while the page makes way for the next one.
+        for _ in range(200):
+            answer = await self.call("Runtime.evaluate", **params)
+            if answer:
+                break
+            await asyncio.sleep(0.05)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
