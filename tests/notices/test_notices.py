@@ -79,6 +79,7 @@ async def test_without_an_agent(
 ) -> None:
     """A client that does not say what it is is one like any other."""
     await sign_in(client, "Firefox")
+    await notices.wait()
     client.headers.pop("user-agent")
     await log_in(client)
     await notices.wait()
@@ -123,7 +124,7 @@ async def test_nobody_to_tell(
     nobody = await users.create("nobody", PASSWORD)
     for agent in ("Firefox", "Chrome"):
         await sign_in(client, agent, "nobody")
-    await notices.wait()
+        await notices.wait()
     assert list(outbox.messages) == []
     ada = await users.create("ada", PASSWORD, email="ada@example.com")
     await sign_in(client, "Firefox")
