@@ -82,3 +82,8 @@ async def reserve(
 def forgiven(table: Any) -> dict[Any, Any]:
     """The values of a counter without failures, for the statement that records a success."""
     return {table.failed_count: 0, table.waits_until: 0}
+
+
+async def forgive(table: Any, user: Any) -> None:
+    """Forget the failures of a user."""
+    await table.update(forgiven(table)).where(table.user == user)

@@ -17,7 +17,7 @@ from piccolo_api_fastapi.errors import (
     Unavailable,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
-from piccolo_api_fastapi.failure_counters import reserve
+from piccolo_api_fastapi.failure_counters import forgive, reserve
 from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.mfa import SecondFactor
 from piccolo_api_fastapi.one_time_codes import digits_of
@@ -134,7 +134,7 @@ class EmailCode(SecondFactor):
     async def reset(self, user: BaseUser) -> None:
         """Forget the failures of a user, for an administrator."""
         async with store():
-            await service.forgive(self.table, primary_key(user))
+            await forgive(self.table, primary_key(user))
 
     async def _decrypt(self, key: Any, blob: str) -> bytes:
         try:
@@ -142,7 +142,7 @@ class EmailCode(SecondFactor):
         except SecretUnreadable:
             await emit(AuthEvent("authn_secret_unreadable", self.users.clock(), key))
             async with store():
-                await service.forgive(self.table, key)  # no fault of whoever typed the code
+                await forgive(self.table, key)  # no fault of whoever typed the code
             raise
 
     def _bound_to(self, key: Any) -> bytes:

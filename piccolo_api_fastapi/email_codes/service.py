@@ -55,8 +55,3 @@ async def spend(table: type[SentCode], user: Any, secret: str, now: datetime) ->
         .returning(table.id)
     )
     return bool(spent)
-
-
-async def forgive(table: type[SentCode], user: Any) -> None:
-    """Forget the failures of a user."""
-    await table.update(forgiven(table)).where(table.user == user)

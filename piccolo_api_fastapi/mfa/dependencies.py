@@ -21,7 +21,7 @@ from piccolo_api_fastapi.errors import (
     WrongConfirmation,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
-from piccolo_api_fastapi.failure_counters import reserve
+from piccolo_api_fastapi.failure_counters import forgive, reserve
 from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.one_time_codes import (
     SECRET_BYTES,
@@ -125,7 +125,7 @@ class RecoveryCodes(SecondFactor):
         async with store(), transaction(self.table):
             spent = digest is not None and await service.spend(self.table, key, digest, now)
             if spent:
-                await service.forgive(self._secrets, key)
+                await forgive(self._secrets, key)
         if not spent:
             with suppress(FactorDisabled):
                 await _count_failure(self._secrets, key, now)
@@ -149,7 +149,7 @@ class RecoveryCodes(SecondFactor):
         """
         key, now = primary_key(user), self.users.clock()
         async with store(), transaction(self.table):
-            await service.forgive(self._secrets, key)  # locks the row, if there is one
+            await forgive(self._secrets, key)  # locks the row, if there is one
             row = await service.find(self._secrets, key)
             if row is None or row.secret is None:
                 raise NotFound
@@ -284,7 +284,7 @@ class TOTP(SecondFactor):
             authenticator = await self._decrypt(key, row["secret"])
         except SecretUnreadable:
             async with store():
-                await service.forgive(self.table, key)  # no fault of whoever typed the code
+                await forgive(self.table, key)  # no fault of whoever typed the code
             raise
         digits = digits_of(code) or ""
         step = authenticator.match(digits, now, self.window, row["last_step"])

@@ -70,11 +70,6 @@ async def accept(table: type[TOTPSecret], user: Any, secret: str, step: int) -> 
     return bool(accepted)
 
 
-async def forgive(table: type[TOTPSecret], user: Any) -> None:
-    """Forget the failures of a user."""
-    await table.update(forgiven(table)).where(table.user == user)
-
-
 async def replace_recovery_codes(
     table: type[RecoveryCode], user: Any, count: int, now: datetime
 ) -> list[str]:
