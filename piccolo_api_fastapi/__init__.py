@@ -20,7 +20,8 @@ from .encryption import EncryptionProvider, Fernet, PlainText, XChaCha20Poly1305
 from .errors import AuthError, ConfigurationError
 from .event_log import EventRecord, delete_old_events, protect_events, record_events
 from .events import AuthEvent, subscribe
-from .guards import AnyOf, optional, public, require
+from .exemptions import public
+from .guards import AnyOf
 from .identity import ClientInfo, Identity
 from .in_person import in_person
 from .installation import install
@@ -31,6 +32,7 @@ from .mail import ConsoleMail, Mail, Message
 from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
 from .mfa import TOTP, RecoveryCode, RecoveryCodes, SecondFactor, TOTPSecret, mfa_router
 from .notices import KnownBrowser, Notices
+from .optional_guards import optional
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
 from .persistent_sqlite import PersistentSQLiteEngine
@@ -53,6 +55,7 @@ from .rate_limiting import (
     rate_limit_headers,
     use_store,
 )
+from .requirements import require
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
 from .smtp_mail import SMTPMail
 from .static_tokens import StaticTokens

@@ -2,12 +2,11 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Generic, Literal
 
 from fastapi import Security
-from fastapi.dependencies.models import Dependant
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
@@ -19,20 +18,14 @@ from .errors import (
     AuthError,
     ConfigurationError,
     CredentialNotAllowed,
-    EmailNotVerified,
     EnrolmentRequired,
     InvalidToken,
-    SessionEnded,
-    StepUpRequired,
     Unauthenticated,
 )
-from .factors import StepUp
+from .exemptions import is_exempt
 from .identity import Identity, UserT, check_scopes
 
-CallableT = TypeVar("CallableT", bound=Callable[..., Any])
-
 _IDENTITIES = "piccolo_api_fastapi.identities"
-_PUBLIC = "__piccolo_api_fastapi_public__"
 
 
 class Guard(Generic[UserT]):
@@ -53,7 +46,7 @@ class Guard(Generic[UserT]):
         Raises:
             AuthError: Nobody, or somebody who may not.
         """
-        if _is_exempt(connection, self):
+        if is_exempt(connection, self):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
         return (await self.identify(connection, scopes.scopes)).user
 
@@ -171,7 +164,7 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
 
     def __init__(self) -> None:
         self.schemes = (self,)
-        self.__signature__ = _signature()
+        self.__signature__ = signature_of()
         self.mention = Mention(self)
 
     @abstractmethod
@@ -230,51 +223,7 @@ class AnyOf(Guard[UserT]):
             msg = "AnyOf takes one or more schemes with different names."
             raise ConfigurationError(msg)
         self.schemes = schemes
-        self.__signature__ = _signature(schemes)
-
-
-class Require(Guard[UserT]):
-    """A guard that lets fewer through; made by `require`."""
-
-    documented_errors: tuple[type[AuthError], ...] = ()
-
-    def __init__(
-        self,
-        guard: Guard[UserT],
-        scopes: Sequence[str],
-        step_up: StepUp | None = None,
-        *,
-        verified: bool = False,
-    ) -> None:
-        self.schemes = guard.schemes
-        self._guard = guard
-        self._scopes = tuple(scopes)
-        self._step_up = step_up
-        self._verified = verified
-        errors = {StepUpRequired: step_up, EmailNotVerified: verified}
-        raised = [error for error, is_raised in errors.items() if is_raised]
-        self.documented_errors = (*self.documented_errors, *raised)
-        self.__signature__ = _signature(self.schemes, self._scopes)
-
-    async def identify(
-        self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
-    ) -> Identity[UserT]:
-        """The caller, who has the scopes, the address and the factors that are required."""
-        needed = (*self._scopes, *scopes)
-        identity = await self._guard.identify(connection, needed, enrolling=enrolling)
-        if self._verified:
-            await self._check_email(identity)
-        if self._step_up:
-            self._step_up.check(identity.factors, self.now())
-        return identity
-
-    async def _check_email(self, identity: Identity[UserT]) -> None:
-        named = (scheme for scheme in self.schemes if scheme.scheme_name == identity.scheme)
-        scheme = next(named, self.schemes[0])
-        async with store():
-            is_verified = await scheme.has_verified_email(identity.user)
-        if not is_verified:
-            raise EmailNotVerified
+        self.__signature__ = signature_of(schemes)
 
 
 class IdentityOf(Generic[UserT]):
@@ -283,7 +232,7 @@ class IdentityOf(Generic[UserT]):
     def __init__(self, guard: Guard[UserT]) -> None:
         self._guard = guard
         self.documented_errors = getattr(guard, "documented_errors", ())
-        self.__signature__ = _signature(guard.schemes)
+        self.__signature__ = signature_of(guard.schemes)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, IdentityOf) and other._guard is self._guard
@@ -295,146 +244,12 @@ class IdentityOf(Generic[UserT]):
         self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
     ) -> Identity[UserT]:
         """The identity of the caller."""
-        if _is_exempt(connection, self):
+        if is_exempt(connection, self):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
         return await self._guard.identify(connection, scopes.scopes)
 
 
-class Optional(Generic[UserT]):
-    """The user or `None`; made by `optional`."""
-
-    def __init__(self, guard: Guard[UserT]) -> None:
-        self._guard = guard
-        self.documented_errors = getattr(guard, "documented_errors", ())
-        self.__signature__ = _signature(guard.schemes)
-
-    @property
-    def identity(self) -> "OptionalIdentity[UserT]":
-        """The dependency that gives the `Identity` or `None`."""
-        return OptionalIdentity(self._guard)
-
-    async def __call__(
-        self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
-    ) -> UserT | None:
-        """The user, if there is one."""
-        identity = await _find_or_none(self._guard, connection, scopes.scopes)
-        return identity.user if identity else None
-
-
-class OptionalIdentity(Generic[UserT]):
-    """The dependency that gives the `Identity` of a guard, or `None`."""
-
-    def __init__(self, guard: Guard[UserT]) -> None:
-        self._guard = guard
-        self.documented_errors = getattr(guard, "documented_errors", ())
-        self.__signature__ = _signature(guard.schemes)
-
-    async def __call__(
-        self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
-    ) -> Identity[UserT] | None:
-        """The identity, if there is one."""
-        return await _find_or_none(self._guard, connection, scopes.scopes)
-
-
-def optional(guard: Guard[UserT]) -> Optional[UserT]:
-    """
-    The user, or `None` when nobody is signed in.
-
-    A session that has ended counts as nobody, since a browser goes on sending its
-    cookie. A bad `Authorization` header is an error all the same.
-
-    Args:
-        guard: A scheme, `AnyOf` or `require(…)`.
-    """
-    return Optional(guard)
-
-
-def require(  # noqa: PLR0913 - each a word of its own
-    guard: Guard[UserT],
-    *,
-    admin: bool = False,
-    superuser: bool = False,
-    scopes: Sequence[str] = (),
-    mfa: bool = False,
-    factor: str | None = None,
-    within: timedelta | None = None,
-    verified: bool = False,
-) -> Require[UserT]:
-    """
-    A narrower dependency: 403 for those who lack a scope, and for those who have to present
-    a factor (again) a 401 that says so (RFC 9470). `POST /reauthenticate` is where they do.
-
-    Args:
-        guard: A scheme, `AnyOf` or another `require(…)`.
-        admin: The user has the flag, and the credential was given the scope `admin`.
-        superuser: Likewise.
-        scopes: Further scopes, all of them needed.
-        mfa: A second factor was presented.
-        factor: This factor was presented, for example `"totp"`.
-        within: How long ago at most: the factor, or else the second one, or else any.
-        verified: The user's e-mail address is verified; asks the database once more.
-
-    Raises:
-        ConfigurationError: Nothing is required, `scopes` is one string, or `within` is no time.
-    """
-    if isinstance(scopes, str):
-        msg = "scopes is a list of strings."
-        raise ConfigurationError(msg)
-    flags = {"admin": admin, "superuser": superuser}
-    needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
-    step_up = StepUp(mfa, factor, within)
-    if not needed and not step_up and not verified:
-        msg = "require() needs something to require."
-        raise ConfigurationError(msg)
-    return Require(guard, needed, step_up or None, verified=verified)
-
-
-def public(endpoint: CallableT) -> CallableT:
-    """
-    Exempt an endpoint from the guards of its application and routers.
-
-    For applications with `FastAPI(dependencies=[Depends(current_user)])`. A guard that
-    the endpoint's own parameters ask for is not exempted.
-    """
-    setattr(endpoint, _PUBLIC, True)
-    return endpoint
-
-
-def is_public(endpoint: object) -> bool:
-    """Whether an endpoint was declared `public`."""
-    return getattr(endpoint, _PUBLIC, False)
-
-
-async def _find_or_none(
-    guard: Guard[UserT], connection: HTTPConnection, scopes: Iterable[str]
-) -> Identity[UserT] | None:
-    try:
-        found = await guard.find(connection)
-    except SessionEnded:
-        return None
-    if found.is_enrolling if found else "authorization" not in connection.headers:
-        return None
-    return await guard.identify(connection, scopes)
-
-
-def _is_exempt(connection: HTTPConnection, dependency: object) -> bool:
-    """Whether the endpoint is `public` and does not itself ask for this dependency."""
-    if not is_public(connection.scope.get("endpoint")):
-        return False
-    dependant = getattr(connection.scope.get("route"), "dependant", None)
-    return dependant is not None and not any(
-        parameter.name is not None and _reaches(parameter, dependency)
-        for parameter in dependant.dependencies
-    )
-
-
-def _reaches(dependant: Dependant, dependency: object) -> bool:
-    return dependant.call == dependency or any(
-        _reaches(inner, dependency) for inner in dependant.dependencies
-    )
-
-
-def _signature(
+def signature_of(
     schemes: Sequence[Scheme[Any]] = (), scopes: Sequence[str] = ()
 ) -> inspect.Signature:
     """The signature FastAPI sees: the work, and a mute dependency for each scheme."""

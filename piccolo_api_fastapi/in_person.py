@@ -6,8 +6,9 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from .errors import AuthError, ConfigurationError, CredentialNotAllowed
-from .guards import AnyOf, Guard, Require, Scheme
+from .guards import AnyOf, Guard, Scheme
 from .identity import Identity, UserT
+from .requirements import Require
 
 
 class InPerson(Require[UserT]):

@@ -15,7 +15,9 @@ from starlette.responses import Response
 from .answers import Admission, AnswerMiddleware, answer_of
 from .client_address import ClientAddress
 from .errors import AuthError, ConfigurationError, Unprocessable
-from .guards import Guard, IdentityOf, Optional, OptionalIdentity, is_public
+from .exemptions import is_public
+from .guards import Guard, IdentityOf
+from .optional_guards import Optional, OptionalIdentity
 from .problems import responses
 from .routing import TokenRoute, problem_response, validation_error
 

@@ -28,7 +28,7 @@ from .errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from .guards import public
+from .exemptions import public
 from .problems import PROBLEM_MEDIA_TYPE, problem
 
 MAXIMUM_BODY = 16 * 1024

@@ -19,7 +19,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.factors import PASSWORD, StepUp
-from piccolo_api_fastapi.guards import AnyOf, Scheme, optional
+from piccolo_api_fastapi.guards import AnyOf, Scheme
 from piccolo_api_fastapi.identifiers import normal_email, normal_username, real_email
 from piccolo_api_fastapi.identity import Identity, client_info
 from piccolo_api_fastapi.in_person import InPerson, in_person
@@ -34,6 +34,7 @@ from piccolo_api_fastapi.mail import (
 )
 from piccolo_api_fastapi.mail_delivery import Delivery, Links
 from piccolo_api_fastapi.mailboxes import Mailboxes, MailLifetimes
+from piccolo_api_fastapi.optional_guards import optional
 from piccolo_api_fastapi.tickets import Tickets
 from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import Users, UserT

@@ -21,10 +21,11 @@ from piccolo_api_fastapi.errors import (
     WrongConfirmation,
 )
 from piccolo_api_fastapi.factors import StepUp
-from piccolo_api_fastapi.guards import Guard, require
+from piccolo_api_fastapi.guards import Guard
 from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.in_person import in_person
 from piccolo_api_fastapi.problems import responses
+from piccolo_api_fastapi.requirements import require
 from piccolo_api_fastapi.routing import AuthRoute
 from piccolo_api_fastapi.users import UserT
 

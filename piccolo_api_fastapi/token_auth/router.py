@@ -17,9 +17,10 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.guards import Guard, require
+from piccolo_api_fastapi.guards import Guard
 from piccolo_api_fastapi.in_person import InPerson, in_person
 from piccolo_api_fastapi.problems import responses
+from piccolo_api_fastapi.requirements import require
 from piccolo_api_fastapi.routing import AuthRoute
 from piccolo_api_fastapi.users import UserT
 

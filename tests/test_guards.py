@@ -1,11 +1,10 @@
-"""Guards made of schemes: AnyOf, optional, require, public, identity, WebSockets."""
+"""Schemes and `AnyOf`: who is calling, asked once, on routes and WebSockets."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
+from fastapi import Depends, FastAPI, Security, WebSocket
 
 from piccolo_api_fastapi import (
     AnyOf,
@@ -14,16 +13,12 @@ from piccolo_api_fastapi import (
     JWTAuth,
     SessionAuth,
     User,
-    Users,
-    install,
-    jwt_router,
     optional,
-    public,
     require,
-    session_router,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import SECRET, bearer, get_tokens, log_in, new_client, web_socket
+from tests.conftest import bearer, get_tokens, log_in, new_client, web_socket
+from tests.guarded import served
 
 
 @pytest.fixture
@@ -39,18 +34,6 @@ def counted(database: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(engine_class, "run_querystring", spy)
     return statements
-
-
-def served(
-    session: SessionAuth[User], jwt: JWTAuth[User], add: Callable[[FastAPI], None]
-) -> FastAPI:
-    """An application with the auth routes and what a test adds."""
-    app = FastAPI()
-    install(app)
-    app.include_router(session_router(session), prefix="/auth")
-    app.include_router(jwt_router(jwt), prefix="/auth")
-    add(app)
-    return app
 
 
 async def test_one_statement(client: httpx.AsyncClient, ada: User, counted: list[str]) -> None:
@@ -142,154 +125,12 @@ async def test_header_decides(client: httpx.AsyncClient, ada: User, grace: User)
             assert answer.status_code == 401
 
 
-async def test_optional(client: httpx.AsyncClient, ada: User, clock: FrozenClock) -> None:
-    """Nobody is `None`, a dead session too; somebody is the user (D-S6)."""
-    assert (await client.get("/optional")).json() == {"username": None}
-    await log_in(client)
-    assert (await client.get("/optional")).json() == {"username": "ada"}
-    await User.update({User.active: False}).where(User.id == ada.id)
-    assert (await client.get("/optional")).json() == {"username": None}
-    twice = {"Cookie": "__Host-session=a; __Host-session=b"}
-    assert (await client.get("/optional", headers=twice)).status_code == 401
-
-
-async def test_optional_identity(session: SessionAuth[User], jwt: JWTAuth[User], ada: User) -> None:
-    """The identity or `None`; scopes are checked of those who are somebody."""
-    maybe = optional(require(session, scopes=["a"]))
-
-    def add(app: FastAPI) -> None:
-        @app.get("/identity")
-        async def route(
-            identity: Annotated[Identity[User] | None, Depends(optional(session).identity)],
-        ) -> str | None:
-            return identity.scheme if identity else None
-
-        @app.get("/scoped")
-        async def scoped(user: Annotated[User | None, Depends(maybe)]) -> None:
-            return None
-
-    async with new_client(served(session, jwt, add)) as client:
-        assert (await client.get("/identity")).json() is None
-        assert (await client.get("/scoped")).status_code == 200
-        await log_in(client)
-        assert (await client.get("/identity")).json() == "Session"
-        assert (await client.get("/scoped")).status_code == 403
-
-
-async def test_require(client: httpx.AsyncClient, ada: User, grace: User) -> None:
-    """403 with the scope that is missing; the flag of the user is asked now, not at login."""
-    assert (await client.get("/admin")).status_code == 401
-    await log_in(client)
-    answer = await client.get("/admin")
-    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="admin"'
-    tokens = await get_tokens(client, "grace")
-    headers = bearer(tokens["access_token"])
-    assert (await client.get("/admin", headers=headers)).status_code == 200
-    await User.update({User.admin: False}).where(User.id == grace.id)
-    assert (await client.get("/admin", headers=headers)).status_code == 403
-
-
-async def test_scopes(users: Users[User], ada: User) -> None:
-    """`require`, nested, and FastAPI's `Security` ask for the same scopes."""
-    users = Users(scopes_of=lambda _: ["read", "write"], clock=users.clock)
-    session, jwt = SessionAuth(users), JWTAuth(users, secret=SECRET)
-    current_user = AnyOf(session, jwt)
-    guards = [
-        require(current_user, scopes=["write"]),
-        require(require(current_user, scopes=["read"]), scopes=["write"]),
-    ]
-
-    def add(app: FastAPI) -> None:
-        for number, guard in enumerate(guards):
-
-            @app.get(f"/{number}", dependencies=[Depends(guard)])
-            async def route() -> None:
-                return None
-
-        @app.get("/2", dependencies=[Security(current_user, scopes=["write"])])
-        async def by_security() -> None:
-            return None
-
-        @app.get("/3", dependencies=[Security(jwt.claims, scopes=["write"])])
-        async def by_claims() -> None:
-            return None
-
-        @app.get("/4", dependencies=[Depends(require(current_user, superuser=True))])
-        async def superusers() -> None:
-            return None
-
-    async with new_client(served(session, jwt, add)) as client:
-        reader = bearer((await get_tokens(client, scope="read"))["access_token"])
-        writer = bearer((await get_tokens(client, scope="read write"))["access_token"])
-        for number in range(4):
-            assert (await client.get(f"/{number}", headers=reader)).status_code == 403
-            assert (await client.get(f"/{number}", headers=writer)).status_code == 200
-        assert (await client.get("/4", headers=writer)).status_code == 403
-
-
 def test_configuration(database: Any) -> None:
-    """What requires nothing, or the same scheme twice, is a mistake."""
+    """No scheme, or the same one twice, is a mistake."""
     session = SessionAuth()
-    for make in (
-        lambda: require(session),
-        lambda: require(session, scopes="admin"),
-        lambda: AnyOf(),  # noqa: PLW0108 - its arguments are checked
-        lambda: AnyOf(session, SessionAuth()),
-    ):
+    for schemes in ((), (session, SessionAuth())):
         with pytest.raises(ConfigurationError):
-            make()
-
-
-async def test_public(session: SessionAuth[User], jwt: JWTAuth[User], ada: User) -> None:
-    """
-    In a guarded application only `public` endpoints are open, found by the endpoint and
-    not by a path, wherever they are mounted (D-S14).
-    """
-    current_user = AnyOf(session, jwt)
-    app = FastAPI(dependencies=[Depends(current_user), Depends(current_user.identity)])
-    install(app)
-    app.include_router(session_router(session), prefix="/auth")
-    app.include_router(jwt_router(jwt), prefix="/auth")
-    inner = APIRouter(dependencies=[Depends(require(current_user, admin=True))])
-    mounted = FastAPI(dependencies=[Depends(current_user)])
-
-    @app.get("/open")
-    @inner.get("/open")
-    @mounted.get("/open")
-    @public
-    async def opened() -> None:
-        return None
-
-    @app.get("/openadmin/secret")
-    @mounted.get("/openadmin")
-    async def secret() -> None:
-        return None
-
-    @app.get("/half-open")
-    @public
-    async def half_open(user: Annotated[User, Depends(current_user)]) -> str:
-        return user.username
-
-    async def inherits(user: Annotated[User, Depends(current_user)]) -> str:
-        return user.username
-
-    @app.get("/nested")
-    @public
-    async def nested(name: Annotated[str, Depends(inherits)]) -> str:
-        return name
-
-    app.include_router(inner, prefix="/inner")
-    app.mount("/api", mounted)
-    async with new_client(app) as client:
-        for path in ("/open", "/inner/open", "/api/open"):
-            assert (await client.get(path)).status_code == 200
-        for path in ("/openadmin/secret", "/api/openadmin", "/half-open", "/nested"):
-            assert (await client.get(path)).status_code == 401
-        await log_in(client)
-        for path in ("/openadmin/secret", "/half-open", "/nested"):
-            assert (await client.get(path)).status_code == 200
-        assert (await client.post("/auth/logout")).status_code == 204
+            AnyOf(*schemes)
 
 
 @pytest.mark.security(15)

@@ -1,0 +1,44 @@
+"""`public`: an endpoint that is exempt from the guards of its application."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi.dependencies.models import Dependant
+from starlette.requests import HTTPConnection
+
+CallableT = TypeVar("CallableT", bound=Callable[..., Any])
+
+_PUBLIC = "__piccolo_api_fastapi_public__"
+
+
+def public(endpoint: CallableT) -> CallableT:
+    """
+    Exempt an endpoint from the guards of its application and routers.
+
+    For applications with `FastAPI(dependencies=[Depends(current_user)])`. A guard that
+    the endpoint's own parameters ask for is not exempted.
+    """
+    setattr(endpoint, _PUBLIC, True)
+    return endpoint
+
+
+def is_public(endpoint: object) -> bool:
+    """Whether an endpoint was declared `public`."""
+    return getattr(endpoint, _PUBLIC, False)
+
+
+def is_exempt(connection: HTTPConnection, dependency: object) -> bool:
+    """Whether the endpoint is `public` and does not itself ask for this dependency."""
+    if not is_public(connection.scope.get("endpoint")):
+        return False
+    dependant = getattr(connection.scope.get("route"), "dependant", None)
+    return dependant is not None and not any(
+        parameter.name is not None and _reaches(parameter, dependency)
+        for parameter in dependant.dependencies
+    )
+
+
+def _reaches(dependant: Dependant, dependency: object) -> bool:
+    return dependant.call == dependency or any(
+        _reaches(inner, dependency) for inner in dependant.dependencies
+    )

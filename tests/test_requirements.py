@@ -1,0 +1,80 @@
+"""`require`: scopes and flags that a caller must have."""
+
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, Security
+
+from piccolo_api_fastapi import (
+    AnyOf,
+    ConfigurationError,
+    JWTAuth,
+    SessionAuth,
+    User,
+    Users,
+    require,
+)
+from tests.conftest import SECRET, bearer, get_tokens, log_in, new_client
+from tests.guarded import served
+
+
+async def test_require(client: httpx.AsyncClient, ada: User, grace: User) -> None:
+    """403 with the scope that is missing; the flag of the user is asked now, not at login."""
+    assert (await client.get("/admin")).status_code == 401
+    await log_in(client)
+    answer = await client.get("/admin")
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="admin"'
+    tokens = await get_tokens(client, "grace")
+    headers = bearer(tokens["access_token"])
+    assert (await client.get("/admin", headers=headers)).status_code == 200
+    await User.update({User.admin: False}).where(User.id == grace.id)
+    assert (await client.get("/admin", headers=headers)).status_code == 403
+
+
+async def test_scopes(users: Users[User], ada: User) -> None:
+    """`require`, nested, and FastAPI's `Security` ask for the same scopes."""
+    users = Users(scopes_of=lambda _: ["read", "write"], clock=users.clock)
+    session, jwt = SessionAuth(users), JWTAuth(users, secret=SECRET)
+    current_user = AnyOf(session, jwt)
+    guards = [
+        require(current_user, scopes=["write"]),
+        require(require(current_user, scopes=["read"]), scopes=["write"]),
+    ]
+
+    def add(app: FastAPI) -> None:
+        for number, guard in enumerate(guards):
+
+            @app.get(f"/{number}", dependencies=[Depends(guard)])
+            async def route() -> None:
+                return None
+
+        @app.get("/2", dependencies=[Security(current_user, scopes=["write"])])
+        async def by_security() -> None:
+            return None
+
+        @app.get("/3", dependencies=[Security(jwt.claims, scopes=["write"])])
+        async def by_claims() -> None:
+            return None
+
+        @app.get("/4", dependencies=[Depends(require(current_user, superuser=True))])
+        async def superusers() -> None:
+            return None
+
+    async with new_client(served(session, jwt, add)) as client:
+        reader = bearer((await get_tokens(client, scope="read"))["access_token"])
+        writer = bearer((await get_tokens(client, scope="read write"))["access_token"])
+        for number in range(4):
+            assert (await client.get(f"/{number}", headers=reader)).status_code == 403
+            assert (await client.get(f"/{number}", headers=writer)).status_code == 200
+        assert (await client.get("/4", headers=writer)).status_code == 403
+
+
+def test_configuration(database: Any) -> None:
+    """What requires nothing is a mistake."""
+    session = SessionAuth()
+    settings: tuple[dict[str, Any], ...] = ({}, {"scopes": "admin"})
+    for nothing in settings:
+        with pytest.raises(ConfigurationError):
+            require(session, **nothing)
