@@ -30,7 +30,7 @@ from .keys import Key, KeyRing
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
 from .mail import ConsoleMail, Mail, Message
 from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
-from .mfa import TOTP, RecoveryCode, RecoveryCodes, SecondFactor, TOTPSecret, mfa_router
+from .mfa import TOTP, TOTPSecret, mfa_router
 from .notices import KnownBrowser, Notices
 from .optional_guards import optional
 from .password_policy import PasswordPolicy
@@ -55,7 +55,9 @@ from .rate_limiting import (
     rate_limit_headers,
     use_store,
 )
+from .recovery_codes import RecoveryCode, RecoveryCodes
 from .requirements import require
+from .second_factors import SecondFactor
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
 from .smtp_mail import SMTPMail
 from .static_tokens import StaticTokens

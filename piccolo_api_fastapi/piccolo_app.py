@@ -20,10 +20,11 @@ from .encryption import generate_key
 from .event_log import EventRecord, delete_old_events, protect_events
 from .jwt_auth import RefreshFamily, delete_expired_families
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
-from .mfa import TOTP, RecoveryCode, TOTPSecret
+from .mfa import TOTP, TOTPSecret
 from .notices import KnownBrowser
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .rate_limiting import PiccoloStore, RateLimitState
+from .recovery_codes import RecoveryCode
 from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .token_auth import APIToken, delete_expired_tokens

@@ -12,15 +12,13 @@ from piccolo_api_fastapi.encryption import EncryptionProvider, XChaCha20Poly1305
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     InvalidCode,
-    NotFound,
-    SecretUnreadable,
     Unavailable,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
-from piccolo_api_fastapi.failure_counters import forgive, reserve
+from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.identifiers import real_email
-from piccolo_api_fastapi.mfa import SecondFactor
 from piccolo_api_fastapi.one_time_codes import digits_of
+from piccolo_api_fastapi.second_factors import SecondFactor
 from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users
 
@@ -76,6 +74,7 @@ class EmailCode(SecondFactor):
         self.lifetime = lifetime
         self.interval = interval
         self.table = bound(SentCode, self.users.table)
+        self._secrets = GuardedSecrets(self.table, self.encryption, self.users.clock)
         self._send = send
         self._applies_to = applies_to
 
@@ -98,7 +97,7 @@ class EmailCode(SecondFactor):
         """
         key, now = primary_key(user), self.users.clock()
         code = f"{secrets.randbelow(10**self.digits):0{self.digits}}"
-        blob = await self.encryption.encrypt(code.encode(), self._bound_to(key))
+        blob = await self._secrets.encrypt(key, code.encode())
         async with store():
             is_due = await service.put(
                 self.table, key, blob, now, lifetime=self.lifetime, interval=self.interval
@@ -120,11 +119,8 @@ class EmailCode(SecondFactor):
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up."""
         key, now = primary_key(user), self.users.clock()
-        try:
-            row = await reserve(self.table, key, now, 'AND "secret" IS NOT NULL')
-        except NotFound:
-            raise InvalidCode from None
-        sent = await self._decrypt(key, row["secret"])
+        row = await self._secrets.reserve(key, now)
+        sent = await self._secrets.decrypt_reserved(key, row["secret"])
         is_right = secrets.compare_digest(sent, (digits_of(code) or "").encode())
         async with store():
             is_spent = is_right and await service.spend(self.table, key, row["secret"], now)
@@ -134,16 +130,4 @@ class EmailCode(SecondFactor):
     async def reset(self, user: BaseUser) -> None:
         """Forget the failures of a user, for an administrator."""
         async with store():
-            await forgive(self.table, primary_key(user))
-
-    async def _decrypt(self, key: Any, blob: str) -> bytes:
-        try:
-            return await self.encryption.decrypt(blob, self._bound_to(key))
-        except SecretUnreadable:
-            await emit(AuthEvent("authn_secret_unreadable", self.users.clock(), key))
-            async with store():
-                await forgive(self.table, key)  # no fault of whoever typed the code
-            raise
-
-    def _bound_to(self, key: Any) -> bytes:
-        return f"{self.table._meta.tablename} {key}".encode()  # noqa: SLF001
+            await self._secrets.forgive(primary_key(user))

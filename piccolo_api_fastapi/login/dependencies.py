@@ -17,7 +17,7 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.identity import ClientInfo
-from piccolo_api_fastapi.mfa import SecondFactor
+from piccolo_api_fastapi.second_factors import SecondFactor
 from piccolo_api_fastapi.tickets import Ticket, Tickets
 from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import Proof, Users, UserT

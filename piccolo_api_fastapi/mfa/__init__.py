@@ -1,15 +1,7 @@
-"""Second factors: authenticator apps and recovery codes, and routes to enrol them."""
+"""Authenticator apps as a second factor, and routes to enrol them."""
 
-from .dependencies import TOTP, Enrolment, RecoveryCodes, SecondFactor
+from .dependencies import TOTP, Enrolment
 from .router import mfa_router
-from .tables import RecoveryCode, TOTPSecret
+from .tables import TOTPSecret
 
-__all__ = [
-    "TOTP",
-    "Enrolment",
-    "RecoveryCode",
-    "RecoveryCodes",
-    "SecondFactor",
-    "TOTPSecret",
-    "mfa_router",
-]
+__all__ = ["TOTP", "Enrolment", "TOTPSecret", "mfa_router"]

@@ -1,75 +1,29 @@
-"""Second factors, configured once: authenticator apps and recovery codes."""
+"""`TOTP`: authenticator apps as a second factor, configured once."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from secrets import token_bytes
-from typing import Any, ClassVar
+from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.database import store, transaction
 from piccolo_api_fastapi.encryption import EncryptionProvider, XChaCha20Poly1305
-from piccolo_api_fastapi.errors import (
-    ConfigurationError,
-    FactorDisabled,
-    InvalidCode,
-    NotFound,
-    SecretUnreadable,
-    WrongConfirmation,
-)
+from piccolo_api_fastapi.errors import ConfigurationError, InvalidCode, NotFound, WrongConfirmation
 from piccolo_api_fastapi.events import AuthEvent, emit
-from piccolo_api_fastapi.failure_counters import forgive, reserve
+from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.identifiers import real_email
-from piccolo_api_fastapi.one_time_codes import (
-    SECRET_BYTES,
-    Authenticator,
-    digits_of,
-    recovery_digest,
-)
+from piccolo_api_fastapi.one_time_codes import SECRET_BYTES, Authenticator, digits_of
+from piccolo_api_fastapi.recovery_codes import RecoveryCodes
+from piccolo_api_fastapi.second_factors import SecondFactor
 from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users
 
 from . import service
-from .tables import RecoveryCode, TOTPSecret
+from .tables import TOTPSecret
 
 CompleteHook = Callable[[], Awaitable[None]]
-
-
-class SecondFactor(ABC):
-    """
-    Something that a user presents beside the password.
-
-    `users` are whose factor it is; `name` is what requests, events and `Identity.factors` call it.
-    """
-
-    name: ClassVar[str]
-    users: Users[Any]
-    companions: "Sequence[SecondFactor]" = ()
-
-    @abstractmethod
-    async def is_enrolled(self, user: BaseUser) -> bool:
-        """Whether the user has it, so that a login asks for it."""
-
-    @abstractmethod
-    def accepts(self, code: str) -> bool:
-        """Whether a code looks like one of this factor."""
-
-    @abstractmethod
-    async def verify(self, user: BaseUser, code: str) -> None:
-        """
-        Check a code and use it up. A failure is counted before the code is looked at.
-
-        Raises:
-            InvalidCode: It is wrong, or was used before.
-            TooManyRequests: After several failures one has to wait.
-            FactorDisabled: There were too many.
-        """
-
-    async def send(self, user: BaseUser) -> None:  # noqa: B027 - most have nothing to send
-        """Send a code, for a factor that has to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,79 +38,6 @@ class Enrolment:
 
     secret: str = field(repr=False)
     uri: str = field(repr=False)
-
-
-class RecoveryCodes(SecondFactor):
-    """
-    Ten codes on paper; made by `TOTP`, whose failures and theirs are counted together.
-
-    They can't be guessed, so a right one works even while the authenticator has to wait or
-    is disabled, and puts an end to that.
-    """
-
-    name = "recovery_code"
-
-    def __init__(self, users: Users[Any], secrets: type[TOTPSecret], count: int) -> None:
-        if not 1 <= count <= 100:  # noqa: PLR2004 - said in the message
-            msg = "There are 1 to 100 recovery codes."
-            raise ConfigurationError(msg)
-        self.users = users
-        self.count = count
-        self.table = bound(RecoveryCode, users.table)
-        self._secrets = secrets
-
-    async def is_enrolled(self, user: BaseUser) -> bool:
-        """Whether there are codes left."""
-        return await self.left(user) > 0
-
-    async def left(self, user: BaseUser) -> int:
-        """How many there are."""
-        async with store():
-            return await service.recovery_codes_left(self.table, primary_key(user))
-
-    def accepts(self, code: str) -> bool:
-        """Whether it is 24 letters and digits."""
-        return recovery_digest(code) is not None
-
-    async def verify(self, user: BaseUser, code: str) -> None:
-        """Check a code and use it up."""
-        key, now = primary_key(user), self.users.clock()
-        digest = recovery_digest(code)
-        async with store(), transaction(self.table):
-            spent = digest is not None and await service.spend(self.table, key, digest, now)
-            if spent:
-                await forgive(self._secrets, key)
-        if not spent:
-            with suppress(FactorDisabled):
-                await _count_failure(self._secrets, key, now)
-            raise InvalidCode
-        data = {"left": await self.left(user)}
-        await emit(AuthEvent("authn_recovery_code_used", now, key, data))
-
-    async def replace(self, user: BaseUser, *, keep: Any = None) -> list[str]:
-        """
-        New codes. The old ones and every other credential of the user end.
-
-        Args:
-            user: Whose.
-            keep: The id of a credential to spare: the caller's own.
-
-        Returns:
-            The codes. Show them once.
-
-        Raises:
-            NotFound: The user has no authenticator.
-        """
-        key, now = primary_key(user), self.users.clock()
-        async with store(), transaction(self.table):
-            await forgive(self._secrets, key)  # locks the row, if there is one
-            row = await service.find(self._secrets, key)
-            if row is None or row.secret is None:
-                raise NotFound
-            codes = await service.replace_recovery_codes(self.table, key, self.count, now)
-            await self.users.end_credentials(user, keep=keep)
-        await emit(AuthEvent("authn_recovery_codes_replaced", now, key))
-        return codes
 
 
 class TOTP(SecondFactor):
@@ -203,7 +84,8 @@ class TOTP(SecondFactor):
         self.issuer = issuer
         self.window = window
         self.table = bound(TOTPSecret, self.users.table)
-        self.recovery = RecoveryCodes(self.users, self.table, recovery_codes)
+        self._secrets = GuardedSecrets(self.table, self.encryption, self.users.clock)
+        self.recovery = RecoveryCodes(self.users, self._secrets, recovery_codes)
         self.companions = (self.recovery,)
         self._settings = digits, period, algorithm
 
@@ -231,7 +113,7 @@ class TOTP(SecondFactor):
         """
         authenticator = Authenticator(token_bytes(SECRET_BYTES), *self._settings)
         key = primary_key(user)
-        blob = await self.encryption.encrypt(authenticator.write(), self._bound_to(key))
+        blob = await self._secrets.encrypt(key, authenticator.write())
         async with store():
             await service.put_pending(self.table, key, blob)
         account = real_email(user.email) or user.username
@@ -260,16 +142,14 @@ class TOTP(SecondFactor):
             row = await service.find(self.table, key)
         if row is None or row.pending is None:
             raise WrongConfirmation
-        authenticator = await self._decrypt(key, row.pending)
+        authenticator = Authenticator.read(await self._secrets.decrypt(key, row.pending))
         step = authenticator.match(digits_of(code) or "", now, self.window, -1)
         if step is None:
             raise WrongConfirmation
         async with store(), transaction(self.table):
             if not await service.confirm(self.table, key, row.pending, step, now):
                 raise WrongConfirmation
-            codes = await service.replace_recovery_codes(
-                self.recovery.table, key, self.recovery.count, now
-            )
+            codes = await self.recovery.write(key, now)
             await self.users.end_credentials(user, keep=keep)
             if then is not None:
                 await then()
@@ -279,13 +159,8 @@ class TOTP(SecondFactor):
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up, and every older one with it."""
         key, now = primary_key(user), self.users.clock()
-        row = await _count_failure(self.table, key, now)
-        try:
-            authenticator = await self._decrypt(key, row["secret"])
-        except SecretUnreadable:
-            async with store():
-                await forgive(self.table, key)  # no fault of whoever typed the code
-            raise
+        row = await self._secrets.reserve(key, now)
+        authenticator = Authenticator.read(await self._secrets.decrypt_reserved(key, row["secret"]))
         digits = digits_of(code) or ""
         step = authenticator.match(digits, now, self.window, row["last_step"])
         async with store():
@@ -308,7 +183,8 @@ class TOTP(SecondFactor):
         """
         key, now = primary_key(user), self.users.clock()
         async with store(), transaction(self.table):
-            removed = await service.remove(self.table, self.recovery.table, key)
+            await self.recovery.erase(key)
+            removed = await service.remove(self.table, key)
             if not any(row["confirmed_at"] for row in removed):
                 raise NotFound
             await self.users.end_credentials(user, keep=keep)
@@ -328,7 +204,7 @@ class TOTP(SecondFactor):
         """
         authenticator = Authenticator(secret, *self._settings)
         last_step = -1 if used_at is None else int(used_at.timestamp()) // self._settings[1]
-        blob = await self.encryption.encrypt(authenticator.write(), self._bound_to(user))
+        blob = await self._secrets.encrypt(user, authenticator.write())
         async with store():
             now = self.users.clock()
             return await service.adopt(self.table, user, blob, last_step=last_step, now=now)
@@ -359,24 +235,7 @@ class TOTP(SecondFactor):
         for column in (self.table.secret, self.table.pending):
             blob = getattr(row, column._meta.name)  # noqa: SLF001
             if blob is not None and not self.encryption.is_current(blob):
-                plaintext = await self._decrypt(row.user, blob)
-                new = await self.encryption.encrypt(plaintext.write(), self._bound_to(row.user))
+                plaintext = await self._secrets.decrypt(row.user, blob)
+                new = await self._secrets.encrypt(row.user, plaintext)
                 moved += await service.swap(self.table, row.id, column, blob, new)
         return moved
-
-    async def _decrypt(self, key: Any, blob: str) -> Authenticator:
-        try:
-            return Authenticator.read(await self.encryption.decrypt(blob, self._bound_to(key)))
-        except SecretUnreadable:
-            await emit(AuthEvent("authn_secret_unreadable", self.users.clock(), key))
-            raise
-
-    def _bound_to(self, key: Any) -> bytes:
-        return f"{self.table._meta.tablename} {key}".encode()  # noqa: SLF001
-
-
-async def _count_failure(table: type[TOTPSecret], key: Any, now: Any) -> dict[str, Any]:
-    try:
-        return await reserve(table, key, now, 'AND "secret" IS NOT NULL')
-    except NotFound:
-        raise InvalidCode from None

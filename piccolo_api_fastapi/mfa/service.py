@@ -1,4 +1,4 @@
-"""What is done with second factors: statements, each of which lets one caller through."""
+"""What is done with authenticators: statements, each of which lets one caller through."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,9 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 from piccolo_api_fastapi.failure_counters import forgiven
-from piccolo_api_fastapi.one_time_codes import new_recovery_code, recovery_digest
 
-from .tables import RecoveryCode, TOTPSecret
+from .tables import TOTPSecret
 
 
 async def find(table: type[TOTPSecret], user: Any) -> TOTPSecret | None:
@@ -70,47 +69,10 @@ async def accept(table: type[TOTPSecret], user: Any, secret: str, step: int) -> 
     return bool(accepted)
 
 
-async def replace_recovery_codes(
-    table: type[RecoveryCode], user: Any, count: int, now: datetime
-) -> list[str]:
-    """
-    New codes; the old ones end.
-
-    Returns:
-        The codes. Show them once.
-    """
-    codes = [new_recovery_code() for _ in range(count)]
-    rows = [
-        table(id=uuid4(), user=user, digest=recovery_digest(code), created_at=now) for code in codes
-    ]
-    await table.delete().where(table.user == user)
-    await table.insert(*rows)
-    return codes
-
-
-async def spend(table: type[RecoveryCode], user: Any, digest: str, now: datetime) -> bool:
-    """Use a recovery code up; of several at once, one succeeds."""
-    spent = (
-        await table.update({table.used_at: now})
-        .where(table.user == user, table.digest == digest, table.used_at.is_null())
-        .returning(table.id)
-    )
-    return bool(spent)
-
-
-async def recovery_codes_left(table: type[RecoveryCode], user: Any) -> int:
-    """How many codes a user has not used."""
-    left: int = await table.count().where(table.user == user, table.used_at.is_null())
-    return left
-
-
-async def remove(
-    secrets: type[TOTPSecret], codes: type[RecoveryCode], user: Any
-) -> Sequence[dict[str, Any]]:
-    """Delete the authenticator and the recovery codes of a user, and say whether there were any."""
-    await codes.delete().where(codes.user == user)
+async def remove(table: type[TOTPSecret], user: Any) -> Sequence[dict[str, Any]]:
+    """Delete the authenticator of a user, and say whether there was one and was confirmed."""
     removed: Sequence[dict[str, Any]]
-    removed = await secrets.delete().where(secrets.user == user).returning(secrets.confirmed_at)
+    removed = await table.delete().where(table.user == user).returning(table.confirmed_at)
     return removed
 
 

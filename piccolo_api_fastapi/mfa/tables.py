@@ -1,6 +1,6 @@
-"""The tables of second factors."""
+"""The table of authenticators."""
 
-from piccolo.columns import UUID, BigInt, ForeignKey, Text, Timestamptz, Varchar
+from piccolo.columns import UUID, BigInt, ForeignKey, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
@@ -17,13 +17,3 @@ class TOTPSecret(FailureCounter, Table, tablename="auth_totp"):
     pending = Text(null=True, default=None, secret=True, help_text="Encrypted; not confirmed yet.")
     confirmed_at = Timestamptz(null=True, default=None)
     last_step = BigInt(default=-1, help_text="The period of the last code that was accepted.")
-
-
-class RecoveryCode(Table, tablename="auth_recovery_code"):
-    """A code on paper, for when the phone is gone."""
-
-    id = UUID(primary_key=True)
-    user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
-    digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the code.")
-    created_at = Timestamptz()
-    used_at = Timestamptz(null=True, default=None)

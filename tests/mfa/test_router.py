@@ -118,13 +118,13 @@ async def test_a_begin_that_overtakes(
 ) -> None:
     """A confirmation whose secret was replaced while it was checked confirms nothing."""
     phone = Phone((await totp.begin(ada)).uri, clock)
-    decrypt = totp._decrypt
+    decrypt = totp._secrets.decrypt
 
     async def slowly(*arguments: Any) -> Any:
         await totp.begin(ada)
         return await decrypt(*arguments)
 
-    monkeypatch.setattr(totp, "_decrypt", slowly)
+    monkeypatch.setattr(totp._secrets, "decrypt", slowly)
     with pytest.raises(WrongConfirmation):
         await totp.confirm(ada, phone.code())
     assert not await totp.is_enrolled(ada)

@@ -257,13 +257,13 @@ async def test_reencryption_does_not_overwrite(
 ) -> None:
     """A secret that is replaced while it is encrypted anew stays replaced."""
     rotated = TOTP(users, encryption=XChaCha20Poly1305(f"{generate_key()},{KEY}"), issuer="M")
-    decrypt = rotated._decrypt
+    decrypt = rotated._secrets.decrypt
 
     async def slowly(*arguments: Any) -> Any:
         await TOTPSecret.update({TOTPSecret.secret: "replaced"}, force=True)
         return await decrypt(*arguments)
 
-    monkeypatch.setattr(rotated, "_decrypt", slowly)
+    monkeypatch.setattr(rotated._secrets, "decrypt", slowly)
     assert await rotated.reencrypt() == 0
     [row] = await TOTPSecret.select()
     assert row["secret"] == "replaced"

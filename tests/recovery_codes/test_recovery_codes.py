@@ -4,12 +4,27 @@ from datetime import timedelta
 
 import pytest
 
-from piccolo_api_fastapi import TOTP, AuthEvent, RecoveryCode, TOTPSecret, User, subscribe
+from piccolo_api_fastapi import (
+    TOTP,
+    AuthEvent,
+    RecoveryCode,
+    TOTPSecret,
+    User,
+    Users,
+    XChaCha20Poly1305,
+    subscribe,
+)
 from piccolo_api_fastapi.errors import InvalidCode, NotFound, TooManyRequests
 from piccolo_api_fastapi.one_time_codes import new_recovery_code
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
+from tests.conftest import KEY
+from tests.mfa.conftest import Phone
 
-from .conftest import Phone
+
+@pytest.fixture
+def totp(users: Users[User]) -> TOTP:
+    """The authenticators that the codes belong to."""
+    return TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
 
 
 @pytest.fixture

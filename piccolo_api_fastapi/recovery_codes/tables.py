@@ -1,0 +1,17 @@
+"""The table of recovery codes."""
+
+from piccolo.columns import UUID, ForeignKey, Timestamptz, Varchar
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table
+
+from piccolo_api_fastapi.users import User
+
+
+class RecoveryCode(Table, tablename="auth_recovery_code"):
+    """A code on paper, for when the phone is gone."""
+
+    id = UUID(primary_key=True)
+    user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
+    digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the code.")
+    created_at = Timestamptz()
+    used_at = Timestamptz(null=True, default=None)
