@@ -6,10 +6,13 @@ from typing import Any, TypeVar, cast
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import TABLE_REGISTRY, Table
 
+from .database import column_names
 from .errors import ConfigurationError
 
 BaseUserT = TypeVar("BaseUserT", bound=BaseUser)
 TableT = TypeVar("TableT", bound=Table)
+
+_USER = "user."
 
 
 class CredentialTable:
@@ -46,6 +49,19 @@ def user_table_of(table: type[Table]) -> type[BaseUser]:
     """The user table that the foreign key `user` of a table goes to."""
     user: Any = table._meta.get_column_by_name("user")  # noqa: SLF001
     return cast("type[BaseUser]", user._foreign_key_meta.resolved_references)  # noqa: SLF001
+
+
+def user_columns(table: type[Table]) -> list[Any]:
+    """All columns of the user that a row belongs to, to be selected along with it."""
+    user: Any = table._meta.get_column_by_name("user")  # noqa: SLF001
+    names = column_names(user_table_of(table))
+    return [getattr(user, name).as_alias(f"{_USER}{name}") for name in names]
+
+
+def take_user(row: dict[str, Any]) -> dict[str, Any]:
+    """Take the values of `user_columns` out of a row, for `load`."""
+    names = [name for name in row if name.startswith(_USER)]
+    return {name[len(_USER) :]: row.pop(name) for name in names}
 
 
 def primary_key(row: Table) -> Any:

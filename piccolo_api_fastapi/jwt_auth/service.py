@@ -6,19 +6,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from piccolo_api_fastapi.database import (
-    CompiledQuery,
-    column_names,
-    delete_in_batches,
-    store,
-    transaction,
-)
+from piccolo_api_fastapi.database import CompiledQuery, delete_in_batches, store, transaction
 from piccolo_api_fastapi.errors import InvalidGrant, NotFound
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
 from piccolo_api_fastapi.identity import ClientInfo
 from piccolo_api_fastapi.refresh_tokens import RefreshToken
-from piccolo_api_fastapi.user_tables import user_table_of
+from piccolo_api_fastapi.user_tables import take_user, user_columns
 
 from .tables import RefreshFamily
 
@@ -97,7 +91,6 @@ def compile_queries(table: type[RefreshFamily]) -> Queries:
 
 def _compile_find(table: type[RefreshFamily]) -> CompiledQuery:
     """The one statement of a protected request: the family by its id, with its user."""
-    user_columns = column_names(user_table_of(table))
 
     def build(family: UUID, now: datetime) -> Any:
         return table.select(
@@ -111,7 +104,7 @@ def _compile_find(table: type[RefreshFamily]) -> CompiledQuery:
             table.expires_at,
             table.factors,
             table.is_enrolling,
-            *(getattr(table.user, name).as_alias(f"user.{name}") for name in user_columns),
+            *user_columns(table),
         ).where(table.id == family, table.expires_at > now, table.revoked_at.is_null())
 
     return CompiledQuery(table, build, UUID(int=0), datetime(2000, 1, 1, tzinfo=timezone.utc))
@@ -149,7 +142,7 @@ def _compile_rotate(table: type[RefreshFamily]) -> CompiledQuery:
 async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | None:
     """The live family with this id."""
     for row in await query.run(family, now):
-        user = {name[5:]: row.pop(name) for name in tuple(row) if name.startswith("user.")}
+        user = take_user(row)
         scopes, factors = frozenset(row.pop("scope").split()), read_factors(row.pop("factors"))
         return Family(scopes=scopes, factors=factors, user=user, **row)
     return None

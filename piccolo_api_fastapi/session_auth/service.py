@@ -7,19 +7,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID, uuid4
 
-from piccolo_api_fastapi.database import (
-    CompiledQuery,
-    column_names,
-    delete_in_batches,
-    store,
-    transaction,
-)
+from piccolo_api_fastapi.database import CompiledQuery, delete_in_batches, store, transaction
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
 from piccolo_api_fastapi.identity import ClientInfo
 from piccolo_api_fastapi.tokens import OpaqueToken
-from piccolo_api_fastapi.user_tables import user_table_of
+from piccolo_api_fastapi.user_tables import take_user, user_columns
 
 from .tables import Session
 
@@ -73,7 +67,6 @@ class FoundSession:
 
 def compile_find(table: type[Session]) -> CompiledQuery:
     """The one statement of a protected request: the session by its digest, with its user."""
-    user_columns = column_names(user_table_of(table))
 
     def build(digest: str, now: datetime) -> Any:
         return table.select(
@@ -83,7 +76,7 @@ def compile_find(table: type[Session]) -> CompiledQuery:
             table.absolute_expires_at,
             table.factors,
             table.is_enrolling,
-            *(getattr(table.user, name).as_alias(f"user.{name}") for name in user_columns),
+            *user_columns(table),
         ).where(table.digest == digest, table.expires_at > now)
 
     return CompiledQuery(table, build, "digest", datetime(2000, 1, 1, tzinfo=timezone.utc))
@@ -92,8 +85,8 @@ def compile_find(table: type[Session]) -> CompiledQuery:
 async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundSession | None:
     """The live session with this digest."""
     for row in await query.run(digest, now):
-        user = {name[5:]: row.pop(name) for name in tuple(row) if name.startswith("user.")}
-        return FoundSession(factors=read_factors(row.pop("factors")), user=user, **row)
+        user, factors = take_user(row), read_factors(row.pop("factors"))
+        return FoundSession(factors=factors, user=user, **row)
     return None
 
 

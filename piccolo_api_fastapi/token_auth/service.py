@@ -6,17 +6,11 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from piccolo_api_fastapi.database import (
-    CompiledQuery,
-    column_names,
-    delete_in_batches,
-    store,
-    transaction,
-)
+from piccolo_api_fastapi.database import CompiledQuery, delete_in_batches, store, transaction
 from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.identity import check_scopes
-from piccolo_api_fastapi.user_tables import user_table_of
+from piccolo_api_fastapi.user_tables import take_user, user_columns, user_table_of
 
 from .tables import APIToken
 
@@ -53,14 +47,13 @@ class NewToken:
 
 def compile_find(table: type[APIToken]) -> CompiledQuery:
     """The one statement of a request: the token by its digest, with its user."""
-    user_columns = column_names(user_table_of(table))
 
     def build(digest: str, now: datetime) -> Any:
         return table.select(
             table.id,
             table.scope,
             table.last_used_at,
-            *(getattr(table.user, name).as_alias(f"user.{name}") for name in user_columns),
+            *user_columns(table),
         ).where((table.digest == digest) & _is_live(table, now))
 
     return CompiledQuery(table, build, "digest", datetime(2000, 1, 1, tzinfo=timezone.utc))
@@ -73,7 +66,7 @@ def _is_live(table: type[APIToken], now: datetime) -> Any:
 async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundToken | None:
     """The live token with this digest."""
     for row in await query.run(digest, now):
-        user = {name[5:]: value for name, value in row.items() if name.startswith("user.")}
+        user = take_user(row)
         return FoundToken(row["id"], frozenset(row["scope"].split()), row["last_used_at"], user)
     return None
 
