@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
-from fastapi.security import SecurityScopes
-from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
+from piccolo_api_fastapi.claims_guard import ClaimsOf
 from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
@@ -24,22 +23,21 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.factors import ENROLMENT, PASSWORD, acr, amr
+from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.guards import Scheme
 from piccolo_api_fastapi.identity import (
     SCOPE_TOKEN,
     Identity,
     bearer_token,
-    check_scopes,
     client_info,
 )
 from piccolo_api_fastapi.keys import Key, KeyRing
 from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
+from piccolo_api_fastapi.token_pairs import Grant, TokenPair, TokenPairs
 from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import service
-from .service import Grant, TokenPair
 from .tables import RefreshFamily
 
 
@@ -109,13 +107,14 @@ class JWTAuth(Scheme[UserT]):
         self.grace = grace
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
         self._refresh = RefreshTokens(self.keys)
+        self._pairs = TokenPairs(self._access, self._refresh)
         self._queries = service.compile_queries(self.table)
         self.scheme_name = "JWT"
         self.model = OAuth2(
             flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=token_url, scopes={})),
             description="Log in with a username and a password.",
         )
-        self.claims = ClaimsOf(self)
+        self.claims = ClaimsOf(self.decode, self.model, self.scheme_name)
         super().__init__()
 
     async def extra_claims(self, user: UserT) -> Mapping[str, Any]:  # noqa: ARG002
@@ -187,20 +186,16 @@ class JWTAuth(Scheme[UserT]):
         held = proof if isinstance(proof, Proof) else Proof(proof)
         now = self.users.clock()
         granted = _narrow(await self.users.scopes_of(held.user), scope)
+        grant = Grant(granted, now + self.refresh_lifetime, held.factors, held.is_enrolling, now)
         token = self._refresh.first()
         await service.start(
             self.table,
             token=token,
             user=primary_key(held.user),
-            scopes=granted,
+            grant=grant,
             client=client_info(connection),
-            now=now,
-            lifetime=self.refresh_lifetime,
-            factors=held.factors,
-            is_enrolling=held.is_enrolling,
             uphold=lambda: self.users.uphold(held),
         )
-        grant = Grant(granted, now + self.refresh_lifetime, held.factors, held.is_enrolling, now)
         return await self._pair(held.user, token, grant, now)
 
     async def refresh(self, refresh_token: str, scope: str = "") -> TokenPair:
@@ -269,6 +264,12 @@ class JWTAuth(Scheme[UserT]):
             async with store():
                 await service.revoke(self.table, family, self.users.clock(), key)
 
+    async def _pair(
+        self, user: UserT, token: RefreshToken, grant: Grant, now: datetime
+    ) -> TokenPair:
+        extra = await self.extra_claims(user)
+        return self._pairs.write(str(primary_key(user)), token, grant, now, extra)
+
     def _family_id(self, token: str) -> UUID | None:
         if (refresh_token := self._refresh.read(token)) is not None:
             return refresh_token.family
@@ -276,66 +277,6 @@ class JWTAuth(Scheme[UserT]):
             return UUID(self.decode(token).family)
         except (InvalidToken, ValueError):
             return None
-
-    async def _pair(
-        self, user: UserT, token: RefreshToken, grant: Grant, now: datetime
-    ) -> TokenPair:
-        expires_at = min(now + self._access.lifetime, grant.expires_at)
-        scopes: frozenset[str] = frozenset() if grant.is_enrolling else grant.scopes
-        claims = Claims(
-            subject=str(primary_key(user)),
-            family=str(token.family),
-            token_id=uuid4().hex,
-            issued_at=now,
-            expires_at=expires_at,
-            scopes=scopes,
-            extra=await self.extra_claims(user),
-            authenticated_at=max(grant.factors.values(), default=grant.authenticated_at),
-            acr=ENROLMENT if grant.is_enrolling else acr(grant.factors),
-            amr=amr(grant.factors),
-        )
-        lives = int(expires_at.timestamp()) - int(now.timestamp())
-        access_token, refresh_token = self._access.encode(claims), self._refresh.write(token)
-        return TokenPair(access_token, refresh_token, lives, scopes, grant.is_enrolling)
-
-
-class ClaimsOf(SecurityBase):
-    """
-    The dependency that gives the claims of an access token without asking the database.
-
-    For services that accept that a logout or a deactivation bites when the token expires.
-    """
-
-    documented_errors = (
-        InvalidRequest,
-        Unauthenticated,
-        InvalidToken,
-        EnrolmentRequired,
-        InsufficientScope,
-    )
-
-    def __init__(self, scheme: JWTAuth[Any]) -> None:
-        self.model = scheme.model
-        self.scheme_name = scheme.scheme_name
-        self._scheme = scheme
-
-    async def __call__(self, connection: HTTPConnection, scopes: SecurityScopes) -> Claims:
-        """
-        The verified claims.
-
-        Raises:
-            Unauthenticated: There is no token, or it is no good.
-            EnrolmentRequired: It is good for enrolling a second factor only.
-            InsufficientScope: It lacks a scope.
-        """
-        token = bearer_token(connection)
-        if token is None:
-            raise InvalidToken if "authorization" in connection.headers else Unauthenticated
-        claims = self._scheme.decode(token)
-        if claims.acr == ENROLMENT:
-            raise EnrolmentRequired
-        check_scopes(claims.scopes, scopes.scopes)
-        return claims
 
 
 def _ring(secret: str | bytes | None, keys: KeyRing | None) -> KeyRing:

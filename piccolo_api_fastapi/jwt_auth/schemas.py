@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from .service import TokenPair
+from piccolo_api_fastapi.token_pairs import TokenPair
+
 from .tables import RefreshFamily
 
 

@@ -12,6 +12,7 @@ from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
 from piccolo_api_fastapi.identity import ClientInfo
 from piccolo_api_fastapi.refresh_tokens import RefreshToken
+from piccolo_api_fastapi.token_pairs import Grant
 from piccolo_api_fastapi.user_tables import take_user, user_columns
 
 from .tables import RefreshFamily
@@ -37,37 +38,6 @@ class Family:
     def authenticated_at(self) -> datetime:
         """When the user last proved who they are."""
         return max(self.factors.values(), default=self.created_at)
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """
-    What a client is given.
-
-    Args:
-        access_token: A JWT.
-        refresh_token: Good once, apart from the grace.
-        expires_in: Seconds that the access token lives.
-        scopes: What the access token may do.
-        is_enrolling: Whether it is good for enrolling a second factor only.
-    """
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_in: int
-    scopes: frozenset[str]
-    is_enrolling: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a family says of the tokens issued to it."""
-
-    scopes: frozenset[str]
-    expires_at: datetime
-    factors: Factors
-    is_enrolling: bool
-    authenticated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +118,13 @@ async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | No
     return None
 
 
-async def start(  # noqa: PLR0913 - each a column
+async def start(
     table: type[RefreshFamily],
     *,
     token: RefreshToken,
     user: Any,
-    scopes: frozenset[str],
+    grant: Grant,
     client: ClientInfo,
-    now: datetime,
-    lifetime: timedelta,
-    factors: Factors,
-    is_enrolling: bool,
     uphold: Callable[[], Awaitable[None]],
 ) -> None:
     """
@@ -168,27 +134,24 @@ async def start(  # noqa: PLR0913 - each a column
         table: Where.
         token: Its first token.
         user: The primary key of the user.
-        scopes: What is granted.
+        grant: What it says of its tokens; the user proved who they are just now.
         client: What is recorded of the client.
-        now: The present time.
-        lifetime: How long it lasts.
-        factors: Which factors were presented.
-        is_enrolling: Whether it is good for enrolling a second factor only.
         uphold: Raises if what it is issued on no longer holds. It runs first in the
             transaction and locks the user, so that a password change either sees the
             family or stops it.
     """
+    now = grant.authenticated_at
     row = table(
         id=token.family,
         user=user,
         generation=token.generation,
         current_digest=token.digest,
-        scope=" ".join(sorted(scopes)),
+        scope=" ".join(sorted(grant.scopes)),
         created_at=now,
         rotated_at=now,
-        expires_at=now + lifetime,
-        factors=write_factors(factors),
-        is_enrolling=is_enrolling,
+        expires_at=grant.expires_at,
+        factors=write_factors(grant.factors),
+        is_enrolling=grant.is_enrolling,
         ip=client.ip,
         user_agent=client.user_agent,
     )
@@ -222,30 +185,22 @@ async def rotate(
         raise InvalidGrant
     values = (successor.generation, presented.digest, successor.digest, now)
     condition = (presented.family, presented.generation, presented.digest, now)
-    moved = await queries.rotate.run(*values, *condition)
-    if moved:
+    if await queries.rotate.run(*values, *condition):
         return before
     family = await find(queries.find, presented.family, now)
     if family is None:
         raise InvalidGrant
-    repeated = (family.previous_digest, family.current_digest) == (
-        presented.digest,
-        successor.digest,
-    )
-    if repeated and now < family.rotated_at + grace:
+    digests = family.previous_digest, family.current_digest
+    is_repeated = digests == (presented.digest, successor.digest)
+    if is_repeated and now < family.rotated_at + grace:
         return family
     if presented.generation < family.generation:
-        await _end_reused(table, family, now)
+        await _end(table, family.id, now, "authn_token_reuse")
     raise InvalidGrant
 
 
 async def record_factor(
-    table: type[RefreshFamily],
-    family: UUID,
-    before: Factors,
-    after: Factors,
-    *,
-    is_second: bool,
+    table: type[RefreshFamily], family: UUID, before: Factors, after: Factors, *, is_second: bool
 ) -> bool:
     """
     Record that a factor was presented.
@@ -275,14 +230,6 @@ async def record_factor(
     return bool(moved)
 
 
-async def _end_reused(table: type[RefreshFamily], family: Family, now: datetime) -> None:
-    condition = (table.id == family.id) & table.revoked_at.is_null()
-    async with transaction(table):
-        ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
-        for row in ended:
-            await emit(AuthEvent("authn_token_reuse", now, row["user"], {"family": str(family.id)}))
-
-
 async def live(table: type[RefreshFamily], user: Any, now: datetime) -> Sequence[RefreshFamily]:
     """The live families of a user, the latest first."""
     query = table.objects().where(
@@ -305,14 +252,7 @@ async def revoke(table: type[RefreshFamily], family: UUID, now: datetime, user: 
     Returns:
         Whether there was one.
     """
-    condition = (table.id == family) & table.revoked_at.is_null()
-    if user is not None:
-        condition = condition & (table.user == user)
-    async with transaction(table):
-        ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
-        for row in ended:
-            await emit(AuthEvent("authn_token_revoked", now, row["user"], {"family": str(family)}))
-    return bool(ended)
+    return await _end(table, family, now, "authn_token_revoked", user)
 
 
 async def end(table: type[RefreshFamily], user: Any, family: UUID, now: datetime) -> None:
@@ -342,3 +282,16 @@ async def delete_expired_families(
     """
     async with store():
         return await delete_in_batches(table, table.expires_at <= now, batch)
+
+
+async def _end(
+    table: type[RefreshFamily], family: UUID, now: datetime, event: str, user: Any = None
+) -> bool:
+    condition = (table.id == family) & table.revoked_at.is_null()
+    if user is not None:
+        condition = condition & (table.user == user)
+    async with transaction(table):
+        ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
+        for row in ended:
+            await emit(AuthEvent(event, now, row["user"], {"family": str(family)}))
+    return bool(ended)
