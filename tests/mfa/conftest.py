@@ -28,8 +28,9 @@ from piccolo_api_fastapi import (
     session_router,
     token_router,
 )
+from piccolo_api_fastapi.errors import FactorDisabled, InvalidCode, TooManyRequests
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import KEY, log_in
+from tests.conftest import KEY, PASSWORD, log_in
 
 
 @pytest.fixture
@@ -149,3 +150,27 @@ async def second_step(
 def codes_of(text: str) -> list[str]:
     """What looks like a token in an answer."""
     return re.findall(r"(?:ses|rt|tkt)_[A-Za-z0-9_.-]+", text)
+
+
+@pytest.fixture
+async def phone(totp: TOTP, ada: User, clock: FrozenClock) -> Phone:
+    """Ada's app, enrolled two minutes ago."""
+    phone = Phone((await totp.begin(ada)).uri, clock)
+    await totp.confirm(ada, phone.code())
+    clock.advance(timedelta(minutes=2))
+    return phone
+
+
+async def is_good(totp: TOTP, user: User, code: str) -> bool:
+    """Whether a code is accepted."""
+    try:
+        await totp.verify(user, code)
+    except (InvalidCode, TooManyRequests, FactorDisabled):
+        return False
+    return True
+
+
+async def password_grant(client: httpx.AsyncClient, **form: str) -> httpx.Response:
+    """Ask `/token` with ada's password."""
+    data = {"grant_type": "password", "username": "ada", "password": PASSWORD, **form}
+    return await client.post("/auth/token", data=data)

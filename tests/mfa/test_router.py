@@ -1,15 +1,10 @@
 """Enrolling, confirming, replacing and removing an authenticator app."""
 
-import asyncio
-import re
 from datetime import timedelta
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import httpx
-import numpy as np
 import pytest
-import zxingcpp
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
@@ -19,10 +14,8 @@ from piccolo_api_fastapi import (
     ConfigurationError,
     RecoveryCode,
     SessionAuth,
-    TokenAuth,
     TOTPSecret,
     User,
-    Users,
     mfa_router,
     subscribe,
 )
@@ -203,84 +196,6 @@ async def test_new_recovery_codes(
     assert (await other.get("/auth/mfa")).json()["recovery_codes_left"] == 9
 
 
-@pytest.mark.security(74)
-async def test_changes_ask_for_a_fresh_factor(
-    client: httpx.AsyncClient, ada: User, clock: FrozenClock
-) -> None:
-    """Five minutes after the second factor nothing is changed; the answer says what to do."""
-    phone, _ = await enrol(client, clock)
-    clock.advance(4 * MINUTE)
-    changes = [
-        ("POST", "/auth/mfa/totp"),
-        ("DELETE", "/auth/mfa/totp"),
-        ("POST", "/auth/mfa/recovery-codes"),
-    ]
-    for method, path in changes:
-        answer = await client.request(method, path)
-        assert answer.status_code == 401
-        assert answer.json()["code"] == "insufficient_user_authentication"
-        assert (answer.json()["max_age"], answer.json()["acr_values"]) == (300, "mfa")
-    assert (await confirm(client, phone.code())).status_code == 401
-    password = {"password": "correct horse battery"}
-    assert (await client.post("/auth/reauthenticate", json=password)).status_code == 204
-    assert (await client.delete("/auth/mfa/totp")).status_code == 401
-    code = {"code": phone.code()}
-    assert (await client.post("/auth/reauthenticate", json=code)).status_code == 204
-    assert (await client.delete("/auth/mfa/totp")).status_code == 204
-
-
-async def test_enrolling_asks_for_a_recent_password(
-    client: httpx.AsyncClient, ada: User, clock: FrozenClock
-) -> None:
-    """Who has no factor yet presents the password again, if it was a while ago."""
-    await log_in(client)
-    clock.advance(5 * MINUTE)
-    answer = await client.post("/auth/mfa/totp")
-    assert (answer.status_code, answer.json()["max_age"]) == (401, 300)
-    assert "acr_values" not in answer.json()
-    assert answer.headers["www-authenticate"] == (
-        'Bearer error="insufficient_user_authentication", max_age="300"'
-    )
-    await client.post("/auth/reauthenticate", json={"password": "correct horse battery"})
-    await begin(client, clock)
-
-
-async def test_nobody(client: httpx.AsyncClient, database: Any) -> None:
-    """Without a credential nothing is shown and nothing is changed."""
-    for method, path in [
-        ("GET", "/auth/mfa"),
-        ("POST", "/auth/mfa/totp"),
-        ("DELETE", "/auth/mfa/totp"),
-        ("POST", "/auth/mfa/recovery-codes"),
-        ("POST", "/auth/reauthenticate"),
-    ]:
-        assert (await client.request(method, path, json={"code": "1"})).status_code == 401
-
-
-@pytest.mark.security(62)
-@pytest.mark.security(76)
-async def test_api_tokens(
-    client: httpx.AsyncClient, users: Users[User], ada: User, clock: FrozenClock
-) -> None:
-    """A token neither enrols, changes nor presents a factor, and never counts as one."""
-    phone, _ = await enrol(client, clock)
-    secret = (await TokenAuth(users).create(ada, "report")).secret
-    client.cookies.clear()
-    for method, path, body in [
-        ("GET", "/auth/mfa", None),
-        ("POST", "/auth/mfa/totp", None),
-        ("POST", "/auth/mfa/totp/confirm", {"code": phone.code()}),
-        ("DELETE", "/auth/mfa/totp", None),
-        ("POST", "/auth/mfa/recovery-codes", None),
-        ("POST", "/auth/reauthenticate", {"code": phone.code()}),
-    ]:
-        answer = await client.request(method, path, json=body, headers=bearer(secret))
-        assert (answer.status_code, answer.json()["code"]) == (403, "credential_not_allowed")
-    assert (await client.get("/me", headers=bearer(secret))).status_code == 200
-    for path in ("/mfa", "/recent", "/totp"):
-        assert (await client.get(path, headers=bearer(secret))).status_code == 401
-
-
 @pytest.mark.security(115)
 async def test_secrets_at_rest(
     client: httpx.AsyncClient, ada: User, clock: FrozenClock, caplog: pytest.LogCaptureFixture
@@ -296,59 +211,6 @@ async def test_secrets_at_rest(
         for text in (stored, caplog.text, shown):
             assert hidden not in text
             assert hidden.replace("-", "") not in text
-
-
-async def test_qr(client: httpx.AsyncClient, ada: User) -> None:
-    """The QR code is one SVG element, without script, that says what the URI says."""
-    await log_in(client)
-    answer = (await client.post("/auth/mfa/totp")).json()
-    root = ET.fromstring(answer["qr_svg"])  # noqa: S314 - our own
-    assert root.tag.endswith("svg")
-    assert "<script" not in answer["qr_svg"]
-    assert answer["otpauth_uri"] == decode(answer["qr_svg"])
-
-
-def decode(svg: str) -> str:
-    """What a QR reader sees in an SVG whose path strokes dark modules."""
-    root = ET.fromstring(svg)  # noqa: S314 - our own
-    scale = 8
-    side = int(re.sub(r"\D", "", root.attrib["width"])) // 4 * scale
-    image = np.full((side, side), 255, np.uint8)
-    paths = [element for element in root.iter() if element.tag.endswith("path")]
-    dark = next(path for path in paths if "stroke" in path.attrib)
-    x = y = 0.0
-    for command, numbers in re.findall(r"([Mmh])([^Mmh]*)", dark.attrib["d"]):
-        values = [float(number) for number in re.findall(r"-?[\d.]+", numbers)]
-        if command == "h":
-            left, right = round(x * scale), round((x + values[0]) * scale)
-            top = round((y - 0.5) * scale)
-            image[top : top + scale, left:right] = 0
-            x += values[0]
-        else:
-            x, y = values if command == "M" else (x + values[0], y + values[1])
-    [code] = zxingcpp.read_barcodes(image)
-    return code.text
-
-
-async def test_the_loop_runs_on(client: httpx.AsyncClient, ada: User, clock: FrozenClock) -> None:
-    """Enrolment costs no slow hash: nothing holds the event loop up for long (D-U1)."""
-    await log_in(client)
-    await begin(client, clock)
-    loop, gaps, done = asyncio.get_running_loop(), [0.0], False
-
-    async def watch() -> None:
-        last = loop.time()
-        while not done:
-            await asyncio.sleep(0)
-            gaps.append(loop.time() - last)
-            last = loop.time()
-
-    watching = asyncio.create_task(watch())
-    phone = await begin(client, clock)
-    await confirm(client, phone.code())
-    done = True
-    await watching
-    assert sorted(gaps)[-3] < 0.1  # a machine under load may stop anybody now and then
 
 
 def test_configuration(totp: TOTP, session: SessionAuth[User]) -> None:

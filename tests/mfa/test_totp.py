@@ -8,7 +8,6 @@ from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import (
     TOTP,
-    AuthEvent,
     ConfigurationError,
     Login,
     PlainText,
@@ -17,13 +16,10 @@ from piccolo_api_fastapi import (
     Users,
     XChaCha20Poly1305,
     auth_tables,
-    generate_key,
-    subscribe,
 )
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
     InvalidCode,
-    SecretUnreadable,
     TooManyRequests,
 )
 from piccolo_api_fastapi.mfa import Enrolment
@@ -31,28 +27,10 @@ from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race,
 from tests.conftest import KEY
 from tests.models import Customer
 
-from .conftest import Phone
+from .conftest import Phone, is_good
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 PERIOD = 30 * SECOND
-
-
-@pytest.fixture
-async def phone(totp: TOTP, ada: User, clock: FrozenClock) -> Phone:
-    """Ada's app, enrolled two minutes ago."""
-    phone = Phone((await totp.begin(ada)).uri, clock)
-    await totp.confirm(ada, phone.code())
-    clock.advance(2 * MINUTE)
-    return phone
-
-
-async def is_good(totp: TOTP, user: User, code: str) -> bool:
-    """Whether a code is accepted."""
-    try:
-        await totp.verify(user, code)
-    except (InvalidCode, TooManyRequests, FactorDisabled):
-        return False
-    return True
 
 
 async def counter() -> tuple[int, int]:
@@ -203,72 +181,6 @@ async def test_as_typed(totp: TOTP, ada: User, phone: Phone, clock: FrozenClock)
     assert await is_good(totp, ada, wide)
 
 
-@pytest.mark.security(65)
-async def test_ciphertext_of_another(
-    totp: TOTP, users: Users[User], ada: User, grace: User, phone: Phone
-) -> None:
-    """A secret copied to another row opens nothing: 503 and an event, no failure counted (D-M9)."""
-    mine = Phone((await totp.begin(grace)).uri, phone.clock)
-    await totp.confirm(grace, mine.code())
-    [row] = await TOTPSecret.select(TOTPSecret.secret).where(TOTPSecret.user == ada.id)
-    await TOTPSecret.update({TOTPSecret.secret: row["secret"]}).where(TOTPSecret.user == grace.id)
-    events: list[AuthEvent] = []
-    stop = subscribe(events.append)
-    with pytest.raises(SecretUnreadable):
-        await totp.verify(grace, phone.code())
-    stop()
-    assert [(event.name, event.user) for event in events] == [("authn_secret_unreadable", grace.id)]
-    assert sum(row["failed_count"] for row in await TOTPSecret.select()) == 0
-
-
-@pytest.mark.security(65)
-async def test_secret(totp: TOTP, ada: User) -> None:
-    """160 random bits, other ones each time."""
-    secrets = {(await totp.begin(ada)).secret for _ in range(3)}
-    assert len(secrets) == 3
-    assert all(len(secret) * 5 == 160 for secret in secrets)
-
-
-@pytest.mark.security(114)
-async def test_key_rotation(users: Users[User], ada: User, clock: FrozenClock) -> None:
-    """Codes go on working while keys change; under a key that is gone it is a 503 (D-M9)."""
-    old, new = generate_key(), generate_key()
-    before, during, after = (
-        TOTP(users, encryption=XChaCha20Poly1305(keys), issuer="Movies")
-        for keys in (old, f"{new},{old}", new)
-    )
-    phone = Phone((await before.begin(ada)).uri, clock)
-    await before.confirm(ada, phone.code())
-    await before.begin(ada)  # begun again, and never confirmed
-    clock.advance(MINUTE)
-    assert await is_good(during, ada, phone.code())
-    clock.advance(MINUTE)
-    with pytest.raises(SecretUnreadable):
-        await after.verify(ada, phone.code())
-    with pytest.raises(SecretUnreadable):
-        await after.reencrypt()
-    assert await during.reencrypt(batch=1) == 2
-    assert await during.reencrypt() == 0
-    assert await is_good(after, ada, phone.code())
-
-
-async def test_reencryption_does_not_overwrite(
-    totp: TOTP, users: Users[User], ada: User, phone: Phone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A secret that is replaced while it is encrypted anew stays replaced."""
-    rotated = TOTP(users, encryption=XChaCha20Poly1305(f"{generate_key()},{KEY}"), issuer="M")
-    decrypt = rotated._secrets.decrypt
-
-    async def slowly(*arguments: Any) -> Any:
-        await TOTPSecret.update({TOTPSecret.secret: "replaced"}, force=True)
-        return await decrypt(*arguments)
-
-    monkeypatch.setattr(rotated._secrets, "decrypt", slowly)
-    assert await rotated.reencrypt() == 0
-    [row] = await TOTPSecret.select()
-    assert row["secret"] == "replaced"
-
-
 @pytest.mark.parametrize(("digits", "period"), [(6, 30), (7, 60), (8, 15)])
 async def test_settings(
     users: Users[User], totp: TOTP, ada: User, clock: FrozenClock, digits: int, period: int
@@ -302,16 +214,6 @@ def test_configuration(settings: dict[str, Any]) -> None:
     encryption = PlainText(i_know_that_nothing_is_encrypted=True)
     with pytest.raises(ConfigurationError):
         TOTP(**{"encryption": encryption, "issuer": "Movies", **settings})
-
-
-@pytest.mark.security(114)
-def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The key comes from the environment; without one nothing starts."""
-    monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", KEY)
-    assert TOTP(issuer="Movies").users.table is User
-    monkeypatch.delenv("AUTH_ENCRYPTION_KEYS")
-    with pytest.raises(ConfigurationError):
-        TOTP(issuer="Movies")
 
 
 async def test_custom_user(database: Any, clock: FrozenClock) -> None:
