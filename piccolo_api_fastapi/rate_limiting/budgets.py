@@ -9,7 +9,7 @@ from fastapi import params
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .gcra import Rate
-from .grammar import SECOND, Limit, parse
+from .grammar import LONGEST, SECOND, Limit, parse
 from .stores import AnyRate, Budget
 from .strict_log import MAXIMUM, StrictRate
 
@@ -87,6 +87,9 @@ class Budgets:
 
     def _rate(self, limit: Limit, burst: int | None) -> Rate:
         rate = Rate(limit, burst, self._block)
+        if rate.tolerance > LONGEST:
+            msg = f"A burst of {burst} takes longer than 100 years to come back by {limit}."
+            raise ConfigurationError(msg)
         self._check_block(limit, rate.tolerance)
         return rate
 

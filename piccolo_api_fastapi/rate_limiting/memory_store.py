@@ -10,6 +10,9 @@ from .gcra import Rate
 from .grammar import microseconds
 from .stores import ADMITTED, REFUSED, AnyRate, Budget, State, Verdict, settle
 
+REMEMBERED = 4096
+"""Budgets before those are looked for that nobody uses any more."""
+
 
 class MemoryStore:
     """
@@ -38,7 +41,7 @@ class MemoryStore:
     async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
         """See `Store.take`."""
         now = time.monotonic_ns() // 1000 if self._clock is None else microseconds(self._clock)
-        tables = self._tables.get(budget.id) or self._make(budget)
+        tables = self._tables.get(budget.id) or self._make(budget, now)
         if cost > 0:
             verdict = (
                 tables[0].take(key, now, cost)
@@ -72,8 +75,10 @@ class MemoryStore:
             for table in tables
         )
 
-    def _make(self, budget: Budget) -> "list[_Table]":
+    def _make(self, budget: Budget, now: int) -> "list[_Table]":
         self_checks.check_workers()
+        if len(self._tables) >= REMEMBERED:
+            self._tables = {name: kept for name, kept in self._tables.items() if _live(kept, now)}
         tables = [_Table(rate, self._half, budget.scope) for rate in budget.rates]
         self._tables[budget.id] = tables
         return tables
@@ -167,6 +172,11 @@ class _Table:
 
     def _is_refused(self, key: str, now: int) -> bool:
         return self.rate.wait(self.new[key], now, 1) > 0
+
+
+def _live(tables: "list[_Table]", now: int) -> bool:
+    """Whether anything in them still counts."""
+    return any(now < table.turn_at + table.rate.life for table in tables)
 
 
 def _charge_all(tables: "list[_Table]", key: str, now: int, cost: int) -> Verdict | None:

@@ -8,10 +8,11 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import MaxConnectionsError, NoScriptError
 
 from .redis_script import SCRIPT
 from .remote_store import Gate
+from .stores import StoreBusy
 
 LARGEST_BATCH = 256
 CALLS_AT_ONCE = 16
@@ -101,8 +102,25 @@ class Client:
         self._gate = Gate(CALLS_AT_ONCE, seconds)
 
     async def send(self, command: Command) -> Any:
-        """The answer to a command."""
-        return await self._gate.run(lambda: _run(self._client, command))
+        """
+        The answer to a command.
+
+        Raises:
+            StoreBusy: No connection is free, since others hold them: that is no outage.
+        """
+        try:
+            return await self._gate.run(lambda: _run(self._client, command))
+        except StoreBusy:
+            raise
+        except Exception as error:
+            if isinstance(error, MaxConnectionsError) or self._is_full():
+                raise StoreBusy from None
+            raise
+
+    def _is_full(self) -> bool:
+        """Whether the pool has nothing to give; a cluster says so itself."""
+        pool = getattr(self._client, "connection_pool", None)
+        return pool is not None and not pool.can_get_connection()
 
     async def disconnect(self) -> None:
         """It is not ours."""

@@ -55,6 +55,11 @@ def digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
+def row_name(budget: Budget, key: str) -> str:
+    """What a budget knows of a key is called so where others can read it."""
+    return digest(f"{len(budget.id)}|{budget.id}|{key}")  # no key reaches into another budget
+
+
 class Store(Protocol):
     """Where the states are."""
 

@@ -37,7 +37,7 @@ async def test_rows_tell_nothing(database: Any) -> None:
     await RateLimit("5/hour", scope="x", store=PiccoloStore(timeout=PATIENT)).hit("ada@example.com")
     [row] = await RateLimitState.select()
     assert len(row["key"]) == 32
-    assert "ada" not in str(row)
+    assert "ada@" not in str(row)  # three letters alone may well be in a digest
 
 
 @pytest.mark.security(98)
