@@ -10,13 +10,12 @@ from piccolo_api_fastapi.errors import ConfigurationError
 
 from .gcra import Rate
 from .grammar import LONGEST, SECOND, Limit, parse
-from .stores import AnyRate, Budget
+from .stores import REMEMBERED, AnyRate, Budget
 from .strict_log import MAXIMUM, StrictRate
 
 Limits: TypeAlias = str | Sequence[str]
 """One string or several."""
 
-REMEMBERED = 4096
 LONGEST_BLOCK = 366 * 24 * 3600 * SECOND
 
 

@@ -8,10 +8,7 @@ from piccolo_api_fastapi.errors import ConfigurationError
 from . import self_checks
 from .gcra import Rate
 from .grammar import microseconds
-from .stores import ADMITTED, REFUSED, AnyRate, Budget, State, Verdict, settle
-
-REMEMBERED = 4096
-"""Budgets before those are looked for that nobody uses any more."""
+from .stores import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, State, Verdict, settle
 
 
 class MemoryStore:

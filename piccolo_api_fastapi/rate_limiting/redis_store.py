@@ -9,12 +9,11 @@ from weakref import WeakKeyDictionary
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import ConfigurationError
 
-from .budgets import REMEMBERED
 from .gcra import Rate
 from .grammar import microseconds
 from .redis_script import SCRIPT
 from .remote_store import RemoteStore
-from .stores import Budget, Verdict, row_name
+from .stores import REMEMBERED, Budget, Verdict, row_name
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster

@@ -14,6 +14,9 @@ State: TypeAlias = Any
 
 ADMITTED, REFUSED = True, False
 
+REMEMBERED = 4096
+"""Budgets, before those are forgotten that can be made again or count no more."""
+
 
 class Verdict(NamedTuple):
     """

@@ -12,9 +12,9 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import ConfigurationError, MemoryStore, RateLimit, RedisStore, by_body
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.rate_limiting.budgets import REMEMBERED, Budgets
+from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.scopes import route_scope
-from piccolo_api_fastapi.rate_limiting.stores import Store, row_name
+from piccolo_api_fastapi.rate_limiting.stores import REMEMBERED, Store, row_name
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import new_client
 
