@@ -17,6 +17,9 @@ from .stores import StoreBusy
 LARGEST_BATCH = 256
 CALLS_AT_ONCE = 16
 
+_FULL = frozenset({"Too many connections", "No connection available."})
+"""How pools say so before redis-py 7, or when one waited for a connection in vain."""
+
 Command: TypeAlias = tuple[Any, ...]
 """The words of a command; of `EVALSHA` the digest is the second."""
 
@@ -110,17 +113,18 @@ class Client:
         """
         try:
             return await self._gate.run(lambda: _run(self._client, command))
-        except StoreBusy:
-            raise
         except Exception as error:
-            if isinstance(error, MaxConnectionsError) or self._is_full():
+            if self._is_full(error):
                 raise StoreBusy from None
             raise
 
-    def _is_full(self) -> bool:
-        """Whether the pool has nothing to give; a cluster says so itself."""
-        pool = getattr(self._client, "connection_pool", None)
-        return pool is not None and not pool.can_get_connection()
+    def _is_full(self, error: Exception) -> bool:
+        """Whether all connections of the pool were lent out, to others than the server's fault."""
+        if isinstance(error, MaxConnectionsError) or str(error) in _FULL:
+            return True
+        pool = getattr(self._client, "connection_pool", None)  # that of a cluster says so itself
+        is_late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+        return is_late and pool is not None and not pool.can_get_connection()
 
     async def disconnect(self) -> None:
         """It is not ours."""
