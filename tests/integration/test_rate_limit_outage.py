@@ -209,7 +209,7 @@ class _Following(Connection):
     async def connect(self) -> None:
         """Connect, if it is not."""
         self.port = self.leader
-        await super().connect()
+        await super().connect()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("on_error", ["local", "deny", "allow"])
