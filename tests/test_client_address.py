@@ -96,6 +96,7 @@ def test_hops(hops: int, value: str, expected: str | None) -> None:
         ('For="[2001:db8::9]:4711"', "2001:db8::9"),
         ('proto=http;for="203.0.113.9:80", for=10.0.0.7', "203.0.113.9"),
         ("for=203.0.113.9;", "203.0.113.9"),
+        ("for=10.0.0.8, for=10.0.0.7", "10.0.0.8"),
         ("for=_hidden", None),
         ("proto=https", None),
         ("", None),

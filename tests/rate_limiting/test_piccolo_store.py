@@ -150,3 +150,14 @@ async def test_outage(
     end()
     assert events == ["sys_rate_limit_store_down", "sys_rate_limit_store_up"]
     await settle()
+
+
+async def test_costs_of_any_number(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of statements is bounded, whatever clients have it cost."""
+    monkeypatch.setattr(piccolo_store, "STATEMENTS", 3)
+    store = PiccoloStore(timeout=PATIENT)
+    limit = RateLimit("1000/hour", scope="x", store=store)
+    for cost in range(1, 7):
+        await limit.hit("ada", cost=cost)
+        assert len(store._statements) <= 3
+    assert (await limit.peek("ada")).remaining == 1000 - 21
