@@ -1,5 +1,6 @@
 """Limits in the database, for any number of processes without Redis."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ from piccolo_api_fastapi.database import engine_of
 from . import piccolo_sql as sql
 from .grammar import SECOND, microseconds
 from .remote_store import Gate, RemoteStore
-from .stores import Budget, Verdict, row_name, settle
+from .stores import Budget, StoreBusy, Verdict, row_name, settle
 from .tables import RateLimitState
 
 SWEEP_EVERY = 60 * SECOND
@@ -130,7 +131,21 @@ class PiccoloStore(RemoteStore):
             query = self._table.raw(statement, *values)
             if self._is_sqlite:  # whose connections do not like to be abandoned
                 return cast("list[dict[str, Any]]", await query.run())
-            return cast("list[dict[str, Any]]", await self._gate.run(query.run))
+            try:
+                return cast("list[dict[str, Any]]", await self._gate.run(query.run))
+            except (TimeoutError, asyncio.TimeoutError):
+                if self._is_pool_full():
+                    raise StoreBusy from None
+                raise
+
+    def _is_pool_full(self) -> bool:
+        """Whether all connections of the engine's pool are lent out, which is no outage."""
+        pool = getattr(engine_of(self._table), "pool", None)
+        return (
+            pool is not None
+            and pool.get_idle_size() == 0
+            and pool.get_size() >= pool.get_max_size()
+        )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi import (
@@ -161,3 +162,24 @@ async def test_costs_of_any_number(database: Any, monkeypatch: pytest.MonkeyPatc
         await limit.hit("ada", cost=cost)
         assert len(store._statements) <= 3
     assert (await limit.peek("ada")).remaining == 1000 - 21
+
+
+@pytest.mark.security(97)
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_pool_that_others_use_up(
+    database: Any, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all connections are lent out that is no outage: nobody gets in by it."""
+    small = PostgresEngine(config={**PG, "database": database_name})
+    await small.start_connection_pool(min_size=1, max_size=1)
+    monkeypatch.setattr(RateLimitState._meta, "_db", small)
+    defaults.LOCAL.clear()
+    store = PiccoloStore(timeout=timedelta(milliseconds=50))
+    limit = RateLimit("2/hour", scope="x", on_error="allow", store=store)
+    pool: Any = small.pool
+    async with pool.acquire():
+        results = await race(lambda: limit.hit("ada"), 10)
+    assert [isinstance(result, Exception) for result in results].count(False) == 2
+    assert not store._is_down
+    assert (await limit.hit("grace")).degraded is False
+    await small.close_connection_pool()
