@@ -10,7 +10,14 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi import ConfigurationError, MemoryStore, RateLimit, RedisStore, by_body
+from piccolo_api_fastapi import (
+    ConfigurationError,
+    MemoryStore,
+    RateLimit,
+    RedisStore,
+    by_body,
+    use_store,
+)
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.scopes import route_scope
@@ -196,6 +203,20 @@ async def test_limits_that_change(store: Store) -> None:
     async with new_client(app) as client:
         assert [(await client.get("/")).json() for _ in range(2)] == [1, 8]
     assert (await limit.peek("127.0.0.1", limits="2/hour")).remaining == 2
+
+
+async def test_stores_that_change() -> None:
+    """Another store begins anew at the next request; a refund goes where the charge is."""
+    limit, first, second = RateLimit("3/hour", scope="x"), MemoryStore(), MemoryStore()
+    use_store(first)
+    quota = await limit.hit("ada")
+    use_store(second)
+    assert (await limit.hit("ada")).remaining == 2
+    await quota.refund()
+    assert (await limit.peek("ada")).remaining == 2
+    use_store(first)
+    assert (await limit.peek("ada")).remaining == 3
+    use_store(None)
 
 
 def test_no_key_is_another_budget() -> None:
