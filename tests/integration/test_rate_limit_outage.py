@@ -51,6 +51,14 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
+def other_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A second server, which knows nothing of the first."""
+    server = RedisServer(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
     """A store on it, with its defaults."""
     store = RedisStore(server.url)
@@ -216,7 +224,7 @@ class _Following(Connection):
 async def test_failover(
     on_error: OnError,
     server: RedisServer,
-    tmp_path: Path,
+    other_server: RedisServer,
     events: list[AuthEvent],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -234,8 +242,7 @@ async def test_failover(
     passed = [result for result in results if not isinstance(result, Exception)]
     assert len(passed) == {"local": 2, "deny": 0, "allow": 30}[on_error]
     assert all(quota.degraded for quota in passed)
-    other = RedisServer(tmp_path)
-    monkeypatch.setattr(_Following, "leader", other.port)
+    monkeypatch.setattr(_Following, "leader", other_server.port)
     with contextlib.suppress(TooManyRequests, StoreUnavailable):
         await limit.hit("ada")
     clock.advance(timedelta(seconds=1))
@@ -244,7 +251,6 @@ async def test_failover(
     names = ["sys_rate_limit_store_down", "sys_rate_limit_store_up"]
     assert [event.name for event in events] == names
     await pool.disconnect()
-    other.stop()
 
 
 async def test_a_client_of_ones_own_that_hangs(server: RedisServer) -> None:
