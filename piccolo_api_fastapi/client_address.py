@@ -19,8 +19,13 @@ IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 LONGEST = 100
 """Characters of an address with port and zone; longer ones are not remembered either."""
 
+LONGEST_ELEMENT = 2000
+"""Characters of one proxy's words in `Forwarded`."""
+
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:[0-9]*)?|(?P<v4>[0-9.]+):[0-9]*")
-_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("(?:[^"\\]|\\.)*"|[^;"\s]+)', re.IGNORECASE)
+_PAIR = r'\s*([!#-\'*+.^-z|~0-9A-Z-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"\s]+)\s*'
+_PAIRS = re.compile(_PAIR)
+_ELEMENT = re.compile(rf"(?:{_PAIR})?(?:;(?:{_PAIR})?)*")
 
 
 class ClientAddress:
@@ -103,12 +108,8 @@ class ClientAddress:
     def _entries(self, connection: HTTPConnection) -> Iterator[str]:
         """What the header says, from the right."""
         for line in reversed(connection.headers.getlist(self.header)):
-            for entry in reversed(line.split(",")):
-                if self.header == "forwarded":
-                    found = _FOR.search(entry)
-                    yield found[1].strip('"') if found else ""
-                else:
-                    yield entry
+            entries = reversed(line.split(","))
+            yield from _forwarded(entries) if self.header == "forwarded" else entries
 
     def _look_up(self, address: IPAddress) -> bool:
         return any(address in network for network in self.networks)
@@ -151,6 +152,27 @@ def _parse_address(text: str) -> IPAddress | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+def _forwarded(entries: Iterator[str]) -> Iterator[str]:
+    """
+    The `for` of each element of RFC 7239, from the right.
+
+    Proxies quote what clients sent, such as a host, and commas, semicolons and `for=` in it say
+    nothing. So entries are joined until they are an element; quotes that were opened further left,
+    where anybody writes, are thus never reached.
+    """
+    element = ""
+    for entry in entries:
+        element = f"{entry},{element}" if element else entry
+        if _ELEMENT.fullmatch(element):
+            pairs = {name.lower(): value for name, value in _PAIRS.findall(element)}
+            yield pairs.get("for", "").strip('"')
+            element = ""
+        elif '"' not in element or len(element) > LONGEST_ELEMENT:
+            break
+    if element:
+        yield ""
 
 
 def _network(text: str) -> IPNetwork:

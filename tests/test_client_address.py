@@ -95,14 +95,40 @@ def test_hops(hops: int, value: str, expected: str | None) -> None:
         ("for=203.0.113.9;proto=https;by=10.0.0.1", "203.0.113.9"),
         ('For="[2001:db8::9]:4711"', "2001:db8::9"),
         ('proto=http;for="203.0.113.9:80", for=10.0.0.7', "203.0.113.9"),
+        ("for=203.0.113.9;", "203.0.113.9"),
+        ("for=10.0.0.8, for=10.0.0.7", "10.0.0.8"),
         ("for=_hidden", None),
         ("proto=https", None),
+        ("", None),
+        ("nonsense", None),
+        ('for=203.0.113.9, for="10.0.0.7', None),
+        ('"' * 3000, None),
+        ("for=203.0.113.9, for=10.0.0.7, " + "a=b;" * 10_000 + "for=10.0.0.7", "203.0.113.9"),
     ],
 )
 def test_forwarded(value: str, expected: str | None) -> None:
     """`Forwarded` (RFC 7239) is read when it is asked for by name."""
     found = ClientAddress(trusted=["10.0.0.0/8"], header="Forwarded")
     assert found.find(connection(forwarded=value, x_forwarded_for="1.1.1.1")) == expected
+
+
+@pytest.mark.security(91)
+@pytest.mark.parametrize(
+    "value",
+    [
+        'host="x;for=198.51.100.6";for=203.0.113.9',
+        'host="x, for=198.51.100.6";for=203.0.113.9',
+        'for=203.0.113.9;host="x, for=198.51.100.6"',
+        'for=203.0.113.9;host="\\", for=198.51.100.6"',
+        'for="198.51.100.6, for=203.0.113.9',
+        'for=198.51.100.6;x=", for="203.0.113.9:80"',
+        'for=198.51.100.6;x=", for=203.0.113.9',
+    ],
+)
+def test_forwarded_by_force(value: str) -> None:
+    """What a client had a proxy quote, or left open to its left, is nobody's address."""
+    found = ClientAddress(trusted=["10.0.0.0/8"], header="Forwarded")
+    assert found.find(connection(forwarded=value)) == "203.0.113.9"
 
 
 def test_header_of_a_provider() -> None:

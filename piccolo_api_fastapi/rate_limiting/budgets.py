@@ -9,14 +9,13 @@ from fastapi import params
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .gcra import Rate
-from .grammar import SECOND, Limit, parse
-from .stores import AnyRate, Budget
+from .grammar import LONGEST, SECOND, Limit, parse
+from .stores import REMEMBERED, AnyRate, Budget
 from .strict_log import MAXIMUM, StrictRate
 
 Limits: TypeAlias = str | Sequence[str]
 """One string or several."""
 
-REMEMBERED = 4096
 LONGEST_BLOCK = 366 * 24 * 3600 * SECOND
 
 
@@ -87,6 +86,9 @@ class Budgets:
 
     def _rate(self, limit: Limit, burst: int | None) -> Rate:
         rate = Rate(limit, burst, self._block)
+        if rate.tolerance > LONGEST:
+            msg = f"A burst of {burst} takes longer than 100 years to come back by {limit}."
+            raise ConfigurationError(msg)
         self._check_block(limit, rate.tolerance)
         return rate
 

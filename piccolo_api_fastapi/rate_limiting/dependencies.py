@@ -66,7 +66,12 @@ class RateLimit:
 
     def __new__(cls, *_: Any, count: Count = "requests", **__: Any) -> "RateLimit":  # noqa: PYI034 - of a subclass
         """FastAPI tells by the class whether a dependency hears how a request ends."""
-        return object.__new__(_FailureLimit if count == "failures" else cls)
+        if count != "failures":
+            return object.__new__(cls)
+        if cls is not RateLimit:
+            msg = "count='failures' is a class by itself, and goes with no other."
+            raise ConfigurationError(msg)
+        return object.__new__(_FailureLimit)
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,
@@ -187,7 +192,8 @@ class RateLimit:
 
     async def refund(self, key: str, *, cost: int = 1, limits: Limits | None = None) -> None:
         """Give something back of what a key was charged; `Quota.refund` is more exact."""
-        await self._limiter.take(*self._charge(key, -cost, limits))
+        budget, key, cost = self._charge(key, cost, limits)
+        await self._limiter.take(budget, key, -cost)
 
     async def reset(self, key: str, *, limits: Limits | None = None) -> None:
         """
@@ -215,7 +221,8 @@ class RateLimit:
         if words is None:
             msg = "This RateLimit asks for its limits: say which."
             raise ConfigurationError(msg)
-        return self._budgets.of(words, self.scope), compact(key), cost
+        budget = self._budgets.of(words, self.scope)
+        return budget, compact(key), _within(cost, budget)
 
     async def _ask(
         self, connection: HTTPConnection, solved: dict[str, Any]
@@ -229,7 +236,7 @@ class RateLimit:
         scope = self.scope or route_scope(connection.scope)
         budget = self._budgets.of(limits, scope)
         cost = self._cost.value or await self._cost.of(connection, solved)
-        return budget, compact(key), min(cost, budget.most)
+        return budget, compact(key), _within(cost, budget)
 
     async def _pass(self, connection: HTTPConnection, quota: Quota, response: Response) -> Quota:
         """Let a request through that may pass, with headers that say how it stands."""
@@ -247,6 +254,11 @@ class RateLimit:
         if not self._limiter.shadow:
             seconds = max(1, -(-quota.retry_after // _SECOND))
             raise TooManyRequests(retry_after=seconds, headers=headers)
+
+
+def _within(cost: int, budget: Budget) -> int:
+    """A cost that can be charged, whoever said it: nothing at least, at most all there is."""
+    return min(max(cost, 0), budget.most)
 
 
 class _FailureLimit(RateLimit):

@@ -90,7 +90,9 @@ class Rate:
         """How many are admitted now."""
         if tat >= BLOCKED:
             return 0 if self.wait(tat, now, 1) else self.burst
-        return (self.tolerance - max(tat - now, 0)) // self.interval
+        return (
+            max(self.tolerance - max(tat - now, 0), 0) // self.interval
+        )  # a clock may be set back
 
     def until_reset(self, tat: int, now: int) -> int:
         """How long until it is as if nothing had been."""

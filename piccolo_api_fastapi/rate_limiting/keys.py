@@ -22,12 +22,14 @@ Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
 LONGEST = 64
 """Characters of a key that is kept as it is."""
 
+_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 
 
 def compact(key: str) -> str:
-    """A key short enough to keep: a long one becomes its digest."""
-    return key if len(key) <= LONGEST else digest(key)
+    """A key short enough to keep: a long one becomes its digest, a number or UUID its text."""
+    text = str(key)
+    return text if len(text) <= LONGEST else digest(text)
 
 
 def by_address(connection: HTTPConnection) -> str | None:
@@ -134,12 +136,13 @@ async def _field(connection: HTTPConnection, field: str) -> Any:
     if not isinstance(connection, Request):
         return None
     try:
-        if connection.headers.get("content-type", "").startswith("application/json"):
-            body = await connection.json()
-            return body.get(field) if isinstance(body, dict) else None
         with suppress(RuntimeError):  # FastAPI has read it as a form already
             await connection.body()  # so that the endpoint can read it again
-        form = await connection.form()
+        kind = connection.headers.get("content-type", "").strip().lower()
+        if kind.startswith(_FORMS):
+            return (await connection.form()).get(field)
+        # Whatever else it is called: names of JSON are many, and some endpoints ask for none.
+        body = await connection.json()
     except (ValueError, RecursionError, HTTPException, ClientDisconnect):
         return None
-    return form.get(field)
+    return body.get(field) if isinstance(body, dict) else None

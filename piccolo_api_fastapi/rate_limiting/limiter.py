@@ -1,5 +1,6 @@
 """Asking a store, and what to do when it does not answer."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ from .stores import Budget, Store, StoreBusy, StoreDown
 from .waiting import Turn
 
 OnError: TypeAlias = Literal["local", "deny", "allow"]
+TurnName: TypeAlias = tuple[asyncio.AbstractEventLoop, str, str]
+"""Who waits does so in an event loop, for a budget and a key."""
 
 NOT_TRIED = (429, 503)
 """Answers to requests that were not looked at, so that they are no failures either."""
@@ -39,7 +42,7 @@ class Limiter:
         self._store = store
         self._on_error = on_error
         self.shadow = shadow
-        self._turns: dict[tuple[str, str], Turn] = {}
+        self._turns: dict[TurnName, Turn] = {}
         self._refused = 0
         self._report_at = 0.0
 
@@ -88,10 +91,16 @@ class Limiter:
 
         While others are under way that may be given back, one that is refused waits for them.
         """
-        turn = self._turns.setdefault((budget.id, key), Turn())
-        quota = await self._in_turn(turn, budget, key, cost)
-        if not quota.allowed:
-            self._tidy(turn, budget, key)
+        name = (asyncio.get_running_loop(), budget.id, key)
+        turn = self._turns.setdefault(name, Turn())
+        is_held = False
+        try:
+            quota = await self._in_turn(turn, budget, key, cost)
+            is_held = quota.allowed
+        finally:
+            if not is_held:
+                self._tidy(name)
+        if not is_held:
             yield quota
             return
         try:
@@ -105,7 +114,7 @@ class Limiter:
                 await quota.refund()
         finally:
             turn.leave()
-            self._tidy(turn, budget, key)
+            self._tidy(name)
 
     async def _in_turn(self, turn: Turn, budget: Budget, key: str, cost: int) -> Quota:
         """Ask the store, again and again while something is under way that may be given back."""
@@ -131,9 +140,10 @@ class Limiter:
                 return quota
             again = True
 
-    def _tidy(self, turn: Turn, budget: Budget, key: str) -> None:
-        if turn.is_idle and not turn.line:
-            self._turns.pop((budget.id, key), None)
+    def _tidy(self, name: TurnName) -> None:
+        turn = self._turns.get(name)
+        if turn is not None and turn.is_idle and not turn.line:
+            del self._turns[name]
 
     async def report(self, quota: Quota) -> None:
         """Tell of a refusal, with those that came since the last time."""

@@ -1,5 +1,6 @@
 """Limits in the memory of one process."""
 
+import threading
 import time
 
 from piccolo_api_fastapi.clock import Clock
@@ -8,7 +9,7 @@ from piccolo_api_fastapi.errors import ConfigurationError
 from . import self_checks
 from .gcra import Rate
 from .grammar import microseconds
-from .stores import ADMITTED, REFUSED, AnyRate, Budget, State, Verdict, settle
+from .stores import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, State, Verdict, settle
 
 
 class MemoryStore:
@@ -34,32 +35,35 @@ class MemoryStore:
         self._half = max_keys // 2
         self._clock = clock
         self._tables: dict[str, list[_Table]] = {}
+        self._lock = threading.Lock()  # for event loops in other threads
 
     async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
         """See `Store.take`."""
         now = time.monotonic_ns() // 1000 if self._clock is None else microseconds(self._clock)
-        tables = self._tables.get(budget.id) or self._make(budget)
-        if cost > 0:
-            verdict = (
-                tables[0].take(key, now, cost)
-                if len(tables) == 1
-                else _charge_all(tables, key, now, cost)
-            )
-            if verdict is not None:
-                return verdict
-        states = [table.find(key, now) for table in tables]
-        verdict = settle(budget, states, now, cost, at)
-        if cost:
-            for table, state in zip(tables, verdict.states, strict=True):
-                table.keep(key, state)
-                if not verdict.allowed and table.rate.wait(state, now, cost) > 0:
-                    table.refused[key] = None
-        return verdict
+        with self._lock:
+            tables = self._tables.get(budget.id) or self._make(budget, now)
+            if cost > 0:
+                verdict = (
+                    tables[0].take(key, now, cost)
+                    if len(tables) == 1
+                    else _charge_all(tables, key, now, cost)
+                )
+                if verdict is not None:
+                    return verdict
+            states = [table.find(key, now) for table in tables]
+            verdict = settle(budget, states, now, cost, at)
+            if cost:
+                for table, state in zip(tables, verdict.states, strict=True):
+                    table.keep(key, state)
+                    if not verdict.allowed and table.rate.wait(state, now, cost) > 0:
+                        table.refused[key] = None
+            return verdict
 
     async def reset(self, budget: Budget, key: str) -> None:
         """See `Store.reset`."""
-        for table in self._tables.get(budget.id, ()):
-            table.forget(key)
+        with self._lock:
+            for table in self._tables.get(budget.id, ()):
+                table.forget(key)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -72,8 +76,10 @@ class MemoryStore:
             for table in tables
         )
 
-    def _make(self, budget: Budget) -> "list[_Table]":
+    def _make(self, budget: Budget, now: int) -> "list[_Table]":
         self_checks.check_workers()
+        if len(self._tables) >= REMEMBERED:
+            self._tables = {name: kept for name, kept in self._tables.items() if _live(kept, now)}
         tables = [_Table(rate, self._half, budget.scope) for rate in budget.rates]
         self._tables[budget.id] = tables
         return tables
@@ -167,6 +173,11 @@ class _Table:
 
     def _is_refused(self, key: str, now: int) -> bool:
         return self.rate.wait(self.new[key], now, 1) > 0
+
+
+def _live(tables: "list[_Table]", now: int) -> bool:
+    """Whether anything in them still counts."""
+    return any(now < table.turn_at + table.rate.life for table in tables)
 
 
 def _charge_all(tables: "list[_Table]", key: str, now: int, cost: int) -> Verdict | None:

@@ -155,11 +155,11 @@ class _Entries:
 
     def charged(self, cost: int) -> str:
         kept = f"substr({self.times}, 1, {WIDTH * (self.rate.limit.amount - cost)})"
-        return " || ".join([self.until_text, *[_text("c.now")] * cost, kept])
+        return " || ".join([self.until_text, _repeated("c.now", cost), kept])
 
     def first(self, cost: int) -> str:
         nothing = NOTHING * (self.rate.limit.amount - cost)
-        return " || ".join([f"'{NOTHING}'", *[_text("c.now")] * cost, f"'{nothing}'"])
+        return " || ".join([f"'{NOTHING}'", _repeated("c.now", cost), f"'{nothing}'"])
 
     def refused(self, cost: int) -> str:
         if not self.rate.block:
@@ -169,7 +169,7 @@ class _Entries:
         return f"CASE WHEN {is_new} THEN {blocked} ELSE {self.until_text} END || {self.times}"
 
     def refunded(self, cost: int, *, dated: bool) -> str:
-        charged = " || ".join([_text("c.at")] * cost)
+        charged = _repeated("c.at", cost)
         place = f"{self.sql.find}({self.times}, {charged})" if dated else "1"
         before = f"substr({self.times}, 1, {place} - 1)"
         after = f"substr({self.times}, {place} + {WIDTH * cost}) || '{NOTHING * cost}'"
@@ -194,3 +194,8 @@ def _number(place: int) -> str:
 
 def _text(number: str) -> str:
     return f"',' || CAST({number} AS VARCHAR)"
+
+
+def _repeated(number: str, times: int) -> str:
+    """So many at once are one expression: SQLite takes none that is a thousand deep."""
+    return f"replace('{'x' * times}', 'x', {_text(number)})"

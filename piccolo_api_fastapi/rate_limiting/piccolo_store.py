@@ -1,5 +1,6 @@
 """Limits in the database, for any number of processes without Redis."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,12 +16,14 @@ from piccolo_api_fastapi.database import engine_of
 from . import piccolo_sql as sql
 from .grammar import SECOND, microseconds
 from .remote_store import Gate, RemoteStore
-from .stores import Budget, Verdict, digest, settle
+from .stores import Budget, StoreBusy, Verdict, row_name, settle
 from .tables import RateLimitState
 
 SWEEP_EVERY = 60 * SECOND
 BATCH = 1000
 CALLS_AT_ONCE = 4
+STATEMENTS = 1024
+"""Of budgets and costs, which may be of any number; those of strict limits are long."""
 
 
 class PiccoloStore(RemoteStore):
@@ -55,7 +58,7 @@ class PiccoloStore(RemoteStore):
 
     async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
         """See `RemoteStore.ask`."""
-        name = digest(f"{budget.id}|{key}")
+        name = row_name(budget, key)
         rows = await self._run(self._statement(budget, cost, at), *self._values(name, cost, at))
         nothing = {"state": None, "at": microseconds(self._clock or utcnow)}
         row: dict[str, Any] = rows[0] if rows else nothing
@@ -68,7 +71,7 @@ class PiccoloStore(RemoteStore):
 
     async def forget(self, budget: Budget, key: str) -> None:
         """See `RemoteStore.forget`."""
-        name = digest(f"{budget.id}|{key}")
+        name = row_name(budget, key)
         await self._run(f"DELETE FROM {self._name} WHERE key = {{}}", name)  # noqa: S608 - our own
 
     async def sweep(self) -> int:
@@ -118,6 +121,8 @@ class PiccoloStore(RemoteStore):
                 made = sql.refund(self._name, budget, -cost, spoken, dated=at is not None)
             else:
                 made = sql.look(self._name, spoken)
+            if len(self._statements) >= STATEMENTS:
+                self._statements.clear()
             self._statements[known] = made
         return self._statements[known]
 
@@ -126,7 +131,21 @@ class PiccoloStore(RemoteStore):
             query = self._table.raw(statement, *values)
             if self._is_sqlite:  # whose connections do not like to be abandoned
                 return cast("list[dict[str, Any]]", await query.run())
-            return cast("list[dict[str, Any]]", await self._gate.run(query.run))
+            try:
+                return cast("list[dict[str, Any]]", await self._gate.run(query.run))
+            except (TimeoutError, asyncio.TimeoutError):
+                if self._is_pool_full():
+                    raise StoreBusy from None
+                raise
+
+    def _is_pool_full(self) -> bool:
+        """Whether all connections of the engine's pool are lent out, which is no outage."""
+        pool = getattr(engine_of(self._table), "pool", None)
+        return (
+            pool is not None
+            and pool.get_idle_size() == 0
+            and pool.get_size() >= pool.get_max_size()
+        )
 
 
 @contextmanager

@@ -8,13 +8,17 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
+from redis.exceptions import MaxConnectionsError, NoScriptError
 
 from .redis_script import SCRIPT
 from .remote_store import Gate
+from .stores import StoreBusy
 
 LARGEST_BATCH = 256
 CALLS_AT_ONCE = 16
+
+_FULL = frozenset({"Too many connections", "No connection available."})
+"""How pools say so before redis-py 7, or when one waited for a connection in vain."""
 
 Command: TypeAlias = tuple[Any, ...]
 """The words of a command; of `EVALSHA` the digest is the second."""
@@ -101,8 +105,26 @@ class Client:
         self._gate = Gate(CALLS_AT_ONCE, seconds)
 
     async def send(self, command: Command) -> Any:
-        """The answer to a command."""
-        return await self._gate.run(lambda: _run(self._client, command))
+        """
+        The answer to a command.
+
+        Raises:
+            StoreBusy: No connection is free, since others hold them: that is no outage.
+        """
+        try:
+            return await self._gate.run(lambda: _run(self._client, command))
+        except Exception as error:
+            if self._is_full(error):
+                raise StoreBusy from None
+            raise
+
+    def _is_full(self, error: Exception) -> bool:
+        """Whether all connections of the pool were lent out, to others than the server's fault."""
+        if isinstance(error, MaxConnectionsError) or str(error) in _FULL:
+            return True
+        pool = getattr(self._client, "connection_pool", None)  # that of a cluster says so itself
+        is_late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+        return is_late and pool is not None and not pool.can_get_connection()
 
     async def disconnect(self) -> None:
         """It is not ours."""

@@ -13,7 +13,7 @@ from .gcra import Rate
 from .grammar import microseconds
 from .redis_script import SCRIPT
 from .remote_store import RemoteStore
-from .stores import Budget, Verdict, digest
+from .stores import REMEMBERED, Budget, Verdict, row_name
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
@@ -106,7 +106,7 @@ class RedisStore(RemoteStore):
         return line
 
     def _name(self, budget: Budget, key: str) -> str:
-        return f"{self._prefix}:{digest(f'{budget.id}|{key}')}"
+        return f"{self._prefix}:{row_name(budget, key)}"
 
     def _describe(self, budget: Budget) -> tuple[int, ...]:
         arguments: list[int] = []
@@ -115,6 +115,8 @@ class RedisStore(RemoteStore):
                 arguments += (rate.interval, rate.tolerance, rate.block, 0)
             else:
                 arguments += (rate.limit.period, rate.limit.amount, rate.block, 1)
+        if len(self._arguments) >= REMEMBERED:
+            self._arguments.clear()
         self._arguments[budget.id] = tuple(arguments)
         return self._arguments[budget.id]
 

@@ -1,7 +1,10 @@
 """What is counted by default: the route, whatever its prefix, its mount and its parameters."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute, Mount
 from starlette.types import Scope
 
 REMEMBERED = 4096
@@ -11,6 +14,9 @@ _names: dict[tuple[int, str], tuple[Any, str]] = {}
 
 EVERYTHING = "everything"
 """The scope of a limit that is asked before there is a route."""
+
+HIDDEN = "/*"
+"""Stands for mounts that something else than a router hides: all of them are one."""
 
 
 def route_scope(scope: Scope) -> str:
@@ -22,11 +28,11 @@ def route_scope(scope: Scope) -> str:
     route = _effective_route(scope)
     if route is None:
         return EVERYTHING
-    root_path = _root_path(scope, route)
+    root_path: str = scope.get("root_path", "")
     known = _names.get((id(route), root_path))
     if known is None or known[0] is not route:
         methods = ",".join(sorted(getattr(route, "methods", None) or ["WS"]))
-        known = (route, f"{methods} {root_path}{getattr(route, 'path_format', '')}")
+        known = (route, f"{methods} {_mounted(scope)}{getattr(route, 'path_format', '')}")
         if len(_names) >= REMEMBERED:
             _names.clear()
         _names[id(route), root_path] = known
@@ -47,15 +53,28 @@ def _effective_route(scope: Scope) -> Any:
     return route
 
 
-def _root_path(scope: Scope, route: Any) -> str:
-    """Where the application is mounted, with the names of parameters instead of their values."""
+def _mounted(scope: Scope) -> str:
+    """Where the application is mounted, as that is declared; what the server adds stays."""
     root_path: str = scope.get("root_path", "")
-    own = getattr(route, "param_convertors", {})
-    outer = {
-        str(value): f"{{{name}}}"
-        for name, value in scope.get("path_params", {}).items()
-        if name not in own
-    }
-    if not outer:
+    outside: str = scope.get("app_root_path", root_path)
+    if root_path == outside:
         return root_path
-    return "/".join(outer.get(segment, segment) for segment in root_path.split("/"))
+    mounts = _mounts(scope["router"].routes, f"{root_path.removeprefix(outside)}/")
+    return f"{outside}{HIDDEN if mounts is None else mounts}"
+
+
+def _mounts(routes: Sequence[BaseRoute], path: str) -> str | None:
+    """
+    The declared paths of the mounts that a path passes.
+
+    Looking up the values of parameters in the path would not do: a converter changes them
+    (`007` is 7), and parameters inside may have the same names.
+    """
+    for route in iter_route_contexts(routes):
+        context = getattr(route, "_route_context", None)
+        mount = getattr(context, "starlette_route", None) or route.original_route
+        if isinstance(mount, Mount) and (match := mount.path_regex.match(path)):
+            inner = _mounts(mount.routes, f"/{match['path']}") if match["path"] else ""
+            if inner is not None:
+                return f"{mount.path}{inner}"
+    return None

@@ -14,6 +14,9 @@ State: TypeAlias = Any
 
 ADMITTED, REFUSED = True, False
 
+REMEMBERED = 4096
+"""Budgets, before those are forgotten that can be made again or count no more."""
+
 
 class Verdict(NamedTuple):
     """
@@ -53,6 +56,11 @@ class Budget:
 def digest(text: str) -> str:
     """32 characters that stand for a text, and do not tell it."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def row_name(budget: Budget, key: str) -> str:
+    """What a budget knows of a key is called so where others can read it."""
+    return digest(f"{len(budget.id)}|{budget.id}|{key}")  # no key reaches into another budget
 
 
 class Store(Protocol):

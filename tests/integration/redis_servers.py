@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+REDIS_SERVER = os.environ.get("REDIS_SERVER", "redis-server")
+"""Also `valkey-server`."""
+
 NEEDS_REDIS = pytest.mark.skipif(
-    not shutil.which("redis-server") and not os.environ.get("CI"),
+    not shutil.which(REDIS_SERVER) and not os.environ.get("CI"),
     reason="There is no redis-server on this machine",
 )
 
@@ -35,7 +38,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1"]
+        command = [REDIS_SERVER, "--port", str(self.port), "--bind", "127.0.0.1"]
         command += ["--save", "", "--dir", str(self.folder), *self.options]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10

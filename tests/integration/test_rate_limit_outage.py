@@ -1,6 +1,7 @@
 """A store of rate limits that goes away: each answer to it, how soon, and what comes after."""
 
 import asyncio
+import contextlib
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -11,12 +12,16 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from piccolo_api_fastapi import AuthEvent, RateLimit, RedisStore, install, subscribe
 from piccolo_api_fastapi.clock import Clock
-from piccolo_api_fastapi.errors import StoreUnavailable
-from piccolo_api_fastapi.rate_limiting import remote_store
+from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
+from piccolo_api_fastapi.rate_limiting import defaults, remote_store
+from piccolo_api_fastapi.rate_limiting.grammar import microseconds
+from piccolo_api_fastapi.rate_limiting.limiter import OnError
 from piccolo_api_fastapi.rate_limiting.stores import StoreBusy, Verdict
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import new_client
@@ -30,12 +35,26 @@ SOON = 0.3
 taken: list[float] = []
 
 
+@pytest.fixture(autouse=True)
+def nothing_counted() -> None:
+    """What this process counts while a store is down begins anew."""
+    defaults.LOCAL.clear()
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     """A server of this test's own."""
     server = RedisServer(tmp_path)
     yield server
     server.thaw()
+    server.stop()
+
+
+@pytest.fixture
+def other_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A second server, which knows nothing of the first."""
+    server = RedisServer(tmp_path)
+    yield server
     server.stop()
 
 
@@ -82,9 +101,13 @@ async def timed(client: httpx.AsyncClient, path: str) -> httpx.Response:
     return answer
 
 
-OUTAGES: dict[str, tuple[Callable[[RedisServer], None], Callable[[RedisServer], None]]] = {
+OUTAGES: dict[str, tuple[Callable[[RedisServer], Any], Callable[[RedisServer], Any]]] = {
     "refused": (RedisServer.stop, RedisServer.start),
     "hanging": (RedisServer.freeze, RedisServer.thaw),
+    "demoted": (
+        lambda server: server.cli("REPLICAOF", "127.0.0.1", "1"),
+        lambda server: server.cli("REPLICAOF", "NO", "ONE"),
+    ),
 }
 
 
@@ -169,6 +192,79 @@ async def test_restart(
     server.start()
     assert (await timed(client, "/deny")).headers["ratelimit"] == '"3/minute";r=2;t=20'
     assert events == []
+
+
+async def test_connections_that_are_closed(
+    server: RedisServer, client: httpx.AsyncClient, events: list[AuthEvent]
+) -> None:
+    """Nor are connections that the server has closed, one's own or those of a client's pool."""
+    own = Redis.from_url(server.url, retry=Retry(NoBackoff(), 1))
+    limit = RateLimit("9/minute", on_error="deny", scope="x", store=RedisStore(own))
+    for left in (8, 7):
+        assert (await limit.hit("ada")).remaining == left
+        answer = await timed(client, "/deny")
+        assert answer.headers["ratelimit"].startswith(f'"3/minute";r={left - 6}')
+        server.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    assert events == []
+    await own.aclose()
+
+
+class _Following(Connection):
+    """A connection that asks where to go each time, as those of Sentinel do."""
+
+    leader = 0
+
+    async def connect(self) -> None:
+        """Connect, if it is not."""
+        self.port = self.leader
+        await super().connect()  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize("on_error", ["local", "deny", "allow"])
+async def test_failover(
+    on_error: OnError,
+    server: RedisServer,
+    other_server: RedisServer,
+    events: list[AuthEvent],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A pool that is sent to another server counts there from the next probe on."""
+    monkeypatch.setattr(_Following, "leader", server.port)
+    pool = BlockingConnectionPool(max_connections=2, connection_class=_Following)
+    store, clock = RedisStore(Redis(connection_pool=pool)), FrozenClock()
+    limit = RateLimit("2/minute", on_error=on_error, scope="x", store=store)
+    assert (await limit.hit("ada")).remaining == 1
+    server.stop()
+    monkeypatch.setattr(store, "_now", lambda: microseconds(clock))
+    begin = time.monotonic()
+    results: list[Any] = await race(lambda: limit.hit("ada"), 30)
+    assert time.monotonic() - begin < 5 * SOON
+    passed = [result for result in results if not isinstance(result, Exception)]
+    assert len(passed) == {"local": 2, "deny": 0, "allow": 30}[on_error]
+    assert all(quota.degraded for quota in passed)
+    monkeypatch.setattr(_Following, "leader", other_server.port)
+    with contextlib.suppress(TooManyRequests, StoreUnavailable):
+        await limit.hit("ada")
+    clock.advance(timedelta(seconds=1))
+    quota = await limit.hit("ada")
+    assert (quota.degraded, quota.remaining) == (False, 1)
+    names = ["sys_rate_limit_store_down", "sys_rate_limit_store_up"]
+    assert [event.name for event in events] == names
+    await pool.disconnect()
+
+
+async def test_a_client_of_ones_own_that_hangs(server: RedisServer) -> None:
+    """A server that hangs is an outage, and no full pool, whoever made the client."""
+    own = Redis.from_url(server.url, max_connections=4)
+    store = RedisStore(own, timeout=timedelta(milliseconds=30))
+    limit = RateLimit("1/minute", on_error="allow", scope="x", store=store)
+    await limit.hit("ada")
+    server.freeze()
+    results = await race(lambda: limit.hit("ada"), 3)
+    assert [getattr(result, "degraded", None) for result in results] == [True] * 3
+    assert store._is_down
+    server.thaw()
+    await own.aclose()
 
 
 async def test_script_flush(

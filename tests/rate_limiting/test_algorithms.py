@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from piccolo_api_fastapi.rate_limiting.gcra import Rate
@@ -41,6 +41,7 @@ def admitted(
     return passed, state, now
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(limits, st.integers(1, 20), arrivals)
 def test_any_window_of_a_rate(
     limit: Limit, burst: int, requests: list[tuple[int, int, bool]]
@@ -54,6 +55,7 @@ def test_any_window_of_a_rate(
             assert total <= burst + Fraction((end - begin) * limit.amount, limit.period)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(limits, arrivals)
 def test_any_window_of_a_strict_rate(limit: Limit, requests: list[tuple[int, int, bool]]) -> None:
     """No window admits more than the number, whatever refills."""
@@ -63,6 +65,7 @@ def test_any_window_of_a_strict_rate(limit: Limit, requests: list[tuple[int, int
         assert sum(inside) <= limit.amount
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.sampled_from([Rate, StrictRate]), limits, arrivals, st.integers(1, 3))
 def test_what_a_rate_says(
     kind: type[Rate] | type[StrictRate],
@@ -89,6 +92,7 @@ def test_what_a_rate_says(
     assert rate.until_reset(state, now) <= rate.life
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.sampled_from([Rate, StrictRate]), limits, arrivals)
 def test_what_was_given_back(
     kind: type[Rate] | type[StrictRate], limit: Limit, requests: list[tuple[int, int, bool]]

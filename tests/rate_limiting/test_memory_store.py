@@ -1,5 +1,6 @@
 """The memory of a `MemoryStore` is bounded, and nobody gains by that."""
 
+import asyncio
 import subprocess
 import sys
 from datetime import timedelta
@@ -102,6 +103,24 @@ async def test_eviction_of_the_dead(clock: FrozenClock) -> None:
         clock.advance(timedelta(milliseconds=30))
         await store.take(once, f"{number}")
     assert not self_checks.has_said("evicted")
+
+
+@pytest.mark.security(95)
+@pytest.mark.parametrize("limits", [["1000/day"], ["1000/day", "100000/month"]])
+async def test_event_loops_in_threads(limits: list[str]) -> None:
+    """Event loops of one process, each in a thread of its own, share a store exactly."""
+    store, thousand = MemoryStore(), budget(*limits)
+
+    async def take() -> int:
+        return sum([(await store.take(thousand, "ada")).allowed for _ in range(1000)])
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        loops = [asyncio.to_thread(lambda: asyncio.run(take())) for _ in range(4)]
+        assert sum(await asyncio.gather(*loops)) == 1000
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_contradictions() -> None:

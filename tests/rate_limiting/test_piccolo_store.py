@@ -1,16 +1,32 @@
 """What only a `PiccoloStore` does."""
 
 import asyncio
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
+from piccolo.engine.postgres import PostgresEngine
+from piccolo.engine.sqlite import SQLiteEngine
 
-from piccolo_api_fastapi import PiccoloStore, RateLimit, RateLimitState, auth_tables
+from piccolo_api_fastapi import (
+    PiccoloStore,
+    RateLimit,
+    RateLimitState,
+    auth_tables,
+    subscribe,
+)
 from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
 from piccolo_api_fastapi.piccolo_app import clean
 from piccolo_api_fastapi.rate_limiting import defaults, piccolo_store
-from piccolo_api_fastapi.testing import FrozenClock
+from piccolo_api_fastapi.testing import FrozenClock, race
+from tests.conftest import PG, settle
 from tests.models import Customer
 
 PATIENT = timedelta(seconds=30)
@@ -37,7 +53,7 @@ async def test_rows_tell_nothing(database: Any) -> None:
     await RateLimit("5/hour", scope="x", store=PiccoloStore(timeout=PATIENT)).hit("ada@example.com")
     [row] = await RateLimitState.select()
     assert len(row["key"]) == 32
-    assert "ada" not in str(row)
+    assert "ada@" not in str(row)  # three letters alone may well be in a digest
 
 
 @pytest.mark.security(98)
@@ -84,3 +100,86 @@ async def test_without_the_table(database: Any) -> None:
     defaults.LOCAL.clear()
     quota = await RateLimit("5/hour", scope="x", store=PiccoloStore(class_name)).hit("ada")
     assert (quota.degraded, quota.remaining, quota.standings) == (True, 4, ())
+
+
+@asynccontextmanager
+async def held(database: Any, path: Path, name: str) -> AsyncIterator[None]:
+    """Within it somebody else holds the table, so that statements hang or fail."""
+    if database.engine_type == "sqlite":
+        other = sqlite3.connect(path)
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.close()
+    else:
+        connection = await asyncpg.connect(**PG, database=name)
+        begun = connection.transaction()
+        await begun.start()
+        await connection.execute("LOCK TABLE auth_rate_limit IN ACCESS EXCLUSIVE MODE")
+        yield
+        await begun.rollback()
+        await connection.close()
+
+
+@pytest.mark.security(97)
+async def test_outage(
+    database: Any, sqlite_path: Path, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the table is held each limit does what it was told, soon, and counts afterwards."""
+    if database.engine_type == "sqlite":
+        database = SQLiteEngine(path=str(sqlite_path), timeout=0.05)
+        monkeypatch.setattr(RateLimitState._meta, "_db", database)
+    defaults.LOCAL.clear()
+    events: list[str] = []
+    end = subscribe(lambda event: events.append(event.name) if "store" in event.name else None)
+    store = PiccoloStore(timeout=timedelta(milliseconds=100))
+    local, deny, allow = (
+        RateLimit("2/hour", scope=on_error, on_error=on_error, store=store)
+        for on_error in ("local", "deny", "allow")
+    )
+    async with held(database, sqlite_path, database_name):
+        begin = time.monotonic()
+        results = await race(lambda: deny.hit("ada"), 5)
+        results += [(await race(lambda: deny.hit("ada"), 1))[0] for _ in range(5)]
+        assert time.monotonic() - begin < 1.5
+        assert {type(result) for result in results} == {StoreUnavailable}
+        assert [(await allow.hit("ada")).degraded for _ in range(5)] == [True] * 5
+        assert [(await local.hit("ada")).remaining for _ in range(2)] == [1, 0]
+        with pytest.raises(TooManyRequests):
+            await local.hit("ada")
+    monkeypatch.setattr(store, "_alone_until", 0)
+    assert [(await deny.hit("ada")).remaining for _ in range(2)] == [1, 0]
+    end()
+    assert events == ["sys_rate_limit_store_down", "sys_rate_limit_store_up"]
+    await settle()
+
+
+async def test_costs_of_any_number(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of statements is bounded, whatever clients have it cost."""
+    monkeypatch.setattr(piccolo_store, "STATEMENTS", 3)
+    store = PiccoloStore(timeout=PATIENT)
+    limit = RateLimit("1000/hour", scope="x", store=store)
+    for cost in range(1, 7):
+        await limit.hit("ada", cost=cost)
+        assert len(store._statements) <= 3
+    assert (await limit.peek("ada")).remaining == 1000 - 21
+
+
+@pytest.mark.security(97)
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_a_pool_that_others_use_up(
+    database: Any, database_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all connections are lent out that is no outage: nobody gets in by it."""
+    small = PostgresEngine(config={**PG, "database": database_name})
+    await small.start_connection_pool(min_size=1, max_size=1)
+    monkeypatch.setattr(RateLimitState._meta, "_db", small)
+    defaults.LOCAL.clear()
+    store = PiccoloStore(timeout=timedelta(milliseconds=50))
+    limit = RateLimit("2/hour", scope="x", on_error="allow", store=store)
+    pool: Any = small.pool
+    async with pool.acquire():
+        results = await race(lambda: limit.hit("ada"), 10)
+    assert [isinstance(result, Exception) for result in results].count(False) == 2
+    assert not store._is_down
+    assert (await limit.hit("grace")).degraded is False
+    await small.close_connection_pool()

@@ -3,11 +3,12 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 
 from piccolo_api_fastapi import ConfigurationError, Quota, RateLimit, RedisStore
 from piccolo_api_fastapi.errors import StoreUnavailable
@@ -134,3 +135,20 @@ async def test_a_batch_that_fails(store: RedisStore, monkeypatch: pytest.MonkeyP
     assert [type(result) for result in results] == [Quota, *[StoreUnavailable] * 4]
     monkeypatch.setattr(store, "_alone_until", 0)
     assert (await limit.hit("ada")).remaining == 7
+
+
+@pytest.mark.security(97)
+@pytest.mark.parametrize("pool", [ConnectionPool, BlockingConnectionPool])
+async def test_a_pool_that_others_use_up(redis: Redis, pool: type[ConnectionPool]) -> None:
+    """Where all connections are lent out that is no outage: nobody gets in by it."""
+    lender: Any = pool.from_url(REDIS_URL, max_connections=1)
+    own = Redis(connection_pool=lender)
+    store = RedisStore(own, prefix=f"test-{uuid4()}", timeout=timedelta(milliseconds=50))
+    limit = RateLimit("2/hour", scope=f"{pool}", store=store, on_error="allow")
+    lent = await lender.get_connection()
+    results = await race(lambda: limit.hit("ada"), 10)
+    assert [isinstance(result, Exception) for result in results].count(False) == 2
+    assert not store._is_down
+    await lender.release(lent)
+    assert (await limit.hit("grace")).degraded is False
+    await lender.disconnect()
