@@ -24,9 +24,10 @@ class Bill:
 
     def add(self, quota: Quota) -> None:
         """Put a charge on it."""
-        charged = quota.charged
-        if charged is not None and any(charged == other.charged for other in self.quotas):
-            self_checks.report("charged_twice", quota.scope)
+        if self.quotas:  # mostly there is one limit
+            charged = quota.charged
+            if charged is not None and any(charged == other.charged for other in self.quotas):
+                self_checks.report("charged_twice", quota.scope)
         self.quotas.append(quota)
 
     async def refund(self) -> None:
@@ -36,8 +37,10 @@ class Bill:
 
     def headers(self, writer: HeaderWriter | None) -> Mapping[str, str]:
         """What to say of all the limits."""
+        if writer is None:
+            return {}
         standings = [standing for quota in self.quotas for standing in quota.standings]
-        return writer(standings) if writer is not None and standings else {}
+        return writer(standings) if standings else {}
 
 
 def bill_of(connection: HTTPConnection) -> Bill:
@@ -60,4 +63,13 @@ def announce(
         response: The headers of the response that FastAPI makes.
     """
     answer = answer_of(connection.scope)
-    (response if answer is None else answer.headers).update(headers)
+    if answer is not None:
+        answer.headers.update(headers)
+    elif response.raw:
+        response.update(headers)
+    else:  # nothing is there that would have to give way
+        encoded = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+        ]
+        response.raw.extend(encoded)

@@ -236,7 +236,8 @@ class RateLimit:
         bill = bill_of(connection)
         bill.add(quota)
         headers = bill.headers(self.headers)
-        await self._check(quota, headers)
+        if not quota.allowed:
+            await self._check(quota, headers)
         announce(connection, headers, response.headers)
         return quota
 

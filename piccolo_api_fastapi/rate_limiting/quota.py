@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import NamedTuple
+from typing import TypeAlias
 
 from .headers import Standing, whole_seconds
 from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict
+
+Charge: TypeAlias = tuple[Store, Budget, str, int]
+"""What was asked of a store: for which budget, whose key, and how much."""
 
 
 class Quota:
@@ -23,7 +26,7 @@ class Quota:
 
     def __init__(
         self,
-        charged: "Charge | None" = None,
+        charged: Charge | None = None,
         verdict: Verdict | None = None,
         *,
         degraded: bool = False,
@@ -73,7 +76,7 @@ class Quota:
         """How the client stands with each limit; nothing when the store did not answer."""
         if self._verdict is None or self._budget is None or self.degraded:
             return ()
-        now, states = self._verdict.now, self._verdict.states
+        _, now, states = self._verdict
         return [
             _standing(rate, state, now)
             for rate, state in zip(self._budget.rates, states, strict=True)
@@ -99,21 +102,9 @@ class Quota:
         return (self._budget.id, self._key) if self._budget is not None and self._cost else None
 
 
-class Charge(NamedTuple):
-    """What was asked of a store."""
-
-    store: Store
-    budget: Budget
-    key: str
-    cost: int
-
-
 def _standing(rate: AnyRate, state: State, now: int) -> Standing:
+    remaining, more, reset = rate.figures(state, now)
+    window = whole_seconds(rate.window)
     return Standing(
-        rate.name,
-        rate.most,
-        whole_seconds(rate.window),
-        rate.remaining(state, now),
-        whole_seconds(rate.until_more(state, now)),
-        whole_seconds(rate.until_reset(state, now)),
+        rate.name, rate.most, window, remaining, whole_seconds(more), whole_seconds(reset)
     )
