@@ -223,13 +223,13 @@ async def sweep(_: str, seconds: str, engine: str) -> dict[str, float]:
 async def hold(side: str) -> dict[str, float]:
     """What each of many sessions leaves behind in the process that was asked for it once."""
     authenticate, cookie, _ = _look_of(side)
-    piccolo_engine()
-    for number in range(HELD // 10):
-        await authenticate(connection_with(cookie, number * 2))
-    before = _private_bytes()
-    for number in range(HELD // 10, HELD):
-        await authenticate(connection_with(cookie, number * 2))
-    return {"bytes_each": (_private_bytes() - before) / (HELD * 0.9)}
+    async with _connected("piccolo"):
+        for number in range(HELD // 10):
+            await authenticate(connection_with(cookie, number * 2))
+        before = _private_bytes()
+        for number in range(HELD // 10, HELD):
+            await authenticate(connection_with(cookie, number * 2))
+        return {"bytes_each": (_private_bytes() - before) / (HELD * 0.9)}
 
 
 async def verify(_: str) -> dict[str, float]:

@@ -169,14 +169,8 @@ def _memory(result: Results) -> str:
         f"In the memory of the server a session that was looked up leaves "
         f"{max(0, result['session']['memory']['bytes_each']):.0f} bytes, a verified access token "
         f"{tokens['bytes_each']:.0f}, and beyond the bound of the cache "
-        f"{max(0, tokens['bytes_each_beyond']):.0f}. A key of a rate limit takes "
-        f"{result['rate_limit_keys']['bytes_each']:.0f}, up to the bound of its store"
-        + (f", which is {cap:.1f} MiB." if (cap := _cap(result)) else ".")
+        f"{max(0, tokens['bytes_each_beyond']):.0f}."
     )
-
-
-def _cap(result: Results) -> float:
-    return float(result["rate_limit_keys"].get("mib_at_cap", 0))
 
 
 LIMITED = {
@@ -189,10 +183,20 @@ LIMITED = {
 }
 
 
+def _keys(keys: Results) -> str:
+    return (
+        f"A key of a limit in memory takes {keys['bytes_each']:.0f} bytes; a store of 100,000 that "
+        f"was asked for 400,000 has grown by {keys['mib_at_cap']:.1f} MiB."
+    )
+
+
 def _rate_limits(results: Results) -> Iterator[str]:
     head = ("", "µs", "±", "times the first", "adds µs")
     for kind, where in TITLES.items():
         for name, table in results.get(kind, {}).items():
+            if name == "keys":
+                yield from (_keys(table), "")
+                continue
             rows = [
                 (
                     contender,

@@ -37,7 +37,7 @@ def run(
         for name, module in SIDES.items():
             result[name] = {}
             filled = 0
-            probe = _Probe(kind, made[module], folder, module)
+            probe = Probe(kind, made[module], folder, module)
             for size in sizes:
                 print(f"  {kind}, growth: {size} sessions of {name}", flush=True)
                 size_of = probe.run("fill", filled, size)
@@ -46,9 +46,8 @@ def run(
                 filled = size
             if filled > 10_000:
                 result[name]["memory"] = probe.run("hold")
-        probe = _Probe(kind, made["ours"], folder, "ours")
+        probe = Probe(kind, made["ours"], folder, "ours")
         result["access_tokens"] = probe.run("verify")
-        result["rate_limit_keys"] = probe.run("limit")
         for name, engine in SWEEPS[kind].items():
             print(f"  {kind}, growth: {name}, {engine}", flush=True)
             result[name] = _sweep(probe, seconds, sizes[-1], patience, engine)
@@ -56,7 +55,7 @@ def run(
 
 
 def _sweep(
-    probe: "_Probe", seconds: float, size: int, patience: float, engine: str
+    probe: "Probe", seconds: float, size: int, patience: float, engine: str
 ) -> dict[str, Any]:
     """Look-ups in peace, then beside the sweep until that ends."""
     calm = probe.run("look", seconds, size, engine)
@@ -75,7 +74,7 @@ def _sweep(
     }
 
 
-class _Probe:
+class Probe:
     """Runs steps of `growth_probe` on one database."""
 
     def __init__(self, kind: databases.Kind, database: str, folder: Path, module: str) -> None:

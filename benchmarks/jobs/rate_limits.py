@@ -16,6 +16,7 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import create_db_tables
 
 from benchmarks import databases, limiters
+from benchmarks.jobs.growth import Probe
 from benchmarks.limiters import ADDRESS, Call
 from benchmarks.samples import as_json, figure, ratio
 from piccolo_api_fastapi import RedisStore
@@ -34,7 +35,10 @@ def run(kind: databases.Kind, folder: Path, rounds: int) -> dict[str, Table]:
     database = databases.create(kind, "limits", folder)
     os.environ |= {"BENCH_KIND": kind, "BENCH_DATABASE": database}
     try:
-        return asyncio.run(_run(kind, rounds))
+        tables = asyncio.run(_run(kind, rounds))
+        if kind == "sqlite":
+            tables["keys"] = Probe(kind, database, folder, "ours").run("limit")
+        return tables
     finally:
         databases.drop(kind, database)
 

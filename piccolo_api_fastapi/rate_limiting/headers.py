@@ -11,8 +11,6 @@ from typing import NamedTuple, TypeAlias
 
 from piccolo_api_fastapi.clock import utcnow
 
-from .grammar import SECOND
-
 
 class Standing(NamedTuple):
     """
@@ -82,8 +80,3 @@ def tightest(standings: Iterable[Standing]) -> Standing:
         if (other.remaining, -other.more) < (first.remaining, -first.more):
             first = other
     return first
-
-
-def whole_seconds(microseconds: int) -> int:
-    """Rounded up, so that nobody comes back too early."""
-    return -(-microseconds // SECOND)

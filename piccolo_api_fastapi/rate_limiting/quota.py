@@ -5,7 +5,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TypeAlias
 
-from .headers import Standing, whole_seconds
+from .grammar import SECOND
+from .headers import Standing
 from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict
 
 Charge: TypeAlias = tuple[Store, Budget, str, int]
@@ -103,8 +104,7 @@ class Quota:
 
 
 def _standing(rate: AnyRate, state: State, now: int) -> Standing:
+    """Seconds are rounded up, so that nobody comes back too early."""
     remaining, more, reset = rate.figures(state, now)
-    window = whole_seconds(rate.window)
-    return Standing(
-        rate.name, rate.most, window, remaining, whole_seconds(more), whole_seconds(reset)
-    )
+    window, more, reset = -(-rate.window // SECOND), -(-more // SECOND), -(-reset // SECOND)
+    return Standing(rate.name, rate.most, window, remaining, more, reset)
