@@ -44,7 +44,7 @@ def run(
                 seen = probe.run("look", seconds, size, "piccolo")
                 result[name][str(size)] = size_of | seen
                 filled = size
-            if filled > 10_000:
+            if module == "ours":
                 result[name]["memory"] = probe.run("hold")
         probe = Probe(kind, made["ours"], folder, "ours")
         result["access_tokens"] = probe.run("verify")
