@@ -1,6 +1,6 @@
 """What a request was charged so far, by whichever limits it met."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from piccolo_api_fastapi.answers import answer_of
 
 from . import self_checks
-from .headers import HeaderWriter
+from .headers import HeaderWriter, Standing
 from .quota import Quota
 
 _BILL = "piccolo_api_fastapi.bill"
@@ -39,7 +39,11 @@ class Bill:
         """What to say of all the limits."""
         if writer is None:
             return {}
-        standings = [standing for quota in self.quotas for standing in quota.standings]
+        standings: Sequence[Standing] = (
+            self.quotas[0].standings
+            if len(self.quotas) == 1
+            else [standing for quota in self.quotas for standing in quota.standings]
+        )
         return writer(standings) if standings else {}
 
 

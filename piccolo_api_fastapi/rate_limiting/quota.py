@@ -78,10 +78,10 @@ class Quota:
         if self._verdict is None or self._budget is None or self.degraded:
             return ()
         _, now, states = self._verdict
-        return [
-            _standing(rate, state, now)
-            for rate, state in zip(self._budget.rates, states, strict=True)
-        ]
+        rates = self._budget.rates
+        if len(rates) == 1:
+            return (_standing(rates[0], states[0], now),)
+        return [_standing(rate, state, now) for rate, state in zip(rates, states, strict=True)]
 
     async def refund(self) -> None:
         """Give back what was charged; once, and nothing when nothing was."""
