@@ -46,11 +46,11 @@ def run(kind: databases.Kind, folder: Path, rounds: int) -> dict[str, Table]:
 async def _run(kind: databases.Kind, rounds: int) -> dict[str, Table]:
     tables = {}
     if kind == "sqlite":
+        await limiters.check(limiters.of_routes(FEW), FEW)
+        tables["route"] = await _measure(limiters.of_routes(), [ADDRESS], rounds)
         for number in KEYS:
             print(f"  rate limits, {number} keys in memory", flush=True)
             tables[f"memory_{number}"] = await _in_memory(rounds, number)
-        await limiters.check(limiters.of_routes(FEW), FEW)
-        tables["route"] = await _measure(limiters.of_routes(), [ADDRESS], rounds)
         tables |= await _in_redis(rounds)
     print(f"  {kind}, rate limits", flush=True)
     return tables | {"database": await _in_database(max(3, rounds // 3))}
