@@ -26,8 +26,8 @@ check: $(VENV)/.stamp  ## Lint, format, types and import directions
 docs: $(VENV)/.stamp  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)-bench/.stamp  ## Measure beside the peers; QUICK=1 within two minutes
-	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick)
+bench: $(VENV)-bench/.stamp  ## Measure beside the peers, in MINUTES (60); QUICK=1 within two minutes
+	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 compat: $(VENV)-lowest/.stamp  ## Run the tests with the lowest supported versions
 	$(VENV)-lowest/bin/pytest -n 2 --dist loadfile -rs

@@ -64,6 +64,10 @@ def _sweep(kind: str) -> Callable[[Results], float]:
     return lambda results: float(results[kind]["sweep"]["longest_ms"])
 
 
+def _limit(table: str, name: str, figure: str = "times") -> Callable[[Results], float]:
+    return lambda results: float(results["sqlite"][table][name][figure]["median"])
+
+
 def _aims() -> list[Aim]:
     aims = [
         Aim("protected", f"`jwt.claims` beside PyJWT by hand, {title}", 0.85, measure)
@@ -140,5 +144,41 @@ AIMS = (
         "longest look-up beside a sweep of half a million rows, ms, SQLite",
         20,
         _sweep("sqlite"),
+    ),
+    Aim(
+        "rate_limits",
+        "a full MemoryStore of 100,000 keys, MiB",
+        20,
+        lambda results: float(results["sqlite"]["keys"]["mib_at_cap"]),
+    ),
+    Aim(
+        "rate_limits",
+        "a limit in memory beside a GCRA by hand, 100 live keys",
+        2,
+        _limit("memory_100", "here: MemoryStore"),
+    ),
+    Aim(
+        "rate_limits",
+        "a limit in memory beside a GCRA by hand, 100,000 live keys",
+        2,
+        _limit("memory_100000", "here: MemoryStore"),
+    ),
+    Aim(
+        "rate_limits",
+        "what a limited route adds in memory, µs",
+        25,
+        _limit("route", "here: RateLimit", "adds_us"),
+    ),
+    Aim(
+        "rate_limits",
+        "a limit in Redis beside a `PING`, one after another",
+        1.7,
+        _limit("redis", "here: RedisStore"),
+    ),
+    Aim(
+        "rate_limits",
+        "a limit in Redis beside a `PING`, 64 at once",
+        1,
+        _limit("redis_64", "here: RedisStore"),
     ),
 )

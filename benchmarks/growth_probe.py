@@ -2,7 +2,8 @@
 `python -m benchmarks.growth_probe SIDE STEP …`: one step of the growth job, as JSON.
 
 It runs in processes of its own, so that a sweep and the look-ups beside it do not share a
-Python. Steps are `fill FROM TO`, `look SECONDS SIZE`, `sweep`, `hold`, `verify` and `limit`.
+Python. Steps are `fill FROM TO`, `look SECONDS SIZE ENGINE`, `sweep SECONDS ENGINE`, `hold`,
+`verify` and `limit`. The engine is `piccolo` or, on SQLite, `kept`: `PersistentSQLiteEngine`.
 """
 
 import asyncio
@@ -16,8 +17,8 @@ import sqlite3
 import sys
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
@@ -51,6 +52,12 @@ HELD = 5000
 LIMITED = 40_000
 """Keys of a rate limit; its store keeps a hundred thousand."""
 
+FLOOD = 400_000
+"""Keys of which most have to be forgotten."""
+
+UNSEEN = 20
+"""One session in so many was not seen for an hour: to look it up writes that it is in use."""
+
 Look = Callable[[HTTPConnection], Awaitable[Any]]
 
 
@@ -62,12 +69,16 @@ def token(number: int) -> str:
 
 
 def rows_here(first: int, last: int) -> Iterator[tuple[Any, ...]]:
-    """Rows of `auth_session`; every second one has expired."""
+    """
+    Rows of `auth_session`; every second one has expired. Nearly all count as seen a moment ago, as
+    those in use do: what a session costs that was not is measured by itself.
+    """
     now = datetime.now(timezone.utc)
     for number in range(first, last):
         expires = now + timedelta(days=1 if number % 2 == 0 else -1, microseconds=number)
         digest = hashlib.sha256(token(number).encode()).hexdigest()
-        yield uuid4(), digest, 1, now, now, expires, expires
+        seen = now + timedelta(hours=1 if number % UNSEEN else -1)
+        yield uuid4(), digest, 1, now, seen, expires, expires
 
 
 def rows_of_piccolo_api(first: int, last: int) -> Iterator[tuple[Any, ...]]:
@@ -127,33 +138,57 @@ def _fill_sqlite(
     return {"bytes_per_row": size / total}
 
 
-async def look(side: str, seconds: str, size: str) -> dict[str, float]:
-    """Look up sessions from all over the table, as a request does: hits and misses."""
+async def look(side: str, seconds: str, size: str, engine: str) -> dict[str, float]:
+    """Look up sessions from all over the table, as a request does: hits, misses, and first ones."""
     authenticate, cookie, refusals = _look_of(side)
-    engine = piccolo_engine()
-    if isinstance(engine, PostgresEngine):
-        await engine.start_connection_pool(min_size=2, max_size=2)
-    hits: list[float] = []
-    misses: list[float] = []
-    until = time.perf_counter() + float(seconds)
-    while time.perf_counter() < until or not misses:
-        is_hit = random.random() < 0.75
-        key = random.randrange(int(size) // 2) * 2 if is_hit else -random.randrange(1, 1 << 40)
-        connection = connection_with(cookie, key)
-        begin = time.perf_counter()
-        with suppress(refusals):
-            await authenticate(connection)
-        (hits if is_hit else misses).append((time.perf_counter() - begin) * 1e3)
-    if isinstance(engine, PostgresEngine):
-        await engine.close_connection_pool()
-    both = hits + misses
+    taken: dict[str, list[float]] = {"hit": [], "miss": [], "unseen": []}
+    async with _connected(engine):
+        await authenticate(connection_with(cookie, 2))  # builds the statement
+        until = time.perf_counter() + float(seconds)
+        while time.perf_counter() < until or not all(taken.values()):
+            kind, key = _pick(int(size))
+            connection = connection_with(cookie, key)
+            begin = time.perf_counter()
+            with suppress(refusals):
+                await authenticate(connection)
+            taken[kind].append((time.perf_counter() - begin) * 1e3)
+    both = taken["hit"] + taken["miss"]
     return {
-        "hit_ms": percentile(hits, 0.5),
-        "miss_ms": percentile(misses, 0.5),
+        "hit_ms": percentile(taken["hit"], 0.5),
+        "miss_ms": percentile(taken["miss"], 0.5),
+        "unseen_ms": percentile(taken["unseen"], 0.5),
         "p999_ms": percentile(both, 0.999),
         "longest_ms": max(both),
+        "longest_unseen_ms": max(taken["unseen"]),
         "count": len(both),
     }
+
+
+def _pick(size: int) -> tuple[str, int]:
+    """Which session is asked for next."""
+    chance = random.random()
+    if chance < 0.25:
+        return "miss", -random.randrange(1, 1 << 40)
+    number = random.randrange(size // 2) * 2
+    if chance < 0.27:
+        return "unseen", number - number % UNSEEN
+    return "hit", number if number % UNSEEN else 2
+
+
+@asynccontextmanager
+async def _connected(engine: str) -> AsyncIterator[None]:
+    """The engine of this process, as a server has it."""
+    made = piccolo_engine(keeps=engine == "kept")
+    if isinstance(made, PostgresEngine):
+        await made.start_connection_pool(min_size=2, max_size=2)
+        yield
+        await made.close_connection_pool()
+    elif engine == "kept":
+        await made.start_connection_pool()
+        yield
+        await made.close_connection_pool()
+    else:
+        yield
 
 
 def connection_with(cookie: str, number: int) -> HTTPConnection:
@@ -173,29 +208,28 @@ def _look_of(side: str) -> tuple[Look, str, type[Exception]]:
     return backend.authenticate, "id", AuthenticationError
 
 
-async def sweep(_: str) -> dict[str, float]:
-    """Delete what has expired, as `piccolo piccolo_api_fastapi clean` does."""
-    engine = piccolo_engine()
-    if isinstance(engine, PostgresEngine):
-        await engine.start_connection_pool(min_size=1, max_size=1)
-    begin = time.perf_counter()
-    count = await delete_expired_sessions(Session, now=datetime.now(timezone.utc))
-    taken = time.perf_counter() - begin
-    if isinstance(engine, PostgresEngine):
-        await engine.close_connection_pool()
-    return {"rows": count, "seconds": taken}
+async def sweep(_: str, seconds: str, engine: str) -> dict[str, float]:
+    """Delete what has expired, as `piccolo piccolo_api_fastapi clean` does, for so long at most."""
+    async with _connected(engine):
+        now = datetime.now(timezone.utc)
+        before = await Session.count()
+        begin = time.perf_counter()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(delete_expired_sessions(Session, now=now), float(seconds))
+        taken = time.perf_counter() - begin
+        return {"rows": before - await Session.count(), "seconds": taken}
 
 
 async def hold(side: str) -> dict[str, float]:
     """What each of many sessions leaves behind in the process that was asked for it once."""
     authenticate, cookie, _ = _look_of(side)
-    piccolo_engine()
-    for number in range(HELD // 10):
-        await authenticate(connection_with(cookie, number * 2))
-    before = _private_bytes()
-    for number in range(HELD // 10, HELD):
-        await authenticate(connection_with(cookie, number * 2))
-    return {"bytes_each": (_private_bytes() - before) / (HELD * 0.9)}
+    async with _connected("piccolo"):
+        for number in range(HELD // 10):
+            await authenticate(connection_with(cookie, number * 2))
+        before = _private_bytes()
+        for number in range(HELD // 10, HELD):
+            await authenticate(connection_with(cookie, number * 2))
+        return {"bytes_each": (_private_bytes() - before) / (HELD * 0.9)}
 
 
 async def verify(_: str) -> dict[str, float]:
@@ -223,7 +257,10 @@ async def limit(_: str) -> dict[str, float]:
     before = _private_bytes()
     for number in range(LIMITED):
         await limited.hit(f"203.0.113.{number}")
-    return {"bytes_each": (_private_bytes() - before) / LIMITED}
+    each = (_private_bytes() - before) / LIMITED
+    for number in range(FLOOD):
+        await limited.hit(f"198.51.{number}")
+    return {"bytes_each": each, "mib_at_cap": (_private_bytes() - before) / 2**20}
 
 
 def _private_bytes() -> int:

@@ -32,6 +32,12 @@ PACKAGES = (
     "fastapi-users",
     "sqlalchemy",
     "authx",
+    "limits",
+    "slowapi",
+    "fastapi-limiter",
+    "pyrate-limiter",
+    "throttled-py",
+    "redis",
 )
 
 

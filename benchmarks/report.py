@@ -118,7 +118,7 @@ def _refresh(results: Results) -> Iterator[str]:
 
 
 def _growth(results: Results) -> Iterator[str]:
-    head = ("", "sessions", "hit ms", "miss ms", "bytes a row, indexes included")
+    head = ("", "sessions", "hit ms", "miss ms", "unseen ms", "bytes a row, indexes included")
     for kind, title in TITLES.items():
         if kind not in results:
             continue
@@ -128,6 +128,7 @@ def _growth(results: Results) -> Iterator[str]:
                 f"{int(size):,}",
                 f"{result['hit_ms']:.2f}",
                 f"{result['miss_ms']:.2f}",
+                f"{result['unseen_ms']:.2f}" if "unseen_ms" in result else "",
                 f"{result['bytes_per_row']:.0f}",
             )
             for name in ("session", "piccolo-api-session")
@@ -135,15 +136,30 @@ def _growth(results: Results) -> Iterator[str]:
             if size != "memory"
         ]
         yield from (f"### Growth, {title}", "", *_table(head, rows), "")
-        yield from (_sweep(results[kind]["sweep"]), "", _memory(results[kind]), "")
+        for sweep, engine in SWEPT.items():
+            if sweep in results[kind]:
+                yield from (_sweep(results[kind][sweep], engine.get(kind, "")), "")
+        yield from (_memory(results[kind]), "")
 
 
-def _sweep(swept: Results) -> str:
+SWEPT: dict[str, dict[str, str]] = {
+    "sweep_by_piccolo": {"sqlite": "By Piccolo's own engine: "},
+    "sweep": {"sqlite": "By PersistentSQLiteEngine, in WAL mode: "},
+}
+
+
+def _sweep(swept: Results, engine: str) -> str:
+    unseen = (
+        f" The longest that had to write waited {swept['longest_unseen_ms']:.1f} ms."
+        if "longest_unseen_ms" in swept
+        else ""
+    )
     return (
-        f"The sweep deleted {swept['rows']:,} of the million rows in {swept['seconds']:.1f} s. Of "
-        f"{swept['look_ups']:,} look-ups beside it the longest took {swept['longest_ms']:.1f} ms, "
+        f"{engine}The sweep deleted {swept['rows']:,} of the million rows in "
+        f"{swept['seconds']:.1f} s. Of {swept['look_ups']:,} look-ups beside it the longest took "
+        f"{swept['longest_ms']:.1f} ms, "
         f"the slowest in a thousand {swept['p999_ms']:.1f} ms (in peace: "
-        f"{swept['calm_longest_ms']:.1f} and {swept['calm_p999_ms']:.1f} ms)."
+        f"{swept['calm_longest_ms']:.1f} and {swept['calm_p999_ms']:.1f} ms).{unseen}"
     )
 
 
@@ -153,9 +169,46 @@ def _memory(result: Results) -> str:
         f"In the memory of the server a session that was looked up leaves "
         f"{max(0, result['session']['memory']['bytes_each']):.0f} bytes, a verified access token "
         f"{tokens['bytes_each']:.0f}, and beyond the bound of the cache "
-        f"{max(0, tokens['bytes_each_beyond']):.0f}. A key of a rate limit takes "
-        f"{result['rate_limit_keys']['bytes_each']:.0f}, up to the bound of its store."
+        f"{max(0, tokens['bytes_each_beyond']):.0f}."
     )
+
+
+LIMITED = {
+    "memory_100": "A limit in memory, 100 live keys",
+    "memory_100000": "A limit in memory, 100,000 live keys",
+    "route": "A request of a limited route, in memory, in process",
+    "redis": "A limit in Redis, one call after another",
+    "redis_64": "A limit in Redis, 64 calls at once",
+    "database": "A limit in a table",
+}
+
+
+def _keys(keys: Results) -> str:
+    return (
+        f"A key of a limit in memory takes {keys['bytes_each']:.0f} bytes; a store of 100,000 that "
+        f"was asked for 400,000 has grown by {keys['mib_at_cap']:.1f} MiB."
+    )
+
+
+def _rate_limits(results: Results) -> Iterator[str]:
+    head = ("", "µs", "±", "times the first", "adds µs")
+    for kind, where in TITLES.items():
+        for name, table in results.get(kind, {}).items():
+            if name == "keys":
+                yield from (_keys(table), "")
+                continue
+            rows = [
+                (
+                    contender,
+                    f"{figures['us']['median']:.2f}",
+                    f"{figures['us']['spread']:.0%}",
+                    f"{figures['times']['median']:.2f}",
+                    f"{figures['adds_us']['median']:.1f}",
+                )
+                for contender, figures in table.items()
+            ]
+            title = f"{LIMITED[name]}, {where}" if name == "database" else LIMITED[name]
+            yield from (f"### {title}", "", *_table(head, rows), "")
 
 
 def _startup(results: Results) -> Iterator[str]:
@@ -209,6 +262,7 @@ _JOBS = {
     "storm": _storm,
     "refresh": _refresh,
     "growth": _growth,
+    "rate_limits": _rate_limits,
     "startup": _startup,
     "production": _production,
 }

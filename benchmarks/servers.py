@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ REFUSALS = (400, 401, 403, 422)
 """piccolo-api answers a missing session with 400, AuthX a bad signature with 422."""
 
 PATIENCE = 300.0
+
+_PORTS = iter(range(15_000 + os.getpid() % 500 * 30, 32_000))
 
 
 @dataclass(slots=True)
@@ -123,11 +125,17 @@ def started(
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """
+    A port that nobody listens on, and that is given once.
+
+    It lies below those that the system gives to clients, which would take it before the server has
+    started. Then another contender would answer.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("There is no port.")
 
 
 def wait_for(server: Server) -> float:

@@ -215,8 +215,14 @@ def column_names(table: type[Table]) -> Sequence[str]:
     return [column._meta.name for column in table._meta.columns]  # noqa: SLF001
 
 
-SQLITE_BATCH = 100
-"""Rows; what a batch changes is written while nobody reads."""
+SQLITE_BATCH = 50
+"""Rows; what a batch changes is written while nobody reads, unless the file is in WAL mode."""
+
+SQLITE_REST = 0.015
+"""
+Seconds at least between batches. Who finds the file locked asks again after 1, 3, 8, 18 and 33
+milliseconds: the rest is as long as the longest of these steps, so that nobody misses it.
+"""
 
 
 async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> int:
@@ -240,4 +246,4 @@ async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> i
         await table.delete().where(key.is_in(ids))
         total += len(ids)
         if is_sqlite:
-            await asyncio.sleep(clock() - begin)
+            await asyncio.sleep(max(SQLITE_REST, clock() - begin))

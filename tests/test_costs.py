@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import piccolo
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
 import piccolo_api_fastapi
-from piccolo_api_fastapi import User
+from piccolo_api_fastapi import MemoryStore, RateLimit, User
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import bearer, get_tokens, log_in
 
@@ -194,3 +194,23 @@ async def test_nothing_is_built(client: httpx.AsyncClient, ada: User, path: str)
     of_piccolo = within(calls, PICCOLO)
     assert sum(of_piccolo.values()) <= PICCOLO_CALLS, of_piccolo
     assert "table.py:__init__" not in of_piccolo
+
+
+LIMITED_CALLS = 34
+"""The same for a limit in memory, without `install`."""
+
+
+async def test_calls_of_a_limited_route() -> None:
+    """Nor does the path of a limit grow, from the question who asks to the headers."""
+    app = FastAPI()
+
+    @app.get("/", dependencies=[Depends(RateLimit("1000/second", store=MemoryStore()))])
+    async def root() -> dict[str, str]:
+        return {}
+
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="https://test") as client:
+        await client.get("/")
+        calls = await calls_of(lambda: client.get("/"))
+    own = within(calls, OURS)
+    assert 0 < sum(own.values()) <= LIMITED_CALLS + TOLERANCE, own

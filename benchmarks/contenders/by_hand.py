@@ -70,7 +70,8 @@ prepare = ours.prepare
 def application(variant: str) -> FastAPI:
     """The route, guarded as `variant` says, and a login."""
     through = "piccolo" if variant.endswith("piccolo") else "driver"
-    app = FastAPI(lifespan=_lifespan_of(through))
+    pool = 1 if variant.startswith("pyjwt") else POOL_SIZE
+    app = FastAPI(lifespan=_lifespan_of(through, pool))
     add_ping(app)
     kind, _, algorithm = variant.partition("-")
     if kind == "pyjwt":
@@ -170,7 +171,7 @@ def _log_in_with_token(
     return log_in
 
 
-def _lifespan_of(through: str) -> Callable[[FastAPI], Any]:
+def _lifespan_of(through: str, pool: int) -> Callable[[FastAPI], Any]:
     open_ = {
         ("piccolo", "postgres"): _by_piccolo,
         ("piccolo", "sqlite"): _by_piccolo,
@@ -180,7 +181,7 @@ def _lifespan_of(through: str) -> Callable[[FastAPI], Any]:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_() as fetch:
+        async with open_(pool) as fetch:
             app.state.fetch = fetch
             yield
 
@@ -188,11 +189,11 @@ def _lifespan_of(through: str) -> Callable[[FastAPI], Any]:
 
 
 @asynccontextmanager
-async def _by_piccolo() -> AsyncIterator[Fetch]:
+async def _by_piccolo(pool: int) -> AsyncIterator[Fetch]:
     """Raw SQL through Piccolo's engine."""
     engine = piccolo_engine()
     if isinstance(engine, PostgresEngine):
-        await engine.start_connection_pool(min_size=POOL_SIZE, max_size=POOL_SIZE)
+        await engine.start_connection_pool(min_size=pool, max_size=pool)
 
     async def fetch(sql: str, *values: Any) -> list[Any]:
         rows: list[Any] = await Session.raw(sql, *values)
@@ -204,14 +205,14 @@ async def _by_piccolo() -> AsyncIterator[Fetch]:
 
 
 @asynccontextmanager
-async def _by_asyncpg() -> AsyncIterator[Fetch]:
+async def _by_asyncpg(size: int) -> AsyncIterator[Fetch]:
     """A pool of asyncpg, with its default reset."""
     numbered: dict[str, str] = {}
     for sql in (BY_SESSION, BY_SUBJECT, BY_NAME, NEW_SESSION):
         places = (f"${number}" for number in range(1, sql.count("{}") + 1))
         numbered[sql] = sql.format(*places)
     options = {**PG, "database": database_of_this_process()}
-    async with asyncpg.create_pool(**options, min_size=POOL_SIZE, max_size=POOL_SIZE) as pool:
+    async with asyncpg.create_pool(**options, min_size=size, max_size=size) as pool:
 
         async def fetch(sql: str, *values: Any) -> list[Any]:
             rows: list[Any] = await pool.fetch(numbered[sql], *values)
@@ -221,7 +222,7 @@ async def _by_asyncpg() -> AsyncIterator[Fetch]:
 
 
 @asynccontextmanager
-async def _by_aiosqlite() -> AsyncIterator[Fetch]:
+async def _by_aiosqlite(_: int) -> AsyncIterator[Fetch]:
     """One connection, kept."""
     connection = await aiosqlite.connect(database_of_this_process(), isolation_level=None)
     connection.row_factory = sqlite3.Row

@@ -65,7 +65,8 @@ async def prepare() -> None:
 def application(variant: str) -> FastAPI:
     """The whole of it: both routers, and the route guarded as `variant` says."""
     kind, _, algorithm = variant.partition("-")
-    app = FastAPI(lifespan=_lifespan_of(keeps=algorithm == "kept"))
+    pool = POOL_SIZE if kind != "claims" else 1
+    app = FastAPI(lifespan=_lifespan_of(pool, keeps=algorithm == "kept"))
     install(app)
     add_ping(app)
     session = SessionAuth()
@@ -115,12 +116,16 @@ def _ring(algorithm: str) -> KeyRing:
     return KeyRing(Key.from_pem(pem(algorithm)))
 
 
-def _lifespan_of(*, keeps: bool) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan_of(
+    pool: int, *, keeps: bool
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Who asks no database but at the login needs one connection; PostgreSQL has a hundred."""
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         engine = piccolo_engine(keeps=keeps)
         if isinstance(engine, PostgresEngine):
-            await engine.start_connection_pool(min_size=POOL_SIZE, max_size=POOL_SIZE)
+            await engine.start_connection_pool(min_size=pool, max_size=pool)
         elif keeps:
             await engine.start_connection_pool()
         yield

@@ -14,6 +14,9 @@ from benchmarks.servers import Server, find_backends, serving
 Sample = dict[str, float]
 Samples = dict[str, dict[int, list[Sample]]]
 
+RARELY = 3
+"""One round in so many asks by all numbers of connections, the others by the greatest only."""
+
 SETTLE = 0.03
 """Seconds until what was under way when `wrk` hung up has been answered too."""
 
@@ -38,7 +41,7 @@ def run(
         for number in range(rounds):
             print(f"  {kind}: round {number + 1} of {rounds}", flush=True)
             shuffle(servers)
-            _round(servers, connections, samples)
+            _round(servers, connections[-1:] if number % RARELY else connections, samples)
         resident = {s.contender.name: machine.resident_kib(s.process.pid) for s in servers}
     return _summary(samples, resident)
 

@@ -47,7 +47,7 @@ def run(kind: databases.Kind, folder: Path, rounds: int, seconds: int) -> dict[s
 
 def _sample(server: Server, folder: Path, seconds: int) -> Sample:
     """Pings in peace, then pings beside the logins."""
-    calm = _ping(server, seconds)
+    calm = _ping(server, max(1, seconds // 2))
     script = folder / "login.lua"
     login = login_of(server.contender)
     script.write_text(_lua(login), encoding="utf-8")

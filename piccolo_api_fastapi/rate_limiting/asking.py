@@ -54,12 +54,20 @@ class Asked:
             connection: The request or the WebSocket.
             solved: What FastAPI found for the dependencies.
         """
+        return await awaited(self.ask(connection, solved))
+
+    def ask(self, connection: HTTPConnection, solved: dict[str, Any]) -> Any:
+        """The same without waiting: what an async function gives has to be awaited."""
         if self._call is not None:
-            found = self._call(connection)
-            if found is None or isinstance(found, (str, int)):
-                return found  # before the test below, which is slow
-            return await found if inspect.isawaitable(found) else found
+            return self._call(connection)
         return self.value if self.dependency is None else solved[self.name]
+
+
+async def awaited(found: Any) -> Any:
+    """What an async function gives in the end; anything else as it is."""
+    if found is None or isinstance(found, (str, int)):
+        return found  # before the test below, which is slow
+    return await found if inspect.isawaitable(found) else found
 
 
 def signature(*settings: Asked) -> inspect.Signature:

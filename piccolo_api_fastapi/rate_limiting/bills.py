@@ -1,6 +1,6 @@
 """What a request was charged so far, by whichever limits it met."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from piccolo_api_fastapi.answers import answer_of
 
 from . import self_checks
-from .headers import HeaderWriter
+from .headers import HeaderWriter, Standing
 from .quota import Quota
 
 _BILL = "piccolo_api_fastapi.bill"
@@ -24,9 +24,10 @@ class Bill:
 
     def add(self, quota: Quota) -> None:
         """Put a charge on it."""
-        charged = quota.charged
-        if charged is not None and any(charged == other.charged for other in self.quotas):
-            self_checks.report("charged_twice", quota.scope)
+        if self.quotas:  # mostly there is one limit
+            charged = quota.charged
+            if charged is not None and any(charged == other.charged for other in self.quotas):
+                self_checks.report("charged_twice", quota.scope)
         self.quotas.append(quota)
 
     async def refund(self) -> None:
@@ -36,8 +37,14 @@ class Bill:
 
     def headers(self, writer: HeaderWriter | None) -> Mapping[str, str]:
         """What to say of all the limits."""
-        standings = [standing for quota in self.quotas for standing in quota.standings]
-        return writer(standings) if writer is not None and standings else {}
+        if writer is None:
+            return {}
+        standings: Sequence[Standing] = (
+            self.quotas[0].standings
+            if len(self.quotas) == 1
+            else [standing for quota in self.quotas for standing in quota.standings]
+        )
+        return writer(standings) if standings else {}
 
 
 def bill_of(connection: HTTPConnection) -> Bill:
@@ -60,4 +67,13 @@ def announce(
         response: The headers of the response that FastAPI makes.
     """
     answer = answer_of(connection.scope)
-    (response if answer is None else answer.headers).update(headers)
+    if answer is not None:
+        answer.headers.update(headers)
+    elif response.raw:
+        response.update(headers)
+    else:  # nothing is there that would have to give way
+        encoded = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers.items()
+        ]
+        response.raw.extend(encoded)

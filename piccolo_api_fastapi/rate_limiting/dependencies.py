@@ -18,7 +18,7 @@ from piccolo_api_fastapi.errors import (
 )
 
 from . import defaults, self_checks
-from .asking import Asked, signature
+from .asking import Asked, awaited, signature
 from .bills import announce, bill_of
 from .budgets import Budgets, Limits
 from .headers import HeaderWriter, rate_limit_headers
@@ -231,7 +231,10 @@ class RateLimit:
         if not defaults.are_on():
             return None
         limits = self._limits.value or await self._limits.of(connection, solved)
-        if limits is None or (key := await self._key.of(connection, solved)) is None:
+        if limits is None:
+            return None
+        key = self._key.ask(connection, solved)
+        if not isinstance(key, str) and (key := await awaited(key)) is None:
             return None
         scope = self.scope or route_scope(connection.scope)
         budget = self._budgets.of(limits, scope)
@@ -243,7 +246,8 @@ class RateLimit:
         bill = bill_of(connection)
         bill.add(quota)
         headers = bill.headers(self.headers)
-        await self._check(quota, headers)
+        if not quota.allowed:
+            await self._check(quota, headers)
         announce(connection, headers, response.headers)
         return quota
 

@@ -102,3 +102,11 @@ class Rate:
         """How long until one more is admitted than now; 0 when all are."""
         debt = self.until_reset(tat, now)
         return debt if tat >= BLOCKED or not debt else debt % self.interval or self.interval
+
+    def figures(self, tat: int, now: int) -> tuple[int, int, int]:
+        """`remaining`, `until_more` and `until_reset` at once: every answer tells them."""
+        if now < tat < BLOCKED:
+            debt = tat - now
+            more = debt % self.interval or self.interval
+            return (self.tolerance - debt) // self.interval, more, debt
+        return self.remaining(tat, now), self.until_more(tat, now), self.until_reset(tat, now)

@@ -6,11 +6,10 @@ lists of strings with parameters, as RFC 9651 writes them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from piccolo_api_fastapi.clock import utcnow
-
-from .grammar import SECOND
 
 
 class Standing(NamedTuple):
@@ -44,12 +43,23 @@ def rate_limit_headers(standings: Sequence[Standing]) -> Mapping[str, str]:
 
     The time in the latter is that until there is more, not until there is all.
     """
-    policies = {s.name: f'"{s.name}";q={s.quota};w={s.window}' for s in standings}
+    if len(standings) == 1:  # without the detours
+        ((name, quota, window, remaining, more, _),) = standings
+        return {
+            "RateLimit-Policy": _policy(name, quota, window),
+            "RateLimit": f'"{name}";r={remaining};t={more}',
+        }
+    policies = {name: _policy(name, quota, window) for name, quota, window, *_ in standings}
     least = tightest(standings)
     return {
         "RateLimit-Policy": ", ".join(policies.values()),
         "RateLimit": f'"{least.name}";r={least.remaining};t={least.more}',
     }
+
+
+@lru_cache(maxsize=1024)
+def _policy(name: str, quota: int, window: int) -> str:
+    return f'"{name}";q={quota};w={window}'
 
 
 def legacy_headers(standings: Sequence[Standing]) -> Mapping[str, str]:
@@ -70,8 +80,3 @@ def tightest(standings: Iterable[Standing]) -> Standing:
         if (other.remaining, -other.more) < (first.remaining, -first.more):
             first = other
     return first
-
-
-def whole_seconds(microseconds: int) -> int:
-    """Rounded up, so that nobody comes back too early."""
-    return -(-microseconds // SECOND)

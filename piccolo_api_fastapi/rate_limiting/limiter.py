@@ -13,7 +13,7 @@ from piccolo_api_fastapi.errors import StoreUnavailable
 from piccolo_api_fastapi.events import AuthEvent, emit
 
 from . import defaults
-from .quota import Charge, Quota
+from .quota import Quota
 from .stores import Budget, Store, StoreBusy, StoreDown
 from .waiting import Turn
 
@@ -68,8 +68,8 @@ class Limiter:
                 return Quota(degraded=True)
             store = defaults.LOCAL
             verdict = await store.take(budget, key, cost)
-            return Quota(Charge(store, budget, key, cost), verdict, degraded=True)
-        return Quota(Charge(store, budget, key, cost), verdict)
+            return Quota((store, budget, key, cost), verdict, degraded=True)
+        return Quota((store, budget, key, cost), verdict)
 
     async def reset(self, budget: Budget, key: str) -> None:
         """

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import NamedTuple
+from typing import TypeAlias
 
-from .headers import Standing, whole_seconds
+from .grammar import SECOND
+from .headers import Standing
 from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict
+
+Charge: TypeAlias = tuple[Store, Budget, str, int]
+"""What was asked of a store: for which budget, whose key, and how much."""
 
 
 class Quota:
@@ -23,7 +27,7 @@ class Quota:
 
     def __init__(
         self,
-        charged: "Charge | None" = None,
+        charged: Charge | None = None,
         verdict: Verdict | None = None,
         *,
         degraded: bool = False,
@@ -73,11 +77,11 @@ class Quota:
         """How the client stands with each limit; nothing when the store did not answer."""
         if self._verdict is None or self._budget is None or self.degraded:
             return ()
-        now, states = self._verdict.now, self._verdict.states
-        return [
-            _standing(rate, state, now)
-            for rate, state in zip(self._budget.rates, states, strict=True)
-        ]
+        _, now, states = self._verdict
+        rates = self._budget.rates
+        if len(rates) == 1:
+            return (_standing(rates[0], states[0], now),)
+        return [_standing(rate, state, now) for rate, state in zip(rates, states, strict=True)]
 
     async def refund(self) -> None:
         """Give back what was charged; once, and nothing when nothing was."""
@@ -99,21 +103,8 @@ class Quota:
         return (self._budget.id, self._key) if self._budget is not None and self._cost else None
 
 
-class Charge(NamedTuple):
-    """What was asked of a store."""
-
-    store: Store
-    budget: Budget
-    key: str
-    cost: int
-
-
 def _standing(rate: AnyRate, state: State, now: int) -> Standing:
-    return Standing(
-        rate.name,
-        rate.most,
-        whole_seconds(rate.window),
-        rate.remaining(state, now),
-        whole_seconds(rate.until_more(state, now)),
-        whole_seconds(rate.until_reset(state, now)),
-    )
+    """Seconds are rounded up, so that nobody comes back too early."""
+    remaining, more, reset = rate.figures(state, now)
+    window, more, reset = -(-rate.window // SECOND), -(-more // SECOND), -(-reset // SECOND)
+    return Standing(rate.name, rate.most, window, remaining, more, reset)

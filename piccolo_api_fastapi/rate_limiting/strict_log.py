@@ -92,5 +92,9 @@ class StrictRate:
         oldest = log[count] + self.limit.period if count else now
         return max(oldest, log[0], now) - now
 
+    def figures(self, log: Log, now: int) -> tuple[int, int, int]:
+        """`remaining`, `until_more` and `until_reset` at once."""
+        return self.remaining(log, now), self.until_more(log, now), self.until_reset(log, now)
+
     def _count(self, log: Log, now: int) -> int:
         return sum(time > now - self.limit.period for time in log[1:])

@@ -77,6 +77,8 @@ def test_what_a_rate_says(
     rate = kind(limit)
     _, state, now = admitted(rate, requests)
     remaining = rate.remaining(state, now)
+    told = rate.remaining(state, now), rate.until_more(state, now), rate.until_reset(state, now)
+    assert told == rate.figures(state, now)
     assert 0 <= remaining <= rate.most
     if remaining:
         assert rate.wait(state, now, remaining) <= 0
@@ -125,6 +127,7 @@ def test_a_block(kind: type[Rate] | type[StrictRate]) -> None:
         assert rate.remaining(state, now) == 0
         assert rate.wait(state, now, 1) == (10 - pause) * SECOND
         assert rate.until_more(state, now) == (10 - pause) * SECOND
+        assert rate.figures(state, now) == (0, *[(10 - pause) * SECOND] * 2)
         state = rate.refund(state, now, 1, START)
     assert rate.wait(state, START + 10 * SECOND, 1) <= 0
 
