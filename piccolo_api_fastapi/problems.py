@@ -1,6 +1,8 @@
 """The one error body (RFC 9457), and how OpenAPI tells of it."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -99,8 +101,17 @@ def _documented_headers(status: int) -> dict[str, Any]:
 
 
 def _schema(error: type[AuthError]) -> dict[str, Any]:
-    if not issubclass(error, Unprocessable):
-        return ErrorBody.model_json_schema()
+    return deepcopy(_unprocessable_schema() if issubclass(error, Unprocessable) else _body_schema())
+
+
+@cache
+def _body_schema() -> dict[str, Any]:
+    # Once: each route has half a dozen of them, and Pydantic takes its time.
+    return ErrorBody.model_json_schema()
+
+
+@cache
+def _unprocessable_schema() -> dict[str, Any]:
     schema = ValidationErrorBody.model_json_schema()
     schema["properties"]["detail"]["items"] = schema.pop("$defs")["ValidationErrorItem"]
     return schema
