@@ -1,7 +1,7 @@
 """The one error body (RFC 9457), and how OpenAPI tells of it."""
 
+import json
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -75,15 +75,15 @@ def responses(
     """
     documented: dict[int | str, dict[str, Any]] = {}
     for error in errors:
-        entry = documented.setdefault(
-            error.status,
-            {
+        if error.status not in documented:
+            documented[error.status] = {
                 "description": HTTPStatus(error.status).phrase,
                 "content": {
-                    name: {"schema": _schema(error), "examples": {}} for name in media_types
+                    name: {"schema": _schema(error), "examples": {}}
+                    for name in media_types
                 },
-            },
-        )
+            }
+        entry = documented[error.status]
         if headers := _documented_headers(error.status):
             entry["headers"] = headers
         for content in entry["content"].values():
@@ -101,20 +101,22 @@ def _documented_headers(status: int) -> dict[str, Any]:
 
 
 def _schema(error: type[AuthError]) -> dict[str, Any]:
-    return deepcopy(_unprocessable_schema() if issubclass(error, Unprocessable) else _body_schema())
+    text = _unprocessable_schema() if issubclass(error, Unprocessable) else _error_schema()
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+# As text, since each route gets half a dozen copies of its own, and Pydantic takes its time.
+@cache
+def _error_schema() -> str:
+    return json.dumps(ErrorBody.model_json_schema())
 
 
 @cache
-def _body_schema() -> dict[str, Any]:
-    # Once: each route has half a dozen of them, and Pydantic takes its time.
-    return ErrorBody.model_json_schema()
-
-
-@cache
-def _unprocessable_schema() -> dict[str, Any]:
+def _unprocessable_schema() -> str:
     schema = ValidationErrorBody.model_json_schema()
     schema["properties"]["detail"]["items"] = schema.pop("$defs")["ValidationErrorItem"]
-    return schema
+    return json.dumps(schema)
 
 
 def _example(error: type[AuthError]) -> dict[str, Any]:
