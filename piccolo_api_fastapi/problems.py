@@ -79,8 +79,7 @@ def responses(
             documented[error.status] = {
                 "description": HTTPStatus(error.status).phrase,
                 "content": {
-                    name: {"schema": _schema(error), "examples": {}}
-                    for name in media_types
+                    name: {"schema": _schema(error), "examples": {}} for name in media_types
                 },
             }
         entry = documented[error.status]

@@ -154,6 +154,7 @@ async def _empty(engine: Any) -> None:
     names = [table._meta.tablename for table in TABLES]
     deletions = "".join(f'DELETE FROM "{name}";' for name in names)  # noqa: S608 - our own names
     if isinstance(engine, PostgresEngine):
+        assert engine.pool is not None
         async with engine.pool.acquire() as connection:
             await connection.execute(deletions)
         return
