@@ -1,6 +1,8 @@
 """The one error body (RFC 9457), and how OpenAPI tells of it."""
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -73,15 +75,14 @@ def responses(
     """
     documented: dict[int | str, dict[str, Any]] = {}
     for error in errors:
-        entry = documented.setdefault(
-            error.status,
-            {
+        if error.status not in documented:
+            documented[error.status] = {
                 "description": HTTPStatus(error.status).phrase,
                 "content": {
                     name: {"schema": _schema(error), "examples": {}} for name in media_types
                 },
-            },
-        )
+            }
+        entry = documented[error.status]
         if headers := _documented_headers(error.status):
             entry["headers"] = headers
         for content in entry["content"].values():
@@ -99,11 +100,22 @@ def _documented_headers(status: int) -> dict[str, Any]:
 
 
 def _schema(error: type[AuthError]) -> dict[str, Any]:
-    if not issubclass(error, Unprocessable):
-        return ErrorBody.model_json_schema()
+    text = _unprocessable_schema() if issubclass(error, Unprocessable) else _error_schema()
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+# As text, since each route gets half a dozen copies of its own, and Pydantic takes its time.
+@cache
+def _error_schema() -> str:
+    return json.dumps(ErrorBody.model_json_schema())
+
+
+@cache
+def _unprocessable_schema() -> str:
     schema = ValidationErrorBody.model_json_schema()
     schema["properties"]["detail"]["items"] = schema.pop("$defs")["ValidationErrorItem"]
-    return schema
+    return json.dumps(schema)
 
 
 def _example(error: type[AuthError]) -> dict[str, Any]:

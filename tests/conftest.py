@@ -3,10 +3,12 @@
 import asyncio
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -37,7 +39,6 @@ from piccolo_api_fastapi import (
     session_router,
     use_store,
 )
-from piccolo_api_fastapi.database import transaction
 from piccolo_api_fastapi.rate_limiting import defaults
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing
 from tests.models import Customer, Member
@@ -91,6 +92,8 @@ async def _make_postgres_database(name: str) -> None:
     connection = await asyncpg.connect(**PG, database="postgres")
     await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     await connection.execute(f'CREATE DATABASE "{name}"')
+    # Nothing here has to outlive the server.
+    await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
     await connection.close()
 
 
@@ -101,12 +104,30 @@ def database_name(worker_id: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def sqlite_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def memory_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder without a disk to wait for, where there is one; databases of tests are small."""
+    if not os.access("/dev/shm", os.W_OK):  # noqa: S108 - it is made by a name nobody guesses
+        yield tmp_path_factory.mktemp("memory")
+        return
+    with TemporaryDirectory(prefix="piccolo_api_fastapi_", dir="/dev/shm") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def memory_path(memory_folder: Path) -> Iterator[Path]:
+    """A folder of its own in there, for one test."""
+    with TemporaryDirectory(dir=memory_folder) as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_path(memory_folder: Path) -> Path:
     """A file of its own for each worker."""
-    return tmp_path_factory.mktemp("database") / "test.sqlite"
+    return memory_folder / "test.sqlite"
 
 
-_ready: set[str] = set()
+_engines: dict[str, Any] = {}
+"""By kind: PostgreSQL's asks the server for its version when it is made."""
 
 
 def use_engine(engine: Any) -> None:
@@ -122,26 +143,47 @@ async def settle() -> None:
             await asyncio.to_thread(thread.join, 10)
 
 
+async def _make_engine(kind: str, sqlite_path: Path, database_name: str) -> Any:
+    if kind == "sqlite":
+        return SQLiteEngine(path=str(sqlite_path), timeout=30)
+    await _make_postgres_database(database_name)
+    return PostgresEngine(config={**PG, "database": database_name})
+
+
+async def _empty(engine: Any) -> None:
+    names = [table._meta.tablename for table in TABLES]
+    deletions = "".join(f'DELETE FROM "{name}";' for name in names)  # noqa: S608 - our own names
+    if isinstance(engine, PostgresEngine):
+        assert engine.pool is not None
+        async with engine.pool.acquire() as connection:
+            await connection.execute(deletions)
+        return
+    path = engine.connection_kwargs["database"]
+    await asyncio.to_thread(_run_script, path, f"BEGIN IMMEDIATE; {deletions} COMMIT")
+
+
+def _run_script(path: str, script: str) -> None:
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = 1")
+        connection.executescript(script)
+
+
 @asynccontextmanager
 async def open_database(kind: str, sqlite_path: Path, database_name: str) -> AsyncIterator[Any]:
     """An engine with empty tables."""
+    if kind == "postgres" and not postgres_is_up():
+        pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
+    is_new = kind not in _engines
+    if is_new:
+        _engines[kind] = await _make_engine(kind, sqlite_path, database_name)
+    engine = _engines[kind]
     if kind == "postgres":
-        if not postgres_is_up():
-            pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
-        if "postgres" not in _ready:
-            await _make_postgres_database(database_name)
-        engine: Any = PostgresEngine(config={**PG, "database": database_name})
         await engine.start_connection_pool(min_size=1, max_size=10)
-    else:
-        engine = SQLiteEngine(path=str(sqlite_path), timeout=30)
     use_engine(engine)
-    if kind not in _ready:
+    if is_new:
         await create_db_tables(*TABLES)
-        _ready.add(kind)
     yield engine
-    async with transaction(User):
-        for table in TABLES:
-            await table.delete(force=True)
+    await _empty(engine)
     if kind == "postgres":
         await engine.close_connection_pool()
     await settle()
@@ -170,7 +212,7 @@ async def database_of_any_loop(database: Any) -> AsyncIterator[Any]:
 def drop_postgres_database(database_name: str) -> Iterator[None]:
     """Leave no database behind."""
     yield
-    if "postgres" in _ready:
+    if "postgres" in _engines:
 
         async def drop() -> None:
             connection = await asyncpg.connect(**PG, database="postgres")

@@ -40,9 +40,9 @@ from tests.conftest import (
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[PersistentSQLiteEngine]:
+async def engine(memory_path: Path) -> AsyncIterator[PersistentSQLiteEngine]:
     """The engine, started, with empty tables."""
-    engine = PersistentSQLiteEngine(str(tmp_path / "kept.sqlite"))
+    engine = PersistentSQLiteEngine(str(memory_path / "kept.sqlite"))
     use_engine(engine)
     await create_db_tables(*STOCK)
     await engine.start_connection_pool()
@@ -163,9 +163,9 @@ async def test_elsewhere(users: Users[User]) -> None:
     assert await asyncio.to_thread(lambda: asyncio.run(count_users())) == 1
 
 
-async def test_begin_and_end(tmp_path: Path) -> None:
+async def test_begin_and_end(memory_path: Path) -> None:
     """Before it is started and after it is closed it is Piccolo's engine; twice is no harm."""
-    engine = PersistentSQLiteEngine(str(tmp_path / "kept.sqlite"))
+    engine = PersistentSQLiteEngine(str(memory_path / "kept.sqlite"))
     use_engine(engine)
     await create_db_tables(*STOCK)
     assert await count_users() == 0
@@ -192,9 +192,9 @@ async def test_readers_do_not_wait(users: Users[User], engine: PersistentSQLiteE
     writer.close()
 
 
-async def test_logs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_logs(memory_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It logs as Piccolo does."""
-    path = str(tmp_path / "kept.sqlite")
+    path = str(memory_path / "kept.sqlite")
     engine = PersistentSQLiteEngine(path, log_queries=True, log_responses=True)
     use_engine(engine)
     await create_db_tables(*STOCK)

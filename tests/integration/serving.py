@@ -1,5 +1,6 @@
 """Serves an application on a real socket, for clients that need one."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.is_up.set()
 
+    async def main_loop(self) -> None:
+        """Notice soon that the test is over; uvicorn looks ten times a second."""
+        await self.on_tick(0)
+        while not self.should_exit:  # noqa: ASYNC110 - uvicorn sets a flag
+            await asyncio.sleep(0.01)
+
 
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
@@ -34,7 +41,14 @@ def serving(app: Any) -> Iterator[str]:
         Its address, such as `http://127.0.0.1:49152`.
     """
     listener = socket.create_server(("127.0.0.1", 0))
-    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=0,  # nobody waits for answers when the test is over
+    )
+    server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -27,9 +27,9 @@ CONNECTION = HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.
 
 
 @pytest.mark.security(109)
-async def test_two_processes_on_one_file(tmp_path: Path) -> None:
+async def test_two_processes_on_one_file(memory_path: Path) -> None:
     """Two processes with 500 writes each on one SQLite file: not one is refused or lost."""
-    path = str(tmp_path / "test.sqlite")
+    path = str(memory_path / "test.sqlite")
     use_engine(SQLiteEngine(path=path, timeout=30))
     await create_db_tables(*STOCK)
     await Users().create("ada", PASSWORD)

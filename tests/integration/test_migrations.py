@@ -2,9 +2,6 @@
 
 import asyncio
 import hashlib
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -41,6 +38,7 @@ from piccolo_api_fastapi.session_auth.service import SESSION_TOKEN
 from piccolo_api_fastapi.testing import totp_code
 from piccolo_api_fastapi.users import MARKER
 from tests.conftest import PASSWORD, PG, SECRET, STOCK, bearer, new_client, use_engine
+from tests.integration.command_line import run_command
 
 EXTRA_INDEX = "piccolo_api_fastapi_user_email"
 """Made by a migration, since a table class can't say `lower(email)`."""
@@ -67,27 +65,19 @@ class Project:
         (folder / "project_conf.py").write_text(CONFIGURATION.format(engine=code))
 
     async def piccolo(self, *arguments: str, typed: str = "") -> str:
-        """Run `piccolo …` and return what it prints; what is typed comes from no terminal."""
-        ran = await asyncio.to_thread(
-            subprocess.run,
-            [sys.executable, "-m", "piccolo.main", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PICCOLO_CONF": "project_conf", "PYTHONPATH": str(self.folder)},
-            input=typed,
-            capture_output=True,
-            text=True,
-            start_new_session=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
+        """Run `piccolo …` in a process and return what it prints."""
+        code, printed = await asyncio.to_thread(run_command, self.folder, arguments, typed)
+        assert code == 0, printed
+        return printed
 
 
 @pytest.fixture
-async def project(database: Any, database_name: str, tmp_path: Path) -> AsyncIterator[Project]:
+async def project(
+    database: Any, database_name: str, tmp_path: Path, memory_path: Path
+) -> AsyncIterator[Project]:
     """A project on a database of its own, empty, of the kind of the test database."""
     if isinstance(database, SQLiteEngine):
-        path = str(tmp_path / "project.sqlite")
+        path = str(memory_path / "project.sqlite")
         yield Project(tmp_path, SQLiteEngine(path=path), f"SQLiteEngine(path={path!r})")
     else:
         name = f"{database_name}_project"
