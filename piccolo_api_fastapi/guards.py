@@ -112,6 +112,24 @@ class Guard(Generic[UserT]):
                 return
         raise CredentialNotAllowed
 
+    async def renew(
+        self, identity: Identity[UserT], connection: HTTPConnection, response: Response
+    ) -> None:
+        """
+        Give the credential of a caller a new secret, where an answer can carry one.
+
+        Args:
+            identity: The caller, as this guard found them.
+            connection: The request.
+            response: The answer, which may take a new cookie.
+
+        Raises:
+            AuthError: It ended meanwhile.
+        """
+        for scheme in self.schemes:
+            if scheme.scheme_name == identity.scheme:
+                await scheme.replace_secret(identity, connection, response)
+
     async def confirm(self, connection: HTTPConnection) -> Identity[UserT]:
         """
         The caller, asked anew: for a transaction that has locked the user since.
@@ -200,6 +218,11 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
     ) -> None:
         """What `Guard.step_up` does for a credential of this scheme; refused unless overridden."""
         raise CredentialNotAllowed
+
+    async def replace_secret(
+        self, identity: Identity[UserT], connection: HTTPConnection, response: Response
+    ) -> None:
+        """What `Guard.renew` does for a credential of this scheme; nothing unless overridden."""
 
 
 class Mention(SecurityBase):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Generic, cast
 
 from starlette.requests import Request
@@ -33,7 +34,7 @@ from piccolo_api_fastapi.mail import (
     UsernameTaken,
 )
 from piccolo_api_fastapi.mail_delivery import Delivery, Links
-from piccolo_api_fastapi.mailboxes import Mailboxes, MailLifetimes
+from piccolo_api_fastapi.mailboxes import Caller, Mailboxes, MailLifetimes
 from piccolo_api_fastapi.tickets import Tickets
 from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import Users, UserT
@@ -151,6 +152,14 @@ class Accounts(Generic[UserT]):
             msg = "This needs Accounts(schemes=[…])."
             raise ConfigurationError(msg)
         return in_person(AnyOf(*self.schemes))
+
+    def spared(
+        self, caller: Identity[UserT] | None, request: Request, response: Response
+    ) -> Caller[UserT] | None:
+        """Whose credential goes on, with a new secret, where those of the user end."""
+        if caller is None:
+            return None
+        return Caller(caller, partial(self.guard.renew, caller, request, response))
 
     async def accept(self, email: str) -> str:
         """

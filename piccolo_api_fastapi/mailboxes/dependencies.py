@@ -1,6 +1,7 @@
 """`Mailboxes`: verify addresses, and change them."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic
@@ -193,13 +194,13 @@ class Mailboxes(Generic[UserT]):
         async with store():
             return await service.is_waiting(self.table, primary_key(user), user.email)
 
-    async def verify_by_link(self, token: str, caller: Identity[UserT] | None) -> "Verified[UserT]":
+    async def verify_by_link(self, token: str, caller: "Caller[UserT] | None") -> "Verified[UserT]":
         """
         Verify an address by the secret of a link.
 
         Args:
             token: The secret.
-            caller: Their credential is spared: what else an unverified account held, ends.
+            caller: Whose credential goes on: what else an unverified account held, ends.
 
         Raises:
             InvalidTicket: It is unknown, used, expired, or for another address.
@@ -209,7 +210,7 @@ class Mailboxes(Generic[UserT]):
             return await self._verify(self._verification, ticket, caller)
 
     async def verify_by_code(
-        self, email: str, code: str, caller: Identity[UserT] | None
+        self, email: str, code: str, caller: "Caller[UserT] | None"
     ) -> "Verified[UserT]":
         """
         Verify an address by a code of six digits.
@@ -217,7 +218,7 @@ class Mailboxes(Generic[UserT]):
         Args:
             email: The address.
             code: As typed.
-            caller: Their credential is spared.
+            caller: Whose credential goes on.
 
         Raises:
             InvalidTicket: The address is nobody's, the code is wrong, or there were too many
@@ -246,7 +247,7 @@ class Mailboxes(Generic[UserT]):
         return ticket
 
     async def _verify(
-        self, tickets: Tickets, ticket: Ticket, caller: Identity[UserT] | None
+        self, tickets: Tickets, ticket: Ticket, caller: "Caller[UserT] | None"
     ) -> "Verified[UserT]":
         key, email = ticket.user, Binding.of(ticket).email
         async with store(), transaction(self.users.table):
@@ -257,7 +258,7 @@ class Mailboxes(Generic[UserT]):
             if needs_password:
                 await self.users.store_password(user, None)
             else:
-                await self.users.end_credentials(user, keep=_spared(caller, key))
+                await self._end_others(user, caller)
         return Verified(user, needs_password=needs_password)
 
     async def mark_verified(self, user: Any, email: str) -> bool:
@@ -295,13 +296,13 @@ class Mailboxes(Generic[UserT]):
         if (present := real_email(user.email)) is not None and present != new:
             await self.send(EmailChangeRequested(to=present, new=new, **to))
 
-    async def confirm_change(self, token: str, caller: Identity[UserT] | None) -> "Changed[UserT]":
+    async def confirm_change(self, token: str, caller: "Caller[UserT] | None") -> "Changed[UserT]":
         """
         Change an address by the secret of a link that was sent to the new one.
 
         Args:
             token: The secret.
-            caller: Their credential is spared.
+            caller: Whose credential goes on.
 
         Raises:
             InvalidTicket: It is unknown, used, expired, or the address was changed meanwhile.
@@ -319,7 +320,7 @@ class Mailboxes(Generic[UserT]):
                 undo = await self._undo(key, binding.old)
                 await self.mark_verified(key, binding.email)
                 user = await self.get(key)
-                await self.users.end_credentials(user, keep=_spared(caller, key))
+                await self._end_others(user, caller)
                 await emit(AuthEvent("user_email_changed", now, key))
         return Changed(user, binding.old, undo)
 
@@ -367,12 +368,34 @@ class Mailboxes(Generic[UserT]):
         if not await service.move_address(users, user, binding.email, old=binding.old):
             raise InvalidTicket
 
+    async def _end_others(self, user: UserT, caller: "Caller[UserT] | None") -> None:
+        """End all credentials of a user but the caller's, if it is the user's own; renew that."""
+        if caller is None or primary_key(caller.identity.user) != primary_key(user):
+            await self.users.end_credentials(user)
+        else:
+            await self.users.end_credentials(user, keep=caller.identity.credential_id)
+            await caller.renew()
+
     async def _undo(self, user: Any, old: str) -> str | None:
         """A secret that undoes a change, if the old address was the user's for certain."""
         if not await service.is_verified(self.table, user, old):
             return None
         now = self.users.clock()
         return await service.remember_change(self._changes, user, old, now, self.lifetimes.undo)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller(Generic[UserT]):
+    """
+    Who is signed in where a link is used.
+
+    Args:
+        identity: Who, and with which credential.
+        renew: Gives that credential a new secret.
+    """
+
+    identity: Identity[UserT]
+    renew: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,10 +426,3 @@ class Changed(Generic[UserT]):
     user: UserT
     old: str
     undo: str | None = field(repr=False)
-
-
-def _spared(caller: Identity[Any] | None, user: Any) -> Any:
-    """The credential of the caller, if they are this user."""
-    if caller is None or primary_key(caller.user) != user:
-        return None
-    return caller.credential_id

@@ -37,10 +37,8 @@ from piccolo_api_fastapi.mail import (
     ResetPassword,
 )
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, assert_single_winner, race
-from tests.accounts.conftest import NEW, MakeApp, names, register, verify
+from tests.accounts.conftest import COOKIE, NEW, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
-
-COOKIE = "__Host-session"
 
 
 @pytest.fixture
@@ -200,6 +198,57 @@ async def test_email(
     assert (await log_in(client, "ada@example.com")).status_code == 401
     assert (await log_in(client, "lovelace@example.com")).status_code == 200
     assert "user_email_changed" in names(events)
+
+
+@pytest.mark.security(24)
+async def test_email_gives_a_new_cookie(
+    client: httpx.AsyncClient, app: FastAPI, ada: User, outbox: Outbox
+) -> None:
+    """The session that confirms goes on under a new cookie, and the one before is dead."""
+    await change_email(client)
+    old = client.cookies[COOKIE]
+    assert (await confirm(client, link_to(outbox, ConfirmEmail))).status_code == 204
+    assert client.cookies[COOKIE] != old
+    assert (await client.get("/auth/me")).status_code == 200
+    async with new_client(app) as thief:
+        headers = {"Cookie": f"{COOKIE}={old}"}
+        assert (await thief.get("/auth/me", headers=headers)).status_code == 401
+    assert await Session.count() == 1
+
+
+@pytest.mark.security(24)
+async def test_email_by_token(client: httpx.AsyncClient, ada: User, outbox: Outbox) -> None:
+    """An app confirms it likewise, and goes on with its tokens; the browser is signed out."""
+    await change_email(client)
+    headers = bearer((await get_tokens(client))["access_token"])
+    body = {"token": link_to(outbox, ConfirmEmail)}
+    answer = await client.post("/auth/change-email/confirm", json=body, headers=headers)
+    assert answer.status_code == 204
+    assert "set-cookie" not in answer.headers
+    assert (await client.get("/auth/me", headers=headers)).status_code == 200
+    assert (await client.get("/auth/me")).status_code == 401
+
+
+@pytest.mark.security(24)
+async def test_a_session_that_ends_meanwhile(
+    client: httpx.AsyncClient, ada: User, outbox: Outbox
+) -> None:
+    """The session of the caller ends while they confirm: nothing changes, the link stays good."""
+    await change_email(client)
+    token = link_to(outbox, ConfirmEmail)
+
+    async def end_sessions(event: AuthEvent) -> None:
+        if event.name == "user_email_verified":
+            await Session.delete(force=True)
+
+    stop = subscribe(end_sessions, when="before_commit")
+    answer = await confirm(client, token)
+    stop()
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_session")
+    [user] = await User.objects()
+    assert user.email == "ada@example.com"
+    assert (await client.get("/auth/me")).status_code == 200
+    assert (await confirm(client, token)).status_code == 204
 
 
 @pytest.mark.security(90)
