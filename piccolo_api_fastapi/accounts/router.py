@@ -7,6 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, SecretStr
 
+from piccolo_api_fastapi.deliveries import quietly
 from piccolo_api_fastapi.errors import (
     ContentTooLarge,
     CredentialNotAllowed,
@@ -28,9 +29,9 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.mail import AccountClosed, PasswordChanged
-from piccolo_api_fastapi.mail_delivery import quietly
 from piccolo_api_fastapi.problems import responses
 from piccolo_api_fastapi.routing import AuthRoute
+from piccolo_api_fastapi.user_tables import primary_key
 
 from .dependencies import Accounts
 from .schemas import (
@@ -372,8 +373,12 @@ def me_router(accounts: Accounts[Any]) -> APIRouter:
         response_model=accounts.models.me,
         responses=responses(*_GUARDED),
     )
-    async def get_me(user: Annotated[Any, Depends(guard)]) -> BaseModel:
+    async def get_me(
+        user: Annotated[Any, Depends(guard)], background: BackgroundTasks
+    ) -> BaseModel:
         """The caller, and whether their address is verified."""
+        if accounts.has_mail:
+            background.add_task(quietly, accounts.mailboxes.send.retry, primary_key(user))
         is_verified = await accounts.users.has_verified_email(user)
         return accounts.models.describe(user, email_verified=is_verified)
 

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic
 
 from piccolo_api_fastapi.database import store, transaction
+from piccolo_api_fastapi.deliveries import Delivery
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
     IdentityTaken,
@@ -23,9 +24,10 @@ from piccolo_api_fastapi.mail import (
     ConfirmEmail,
     EmailChanged,
     EmailChangeRequested,
+    Mail,
     VerifyEmail,
 )
-from piccolo_api_fastapi.mail_delivery import Delivery, Links
+from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.passwords import PasswordMismatch
 from piccolo_api_fastapi.tickets import Ticket, Tickets
 from piccolo_api_fastapi.user_tables import bound, primary_key
@@ -67,16 +69,16 @@ class Mailboxes(Generic[UserT]):
 
     Args:
         users: Whose.
-        send: Sends messages.
+        mail: Sends messages, after the answer.
         links: The pages that they lead to.
         lifetimes: How long what is mailed is good.
     """
 
     def __init__(
-        self, users: Users[UserT], send: Delivery, links: Links, lifetimes: MailLifetimes
+        self, users: Users[UserT], mail: Mail, links: Links, lifetimes: MailLifetimes
     ) -> None:
         self.users = users
-        self.send = send
+        self.send = Delivery(mail, users, {EmailChanged: self._undo_again})
         self.links = links
         self.lifetimes = lifetimes
         self.table = bound(EmailStatus, users.table)
@@ -148,6 +150,14 @@ class Mailboxes(Generic[UserT]):
         """Send a link and a code; if that fails, the next request may do so at once."""
         if not await self.send(await self.issue_verification(user)):
             await self.forget_sending(user, "verification")
+
+    async def tell_owner(self, owner: UserT) -> None:
+        """Tell the owner of an address that somebody else wants it, but not too often."""
+        if await self.may_send(owner, "verification"):
+            whom: Any = {"username": owner.username, "user": primary_key(owner)}
+            message = AlreadyRegistered(to=owner.email, at=self.users.clock(), **whom)
+            if not await self.send(message):
+                await self.forget_sending(owner, "verification")
 
     async def forget_sending(self, user: UserT, sending: Sending) -> None:
         """A mail did not go out: the next request may send another at once."""
@@ -286,9 +296,8 @@ class Mailboxes(Generic[UserT]):
         key, now, owner = primary_key(user), self.users.clock(), await self.find(new)
         to: Any = {"username": user.username, "user": key, "at": now}
         if owner is not None and await self.users.has_verified_email(owner):
-            if primary_key(owner) != key and await self.may_send(owner, "verification"):
-                told = {**to, "username": owner.username, "user": primary_key(owner)}
-                await self.send(AlreadyRegistered(to=owner.email, **told))
+            if primary_key(owner) != key:
+                await self.tell_owner(owner)
         else:
             token = await self._change.issue(key, Binding(new, user.email).write(), replace=True)
             link, expires_at = self.links.to("change", token), now + self.lifetimes.change
@@ -381,7 +390,19 @@ class Mailboxes(Generic[UserT]):
         if not await service.is_verified(self.table, user, old):
             return None
         now = self.users.clock()
-        return await service.remember_change(self._changes, user, old, now, self.lifetimes.undo)
+        return await service.remember_change(
+            self._changes, user, old, now, now + self.lifetimes.undo
+        )
+
+    async def _undo_again(self, user: Any, old: str) -> tuple[str, datetime] | None:
+        """Another link that undoes a change from an address, as long as that can be undone."""
+        async with store():
+            change = await service.find_change(self._changes, user, old, self.users.clock())
+            if change is None:
+                return None
+            since, until = change.created_at, change.expires_at
+            token = await service.remember_change(self._changes, user, old, since, until)
+        return self.links.to("undo", token), until
 
 
 @dataclass(frozen=True, slots=True)

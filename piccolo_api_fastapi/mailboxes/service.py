@@ -3,7 +3,7 @@
 import json
 import secrets
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
@@ -264,7 +264,7 @@ async def release_address(
 
 
 async def remember_change(
-    table: type[EmailChange], user: Any, email: str, now: datetime, lifetime: timedelta
+    table: type[EmailChange], user: Any, email: str, now: datetime, expires_at: datetime
 ) -> str:
     """Let the owner of the old address undo a change. Returns the secret of the link."""
     token = UNDO_TOKEN.generate()
@@ -274,10 +274,24 @@ async def remember_change(
         digest=UNDO_TOKEN.digest(token),
         email=email,
         created_at=now,
-        expires_at=now + lifetime,
+        expires_at=expires_at,
     )
     await table.insert(row)
     return token
+
+
+async def find_change(
+    table: type[EmailChange], user: Any, email: str, now: datetime
+) -> EmailChange | None:
+    """The last change from an address that can be undone."""
+    query = table.objects().where(
+        table.user == user,
+        table.email == email,
+        table.undone_at.is_null(),
+        table.expires_at > now,
+    )
+    change: EmailChange | None = await query.order_by(table.created_at, ascending=False).first()
+    return change
 
 
 async def undo_change(table: type[EmailChange], token: str, now: datetime) -> tuple[Any, str]:

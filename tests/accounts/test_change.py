@@ -299,9 +299,17 @@ async def test_one_address_for_24_people(app: FastAPI, users: Users[User], outbo
 
 @pytest.mark.security(13)
 async def test_a_taken_address(
-    client: httpx.AsyncClient, users: Users[User], app: FastAPI, ada: User, outbox: Outbox
+    client: httpx.AsyncClient,
+    users: Users[User],
+    app: FastAPI,
+    ada: User,
+    outbox: Outbox,
+    clock: FrozenClock,
 ) -> None:
-    """The answer for an address that belongs to somebody is the same; its owner is told."""
+    """
+    The answer for an address that belongs to somebody is the same; its owner is told, and when
+    that fails by the next request at once.
+    """
     grace = await users.create("grace", PASSWORD, email="grace@example.com")
     accounts: Accounts[User] = app.state.accounts
     await accounts.mailboxes.mark_verified(grace.id, grace.email)
@@ -309,6 +317,13 @@ async def test_a_taken_address(
     assert (answer.status_code, answer.json()) == (202, {"status": "check_your_mail"})
     told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
     assert [message.to for message in told] == ["grace@example.com"]
+    outbox.is_down = True
+    clock.advance(timedelta(minutes=1))
+    await change_email(client, "grace@example.com")
+    outbox.is_down = False
+    await accounts.mailboxes.tell_owner(grace)
+    told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
+    assert len(told) == 2
     assert not any(isinstance(message, ConfirmEmail) for message in outbox.messages)
 
 
@@ -517,6 +532,7 @@ async def test_without_mail(make_app: MakeApp, session: SessionAuth[User]) -> No
     async with new_client(app) as client:
         await register(client)
         await log_in(client)
+        assert (await client.get("/auth/me")).json()["email_verified"] is False
         assert (await change_password(client)).status_code == 204
         assert (await change_email(client)).status_code == 404
         assert (await close(client, current_password=NEW)).status_code == 204

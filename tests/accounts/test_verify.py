@@ -318,7 +318,7 @@ async def test_mail_is_down(
     failed = [event for event in events if event.name == "sys_mail_fail"]
     message = "ResetPassword" if kind == "reset" else "VerifyEmail"
     assert [dict(event.data) for event in failed] == [
-        {"message": message, "error": "ConnectionError"}
+        {"message": message, "error": "ConnectionError", "attempts": 1}
     ]
     outbox.is_down = False
     if kind == "reset":
