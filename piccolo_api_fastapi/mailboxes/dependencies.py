@@ -353,7 +353,8 @@ class Mailboxes(Generic[UserT]):
     async def undo_change(self, token: str) -> UserT:
         """
         Give an account back to the owner of its old address. Everything that was a way in ends,
-        the password included: who changed the address knew it.
+        the password included: who changed the address knew it. So do the second factors that
+        were set up since, or the thief's app would lock the owner out.
 
         Raises:
             InvalidTicket: It is unknown, used or expired.
@@ -362,12 +363,15 @@ class Mailboxes(Generic[UserT]):
         now = self.users.clock()
         failing = telling("user_email_undo_fail", self.users.clock, InvalidTicket, IdentityTaken)
         async with failing, store(), transaction(self.users.table):
-            key, email = await service.undo_change(self._changes, token, now)
+            change = await service.undo_change(self._changes, token, now)
+            key, email, since = change["user"], change["email"], change["created_at"]
+            is_rid = await service.end_factors(self.users.table, key, since)
             await self._move(key, Binding(email))
             await self.mark_verified(key, email)
             user = await self.get(key)
             await self.users.store_password(user, None)
-            await emit(AuthEvent("user_email_change_undone", now, key))
+            data = {"ended_factors": is_rid}
+            await emit(AuthEvent("user_email_change_undone", now, key, data))
         return user
 
     async def _move(self, user: Any, binding: Binding) -> None:

@@ -14,6 +14,7 @@ from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
 from piccolo_api_fastapi.identifiers import no_email
 from piccolo_api_fastapi.tickets import Ticket
 from piccolo_api_fastapi.tokens import OpaqueToken
+from piccolo_api_fastapi.user_tables import factor_tables
 
 from .tables import EmailChange, EmailStatus
 
@@ -294,12 +295,12 @@ async def find_change(
     return change
 
 
-async def undo_change(table: type[EmailChange], token: str, now: datetime) -> tuple[Any, str]:
+async def undo_change(table: type[EmailChange], token: str, now: datetime) -> dict[str, Any]:
     """
     Use the secret of an undo link up, and with it those of later changes.
 
     Returns:
-        The primary key of the user, and the old address.
+        `user`, the old address as `email`, and `created_at`, when it was changed.
 
     Raises:
         InvalidTicket: It is unknown, used or expired.
@@ -316,7 +317,24 @@ async def undo_change(table: type[EmailChange], token: str, now: datetime) -> tu
     [change] = rows
     later = (table.user == change["user"]) & (table.created_at >= change["created_at"])
     await table.delete().where(later, table.undone_at.is_null())
-    return change["user"], change["email"]
+    return dict(change)
+
+
+async def end_factors(users: type[BaseUser], user: Any, since: datetime) -> bool:
+    """
+    Delete the second factors that a user set up since a moment.
+
+    Before the user is locked: whoever sets one up locks that first, and then the user.
+
+    Returns:
+        Whether there were any.
+    """
+    ended = []
+    for table in factor_tables(users):
+        enrolled_at = table._meta.get_column_by_name(table.enrolled_at)  # type: ignore[attr-defined]  # noqa: SLF001
+        condition: Any = (table.user == user) & (enrolled_at >= since)  # type: ignore[attr-defined]
+        ended += await table.delete().where(condition).returning(table._meta.primary_key)  # noqa: SLF001
+    return bool(ended)
 
 
 async def delete_expired_email_changes(
