@@ -21,6 +21,7 @@ from .errors import (
     CredentialNotAllowed,
     EmailNotVerified,
     EnrolmentRequired,
+    Forbidden,
     InvalidToken,
     SessionEnded,
     StepUpRequired,
@@ -28,6 +29,7 @@ from .errors import (
 )
 from .factors import StepUp
 from .identity import Identity, UserT, check_scopes
+from .refusals import tell_refusal
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
@@ -55,7 +57,11 @@ class Guard(Generic[UserT]):
         """
         if _is_exempt(connection, self):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
-        return (await self.identify(connection, scopes.scopes)).user
+        try:
+            return (await self.identify(connection, scopes.scopes)).user
+        except Forbidden as error:
+            await _tell_refusal(error, connection, self)
+            raise
 
     @property
     def identity(self) -> "IdentityOf[UserT]":
@@ -320,7 +326,11 @@ class IdentityOf(Generic[UserT]):
         """The identity of the caller."""
         if _is_exempt(connection, self):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
-        return await self._guard.identify(connection, scopes.scopes)
+        try:
+            return await self._guard.identify(connection, scopes.scopes)
+        except Forbidden as error:
+            await _tell_refusal(error, connection, self._guard)
+            raise
 
 
 class Optional(Generic[UserT]):
@@ -435,9 +445,21 @@ async def _find_or_none(
         found = await guard.find(connection)
     except SessionEnded:
         return None
+    except Forbidden as error:
+        await _tell_refusal(error, connection, guard)
+        raise
     if found.is_enrolling if found else "authorization" not in connection.headers:
         return None
-    return await guard.identify(connection, scopes)
+    try:
+        return await guard.identify(connection, scopes)
+    except Forbidden as error:
+        await _tell_refusal(error, connection, guard)
+        raise
+
+
+async def _tell_refusal(error: Forbidden, connection: HTTPConnection, guard: Guard[Any]) -> None:
+    known = connection.scope.get(_IDENTITIES, {}).values()
+    await tell_refusal(error, connection, guard.now(), known)
 
 
 def _is_exempt(connection: HTTPConnection, dependency: object) -> bool:

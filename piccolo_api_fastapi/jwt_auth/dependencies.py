@@ -16,6 +16,7 @@ from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     EnrolmentRequired,
+    Forbidden,
     InsufficientScope,
     InvalidGrant,
     InvalidRequest,
@@ -35,6 +36,7 @@ from piccolo_api_fastapi.identity import (
 )
 from piccolo_api_fastapi.keys import Key, KeyRing
 from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
+from piccolo_api_fastapi.refusals import tell_refused_claims
 from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.users import Proof, Users, UserT
 
@@ -332,9 +334,14 @@ class ClaimsOf(SecurityBase):
         if token is None:
             raise InvalidToken if "authorization" in connection.headers else Unauthenticated
         claims = self._scheme.decode(token)
-        if claims.acr == ENROLMENT:
-            raise EnrolmentRequired
-        check_scopes(claims.scopes, scopes.scopes)
+        try:
+            if claims.acr == ENROLMENT:
+                raise EnrolmentRequired
+            check_scopes(claims.scopes, scopes.scopes)
+        except Forbidden as error:
+            now, name = self._scheme.clock(), self.scheme_name
+            await tell_refused_claims(error, connection, now, claims.subject, name)
+            raise
         return claims
 
 

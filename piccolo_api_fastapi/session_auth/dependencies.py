@@ -233,7 +233,7 @@ class SessionAuth(Scheme[UserT]):
         Raises:
             CrossSiteRequest: Another site sent it.
         """
-        self.csrf.check(connection)
+        await self.csrf(connection)
         if digest := self._presented(connection):
             async with store():
                 await service.end_by_digest(self.table, digest, self.users.clock())
