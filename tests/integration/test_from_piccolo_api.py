@@ -78,11 +78,11 @@ async def project(
 ) -> AsyncIterator[OldProject]:
     """A project on a database of its own, with what piccolo-api's migrations make."""
     monkeypatch.setattr(BaseUser, "_pbkdf2_iteration_count", 1)
+    name = f"{database_name}_old"
     if isinstance(database, SQLiteEngine):
         path = str(tmp_path / "old.sqlite")
         project = OldProject(tmp_path, SQLiteEngine(path=path), f"SQLiteEngine(path={path!r})")
     else:
-        name = f"{database_name}_old"
         await database._run_in_new_connection(f'CREATE DATABASE "{name}"')
         config = {**PG, "database": name}
         engine = PostgresEngine(config=config)
