@@ -321,7 +321,8 @@ async def test_a_taken_address(
     clock.advance(timedelta(minutes=1))
     await change_email(client, "grace@example.com")
     outbox.is_down = False
-    await accounts.mailboxes.tell_owner(grace)
+    for _ in range(2):
+        await accounts.mailboxes.tell_owner(grace)
     told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
     assert len(told) == 2
     assert not any(isinstance(message, ConfirmEmail) for message in outbox.messages)
