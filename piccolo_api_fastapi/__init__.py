@@ -15,6 +15,7 @@ from .captcha import Captcha, CaptchaVerifier, HCaptcha, ReCaptchaV2, ReCaptchaV
 from .client_address import ClientAddress
 from .cookies import Cookie
 from .csrf import SameOrigin
+from .deliveries import UnsentMail, delete_expired_unsent_mail
 from .email_codes import EmailCode, SentCode
 from .encryption import EncryptionProvider, Fernet, PlainText, XChaCha20Poly1305, generate_key
 from .errors import AuthError, ConfigurationError
@@ -134,6 +135,7 @@ __all__ = [
     "Tickets",
     "TokenAuth",
     "Turnstile",
+    "UnsentMail",
     "User",
     "Users",
     "XChaCha20Poly1305",
@@ -151,6 +153,7 @@ __all__ = [
     "delete_expired_sessions",
     "delete_expired_tickets",
     "delete_expired_tokens",
+    "delete_expired_unsent_mail",
     "delete_old_events",
     "generate_key",
     "in_person",

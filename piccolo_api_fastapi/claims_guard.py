@@ -8,8 +8,10 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from .access_tokens import Claims
+from .clock import Clock
 from .errors import (
     EnrolmentRequired,
+    Forbidden,
     InsufficientScope,
     InvalidRequest,
     InvalidToken,
@@ -17,6 +19,7 @@ from .errors import (
 )
 from .factors import ENROLMENT
 from .identity import bearer_token, check_scopes
+from .refusals import tell_refused_claims
 
 
 class ClaimsOf(SecurityBase):
@@ -29,6 +32,7 @@ class ClaimsOf(SecurityBase):
         decode: Verifies a token.
         model: What OpenAPI shows of the scheme.
         scheme_name: The name of the scheme.
+        clock: Tells when one is refused.
     """
 
     documented_errors = (
@@ -40,11 +44,16 @@ class ClaimsOf(SecurityBase):
     )
 
     def __init__(
-        self, decode: Callable[[str], Claims], model: SecurityBaseModel, scheme_name: str
+        self,
+        decode: Callable[[str], Claims],
+        model: SecurityBaseModel,
+        scheme_name: str,
+        clock: Clock,
     ) -> None:
         self.model = model
         self.scheme_name = scheme_name
         self._decode = decode
+        self._clock = clock
 
     async def __call__(self, connection: HTTPConnection, scopes: SecurityScopes) -> Claims:
         """
@@ -59,7 +68,12 @@ class ClaimsOf(SecurityBase):
         if token is None:
             raise InvalidToken if "authorization" in connection.headers else Unauthenticated
         claims = self._decode(token)
-        if claims.acr == ENROLMENT:
-            raise EnrolmentRequired
-        check_scopes(claims.scopes, scopes.scopes)
+        try:
+            if claims.acr == ENROLMENT:
+                raise EnrolmentRequired
+            check_scopes(claims.scopes, scopes.scopes)
+        except Forbidden as error:
+            name = self.scheme_name
+            await tell_refused_claims(error, connection, self._clock(), claims.subject, name)
+            raise
         return claims

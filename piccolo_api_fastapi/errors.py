@@ -188,6 +188,7 @@ class InsufficientScope(Forbidden):
     message = "A scope that this needs was not granted."
 
     def __init__(self, scopes: Sequence[str] = ()) -> None:
+        self.scopes = tuple(scopes)
         scope = " ".join(scopes)
         super().__init__(
             headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}

@@ -19,11 +19,13 @@ from .errors import (
     ConfigurationError,
     CredentialNotAllowed,
     EnrolmentRequired,
+    Forbidden,
     InvalidToken,
     Unauthenticated,
 )
 from .exemptions import is_exempt
 from .identity import Identity, UserT, check_scopes
+from .refusals import tell_refusal
 
 _IDENTITIES = "piccolo_api_fastapi.identities"
 
@@ -48,7 +50,11 @@ class Guard(Generic[UserT]):
         """
         if is_exempt(connection, self):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
-        return (await self.identify(connection, scopes.scopes)).user
+        try:
+            return (await self.identify(connection, scopes.scopes)).user
+        except Forbidden as error:
+            await tell_refusal_by(error, connection, self)
+            raise
 
     @property
     def identity(self) -> "IdentityOf[UserT]":
@@ -104,6 +110,24 @@ class Guard(Generic[UserT]):
                 await scheme.record_factor(identity, factor, connection, response)
                 return
         raise CredentialNotAllowed
+
+    async def renew(
+        self, identity: Identity[UserT], connection: HTTPConnection, response: Response
+    ) -> None:
+        """
+        Give the credential of a caller a new secret, where an answer can carry one.
+
+        Args:
+            identity: The caller, as this guard found them.
+            connection: The request.
+            response: The answer, which may take a new cookie.
+
+        Raises:
+            AuthError: It ended meanwhile.
+        """
+        for scheme in self.schemes:
+            if scheme.scheme_name == identity.scheme:
+                await scheme.replace_secret(identity, connection, response)
 
     async def confirm(self, connection: HTTPConnection) -> Identity[UserT]:
         """
@@ -194,6 +218,11 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
         """What `Guard.step_up` does for a credential of this scheme; refused unless overridden."""
         raise CredentialNotAllowed
 
+    async def replace_secret(
+        self, identity: Identity[UserT], connection: HTTPConnection, response: Response
+    ) -> None:
+        """What `Guard.renew` does for a credential of this scheme; nothing unless overridden."""
+
 
 class Mention(SecurityBase):
     """Names a scheme to OpenAPI and does nothing: one `SecurityBase` stands for one scheme."""
@@ -246,7 +275,11 @@ class IdentityOf(Generic[UserT]):
         """The identity of the caller."""
         if is_exempt(connection, self):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
-        return await self._guard.identify(connection, scopes.scopes)
+        try:
+            return await self._guard.identify(connection, scopes.scopes)
+        except Forbidden as error:
+            await tell_refusal_by(error, connection, self._guard)
+            raise
 
 
 def signature_of(
@@ -262,3 +295,9 @@ def signature_of(
         mention = Security(scheme.mention, scopes=list(scopes))
         parameters.append(inspect.Parameter(f"scheme_{number}", keyword, default=mention))
     return inspect.Signature(parameters)
+
+
+async def tell_refusal_by(error: Forbidden, connection: HTTPConnection, guard: Guard[Any]) -> None:
+    """Tell of a refusal by a guard, and of whom it found."""
+    known = connection.scope.get(_IDENTITIES, {}).values()
+    await tell_refusal(error, connection, guard.now(), known)

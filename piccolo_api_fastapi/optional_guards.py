@@ -6,8 +6,8 @@ from typing import Generic
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
-from .errors import SessionEnded
-from .guards import Guard, signature_of
+from .errors import Forbidden, SessionEnded
+from .guards import Guard, signature_of, tell_refusal_by
 from .identity import Identity, UserT
 
 
@@ -67,6 +67,13 @@ async def _find_or_none(
         found = await guard.find(connection)
     except SessionEnded:
         return None
+    except Forbidden as error:
+        await tell_refusal_by(error, connection, guard)
+        raise
     if found.is_enrolling if found else "authorization" not in connection.headers:
         return None
-    return await guard.identify(connection, scopes)
+    try:
+        return await guard.identify(connection, scopes)
+    except Forbidden as error:
+        await tell_refusal_by(error, connection, guard)
+        raise

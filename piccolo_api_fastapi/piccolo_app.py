@@ -15,6 +15,7 @@ from piccolo.conf.apps import AppConfig
 from piccolo.table import Table, create_table_class
 
 from .clock import utcnow
+from .deliveries import UnsentMail, delete_expired_unsent_mail
 from .email_codes import SentCode
 from .encryption import generate_key
 from .event_log import EventRecord, delete_old_events, protect_events
@@ -50,6 +51,7 @@ class AuthTables:
         api_token: API tokens.
         email_status: Which addresses are verified.
         email_change: Changes of address that can be undone.
+        unsent_mail: Messages that failed and are tried again.
         known_browser: What people signed in with, for `Notices`.
         event: Events, for `record_events`.
         rate_limit_state: What a `PiccoloStore` keeps.
@@ -65,6 +67,7 @@ class AuthTables:
     api_token: type[APIToken]
     email_status: type[EmailStatus]
     email_change: type[EmailChange]
+    unsent_mail: type[UnsentMail]
     known_browser: type[KnownBrowser]
     event: type[EventRecord]
     rate_limit_state: type[RateLimitState]
@@ -96,6 +99,7 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
             api_token=APIToken,
             email_status=EmailStatus,
             email_change=EmailChange,
+            unsent_mail=UnsentMail,
             known_browser=KnownBrowser,
             event=EventRecord,
             rate_limit_state=RateLimitState,
@@ -111,6 +115,7 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         api_token=_bind(APIToken, user, index=True),
         email_status=_bind(EmailStatus, user, unique=True),
         email_change=_bind(EmailChange, user, index=True),
+        unsent_mail=_bind(UnsentMail, user, index=True),
         known_browser=_bind(KnownBrowser, user, index=True),
         event=_copy(EventRecord, user),
         rate_limit_state=_copy(RateLimitState, user),
@@ -126,6 +131,7 @@ async def clean() -> None:
         "tickets": await delete_expired_tickets(now=now),
         "API tokens": await delete_expired_tokens(now=now),
         "changes of address": await delete_expired_email_changes(now=now),
+        "messages": await delete_expired_unsent_mail(now=now),
     }
     await PiccoloStore().sweep()
     counts = ", ".join(f"{count} {name}" for name, count in deleted.items())

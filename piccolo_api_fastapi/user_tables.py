@@ -1,7 +1,7 @@
 """What ties tables to a user table."""
 
 from collections.abc import Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import TABLE_REGISTRY, Table
@@ -29,6 +29,18 @@ class VerificationTable:
 
     A subclass is a Piccolo table with a foreign key `user`, `email` and `verified_at`.
     """
+
+
+class FactorTable:
+    """
+    Marks tables of second factors that somebody set up: they end when a change of address is
+    undone that came before.
+
+    A subclass is a Piccolo table with a foreign key `user`. `enrolled_at` is the name of the
+    column that says when.
+    """
+
+    enrolled_at: ClassVar[str]
 
 
 def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
@@ -106,6 +118,11 @@ def credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
 def verification_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables that say which addresses of users of this table are verified."""
     return _marked(VerificationTable, user_table)
+
+
+def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """The tables of second factors that users of this table set up."""
+    return _marked(FactorTable, user_table)
 
 
 def _marked(marker: type, user_table: type[BaseUser]) -> Iterator[type[Table]]:

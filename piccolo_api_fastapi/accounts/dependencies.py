@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Generic, cast
 
 from starlette.requests import Request
@@ -26,14 +27,13 @@ from piccolo_api_fastapi.in_person import InPerson, in_person
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail import (
     AccountClosed,
-    AlreadyRegistered,
     Mail,
     PasswordChanged,
     ResetPassword,
     UsernameTaken,
 )
-from piccolo_api_fastapi.mail_delivery import Delivery, Links
-from piccolo_api_fastapi.mailboxes import Mailboxes, MailLifetimes
+from piccolo_api_fastapi.mail_links import Links
+from piccolo_api_fastapi.mailboxes import Caller, Mailboxes, MailLifetimes
 from piccolo_api_fastapi.optional_guards import optional
 from piccolo_api_fastapi.tickets import Tickets
 from piccolo_api_fastapi.user_tables import primary_key
@@ -113,9 +113,8 @@ class Accounts(Generic[UserT]):
             )
             raise ConfigurationError(msg)
         if mail is not None and base_url is not None:
-            send = Delivery(mail, self.users.clock)
             links = Links(base_url, {**PATHS, **(paths or {})})
-            self._mailboxes = Mailboxes(self.users, send, links, lifetimes or MailLifetimes())
+            self._mailboxes = Mailboxes(self.users, mail, links, lifetimes or MailLifetimes())
         managing = [scheme for scheme in self.schemes if scheme.manages_credentials]
         self.caller = optional(AnyOf(*managing)).identity if managing else _nobody
         self._resets = Tickets(
@@ -152,6 +151,14 @@ class Accounts(Generic[UserT]):
             msg = "This needs Accounts(schemes=[…])."
             raise ConfigurationError(msg)
         return in_person(AnyOf(*self.schemes))
+
+    def spared(
+        self, caller: Identity[UserT] | None, request: Request, response: Response
+    ) -> Caller[UserT] | None:
+        """Whose credential goes on, with a new secret, where those of the user end."""
+        if caller is None:
+            return None
+        return Caller(caller, partial(self.guard.renew, caller, request, response))
 
     async def accept(self, email: str) -> str:
         """
@@ -241,8 +248,8 @@ class Accounts(Generic[UserT]):
             if not await self.users.has_password(owner, registration.password):
                 await self.mailboxes.contest(owner)
             await self.mailboxes.request_verification(registration.email)
-        elif await self.mailboxes.may_send(owner, "verification"):
-            await self.mailboxes.send(AlreadyRegistered(**self._to(owner)))
+        else:
+            await self.mailboxes.tell_owner(owner)
 
     async def register_and_tell(
         self, username: str, email: str | None, password: str, columns: Mapping[str, Any]
@@ -341,6 +348,10 @@ class Accounts(Generic[UserT]):
         """Tell a user by mail what was done, if they have an address."""
         if self.has_mail and real_email(user.email) is not None:
             await self.mailboxes.send(kind(**self._to(user)))
+
+    def retry_mail(self, event: AuthEvent) -> None:
+        """A listener: when a user does something, what could not be mailed is tried again."""
+        self.mailboxes.send.on_event(event)
 
     async def update(self, user: UserT, values: Mapping[str, Any]) -> UserT:
         """

@@ -7,6 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, SecretStr
 
+from piccolo_api_fastapi.deliveries import quietly
 from piccolo_api_fastapi.errors import (
     ContentTooLarge,
     CredentialNotAllowed,
@@ -17,6 +18,7 @@ from piccolo_api_fastapi.errors import (
     InvalidCredentials,
     InvalidTicket,
     LoginRefused,
+    SessionEnded,
     StepUpRequired,
     StoreUnavailable,
     TooManyRequests,
@@ -27,9 +29,9 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.mail import AccountClosed, PasswordChanged
-from piccolo_api_fastapi.mail_delivery import quietly
 from piccolo_api_fastapi.problems import responses
 from piccolo_api_fastapi.routing import AuthRoute
+from piccolo_api_fastapi.user_tables import primary_key
 
 from .dependencies import Accounts
 from .schemas import (
@@ -175,20 +177,23 @@ def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="verify_email",
         summary="Verify an address",
         dependencies=[Depends(accounts.csrf)],
-        responses=responses(InvalidTicket, HasherBusy, *_OPEN),
+        responses=responses(InvalidTicket, SessionEnded, HasherBusy, *_OPEN),
     )
     async def verify_email(
         body: VerifyEmailIn,
         background: BackgroundTasks,
         caller: Annotated[Identity[Any] | None, Depends(accounts.caller)],
+        request: Request,
+        response: Response,
     ) -> EmailVerified:
         """By the secret of the link, or by the address and the code."""
+        spared = accounts.spared(caller, request, response)
         if body.token is not None and body.email is None and body.code is None:
             token = body.token.get_secret_value()
-            verified = await mailboxes.verify_by_link(token, caller)
+            verified = await mailboxes.verify_by_link(token, spared)
         elif body.token is None and body.email is not None and body.code is not None:
             code = body.code.get_secret_value()
-            verified = await mailboxes.verify_by_code(body.email, code, caller)
+            verified = await mailboxes.verify_by_code(body.email, code, spared)
         else:
             raise Unprocessable([FieldError(("body",), "A token, or email and code.", "missing")])
         if not verified.needs_password:
@@ -319,15 +324,18 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
         summary="Confirm my new e-mail address",
         status_code=204,
         dependencies=[Depends(accounts.csrf)],
-        responses=responses(InvalidTicket, IdentityTaken, *_OPEN),
+        responses=responses(InvalidTicket, SessionEnded, IdentityTaken, *_OPEN),
     )
     async def confirm_email_change(
         body: TokenIn,
         background: BackgroundTasks,
         caller: Annotated[Identity[Any] | None, Depends(accounts.caller)],
+        request: Request,
+        response: Response,
     ) -> None:
         """By the secret of the link that was sent to it. Everybody else is signed out."""
-        changed = await mailboxes.confirm_change(body.token.get_secret_value(), caller)
+        spared = accounts.spared(caller, request, response)
+        changed = await mailboxes.confirm_change(body.token.get_secret_value(), spared)
         background.add_task(quietly, mailboxes.tell_change, changed)
 
     @router.post(
@@ -365,8 +373,12 @@ def me_router(accounts: Accounts[Any]) -> APIRouter:
         response_model=accounts.models.me,
         responses=responses(*_GUARDED),
     )
-    async def get_me(user: Annotated[Any, Depends(guard)]) -> BaseModel:
+    async def get_me(
+        user: Annotated[Any, Depends(guard)], background: BackgroundTasks
+    ) -> BaseModel:
         """The caller, and whether their address is verified."""
+        if accounts.has_mail:
+            background.add_task(quietly, accounts.mailboxes.send.retry, primary_key(user))
         is_verified = await accounts.users.has_verified_email(user)
         return accounts.models.describe(user, email_verified=is_verified)
 

@@ -5,7 +5,9 @@ from collections.abc import Collection
 
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.errors import ConfigurationError, CrossSiteRequest
+from piccolo_api_fastapi.refusals import tell_refusal
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """RFC 9110 section 9.2.1."""
@@ -42,8 +44,12 @@ class SameOrigin:
         self.strict = strict
 
     async def __call__(self, connection: HTTPConnection) -> None:
-        """As a dependency: refuses or does nothing."""
-        self.check(connection)
+        """As a dependency: refuses, with an event, or does nothing."""
+        try:
+            self.check(connection)
+        except CrossSiteRequest as error:
+            await tell_refusal(error, connection, utcnow())
+            raise
 
     def check(self, connection: HTTPConnection) -> None:
         """

@@ -114,7 +114,7 @@ class JWTAuth(Scheme[UserT]):
             flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=token_url, scopes={})),
             description="Log in with a username and a password.",
         )
-        self.claims = ClaimsOf(self.decode, self.model, self.scheme_name)
+        self.claims = ClaimsOf(self.decode, self.model, self.scheme_name, self.clock)
         super().__init__()
 
     async def extra_claims(self, user: UserT) -> Mapping[str, Any]:  # noqa: ARG002

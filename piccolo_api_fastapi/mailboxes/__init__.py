@@ -1,10 +1,11 @@
 """Mailboxes: whose an address is, proved by what is mailed to it, and changes of address."""
 
-from .dependencies import Mailboxes, MailLifetimes
+from .dependencies import Caller, Mailboxes, MailLifetimes
 from .service import delete_expired_email_changes
 from .tables import EmailChange, EmailStatus
 
 __all__ = [
+    "Caller",
     "EmailChange",
     "EmailStatus",
     "MailLifetimes",

@@ -1,11 +1,13 @@
 """`Mailboxes`: verify addresses, and change them."""
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic
 
 from piccolo_api_fastapi.database import store, transaction
+from piccolo_api_fastapi.deliveries import Delivery
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
     IdentityTaken,
@@ -22,9 +24,10 @@ from piccolo_api_fastapi.mail import (
     ConfirmEmail,
     EmailChanged,
     EmailChangeRequested,
+    Mail,
     VerifyEmail,
 )
-from piccolo_api_fastapi.mail_delivery import Delivery, Links
+from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.passwords import PasswordMismatch
 from piccolo_api_fastapi.tickets import Ticket, Tickets
 from piccolo_api_fastapi.user_tables import bound, primary_key
@@ -66,16 +69,16 @@ class Mailboxes(Generic[UserT]):
 
     Args:
         users: Whose.
-        send: Sends messages.
+        mail: Sends messages, after the answer.
         links: The pages that they lead to.
         lifetimes: How long what is mailed is good.
     """
 
     def __init__(
-        self, users: Users[UserT], send: Delivery, links: Links, lifetimes: MailLifetimes
+        self, users: Users[UserT], mail: Mail, links: Links, lifetimes: MailLifetimes
     ) -> None:
         self.users = users
-        self.send = send
+        self.send = Delivery(mail, users, {EmailChanged: self._undo_again})
         self.links = links
         self.lifetimes = lifetimes
         self.table = bound(EmailStatus, users.table)
@@ -148,6 +151,14 @@ class Mailboxes(Generic[UserT]):
         if not await self.send(await self.issue_verification(user)):
             await self.forget_sending(user, "verification")
 
+    async def tell_owner(self, owner: UserT) -> None:
+        """Tell the owner of an address that somebody else wants it, but not too often."""
+        if await self.may_send(owner, "verification"):
+            whom: Any = {"username": owner.username, "user": primary_key(owner)}
+            message = AlreadyRegistered(to=owner.email, at=self.users.clock(), **whom)
+            if not await self.send(message):
+                await self.forget_sending(owner, "verification")
+
     async def forget_sending(self, user: UserT, sending: Sending) -> None:
         """A mail did not go out: the next request may send another at once."""
         async with store():
@@ -193,13 +204,13 @@ class Mailboxes(Generic[UserT]):
         async with store():
             return await service.is_waiting(self.table, primary_key(user), user.email)
 
-    async def verify_by_link(self, token: str, caller: Identity[UserT] | None) -> "Verified[UserT]":
+    async def verify_by_link(self, token: str, caller: "Caller[UserT] | None") -> "Verified[UserT]":
         """
         Verify an address by the secret of a link.
 
         Args:
             token: The secret.
-            caller: Their credential is spared: what else an unverified account held, ends.
+            caller: Whose credential goes on: what else an unverified account held, ends.
 
         Raises:
             InvalidTicket: It is unknown, used, expired, or for another address.
@@ -209,7 +220,7 @@ class Mailboxes(Generic[UserT]):
             return await self._verify(self._verification, ticket, caller)
 
     async def verify_by_code(
-        self, email: str, code: str, caller: Identity[UserT] | None
+        self, email: str, code: str, caller: "Caller[UserT] | None"
     ) -> "Verified[UserT]":
         """
         Verify an address by a code of six digits.
@@ -217,7 +228,7 @@ class Mailboxes(Generic[UserT]):
         Args:
             email: The address.
             code: As typed.
-            caller: Their credential is spared.
+            caller: Whose credential goes on.
 
         Raises:
             InvalidTicket: The address is nobody's, the code is wrong, or there were too many
@@ -246,7 +257,7 @@ class Mailboxes(Generic[UserT]):
         return ticket
 
     async def _verify(
-        self, tickets: Tickets, ticket: Ticket, caller: Identity[UserT] | None
+        self, tickets: Tickets, ticket: Ticket, caller: "Caller[UserT] | None"
     ) -> "Verified[UserT]":
         key, email = ticket.user, Binding.of(ticket).email
         async with store(), transaction(self.users.table):
@@ -257,7 +268,7 @@ class Mailboxes(Generic[UserT]):
             if needs_password:
                 await self.users.store_password(user, None)
             else:
-                await self.users.end_credentials(user, keep=_spared(caller, key))
+                await self._end_others(user, caller)
         return Verified(user, needs_password=needs_password)
 
     async def mark_verified(self, user: Any, email: str) -> bool:
@@ -285,9 +296,8 @@ class Mailboxes(Generic[UserT]):
         key, now, owner = primary_key(user), self.users.clock(), await self.find(new)
         to: Any = {"username": user.username, "user": key, "at": now}
         if owner is not None and await self.users.has_verified_email(owner):
-            if primary_key(owner) != key and await self.may_send(owner, "verification"):
-                told = {**to, "username": owner.username, "user": primary_key(owner)}
-                await self.send(AlreadyRegistered(to=owner.email, **told))
+            if primary_key(owner) != key:
+                await self.tell_owner(owner)
         else:
             token = await self._change.issue(key, Binding(new, user.email).write(), replace=True)
             link, expires_at = self.links.to("change", token), now + self.lifetimes.change
@@ -295,13 +305,13 @@ class Mailboxes(Generic[UserT]):
         if (present := real_email(user.email)) is not None and present != new:
             await self.send(EmailChangeRequested(to=present, new=new, **to))
 
-    async def confirm_change(self, token: str, caller: Identity[UserT] | None) -> "Changed[UserT]":
+    async def confirm_change(self, token: str, caller: "Caller[UserT] | None") -> "Changed[UserT]":
         """
         Change an address by the secret of a link that was sent to the new one.
 
         Args:
             token: The secret.
-            caller: Their credential is spared.
+            caller: Whose credential goes on.
 
         Raises:
             InvalidTicket: It is unknown, used, expired, or the address was changed meanwhile.
@@ -319,7 +329,7 @@ class Mailboxes(Generic[UserT]):
                 undo = await self._undo(key, binding.old)
                 await self.mark_verified(key, binding.email)
                 user = await self.get(key)
-                await self.users.end_credentials(user, keep=_spared(caller, key))
+                await self._end_others(user, caller)
                 await emit(AuthEvent("user_email_changed", now, key))
         return Changed(user, binding.old, undo)
 
@@ -343,7 +353,8 @@ class Mailboxes(Generic[UserT]):
     async def undo_change(self, token: str) -> UserT:
         """
         Give an account back to the owner of its old address. Everything that was a way in ends,
-        the password included: who changed the address knew it.
+        the password included: who changed the address knew it. So do the second factors that
+        were set up since, or the thief's app would lock the owner out.
 
         Raises:
             InvalidTicket: It is unknown, used or expired.
@@ -352,12 +363,15 @@ class Mailboxes(Generic[UserT]):
         now = self.users.clock()
         failing = telling("user_email_undo_fail", self.users.clock, InvalidTicket, IdentityTaken)
         async with failing, store(), transaction(self.users.table):
-            key, email = await service.undo_change(self._changes, token, now)
+            change = await service.undo_change(self._changes, token, now)
+            key, email, since = change["user"], change["email"], change["created_at"]
+            is_rid = await service.end_factors(self.users.table, key, since)
             await self._move(key, Binding(email))
             await self.mark_verified(key, email)
             user = await self.get(key)
             await self.users.store_password(user, None)
-            await emit(AuthEvent("user_email_change_undone", now, key))
+            data = {"ended_factors": is_rid}
+            await emit(AuthEvent("user_email_change_undone", now, key, data))
         return user
 
     async def _move(self, user: Any, binding: Binding) -> None:
@@ -367,12 +381,46 @@ class Mailboxes(Generic[UserT]):
         if not await service.move_address(users, user, binding.email, old=binding.old):
             raise InvalidTicket
 
+    async def _end_others(self, user: UserT, caller: "Caller[UserT] | None") -> None:
+        """End all credentials of a user but the caller's, if it is the user's own; renew that."""
+        if caller is None or primary_key(caller.identity.user) != primary_key(user):
+            await self.users.end_credentials(user)
+        else:
+            await self.users.end_credentials(user, keep=caller.identity.credential_id)
+            await caller.renew()
+
     async def _undo(self, user: Any, old: str) -> str | None:
         """A secret that undoes a change, if the old address was the user's for certain."""
         if not await service.is_verified(self.table, user, old):
             return None
         now = self.users.clock()
-        return await service.remember_change(self._changes, user, old, now, self.lifetimes.undo)
+        return await service.remember_change(
+            self._changes, user, old, now, now + self.lifetimes.undo
+        )
+
+    async def _undo_again(self, user: Any, old: str) -> tuple[str, datetime] | None:
+        """Another link that undoes a change from an address, as long as that can be undone."""
+        async with store():
+            change = await service.find_change(self._changes, user, old, self.users.clock())
+            if change is None:
+                return None
+            since, until = change.created_at, change.expires_at
+            token = await service.remember_change(self._changes, user, old, since, until)
+        return self.links.to("undo", token), until
+
+
+@dataclass(frozen=True, slots=True)
+class Caller(Generic[UserT]):
+    """
+    Who is signed in where a link is used.
+
+    Args:
+        identity: Who, and with which credential.
+        renew: Gives that credential a new secret.
+    """
+
+    identity: Identity[UserT]
+    renew: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,10 +451,3 @@ class Changed(Generic[UserT]):
     user: UserT
     old: str
     undo: str | None = field(repr=False)
-
-
-def _spared(caller: Identity[Any] | None, user: Any) -> Any:
-    """The credential of the caller, if they are this user."""
-    if caller is None or primary_key(caller.user) != user:
-        return None
-    return caller.credential_id

@@ -3,7 +3,7 @@
 import json
 import secrets
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
 from piccolo_api_fastapi.identifiers import no_email
 from piccolo_api_fastapi.tickets import Ticket
 from piccolo_api_fastapi.tokens import OpaqueToken
+from piccolo_api_fastapi.user_tables import factor_tables
 
 from .tables import EmailChange, EmailStatus
 
@@ -264,7 +265,7 @@ async def release_address(
 
 
 async def remember_change(
-    table: type[EmailChange], user: Any, email: str, now: datetime, lifetime: timedelta
+    table: type[EmailChange], user: Any, email: str, now: datetime, expires_at: datetime
 ) -> str:
     """Let the owner of the old address undo a change. Returns the secret of the link."""
     token = UNDO_TOKEN.generate()
@@ -274,18 +275,32 @@ async def remember_change(
         digest=UNDO_TOKEN.digest(token),
         email=email,
         created_at=now,
-        expires_at=now + lifetime,
+        expires_at=expires_at,
     )
     await table.insert(row)
     return token
 
 
-async def undo_change(table: type[EmailChange], token: str, now: datetime) -> tuple[Any, str]:
+async def find_change(
+    table: type[EmailChange], user: Any, email: str, now: datetime
+) -> EmailChange | None:
+    """The last change from an address that can be undone."""
+    query = table.objects().where(
+        table.user == user,
+        table.email == email,
+        table.undone_at.is_null(),
+        table.expires_at > now,
+    )
+    change: EmailChange | None = await query.order_by(table.created_at, ascending=False).first()
+    return change
+
+
+async def undo_change(table: type[EmailChange], token: str, now: datetime) -> dict[str, Any]:
     """
     Use the secret of an undo link up, and with it those of later changes.
 
     Returns:
-        The primary key of the user, and the old address.
+        `user`, the old address as `email`, and `created_at`, when it was changed.
 
     Raises:
         InvalidTicket: It is unknown, used or expired.
@@ -302,7 +317,24 @@ async def undo_change(table: type[EmailChange], token: str, now: datetime) -> tu
     [change] = rows
     later = (table.user == change["user"]) & (table.created_at >= change["created_at"])
     await table.delete().where(later, table.undone_at.is_null())
-    return change["user"], change["email"]
+    return dict(change)
+
+
+async def end_factors(users: type[BaseUser], user: Any, since: datetime) -> bool:
+    """
+    Delete the second factors that a user set up since a moment.
+
+    Before the user is locked: whoever sets one up locks that first, and then the user.
+
+    Returns:
+        Whether there were any.
+    """
+    ended = []
+    for table in factor_tables(users):
+        enrolled_at = table._meta.get_column_by_name(table.enrolled_at)  # type: ignore[attr-defined]  # noqa: SLF001
+        condition: Any = (table.user == user) & (enrolled_at >= since)  # type: ignore[attr-defined]
+        ended += await table.delete().where(condition).returning(table._meta.primary_key)  # noqa: SLF001
+    return bool(ended)
 
 
 async def delete_expired_email_changes(

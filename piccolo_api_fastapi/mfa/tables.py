@@ -5,11 +5,14 @@ from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from piccolo_api_fastapi.failure_counters import FailureCounter
+from piccolo_api_fastapi.user_tables import FactorTable
 from piccolo_api_fastapi.users import User
 
 
-class TOTPSecret(FailureCounter, Table, tablename="auth_totp"):
+class TOTPSecret(FactorTable, FailureCounter, Table, tablename="auth_totp"):
     """The authenticator app of a user."""
+
+    enrolled_at = "confirmed_at"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)

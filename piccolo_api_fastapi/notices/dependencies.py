@@ -1,13 +1,12 @@
 """`Notices`: a listener that tells people by mail what was done with their account."""
 
-import asyncio
 from typing import Any
 
 from piccolo_api_fastapi.database import store
+from piccolo_api_fastapi.deliveries import Delivery
 from piccolo_api_fastapi.events import AuthEvent
 from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.mail import Mail, Message, NewSignIn, SecondFactorChanged
-from piccolo_api_fastapi.mail_delivery import Delivery, quietly
 from piccolo_api_fastapi.user_tables import bound
 from piccolo_api_fastapi.users import Users
 
@@ -27,7 +26,8 @@ class Notices:
     Tells people by mail of a sign-in with a browser that they never used before, and of
     changes of their second factors. `subscribe` it.
 
-    The mail is sent beside the request. What fails is an event, `sys_mail_fail`.
+    The mail is sent beside the request. What fails is an event, `sys_mail_fail`, and is tried
+    again when the user does something.
 
     Args:
         users: Whom to tell.
@@ -37,22 +37,21 @@ class Notices:
     def __init__(self, users: Users[Any] | None = None, *, mail: Mail) -> None:
         self.users = Users() if users is None else users
         self.table = bound(KnownBrowser, self.users.table)
-        self._send = Delivery(mail, self.users.clock)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._send = Delivery(mail, self.users)
 
     def __call__(self, event: AuthEvent) -> None:
         """Look at an event."""
         if event.name in _CHANGES or event.name == "authn_login_success":
-            task = asyncio.create_task(quietly(self._tell, event))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._send.beside(self._tell, event)
+        else:
+            self._send.on_event(event)
 
     async def wait(self) -> None:
         """Wait for what is being sent, for the end of an application and for tests."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
+        await self._send.wait()
 
     async def _tell(self, event: AuthEvent) -> None:
+        await self._send.retry(event.user)
         user = await self.users.get(event.user)
         if user is None or real_email(user.email) is None:
             return

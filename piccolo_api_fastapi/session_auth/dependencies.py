@@ -203,9 +203,24 @@ class SessionAuth(Scheme[UserT]):
             token = await service.record_factor(
                 self.table, self._presented(connection) or "", factors, now, is_second=is_second
             )
-        if token is None:
-            raise SessionEnded
-        self._give(response, token)
+        self._give_renewed(response, token)
+
+    async def replace_secret(
+        self,
+        identity: Identity[UserT],  # noqa: ARG002
+        connection: HTTPConnection,
+        response: Response,
+    ) -> None:
+        """
+        Give the session a new cookie; the old one is dead.
+
+        Raises:
+            SessionEnded: It ended meanwhile.
+        """
+        digest, now = self._presented(connection) or "", self.users.clock()
+        async with store():
+            token = await service.rotate(self.table, digest, now)
+        self._give_renewed(response, token)
 
     async def sign_out(self, connection: HTTPConnection, response: Response) -> None:
         """
@@ -218,13 +233,18 @@ class SessionAuth(Scheme[UserT]):
         Raises:
             CrossSiteRequest: Another site sent it.
         """
-        self.csrf.check(connection)
+        await self.csrf(connection)
         if digest := self._presented(connection):
             async with store():
                 await service.end_by_digest(self.table, digest, self.users.clock())
         response.headers.append("Set-Cookie", self.cookie.clearing_header())
         # Not "cookies", which would take those of every sibling domain along.
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
+
+    def _give_renewed(self, response: Response, token: str | None) -> None:
+        if token is None:
+            raise SessionEnded
+        self._give(response, token)
 
     def _give(self, response: Response, token: str) -> None:
         header = self.cookie.header(token, self.lifetimes.absolute)

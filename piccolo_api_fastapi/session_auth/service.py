@@ -1,9 +1,10 @@
 """What is done with sessions: start, find, touch, list and end."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -186,15 +187,33 @@ async def record_factor(
     Returns:
         The new token; `None` if the session has ended or was given another meanwhile.
     """
-    token = SESSION_TOKEN.generate()
-    values: dict[Any, Any] = {
-        table.digest: SESSION_TOKEN.digest(token),
-        table.factors: write_factors(factors),
-    }
+    values: dict[Any, Any] = {table.factors: write_factors(factors)}
     if is_second:
         values[table.is_enrolling] = False
+    return await rotate(table, digest, now, values)
+
+
+async def rotate(
+    table: type[Session],
+    digest: str,
+    now: datetime,
+    changes: Mapping[Any, Any] = MappingProxyType({}),
+) -> str | None:
+    """
+    Give a session a new token; of several requests with the old one, one gets it.
+
+    Args:
+        table: Where.
+        digest: That of the token that came with the request.
+        now: The present time.
+        changes: Further columns and their new values.
+
+    Returns:
+        The new token; `None` if the session has ended or was given another meanwhile.
+    """
+    token = SESSION_TOKEN.generate()
     moved = (
-        await table.update(values)
+        await table.update({table.digest: SESSION_TOKEN.digest(token), **changes})
         .where(table.digest == digest, table.expires_at > now)
         .returning(table.id)
     )

@@ -26,6 +26,7 @@ from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import PASSWORD, new_client
 
 BASE_URL = "https://app.example.com"
+COOKIE = "__Host-session"
 NEW = "another horse battery"
 
 MakeApp = Callable[..., FastAPI]

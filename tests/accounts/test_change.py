@@ -37,10 +37,8 @@ from piccolo_api_fastapi.mail import (
     ResetPassword,
 )
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, assert_single_winner, race
-from tests.accounts.conftest import NEW, MakeApp, names, register, verify
+from tests.accounts.conftest import COOKIE, NEW, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
-
-COOKIE = "__Host-session"
 
 
 @pytest.fixture
@@ -202,6 +200,57 @@ async def test_email(
     assert "user_email_changed" in names(events)
 
 
+@pytest.mark.security(24)
+async def test_email_gives_a_new_cookie(
+    client: httpx.AsyncClient, app: FastAPI, ada: User, outbox: Outbox
+) -> None:
+    """The session that confirms goes on under a new cookie, and the one before is dead."""
+    await change_email(client)
+    old = client.cookies[COOKIE]
+    assert (await confirm(client, link_to(outbox, ConfirmEmail))).status_code == 204
+    assert client.cookies[COOKIE] != old
+    assert (await client.get("/auth/me")).status_code == 200
+    async with new_client(app) as thief:
+        headers = {"Cookie": f"{COOKIE}={old}"}
+        assert (await thief.get("/auth/me", headers=headers)).status_code == 401
+    assert await Session.count() == 1
+
+
+@pytest.mark.security(24)
+async def test_email_by_token(client: httpx.AsyncClient, ada: User, outbox: Outbox) -> None:
+    """An app confirms it likewise, and goes on with its tokens; the browser is signed out."""
+    await change_email(client)
+    headers = bearer((await get_tokens(client))["access_token"])
+    body = {"token": link_to(outbox, ConfirmEmail)}
+    answer = await client.post("/auth/change-email/confirm", json=body, headers=headers)
+    assert answer.status_code == 204
+    assert "set-cookie" not in answer.headers
+    assert (await client.get("/auth/me", headers=headers)).status_code == 200
+    assert (await client.get("/auth/me")).status_code == 401
+
+
+@pytest.mark.security(24)
+async def test_a_session_that_ends_meanwhile(
+    client: httpx.AsyncClient, ada: User, outbox: Outbox
+) -> None:
+    """The session of the caller ends while they confirm: nothing changes, the link stays good."""
+    await change_email(client)
+    token = link_to(outbox, ConfirmEmail)
+
+    async def end_sessions(event: AuthEvent) -> None:
+        if event.name == "user_email_verified":
+            await Session.delete(force=True)
+
+    stop = subscribe(end_sessions, when="before_commit")
+    answer = await confirm(client, token)
+    stop()
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_session")
+    [user] = await User.objects()
+    assert user.email == "ada@example.com"
+    assert (await client.get("/auth/me")).status_code == 200
+    assert (await confirm(client, token)).status_code == 204
+
+
 @pytest.mark.security(90)
 async def test_two_changes(
     client: httpx.AsyncClient, ada: User, outbox: Outbox, clock: FrozenClock
@@ -250,9 +299,17 @@ async def test_one_address_for_24_people(app: FastAPI, users: Users[User], outbo
 
 @pytest.mark.security(13)
 async def test_a_taken_address(
-    client: httpx.AsyncClient, users: Users[User], app: FastAPI, ada: User, outbox: Outbox
+    client: httpx.AsyncClient,
+    users: Users[User],
+    app: FastAPI,
+    ada: User,
+    outbox: Outbox,
+    clock: FrozenClock,
 ) -> None:
-    """The answer for an address that belongs to somebody is the same; its owner is told."""
+    """
+    The answer for an address that belongs to somebody is the same; its owner is told, and when
+    that fails by the next request at once.
+    """
     grace = await users.create("grace", PASSWORD, email="grace@example.com")
     accounts: Accounts[User] = app.state.accounts
     await accounts.mailboxes.mark_verified(grace.id, grace.email)
@@ -260,6 +317,14 @@ async def test_a_taken_address(
     assert (answer.status_code, answer.json()) == (202, {"status": "check_your_mail"})
     told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
     assert [message.to for message in told] == ["grace@example.com"]
+    outbox.is_down = True
+    clock.advance(timedelta(minutes=1))
+    await change_email(client, "grace@example.com")
+    outbox.is_down = False
+    for _ in range(2):
+        await accounts.mailboxes.tell_owner(grace)
+    told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
+    assert len(told) == 2
     assert not any(isinstance(message, ConfirmEmail) for message in outbox.messages)
 
 
@@ -468,6 +533,7 @@ async def test_without_mail(make_app: MakeApp, session: SessionAuth[User]) -> No
     async with new_client(app) as client:
         await register(client)
         await log_in(client)
+        assert (await client.get("/auth/me")).json()["email_verified"] is False
         assert (await change_password(client)).status_code == 204
         assert (await change_email(client)).status_code == 404
         assert (await close(client, current_password=NEW)).status_code == 204

@@ -20,7 +20,7 @@ from piccolo_api_fastapi import (
     reset_password_router,
     verify_email_router,
 )
-from piccolo_api_fastapi.mail_delivery import Links
+from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.testing import Outbox
 
 MAIL: dict[str, Any] = {"mail": Outbox(), "base_url": "https://app.example.com"}

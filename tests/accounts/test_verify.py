@@ -21,7 +21,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.mail import AlreadyRegistered, ResetPassword, VerifyEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, acting_as, assert_single_winner
-from tests.accounts.conftest import NEW, MakeApp, names, register, verify
+from tests.accounts.conftest import COOKIE, NEW, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
 ADA = {"email": "ada@example.com"}
@@ -222,17 +222,25 @@ async def test_registered_twice(
 
 
 async def test_the_session_that_verifies(make_app: MakeApp, outbox: Outbox) -> None:
-    """Of the sessions of an unverified account that of the caller stays, others end."""
+    """
+    Of the sessions of an unverified account that of the caller stays, with a new cookie; others
+    end.
+    """
     app = make_app(active_before_verified=True)
     async with new_client(app) as client, new_client(app) as other:
         await register(client)
         await log_in(client)
         await log_in(other)
         assert (await client.get("/auth/me")).json()["email_verified"] is False
+        old = client.cookies[COOKIE]
         await verify(client, outbox)
         assert (await client.get("/auth/me")).json()["email_verified"] is True
         assert (await other.get("/auth/me")).status_code == 401
         assert await Session.count() == 1
+        other.cookies.clear()
+        assert client.cookies[COOKIE] != old
+        headers = {"Cookie": f"{COOKIE}={old}"}
+        assert (await other.get("/auth/me", headers=headers)).status_code == 401
 
 
 async def test_the_session_of_somebody_else(
@@ -245,7 +253,9 @@ async def test_the_session_of_somebody_else(
         await register(client)
         await log_in(client)
         await log_in(other, "grace")
+        old = other.cookies[COOKIE]
         await verify(other, outbox)
+        assert other.cookies[COOKIE] == old
         assert (await client.get("/auth/me")).status_code == 401
         assert (await other.get("/auth/me")).status_code == 200
 
@@ -308,7 +318,7 @@ async def test_mail_is_down(
     failed = [event for event in events if event.name == "sys_mail_fail"]
     message = "ResetPassword" if kind == "reset" else "VerifyEmail"
     assert [dict(event.data) for event in failed] == [
-        {"message": message, "error": "ConnectionError"}
+        {"message": message, "error": "ConnectionError", "attempts": 1}
     ]
     outbox.is_down = False
     if kind == "reset":

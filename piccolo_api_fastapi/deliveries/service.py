@@ -1,0 +1,90 @@
+"""What is done with mail that could not be sent: keep, claim and forget."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from piccolo_api_fastapi.database import delete_in_batches, store
+
+from .tables import UnsentMail
+
+MAXIMUM_ATTEMPTS = 10
+
+INTERVAL = timedelta(minutes=5)
+"""Between two claims; longer than an attempt takes."""
+
+MAXIMUM_AGE = timedelta(days=7)
+"""Older news are none."""
+
+
+async def keep(
+    table: type[UnsentMail], user: Any, kind: str, recipient: str, at: datetime, data: str
+) -> None:
+    """Keep what could not be sent; the first attempt was made."""
+    row = table(
+        id=uuid4(),
+        user=user,
+        kind=kind,
+        recipient=recipient,
+        at=at,
+        data=data,
+        attempts=1,
+        next_attempt_at=at,
+        expires_at=at + MAXIMUM_AGE,
+    )
+    await table.insert(row)
+
+
+async def claim(
+    table: type[UnsentMail], user: Any, kinds: Collection[str], now: datetime
+) -> Sequence[dict[str, Any]]:
+    """
+    What of a user is to be tried again now. Of several who ask at once, one is told.
+
+    Args:
+        table: Where.
+        user: The primary key.
+        kinds: Only these.
+        now: The present time.
+    """
+    values: dict[Any, Any] = {
+        table.attempts: table.attempts + 1,
+        table.next_attempt_at: now + INTERVAL,
+    }
+    claimed: Sequence[dict[str, Any]] = (
+        await table.update(values)
+        .where(
+            table.user == user,
+            table.kind.is_in(list(kinds)),
+            table.attempts < MAXIMUM_ATTEMPTS,
+            table.next_attempt_at <= now,
+            table.expires_at > now,
+        )
+        .returning(*table.all_columns())
+    )
+    return sorted(claimed, key=lambda row: row["at"])
+
+
+async def forget(table: type[UnsentMail], row: UUID) -> None:
+    """It was sent, or has nothing to tell any more."""
+    await table.delete().where(table.id == row)
+
+
+async def delete_expired_unsent_mail(
+    table: type[UnsentMail] = UnsentMail, *, now: datetime, batch: int = 500
+) -> int:
+    """
+    Delete mail that could not be sent and is not tried any more, in batches.
+
+    Args:
+        table: The table.
+        now: The present time.
+        batch: Rows of one statement.
+
+    Returns:
+        How many there were.
+    """
+    condition: Any = (table.expires_at <= now) | (table.attempts >= MAXIMUM_ATTEMPTS)
+    async with store():
+        return await delete_in_batches(table, condition, batch)

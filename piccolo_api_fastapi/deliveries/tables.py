@@ -1,0 +1,21 @@
+"""The table of mail that could not be sent."""
+
+from piccolo.columns import UUID, ForeignKey, Integer, Text, Timestamptz, Varchar
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table
+
+from piccolo_api_fastapi.users import User
+
+
+class UnsentMail(Table, tablename="auth_unsent_mail"):
+    """A message that tells of something and failed. It holds no link and no code."""
+
+    id = UUID(primary_key=True)
+    user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
+    kind = Varchar(length=64, help_text="The name of its class.")
+    recipient = Varchar(length=254, help_text="The address at that time.")
+    at = Timestamptz(help_text="When that happened of which it tells.")
+    data = Text(help_text="Its other fields, as JSON.")
+    attempts = Integer(help_text="How often it was tried.")
+    next_attempt_at = Timestamptz(help_text="Not tried before.")
+    expires_at = Timestamptz(index=True, help_text="Not tried after, but swept.")
