@@ -1,6 +1,7 @@
 """Authentication for FastAPI on Piccolo, as dependencies and routers."""
 
 from .access_tokens import Claims
+from .account_limits import AccountLimits
 from .accounts import (
     Accounts,
     accounts_router,
@@ -28,12 +29,15 @@ from .in_person import in_person
 from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
 from .keys import Key, KeyRing
+from .known_devices import KnownDevice, KnownDevices, delete_expired_devices
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
+from .login_limits import LoginLimits
 from .mail import ConsoleMail, Mail, Message
 from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
 from .mfa import TOTP, TOTPSecret, mfa_router
 from .notices import KnownBrowser, Notices
 from .optional_guards import optional
+from .password_guesses import delete_old_guesses
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
 from .persistent_sqlite import PersistentSQLiteEngine
@@ -65,11 +69,12 @@ from .static_tokens import StaticTokens
 from .tickets import Ticket, Tickets, delete_expired_tickets
 from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
 from .token_commands import token_commands
-from .users import Password, Proof, User, Users, is_service
+from .users import Password, PasswordFailures, Proof, User, Users, is_service
 
 __all__ = [
     "TOTP",
     "APIToken",
+    "AccountLimits",
     "Accounts",
     "AnyOf",
     "AuthError",
@@ -97,8 +102,11 @@ __all__ = [
     "Key",
     "KeyRing",
     "KnownBrowser",
+    "KnownDevice",
+    "KnownDevices",
     "Login",
     "LoginAttempt",
+    "LoginLimits",
     "Mail",
     "MailLifetimes",
     "MemoryStore",
@@ -107,6 +115,7 @@ __all__ = [
     "Notices",
     "PBKDF2Hasher",
     "Password",
+    "PasswordFailures",
     "PasswordHasher",
     "PasswordPolicy",
     "PersistentSQLiteEngine",
@@ -148,6 +157,7 @@ __all__ = [
     "by_user",
     "change_email_router",
     "change_password_router",
+    "delete_expired_devices",
     "delete_expired_email_changes",
     "delete_expired_families",
     "delete_expired_sessions",
@@ -155,6 +165,7 @@ __all__ = [
     "delete_expired_tokens",
     "delete_expired_unsent_mail",
     "delete_old_events",
+    "delete_old_guesses",
     "generate_key",
     "in_person",
     "install",

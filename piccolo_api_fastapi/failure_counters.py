@@ -23,6 +23,21 @@ MOST_FAILURES = 100
 _DOUBLINGS = ceil(LONGEST_WAIT / FIRST_WAIT).bit_length()
 
 
+def wait_after(count: str, now: str) -> str:
+    """
+    SQL: until when to wait after so many failures.
+
+    Args:
+        count: SQL of the number of failures.
+        now: SQL of the present time, in milliseconds since 1970; it occurs twice.
+    """
+    return (
+        f"CASE WHEN {count} < {FREE_FAILURES} THEN 0 "
+        f"WHEN {count} >= {FREE_FAILURES + _DOUBLINGS} THEN {now} + {LONGEST_WAIT * 1000} "
+        f"ELSE {now} + ({FIRST_WAIT * 1000} << ({count} - {FREE_FAILURES})) END"
+    )
+
+
 class FailureCounter:
     """Columns of a table with one row for each user, whose failures are counted there."""
 
@@ -56,11 +71,8 @@ async def reserve(
     count = '"failed_count" + 1'
     async with store():
         rows = await table.raw(
-            f'UPDATE {name} SET "failed_count" = {count}, "waits_until" = '  # noqa: S608 - our own
-            f"CASE WHEN {count} < {FREE_FAILURES} THEN 0 "
-            f"WHEN {count} >= {FREE_FAILURES + _DOUBLINGS} "
-            f"THEN CAST({{}} AS BIGINT) + {LONGEST_WAIT * 1000} "
-            f"ELSE CAST({{}} AS BIGINT) + ({FIRST_WAIT * 1000} << ({count} - {FREE_FAILURES})) END "
+            f'UPDATE {name} SET "failed_count" = {count}, '  # noqa: S608 - our own
+            f'"waits_until" = {wait_after(count, "CAST({} AS BIGINT)")} '
             f'WHERE "user" = {{}} AND "waits_until" <= CAST({{}} AS BIGINT) '
             f'AND "failed_count" < {MOST_FAILURES} {condition} RETURNING *',
             present,

@@ -3,14 +3,34 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from .errors import HasherBusy
 
 T = TypeVar("T")
+
+_client: ContextVar[str | None] = ContextVar("client", default=None)
+
+
+@contextmanager
+def hashing_for(client: str | None) -> Iterator[None]:
+    """
+    Within it, what is hashed is hashed for this client.
+
+    Args:
+        client: The address, as limits count it; `None` for nobody in particular.
+    """
+    token = _client.set(client)
+    try:
+        yield
+    finally:
+        _client.reset(token)
 
 
 class HashingThreads:
@@ -22,17 +42,25 @@ class HashingThreads:
     Args:
         threads: How many hash at once; by default the cores of this process.
         waiting: How many may wait.
+        share: How many of them for one client, so that the others find a place.
         patience: How long one waits, in seconds.
     """
 
     def __init__(
-        self, *, threads: int | None = None, waiting: int = 256, patience: float = 5.0
+        self,
+        *,
+        threads: int | None = None,
+        waiting: int = 256,
+        share: int = 64,
+        patience: float = 5.0,
     ) -> None:
         self.threads = threads or _cores()
         self.waiting = waiting
+        self.share = share
         self.patience = patience
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="password-hashing")
         self._count = 0
+        self._clients: Counter[str | None] = Counter()
         self._lock = threading.Lock()
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -40,7 +68,8 @@ class HashingThreads:
         Run `work` in a thread.
 
         Raises:
-            HasherBusy: The line is full, or it did not move in time.
+            HasherBusy: The line is full, or the share of the client of it, or it did not move
+                in time.
         """
         future = self._submit(work)
         waiter = asyncio.wrap_future(future)
@@ -53,17 +82,24 @@ class HashingThreads:
             waiter.cancel()
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
+        client = _client.get()
         with self._lock:
             if self._count >= self.threads + self.waiting:
                 raise HasherBusy
+            if client is not None and self._clients[client] >= self.threads + self.share:
+                raise HasherBusy
             self._count += 1
+            self._clients[client] += 1
         future = self._pool.submit(work)
-        future.add_done_callback(self._leave)
+        future.add_done_callback(partial(self._leave, client))
         return future
 
-    def _leave(self, _: Future[Any]) -> None:
+    def _leave(self, client: str | None, _: Future[Any]) -> None:
         with self._lock:
             self._count -= 1
+            self._clients[client] -= 1
+            if not self._clients[client]:
+                del self._clients[client]
 
 
 @cache

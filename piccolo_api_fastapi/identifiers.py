@@ -66,6 +66,12 @@ def candidates(identifier: str) -> tuple[str, str, str] | None:
     return identifier, folded, email
 
 
+def one_name(identifier: str) -> str:
+    """One form of what people type for the same user, known or not; empty for what nobody is."""
+    wanted = candidates(identifier)
+    return wanted[2] if wanted else ""
+
+
 def no_email() -> str:
     """Stands for a missing address in a column that is unique and not null (RFC 2606)."""
     return uuid4().hex + _NO_EMAIL

@@ -56,10 +56,14 @@ class ClientInfo:
     Args:
         ip: The address of the client, if it has one; see `ClientAddress`.
         user_agent: At most 255 characters, without control characters.
+        network: The address as limits count it: of IPv6 the network.
+        device: The digest of the token of a known browser, if it sent one; see `KnownDevices`.
     """
 
     ip: str | None = None
     user_agent: str | None = None
+    network: str | None = None
+    device: str | None = field(default=None, repr=False)
 
 
 def client_info(connection: HTTPConnection) -> ClientInfo:
@@ -67,7 +71,8 @@ def client_info(connection: HTTPConnection) -> ClientInfo:
     agent = connection.headers.get("user-agent")
     if agent is not None:
         agent = "".join(c if c.isprintable() else "?" for c in agent[:USER_AGENT_LENGTH])
-    return ClientInfo(client_address_of(connection).find(connection), agent)
+    address = client_address_of(connection)
+    return ClientInfo(address.find(connection), agent, address.client(connection))
 
 
 def bearer_token(connection: HTTPConnection) -> str | None:

@@ -20,9 +20,11 @@ from .email_codes import SentCode
 from .encryption import generate_key
 from .event_log import EventRecord, delete_old_events, protect_events
 from .jwt_auth import RefreshFamily, delete_expired_families
+from .known_devices import KnownDevice, delete_expired_devices
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .mfa import TOTP, TOTPSecret
 from .notices import KnownBrowser
+from .password_guesses import delete_old_guesses
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .rate_limiting import PiccoloStore, RateLimitState
 from .recovery_codes import RecoveryCode
@@ -30,7 +32,7 @@ from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .token_auth import APIToken, delete_expired_tokens
 from .token_commands import token_commands
-from .users import Password, User
+from .users import Password, PasswordFailures, User, Users
 
 TableT = TypeVar("TableT", bound=Table)
 
@@ -42,6 +44,8 @@ class AuthTables:
 
     Args:
         password: Argon2id hashes.
+        password_failures: Wrong passwords in a row.
+        known_device: Browsers in which people logged in before.
         session: Sessions.
         refresh_family: Refresh families.
         ticket: Challenges of logins, and what mailed links carry.
@@ -58,6 +62,8 @@ class AuthTables:
     """
 
     password: type[Password]
+    password_failures: type[PasswordFailures]
+    known_device: type[KnownDevice]
     session: type[Session]
     refresh_family: type[RefreshFamily]
     ticket: type[Ticket]
@@ -90,6 +96,8 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
     if user is User:
         return AuthTables(
             password=Password,
+            password_failures=PasswordFailures,
+            known_device=KnownDevice,
             session=Session,
             refresh_family=RefreshFamily,
             ticket=Ticket,
@@ -106,6 +114,8 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
         )
     return AuthTables(
         password=_bind(Password, user, unique=True),
+        password_failures=_bind(PasswordFailures, user, null=True, default=None, index=True),
+        known_device=_bind(KnownDevice, user, index=True),
         session=_bind(Session, user, index=True),
         refresh_family=_bind(RefreshFamily, user, index=True),
         ticket=_bind(Ticket, user, index=True),
@@ -130,6 +140,8 @@ async def clean() -> None:
         "refresh families": await delete_expired_families(now=now),
         "tickets": await delete_expired_tickets(now=now),
         "API tokens": await delete_expired_tokens(now=now),
+        "known browsers": await delete_expired_devices(now=now),
+        "counts of wrong passwords": await delete_old_guesses(PasswordFailures, now=now),
         "changes of address": await delete_expired_email_changes(now=now),
         "messages": await delete_expired_unsent_mail(now=now),
     }
@@ -141,6 +153,22 @@ async def clean() -> None:
 async def generate_encryption_key() -> None:
     """Print a new key for the environment variable AUTH_ENCRYPTION_KEYS."""
     print(generate_key())  # noqa: T201 - a command
+
+
+async def unlock_user(username: str) -> None:
+    """
+    Forget the wrong passwords that were tried at an account.
+
+    :param username:
+        Or the e-mail address.
+
+    """
+    users = Users()
+    user = await users.find(str(username))
+    if user is None:
+        raise SystemExit("There is no such user.")
+    await users.unlock(user)
+    print(f"{user.username} is unlocked.")  # noqa: T201 - a command
 
 
 async def reencrypt() -> None:
@@ -199,7 +227,7 @@ async def migrate_piccolo_api(
 
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:
-    key: Any = ForeignKey(user, null=False, on_delete=OnDelete.cascade, **options)
+    key: Any = ForeignKey(user, on_delete=OnDelete.cascade, **{"null": False, **options})
     return _copy(kind, user, {"user": key})
 
 
@@ -225,6 +253,7 @@ APP_CONFIG = AppConfig(
         generate_encryption_key,
         reencrypt,
         migrate_piccolo_api,
+        unlock_user,
         *token_commands(),
     ],
 )

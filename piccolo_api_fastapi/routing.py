@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from . import strict_json
 from .answers import note_status
+from .client_address import client_address_of
 from .database import is_outage
 from .errors import (
     AuthError,
@@ -29,6 +30,7 @@ from .errors import (
     UnsupportedMediaType,
 )
 from .exemptions import public
+from .hashing_threads import hashing_for
 from .problems import PROBLEM_MEDIA_TYPE, problem
 
 MAXIMUM_BODY = 16 * 1024
@@ -66,8 +68,10 @@ class AuthRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
+            client = client_address_of(request).client(request)
             try:
-                response = await handle(await self.read(request))
+                with hashing_for(client):
+                    response = await handle(await self.read(request))
             except Exception as error:  # noqa: BLE001 - `translate` raises what is not known
                 response = problem_response(self.translate(error), request)
             response.headers["Cache-Control"] = "no-store"

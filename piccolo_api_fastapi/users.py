@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeAlias, cast
 
 from piccolo.apps.user.tables import BaseUser
-from piccolo.columns import ForeignKey, Text, Timestamptz, Varchar
+from piccolo.columns import BigInt, Boolean, ForeignKey, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 from typing_extensions import TypeVar
@@ -16,7 +16,9 @@ from .database import column_names, is_unique_violation, store, transaction
 from .errors import ConfigurationError, IdentityTaken, InvalidCredentials, Unprocessable
 from .events import AuthEvent, emit
 from .factors import PASSWORD, Factors
-from .identifiers import no_email, normal_email, normal_username, real_email
+from .failure_counters import FailureCounter
+from .identifiers import no_email, normal_email, normal_username, one_name, real_email
+from .password_guesses import PasswordGuesses
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
 from .user_lookup import Account, UserLookup, fingerprint
@@ -161,6 +163,16 @@ class Password(Table, tablename="auth_password"):
     )
 
 
+class PasswordFailures(FailureCounter, Table, tablename="auth_password_failure"):
+    """Wrong passwords in a row, for an account or for a name that nobody has."""
+
+    key = Varchar(length=64, primary_key=True, help_text="SHA-256 of what they count with.")
+    user = ForeignKey(User, null=True, default=None, index=True, on_delete=OnDelete.cascade)
+    checking_until = BigInt(help_text="Milliseconds since 1970; a guess is being checked.")
+    is_admitted = Boolean(help_text="What was decided last.")
+    changed_at = BigInt(index=True, help_text="When one was admitted last.")
+
+
 UserT = TypeVar("UserT", bound=BaseUser, default=User)
 
 ScopesOf: TypeAlias = Callable[[Any], Awaitable[Iterable[str]] | Iterable[str]]
@@ -184,6 +196,7 @@ class Proof(Generic[UserT]):
         is_enrolling: Whether what is issued is good for enrolling a second factor only.
         scope: What the client asked for when the login began.
         recheck: Raises if what was found at login is no longer so; asked when the user is locked.
+        event: Told in the transaction of what is issued.
     """
 
     user: UserT
@@ -193,6 +206,7 @@ class Proof(Generic[UserT]):
     is_enrolling: bool = False
     scope: str = ""
     recheck: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+    event: AuthEvent | None = field(default=None, repr=False, compare=False)
 
     @property
     def fingerprint(self) -> str:
@@ -246,6 +260,8 @@ class Users(Generic[UserT]):
         self._scopes_of = scopes_of
         self._passwords = None if interop else bound(Password, self.table)
         self._lookup = UserLookup(self.table, self._passwords)
+        failures = bound(PasswordFailures, self.table)
+        self._guesses = PasswordGuesses(failures, self.table, clock)
         self._key = self.table._meta.primary_key  # noqa: SLF001
 
     @property
@@ -376,8 +392,19 @@ class Users(Generic[UserT]):
             replacement = (encoded if self.interop else None) or MARKER
             await self.table.update({column: replacement}).where(self._key == key)
             await self._store_hash(key, encoded or "", (before or {}).get("password"))
+            await self._guesses.forgive(key)
             await self.end_credentials(user, keep=keep)
             await emit(AuthEvent("authn_password_change", self.clock(), key))
+
+    async def unlock(self, user: UserT) -> None:
+        """
+        Forget the wrong passwords that were tried at an account, for an administrator. A new
+        password does the same.
+        """
+        key = primary_key(user)
+        async with store(), transaction(self.table):
+            if await self._guesses.forgive(key):
+                await emit(AuthEvent("authn_login_unlock", self.clock(), key))
 
     async def encode(self, password: str, username: str, email: str | None) -> str:
         """
@@ -426,29 +453,51 @@ class Users(Generic[UserT]):
                 condition = condition & (table.id != keep)  # type: ignore[attr-defined]
             await table.delete().where(condition)
 
-    async def verify(self, identifier: str, password: str) -> Proof[UserT]:
+    async def verify(
+        self, identifier: str, password: str, *, counted_as: str | None = None
+    ) -> Proof[UserT]:
         """
-        Check a password, at one cost for unknown, wrong and disabled.
+        Check a password, at one cost for unknown, wrong, disabled and locked.
+
+        Wrong ones are counted: after 5 in a row one has to wait, from a second up to 15 minutes,
+        and after 100 until `unlock` or a new password. Meanwhile none is right.
 
         A PBKDF2 hash found in the user table is moved to `auth_password`, one made with
         weaker parameters renewed, unless the password was changed meanwhile. If it replaces
         another, Piccolo's CLI or Admin set it: what was issued before ends.
 
+        Args:
+            identifier: A username or an address.
+            password: As typed.
+            counted_as: What failures count with instead of the account: who is known to be
+                its owner is then not kept out by the guesses of others.
+
         Raises:
-            InvalidCredentials: It does not match.
+            InvalidCredentials: It does not match, or too many did not.
             HasherBusy: Too many passwords are being hashed.
         """
-        for _ in range(3):
-            account = await self._lookup.find(identifier)
-            try:
-                await self.hasher.verify(account.encoded if account else None, password)
-            except PasswordMismatch:
-                raise InvalidCredentials from None
-            if account is None or not account.values["active"]:
-                raise InvalidCredentials
-            if (proof := await self._renew(account, password)) is not None:
-                return replace(proof, factors={PASSWORD: self.clock()})
-        raise InvalidCredentials
+        account = await self._lookup.find(identifier)
+        user = None if account is None else account.values[self._key._meta.name]  # noqa: SLF001
+        name = f"name {one_name(identifier)}" if account is None else f"user {user}"
+        if account is not None and counted_as is not None:
+            name = f"{counted_as} of {name}"
+        async with self._guesses.attempt(name, user) as guess:
+            for _ in range(3):
+                proof = await self._check(account if guess.is_admitted else None, password)
+                if proof is not None:
+                    return replace(proof, factors={PASSWORD: self.clock()})
+                account = await self._lookup.find(identifier)
+            raise InvalidCredentials
+
+    async def _check(self, account: Account | None, password: str) -> Proof[UserT] | None:
+        """The proof; `None` if the hash was changed while the password was checked."""
+        try:
+            await self.hasher.verify(account.encoded if account else None, password)
+        except PasswordMismatch:
+            raise InvalidCredentials from None
+        if account is None or not account.values["active"]:
+            raise InvalidCredentials
+        return await self._renew(account, password)
 
     async def proof_of(self, key: Any) -> Proof[UserT] | None:
         """
@@ -483,6 +532,8 @@ class Users(Generic[UserT]):
             is_held = bool(held) and await self._replace_hash(key, proof.encoded, proof.encoded)
             if is_held and proof.recheck is not None:
                 await proof.recheck()
+            if is_held and proof.event is not None:
+                await emit(proof.event)
         if not is_held:
             raise InvalidCredentials
 

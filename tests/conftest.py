@@ -40,7 +40,7 @@ from piccolo_api_fastapi import (
     use_store,
 )
 from piccolo_api_fastapi.rate_limiting import defaults
-from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing
+from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
 from tests.models import Customer, Member
 
 PG: dict[str, Any] = {
@@ -235,6 +235,13 @@ def uncounted() -> Iterator[None]:
     yield
     use_store(None)
     defaults.LOCAL.clear()
+
+
+@pytest.fixture
+def unlimited() -> Iterator[None]:
+    """No limits, for what many ask at once from one address."""
+    with no_rate_limits():
+        yield
 
 
 @pytest.fixture

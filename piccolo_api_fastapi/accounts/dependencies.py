@@ -8,6 +8,7 @@ from typing import Any, Generic, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from piccolo_api_fastapi.account_limits import AccountLimits
 from piccolo_api_fastapi.csrf import SameOrigin
 from piccolo_api_fastapi.database import store, transaction
 from piccolo_api_fastapi.errors import (
@@ -22,7 +23,7 @@ from piccolo_api_fastapi.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.factors import PASSWORD, StepUp
 from piccolo_api_fastapi.guards import AnyOf, Scheme
 from piccolo_api_fastapi.identifiers import normal_email, normal_username, real_email
-from piccolo_api_fastapi.identity import Identity, client_info
+from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.in_person import InPerson, in_person
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail import (
@@ -77,6 +78,7 @@ class Accounts(Generic[UserT]):
         reset_lifetime: How long a link for a new password is good; an hour at most.
         lifetimes: How long what else is mailed is good.
         csrf: The check of routes that need no login; by default that of the session scheme.
+        limits: How often those routes may be asked.
 
     Raises:
         ConfigurationError: The settings contradict each other.
@@ -96,12 +98,14 @@ class Accounts(Generic[UserT]):
         reset_lifetime: timedelta = timedelta(minutes=30),
         lifetimes: MailLifetimes | None = None,
         csrf: SameOrigin | None = None,
+        limits: AccountLimits | None = None,
     ) -> None:
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
         self.schemes = tuple(schemes)
         self.login = login or Login(self.users)
         self.active_before_verified = active_before_verified
         self.csrf = csrf or _csrf_of(self.schemes)
+        self.limits = limits or AccountLimits()
         self.models: Models = make_models(self.users.table, extra, has_mail=mail is not None)
         self._mailboxes: Mailboxes[UserT] | None = None
         if (mail is None) is not (base_url is None):
@@ -342,7 +346,7 @@ class Accounts(Generic[UserT]):
         if password is None:
             FRESH.check(identity.factors, self.users.clock())
         else:
-            await self.login.confirm_password(identity.user, password, client_info(request))
+            await self.login.confirm_password(identity.user, password, self.login.client(request))
 
     async def tell(self, kind: type[PasswordChanged | AccountClosed], user: UserT) -> None:
         """Tell a user by mail what was done, if they have an address."""

@@ -50,9 +50,9 @@ Captcha: TypeAlias = Callable[..., Any] | None
 
 _ALWAYS = (ContentTooLarge, StoreUnavailable)
 _BODY = (UnsupportedMediaType, Unprocessable, *_ALWAYS)
-_OPEN = (CrossSiteRequest, *_BODY)
+_OPEN = (CrossSiteRequest, TooManyRequests, *_BODY)
 _GUARDED = (Unauthenticated, CredentialNotAllowed, *_ALWAYS)
-_PROVED = (*_GUARDED, InvalidCredentials, StepUpRequired, LoginRefused, HasherBusy, *_BODY)
+_PROOF = (InvalidCredentials, StepUpRequired, LoginRefused, TooManyRequests, HasherBusy)
 
 
 def accounts_router(accounts: Accounts[Any], *, captcha: Captcha = None) -> APIRouter:
@@ -90,7 +90,8 @@ def register_router(accounts: Accounts[Any], *, captcha: Captcha = None) -> APIR
     """
     router = _router()
     add = _register_by_mail if accounts.has_mail else _register_at_once
-    add(router, accounts, [Depends(accounts.csrf), *_asked(captcha)], _errors_of(captcha))
+    before = _before(accounts, accounts.limits.register_by_address, captcha)
+    add(router, accounts, before, _errors_of(captcha))
     return router
 
 
@@ -156,14 +157,14 @@ def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
     Raises:
         ConfigurationError: There is no mail.
     """
-    router, mailboxes = _router(), accounts.mailboxes
+    router, mailboxes, limits = _router(), accounts.mailboxes, accounts.limits
 
     @router.post(
         "/verify-email/request",
         operation_id="request_email_verification",
         summary="Send the link and the code again",
         status_code=202,
-        dependencies=[Depends(accounts.csrf)],
+        dependencies=_before(accounts, limits.mail_by_address, limits.mail_by_account),
         responses=responses(*_OPEN),
     )
     async def request_email_verification(body: EmailIn, background: BackgroundTasks) -> Accepted:
@@ -176,7 +177,7 @@ def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
         "/verify-email",
         operation_id="verify_email",
         summary="Verify an address",
-        dependencies=[Depends(accounts.csrf)],
+        dependencies=_before(accounts, limits.verify_by_address, limits.verify_by_account),
         responses=responses(InvalidTicket, SessionEnded, HasherBusy, *_OPEN),
     )
     async def verify_email(
@@ -215,14 +216,14 @@ def reset_password_router(accounts: Accounts[Any], *, captcha: Captcha = None) -
     Raises:
         ConfigurationError: There is no mail.
     """
-    router, _ = _router(), accounts.mailboxes
+    router, _, limits = _router(), accounts.mailboxes, accounts.limits
 
     @router.post(
         "/forgot-password",
         operation_id="forgot_password",
         summary="Ask for a link to a new password",
         status_code=202,
-        dependencies=[Depends(accounts.csrf), *_asked(captcha)],
+        dependencies=_before(accounts, limits.mail_by_address, limits.mail_by_account, captcha),
         responses=responses(*_errors_of(captcha), *_OPEN),
     )
     async def forgot_password(body: EmailIn, background: BackgroundTasks) -> Accepted:
@@ -236,13 +237,17 @@ def reset_password_router(accounts: Accounts[Any], *, captcha: Captcha = None) -
         operation_id="reset_password",
         summary="Set a new password",
         status_code=204,
-        dependencies=[Depends(accounts.csrf)],
+        dependencies=_before(accounts, limits.verify_by_address),
         responses=responses(InvalidTicket, *_OPEN, WeakPassword, HasherBusy),
     )
-    async def reset_password(body: ResetPasswordIn, background: BackgroundTasks) -> None:
+    async def reset_password(
+        body: ResetPasswordIn, background: BackgroundTasks, request: Request, response: Response
+    ) -> None:
         """Use the link up. Everybody is signed out; log in with the new password."""
         password = body.password.get_secret_value()
         user = await accounts.reset_password(body.token.get_secret_value(), password)
+        # So that whoever floods the account can't keep its owner out after this either.
+        await accounts.login.remember(user, request, response)
         background.add_task(quietly, accounts.tell, PasswordChanged, user)
 
     return router
@@ -265,9 +270,7 @@ def change_password_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="change_password",
         summary="Change my password",
         status_code=204,
-        responses=responses(
-            *_GUARDED, InvalidCredentials, StepUpRequired, *_BODY, WeakPassword, HasherBusy
-        ),
+        responses=responses(*_GUARDED, *_PROOF, *_BODY, WeakPassword),
     )
     async def change_password(
         body: ChangePasswordIn,
@@ -295,16 +298,14 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
         ConfigurationError: There is no mail, or there are no schemes.
     """
     router = _router()
-    mailboxes, identity = accounts.mailboxes, accounts.guard.identity
+    mailboxes, identity, limits = accounts.mailboxes, accounts.guard.identity, accounts.limits
 
     @router.post(
         "/change-email",
         operation_id="change_email",
         summary="Change my e-mail address",
         status_code=202,
-        responses=responses(
-            *_GUARDED, InvalidCredentials, StepUpRequired, *_BODY, TooManyRequests, HasherBusy
-        ),
+        responses=responses(*_GUARDED, *_PROOF, *_BODY),
     )
     async def change_email(
         body: ChangeEmailIn,
@@ -323,7 +324,7 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="confirm_email_change",
         summary="Confirm my new e-mail address",
         status_code=204,
-        dependencies=[Depends(accounts.csrf)],
+        dependencies=_before(accounts, limits.verify_by_address),
         responses=responses(InvalidTicket, SessionEnded, IdentityTaken, *_OPEN),
     )
     async def confirm_email_change(
@@ -343,7 +344,7 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="undo_email_change",
         summary="Take my account back",
         status_code=204,
-        dependencies=[Depends(accounts.csrf)],
+        dependencies=_before(accounts, limits.verify_by_address),
         responses=responses(InvalidTicket, IdentityTaken, *_OPEN),
     )
     async def undo_email_change(body: TokenIn, background: BackgroundTasks) -> None:
@@ -390,7 +391,7 @@ def me_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="close_account",
         summary="Close my account",
         status_code=204,
-        responses=responses(*_PROVED),
+        responses=responses(*_GUARDED, *_PROOF, *_BODY),
     )
     async def close_account(
         body: CloseAccountIn,
@@ -427,8 +428,9 @@ def _router() -> APIRouter:
     return APIRouter(route_class=AuthRoute, tags=["accounts"])
 
 
-def _asked(captcha: Captcha) -> list[Any]:
-    return [Depends(captcha)] if captcha is not None else []
+def _before(accounts: Accounts[Any], *checks: Captcha) -> list[Any]:
+    """What a route asks that needs no login: where the request comes from, limits, a CAPTCHA."""
+    return [Depends(check) for check in (accounts.csrf, *checks) if check is not None]
 
 
 def _secret(text: SecretStr | None) -> str | None:

@@ -32,7 +32,7 @@ from piccolo_api_fastapi.errors import (
     UnsupportedGrantType,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.identity import Identity, client_info
+from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.problems import PROBLEM_MEDIA_TYPE, responses
@@ -101,6 +101,7 @@ def _add_token(
             UnsupportedGrantType,
             *([MFARequired] if login.factors else []),
             UnsupportedMediaType,
+            TooManyRequests,
             HasherBusy,
             *_ALWAYS,
             media_types=_BOTH,
@@ -148,7 +149,7 @@ async def _by_password(
 ) -> TokenPair:
     if form.username is None or form.password is None:
         raise InvalidRequest
-    password, client = form.password.get_secret_value(), client_info(request)
+    password, client = form.password.get_secret_value(), login.client(request)
     with _as_grant_errors():
         outcome = await login.start(
             form.username, password, client, channel="token", scope=form.scope
@@ -180,7 +181,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         challenge, code = step.challenge.get_secret_value(), step.code.get_secret_value()
         with _as_grant_errors():
             proof = await login.finish(
-                challenge, code, client_info(request), method=step.method, channel="token"
+                challenge, code, login.client(request), method=step.method, channel="token"
             )
             return TokenOut.of(await jwt.issue(proof, request, proof.scope))
 

@@ -6,6 +6,9 @@ from datetime import datetime, timedelta, timezone
 from inspect import isawaitable
 from typing import Any, Generic, Literal, TypeAlias, cast
 
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FactorDisabled,
@@ -16,7 +19,10 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import PASSWORD
-from piccolo_api_fastapi.identity import ClientInfo
+from piccolo_api_fastapi.identifiers import one_name
+from piccolo_api_fastapi.identity import ClientInfo, client_info
+from piccolo_api_fastapi.known_devices import KnownDevices
+from piccolo_api_fastapi.login_limits import LoginLimits
 from piccolo_api_fastapi.second_factors import SecondFactor
 from piccolo_api_fastapi.tickets import Ticket, Tickets
 from piccolo_api_fastapi.user_tables import primary_key
@@ -43,7 +49,8 @@ class Login(Generic[UserT]):
 
     Unknown, wrong and disabled have one answer and one cost. A hook may refuse with a
     reason, or raise an `AuthError` of its own, such as a 429. Nothing is issued before
-    the last factor was presented.
+    the last factor was presented. Guesses are limited by address and by account, and counted
+    in the database.
 
     Args:
         users: Whose passwords.
@@ -53,13 +60,15 @@ class Login(Generic[UserT]):
         before: Asked before the password is checked, for known and unknown names alike.
         on_success: Asked when the last factor was right; the attempt has the user.
         on_failure: Told when a factor was wrong.
+        limits: How often a factor may be wrong.
+        known_devices: Browsers in which people logged in before; `False` knows none.
 
     Raises:
         ConfigurationError: A factor is for another user table, two have one name, or one is
             required and there is none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,
         users: Users[UserT] | None = None,
         *,
@@ -68,6 +77,8 @@ class Login(Generic[UserT]):
         before: Sequence[LoginHook] = (),
         on_success: Sequence[LoginHook] = (),
         on_failure: Sequence[LoginHook] = (),
+        limits: LoginLimits | None = None,
+        known_devices: KnownDevices[UserT] | bool = True,
     ) -> None:
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
         self.factors = tuple(factors)
@@ -75,6 +86,12 @@ class Login(Generic[UserT]):
         self.before = tuple(before)
         self.on_success = tuple(on_success)
         self.on_failure = tuple(on_failure)
+        self.limits = limits or LoginLimits()
+        self.known_devices: KnownDevices[UserT] | None = (
+            (KnownDevices(self.users) if known_devices else None)
+            if isinstance(known_devices, bool)
+            else known_devices
+        )
         self._check()
         channels: Sequence[Channel] = ("session", "token") if factors else ()
         self._challenges = {
@@ -88,8 +105,11 @@ class Login(Generic[UserT]):
         }
 
     def _check(self) -> None:
-        if any(factor.users.table is not self.users.table for factor in self.factors):
-            msg = "A factor is for another user table."
+        owners = [factor.users for factor in self.factors]
+        if self.known_devices is not None:
+            owners.append(self.known_devices.users)
+        if any(users.table is not self.users.table for users in owners):
+            msg = "A factor, or the known devices, are for another user table."
             raise ConfigurationError(msg)
         names = [one.name for factor in self.factors for one in (factor, *factor.companions)]
         if len(set(names)) < len(names):
@@ -98,6 +118,24 @@ class Login(Generic[UserT]):
         if self.mfa_required and not self.factors:
             msg = "A second factor is required, and there is none: factors=[…]."
             raise ConfigurationError(msg)
+
+    def client(self, connection: HTTPConnection) -> ClientInfo:
+        """What `start` and the others want to know of the client of a request."""
+        devices = self.known_devices
+        device = None if devices is None else devices.presented(connection)
+        return replace(client_info(connection), device=device)
+
+    async def remember(self, user: UserT, connection: HTTPConnection, response: Response) -> None:
+        """
+        Know the browser of a request from now on, after a login that was completed.
+
+        Args:
+            user: Who logged in.
+            connection: The request.
+            response: The answer that takes the cookie.
+        """
+        if self.known_devices is not None:
+            await self.known_devices.remember(user, connection, response)
 
     async def start(
         self,
@@ -114,7 +152,7 @@ class Login(Generic[UserT]):
         Args:
             identifier: The username or e-mail address.
             password: As typed.
-            client: Where the attempt comes from.
+            client: Where the attempt comes from; see `client`.
             channel: What it leads to.
             scope: What the client asked for; kept for `finish`.
 
@@ -124,15 +162,19 @@ class Login(Generic[UserT]):
         Raises:
             InvalidCredentials: Unknown, wrong or disabled.
             LoginRefused: A hook refused.
+            TooManyRequests: Too many were wrong, from this address or for this account.
             HasherBusy: Too many logins are under way.
         """
         attempt = LoginAttempt(identifier, client)
-        await run_hooks(self.before, attempt)
-        try:
-            proof = await self.users.verify(identifier, password)
-        except InvalidCredentials:
-            await self._failed(attempt)
-            raise
+        device = await self._known(client, identifier)
+        account = device or f"name {one_name(identifier)}"
+        async with self.limits.attempt(address=client.network, account=account):
+            await run_hooks(self.before, attempt)
+            try:
+                proof = await self.users.verify(identifier, password, counted_as=device)
+            except InvalidCredentials:
+                await self._failed(attempt)
+                raise
         proof = replace(proof, scope=scope)
         if enrolled := await self.enrolled(proof.user):
             return await self._challenge(proof, enrolled, channel)
@@ -177,13 +219,14 @@ class Login(Generic[UserT]):
             FactorDisabled: There were too many.
             LoginRefused: A hook refused.
         """
-        ticket, proof = await self._first_step(challenge, channel)
-        attempt = LoginAttempt(proof.user.username, client, proof.user)
-        await run_hooks(self.before, attempt)
-        name = await self.present(proof.user, code, method, client)
-        # The code is used up by now; of those who raced with it, one gets here.
-        tickets = self._challenges[channel]
-        await tickets.burn(ticket)
+        async with self.limits.attempt(address=client.network):
+            ticket, proof = await self._first_step(challenge, channel)
+            attempt = LoginAttempt(proof.user.username, client, proof.user)
+            await run_hooks(self.before, attempt)
+            name = await self._present(proof.user, code, method, client)
+            # The code is used up by now; of those who raced with it, one gets here.
+            tickets = self._challenges[channel]
+            await tickets.burn(ticket)
         factors = {**proof.factors, name: self.users.clock()}
         proof = replace(proof, factors=factors, recheck=lambda: tickets.uphold(ticket))
         return await self._succeeded(proof, replace(attempt, factor=name))
@@ -223,15 +266,8 @@ class Login(Generic[UserT]):
             TooManyRequests: After several wrong ones one has to wait.
             FactorDisabled: There were too many.
         """
-        attempt = LoginAttempt(user.username, client, user, method or "")
-        try:
-            factor = _choose(await self.enrolled(user), code, method)
-            attempt = replace(attempt, factor=factor.name)
-            await factor.verify(user, code)
-        except (InvalidCode, TooManyRequests, FactorDisabled):
-            await self._failed(attempt)
-            raise
-        return factor.name
+        async with self.limits.attempt(address=client.network):
+            return await self._present(user, code, method, client)
 
     async def confirm_password(self, user: UserT, password: str, client: ClientInfo) -> str:
         """
@@ -242,17 +278,23 @@ class Login(Generic[UserT]):
 
         Raises:
             InvalidCredentials: It is wrong.
+            TooManyRequests: Too many were wrong, from this address or by this user.
             HasherBusy: Too many logins are under way.
         """
         attempt = LoginAttempt(user.username, client, user)
-        await run_hooks(self.before, attempt)
-        try:
-            proof = await self.users.verify(user.username, password)
-            if primary_key(proof.user) != primary_key(user):
-                raise InvalidCredentials  # noqa: TRY301 - told like any other
-        except InvalidCredentials:
-            await self._failed(attempt)
-            raise
+        account = f"user {primary_key(user)}"
+        async with self.limits.attempt(address=client.network, account=account):
+            await run_hooks(self.before, attempt)
+            try:
+                # Counted apart: whoever is logged in is not kept out by guesses at the login.
+                proof = await self.users.verify(
+                    user.username, password, counted_as="whoever is logged in"
+                )
+                if primary_key(proof.user) != primary_key(user):
+                    raise InvalidCredentials  # noqa: TRY301 - told like any other
+            except InvalidCredentials:
+                await self._failed(attempt)
+                raise
         return PASSWORD
 
     async def enrolled(self, user: UserT) -> Sequence[SecondFactor]:
@@ -264,6 +306,24 @@ class Login(Generic[UserT]):
             for one in (factor, *factor.companions)
             if one is factor or await one.is_enrolled(user)
         ]
+
+    async def _known(self, client: ClientInfo, identifier: str) -> str | None:
+        """What a browser counts with in which this very user logged in before."""
+        if self.known_devices is None or client.device is None:
+            return None
+        is_known = await self.known_devices.is_known(client.device, identifier)
+        return f"device {client.device}" if is_known else None
+
+    async def _present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
+        attempt = LoginAttempt(user.username, client, user, method or "")
+        try:
+            factor = _choose(await self.enrolled(user), code, method)
+            attempt = replace(attempt, factor=factor.name)
+            await factor.verify(user, code)
+        except (InvalidCode, TooManyRequests, FactorDisabled):
+            await self._failed(attempt)
+            raise
+        return factor.name
 
     async def _is_required(self, user: UserT) -> bool:
         required = self.mfa_required
@@ -294,18 +354,18 @@ class Login(Generic[UserT]):
 
     async def _succeeded(self, proof: Proof[UserT], attempt: LoginAttempt) -> Proof[UserT]:
         await run_hooks(self.on_success, attempt)
-        await self._tell("authn_login_success", attempt)
-        return proof
+        # Told with what is issued: in one transaction, or not at all.
+        return replace(proof, event=self._event("authn_login_success", attempt))
 
     async def _failed(self, attempt: LoginAttempt) -> None:
-        await self._tell("authn_login_fail", attempt)
+        await emit(self._event("authn_login_fail", attempt))
         await run_hooks(self.on_failure, attempt)
 
-    async def _tell(self, name: str, attempt: LoginAttempt) -> None:
+    def _event(self, name: str, attempt: LoginAttempt) -> AuthEvent:
         client, user = attempt.client, attempt.user
         data = {"ip": client.ip, "user_agent": client.user_agent, "factor": attempt.factor}
         key = None if user is None else primary_key(user)
-        await emit(AuthEvent(name, self.users.clock(), key, data))
+        return AuthEvent(name, self.users.clock(), key, data)
 
 
 def _choose(factors: Sequence[SecondFactor], code: str, method: str | None) -> SecondFactor:

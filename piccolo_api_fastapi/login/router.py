@@ -20,7 +20,7 @@ from piccolo_api_fastapi.errors import (
     UnsupportedMediaType,
 )
 from piccolo_api_fastapi.guards import Guard
-from piccolo_api_fastapi.identity import Identity, client_info
+from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.in_person import in_person
 from piccolo_api_fastapi.problems import responses
 from piccolo_api_fastapi.routing import AuthRoute
@@ -69,7 +69,7 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
         response: Response,
     ) -> None:
         """Present the password or a second factor once more. A session gets a new cookie."""
-        client = client_info(request)
+        client = login.client(request)
         if body.password is not None:
             password = body.password.get_secret_value()
             factor = await login.confirm_password(identity.user, password, client)

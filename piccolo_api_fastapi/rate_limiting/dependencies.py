@@ -100,6 +100,8 @@ class RateLimit:
             self._check_cost(cost)
         settings = (self._limits, self._key, self._cost)
         self.asks_dependencies = any(setting.dependency for setting in settings)
+        is_plain = key is by_address and isinstance(cost, int) and bool(self._limits.value)
+        self.is_for_code = is_plain and scope is not None
         self.__signature__ = signature(*settings)
         self.scope = scope
         self.headers = headers
@@ -156,7 +158,7 @@ class RateLimit:
         if not defaults.are_on():
             return Quota()
         quota = await self._limiter.take(*self._charge(key, cost, limits))
-        await self._check(quota, {})
+        await self._check(quota, self._said(quota))
         return quota
 
     @asynccontextmanager
@@ -183,7 +185,7 @@ class RateLimit:
             yield Quota()
             return
         async with self._limiter.attempt(*self._charge(key, cost, limits)) as quota:
-            await self._check(quota, {})
+            await self._check(quota, self._said(quota))
             yield quota
 
     async def peek(self, key: str, *, limits: Limits | None = None) -> Quota:
@@ -250,6 +252,12 @@ class RateLimit:
             await self._check(quota, headers)
         announce(connection, headers, response.headers)
         return quota
+
+    def _said(self, quota: Quota) -> Mapping[str, str]:
+        """What a refusal from code says in headers."""
+        if quota.allowed or self.headers is None or not quota.standings:
+            return {}
+        return self.headers(quota.standings)
 
     async def _check(self, quota: Quota, headers: Mapping[str, str]) -> None:
         if quota.allowed:

@@ -25,7 +25,7 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.identity import Identity, client_info
+from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.login import (
     Challenge,
     EnrolmentRequiredOut,
@@ -96,6 +96,7 @@ def _add_login(
             LoginRefused,
             UnsupportedMediaType,
             Unprocessable,
+            TooManyRequests,
             HasherBusy,
             *_ALWAYS,
         ),
@@ -106,10 +107,11 @@ def _add_login(
         disabled have one answer.
         """
         password = credentials.password.get_secret_value()
-        outcome = await login.start(credentials.username, password, client_info(request))
+        outcome = await login.start(credentials.username, password, login.client(request))
         if isinstance(outcome, Challenge):
             return MFARequiredOut.of(outcome)
         await session.sign_in(request, response, outcome)
+        await login.remember(outcome.user, request, response)
         user = UserOut.of(outcome.user)
         return EnrolmentRequiredOut(user=user) if outcome.is_enrolling else SignedIn(user=user)
 
@@ -150,8 +152,9 @@ def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[
     async def log_in_mfa(request: Request, response: Response, step: MFAIn) -> SignedIn:
         """Present a code of a second factor, with the challenge that the password gave."""
         challenge, code = step.challenge.get_secret_value(), step.code.get_secret_value()
-        proof = await login.finish(challenge, code, client_info(request), method=step.method)
+        proof = await login.finish(challenge, code, login.client(request), method=step.method)
         await session.sign_in(request, response, proof)
+        await login.remember(proof.user, request, response)
         return SignedIn(user=UserOut.of(proof.user))
 
     @router.post(

@@ -281,6 +281,7 @@ async def test_a_link_is_good_once(client: httpx.AsyncClient, ada: User, outbox:
     await assert_single_winner(use)
 
 
+@pytest.mark.usefixtures("unlimited")
 async def test_one_address_for_24_people(app: FastAPI, users: Users[User], outbox: Outbox) -> None:
     """24 people confirm one address at once: one winner, the others are told, no 500."""
     accounts: Accounts[User] = app.state.accounts
@@ -395,6 +396,7 @@ async def undo(client: httpx.AsyncClient, token: str) -> httpx.Response:
     return await client.post("/auth/change-email/undo", json={"token": token})
 
 
+@pytest.mark.usefixtures("unlimited")
 async def test_undo(
     client: httpx.AsyncClient,
     app: FastAPI,

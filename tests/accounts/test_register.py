@@ -77,6 +77,7 @@ async def test_code(client: httpx.AsyncClient, outbox: Outbox) -> None:
 
 
 @pytest.mark.security(108)
+@pytest.mark.usefixtures("unlimited")
 async def test_one_identity(client: httpx.AsyncClient, outbox: Outbox) -> None:
     """24 registrations of one identity at once: one account, and one answer for all (D-U2)."""
     answers = await race(lambda: register(client))
@@ -89,6 +90,7 @@ async def test_one_identity(client: httpx.AsyncClient, outbox: Outbox) -> None:
 
 
 @pytest.mark.security(108)
+@pytest.mark.usefixtures("unlimited")
 async def test_one_identity_without_mail(make_app: MakeApp) -> None:
     """Without mail one gets 201, the others 409 (D-U2)."""
     async with new_client(make_app(mail=None, base_url=None)) as client:

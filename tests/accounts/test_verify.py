@@ -34,6 +34,7 @@ async def resend(client: httpx.AsyncClient) -> httpx.Response:
 
 @pytest.mark.security(84)
 @pytest.mark.security(85)
+@pytest.mark.usefixtures("unlimited")
 async def test_a_link_is_good_once(client: httpx.AsyncClient, outbox: Outbox) -> None:
     """24 uses of one link at once: one winner, and no 500; later it is a 401."""
     await register(client)

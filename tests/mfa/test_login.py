@@ -182,6 +182,7 @@ async def test_hooks(users: Users[User], totp: TOTP, ada: User, clock: FrozenClo
     with pytest.raises(Exception, match="incorrect"):
         await login.finish(token, phone.wrong(), ClientInfo())
     proof = await login.finish(token, phone.code(), ClientInfo())
+    await users.uphold(proof)
     stop()
     assert proof.factors == {"password": clock.now, "totp": clock.now}
     assert [(where, attempt.factor) for where, attempt in seen[1:]] == [

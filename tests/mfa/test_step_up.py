@@ -172,8 +172,8 @@ async def test_the_password_of_another(
     grace = await users.create("grace", "another horse battery")
     verify = users.verify
 
-    async def as_grace(_: str, password: str) -> Any:
-        return await verify(grace.username, password)
+    async def as_grace(_: str, password: str, **options: Any) -> Any:
+        return await verify(grace.username, password, **options)
 
     monkeypatch.setattr(users, "verify", as_grace)
     answer = await reauthenticate(client, password="another horse battery")
@@ -193,10 +193,10 @@ async def test_it_ended_meanwhile(
     access = bearer((await get_tokens(client))["access_token"])
     verify = users.verify
 
-    async def ending(*arguments: Any) -> Any:
+    async def ending(*arguments: Any, **options: Any) -> Any:
         await Session.delete(force=True)
         await RefreshFamily.delete(force=True)
-        return await verify(*arguments)
+        return await verify(*arguments, **options)
 
     monkeypatch.setattr(users, "verify", ending)
     headers = access if code == InvalidToken.code else None

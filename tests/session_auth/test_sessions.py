@@ -47,7 +47,8 @@ async def test_cookie(client: httpx.AsyncClient, ada: User) -> None:
         "status": "signed_in",
         "user": {"id": ada.id, "username": "ada", "email": "ada@example.com"},
     }
-    header = answer.headers["set-cookie"]
+    header, device = answer.headers.get_list("set-cookie")
+    assert device.startswith("__Host-known-device=dev_")
     assert header.startswith(f"{NAME}=ses_")
     assert header.endswith("; Max-Age=2592000; Path=/; SameSite=Lax; HttpOnly; Secure")
     assert len(header) <= 4096

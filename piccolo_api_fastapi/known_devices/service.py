@@ -1,0 +1,93 @@
+"""What is done with known browsers: find, remember and forget."""
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from piccolo_api_fastapi.database import delete_in_batches, store, transaction
+from piccolo_api_fastapi.identifiers import one_name
+from piccolo_api_fastapi.tokens import OpaqueToken
+
+from .tables import KnownDevice
+
+DEVICE_TOKEN = OpaqueToken("dev")
+
+
+async def is_known(table: type[KnownDevice], digest: str, identifier: str, now: datetime) -> bool:
+    """Whether the user with this name or address logged in with this browser."""
+    row = (
+        await table.select(table.user.username.as_alias("name"), table.user.email.as_alias("email"))
+        .where(table.digest == digest, table.expires_at > now)
+        .first()
+    )
+    names = {one_name(row["name"]), one_name(row["email"])} if row is not None else set()
+    return one_name(identifier) in names
+
+
+async def remember(
+    table: type[KnownDevice],
+    *,
+    user: Any,
+    digest: str | None,
+    now: datetime,
+    expires_at: datetime,
+    cap: int,
+) -> str:
+    """
+    Note that a user logged in with a browser. Each time it gets a new token.
+
+    Args:
+        table: Where.
+        user: The primary key of the user.
+        digest: That of the token that the browser came with, if it did.
+        now: The present time.
+        expires_at: Until when it is known.
+        cap: How many are known of one user; those seen longest ago give way.
+
+    Returns:
+        The token.
+    """
+    token = DEVICE_TOKEN.generate()
+    row = table(
+        id=uuid4(),
+        user=user,
+        digest=DEVICE_TOKEN.digest(token),
+        seen_at=now,
+        expires_at=expires_at,
+    )
+    async with store(), transaction(table):
+        if digest is not None:
+            await table.delete().where(table.digest == digest, table.user == user)
+        await table.insert(row)
+        await _keep_latest(table, user, cap)
+    return token
+
+
+async def _keep_latest(table: type[KnownDevice], user: Any, cap: int) -> None:
+    name = table._meta.get_formatted_tablename()  # noqa: SLF001
+    await table.raw(
+        f'DELETE FROM {name} WHERE "user" = {{}} AND "id" NOT IN ('  # noqa: S608 - our own name
+        f'SELECT "id" FROM {name} WHERE "user" = {{}} '
+        'ORDER BY "seen_at" DESC, "id" DESC LIMIT {})',
+        user,
+        user,
+        cap,
+    )
+
+
+async def delete_expired_devices(
+    table: type[KnownDevice] = KnownDevice, *, now: datetime, batch: int = 500
+) -> int:
+    """
+    Forget browsers not used for long, in batches.
+
+    Args:
+        table: The table.
+        now: The present time.
+        batch: Rows of one statement.
+
+    Returns:
+        How many there were.
+    """
+    async with store():
+        return await delete_in_batches(table, table.expires_at <= now, batch)

@@ -1,0 +1,210 @@
+"""Guesses at passwords: one at a time for each account, and fewer the more of them were wrong."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeAlias
+
+from piccolo.table import Table
+
+from .clock import Clock
+from .database import delete_in_batches, is_foreign_key_violation, store
+from .errors import HasherBusy, InvalidCredentials, Unavailable
+from .events import AuthEvent, emit
+from .failure_counters import FREE_FAILURES, MOST_FAILURES, wait_after
+from .keyed_locks import KeyedLocks
+
+LEASE = 15_000
+"""Milliseconds that a guess may be checked; whoever had it then was stopped and comes no more."""
+
+PATIENCE = 5.0
+"""Seconds that a guess waits for those at the same account before it."""
+
+ASK_EVERY = 0.02
+"""Seconds after which to ask again whether another process has checked its guess."""
+
+FORGET_AFTER = timedelta(days=1)
+"""How long failures at a name count that nobody has."""
+
+Outcome: TypeAlias = Literal["right", "wrong", "not tried"]
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """
+    One guess at a password.
+
+    Args:
+        key: What it counts with.
+        user: The primary key of the user whose password it is for, if there is one.
+        is_admitted: Whether it may be right; the others are refused unseen.
+        failures: How many there were in a row, this one included.
+        lease: Until when it may be checked, in milliseconds since 1970.
+    """
+
+    key: str
+    user: Any
+    is_admitted: bool
+    failures: int
+    lease: int
+
+
+class PasswordGuesses:
+    """
+    Counts wrong passwords in the database, where no restart and no other store forgets them.
+
+    Each guess is counted as wrong before it is checked, by one statement, and forgiven if it is
+    right. Guesses at one account are checked one after another, in all processes, so that right
+    ones that come at once are not taken for wrong ones.
+
+    Args:
+        table: A `PasswordFailures` table.
+        users: The user table.
+        clock: Tells the time.
+    """
+
+    def __init__(self, table: type[Table], users: type[Table], clock: Clock) -> None:
+        self._table: Any = table
+        self._clock = clock
+        self._locks = KeyedLocks()
+        self._reserve = _reserve_sql(table, users)
+
+    @asynccontextmanager
+    async def attempt(self, name: str, user: Any) -> AsyncIterator[Guess]:
+        """
+        Surrounds the check of a guess, which raises `InvalidCredentials` when it is wrong.
+
+        Args:
+            name: What it counts with: an account, a name that nobody has, a known browser.
+            user: The primary key of the user, if there is one.
+
+        Raises:
+            HasherBusy: Too many guesses at the same are being checked.
+        """
+        key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+        async with self._locks.hold(key, PATIENCE):
+            guess = await self._in_turn(key, user)
+            if not guess.is_admitted:
+                yield guess
+                return
+            try:
+                yield guess
+            except Unavailable:
+                await self._settle(guess, "not tried")
+                raise
+            except BaseException as error:  # also when whoever asked goes away
+                await self._settle(guess, "wrong")
+                if isinstance(error, InvalidCredentials):
+                    await self._tell_failure(guess)
+                raise
+            await self._settle(guess, "right")
+            await self._tell_success(guess)
+
+    async def forgive(self, user: Any) -> int:
+        """Forget the failures at the account of a user, from wherever. Returns how many counts."""
+        table = self._table
+        async with store():
+            return len(await table.delete().where(table.user == user).returning(table.key))
+
+    async def _tell_failure(self, guess: Guess) -> None:
+        data: dict[str, Any] = {"failures": guess.failures}
+        if guess.failures >= MOST_FAILURES:
+            await self._tell("authn_login_lock", guess, {**data, "reason": "maxretries"})
+        elif guess.failures >= FREE_FAILURES:
+            await self._tell("authn_login_fail_max", guess, data)
+
+    async def _tell_success(self, guess: Guess) -> None:
+        if guess.failures > FREE_FAILURES:
+            data = {"failures": guess.failures - 1}
+            await self._tell("authn_login_successafterfail", guess, data)
+
+    async def _tell(self, name: str, guess: Guess, data: dict[str, Any]) -> None:
+        await emit(AuthEvent(name, self._clock(), guess.user, data))
+
+    async def _in_turn(self, key: str, user: Any) -> Guess:
+        """Count a guess as wrong, once no other process is checking one."""
+        loop = asyncio.get_running_loop()
+        patient_until = loop.time() + PATIENCE
+        while True:
+            now = _milliseconds(self._clock())
+            row = await self._count(key, user, now)
+            if row["is_admitted"] or row["checking_until"] <= now:
+                return Guess(key, user, bool(row["is_admitted"]), row["failed_count"], now + LEASE)
+            if loop.time() >= patient_until:
+                raise HasherBusy
+            await asyncio.sleep(ASK_EVERY)
+
+    async def _count(self, key: str, user: Any, now: int) -> dict[str, Any]:
+        try:
+            async with store():
+                rows = await self._table.raw(self._reserve, key, user, now + LEASE, now)
+        except Exception as error:
+            if is_foreign_key_violation(error):
+                raise InvalidCredentials from None  # the user was deleted at this very moment
+            raise
+        return dict(rows[0])
+
+    async def _settle(self, guess: Guess, outcome: Outcome) -> None:
+        table = self._table
+        values: dict[Any, Any] = {table.checking_until: 0}
+        mine = table.checking_until == guess.lease
+        if outcome != "wrong":
+            values[table.waits_until] = 0
+            values[table.failed_count] = 0 if outcome == "right" else table.failed_count - 1
+        async with store():
+            await table.update(values).where(table.key == guess.key, mine)
+
+
+async def delete_old_guesses(table: Any, *, now: datetime, batch: int = 500) -> int:
+    """
+    Delete counts that say nothing any more: without failures, or of a name that nobody has.
+
+    Args:
+        table: The table.
+        now: The present time.
+        batch: Rows of one statement.
+
+    Returns:
+        How many there were.
+    """
+    is_old = table.changed_at < _milliseconds(now - FORGET_AFTER)
+    async with store():
+        return await delete_in_batches(
+            table, is_old & (table.user.is_null() | (table.failed_count == 0)), batch
+        )
+
+
+def _milliseconds(now: datetime) -> int:
+    return int(now.timestamp() * 1000)
+
+
+def _reserve_sql(table: type[Table], users: type[Table]) -> str:
+    """
+    One statement that counts a guess as wrong, or refuses it and says so.
+
+    It takes the key, the user, the end of the lease and the present time.
+    """
+    name = table._meta.get_formatted_tablename()  # noqa: SLF001
+    owner = users._meta.get_formatted_tablename()  # noqa: SLF001
+    primary = users._meta.primary_key._meta.db_column_name  # noqa: SLF001
+    now, count = 'excluded."changed_at"', 'g."failed_count" + 1'
+    may = (
+        f'g."waits_until" <= {now} AND g."checking_until" <= {now} '
+        f'AND g."failed_count" < {MOST_FAILURES}'
+    )
+    return (
+        f'INSERT INTO {name} AS g ("key", "user", "failed_count", "waits_until", '  # noqa: S608 - our own
+        '"checking_until", "is_admitted", "changed_at") '
+        f'VALUES ({{}}, (SELECT "{primary}" FROM {owner} WHERE "{primary}" = {{}}), 1, 0, {{}}, '
+        'TRUE, {}) ON CONFLICT ("key") DO UPDATE SET '
+        f'"is_admitted" = ({may}), '
+        f'"failed_count" = CASE WHEN {may} THEN {count} ELSE g."failed_count" END, '
+        f'"waits_until" = CASE WHEN {may} THEN {wait_after(count, now)} ELSE g."waits_until" END, '
+        f'"checking_until" = CASE WHEN {may} THEN excluded."checking_until" '
+        'ELSE g."checking_until" END, '
+        f'"changed_at" = CASE WHEN {may} THEN {now} ELSE g."changed_at" END '
+        'RETURNING "is_admitted", "failed_count", "checking_until"'
+    )

@@ -1,0 +1,219 @@
+"""Browsers in which people logged in before."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from piccolo_api_fastapi import (
+    AuthEvent,
+    ConfigurationError,
+    Cookie,
+    KnownDevice,
+    KnownDevices,
+    Login,
+    SessionAuth,
+    User,
+    Users,
+    auth_tables,
+    delete_expired_devices,
+    session_router,
+    subscribe,
+)
+from piccolo_api_fastapi.testing import FrozenClock, race
+from tests.conftest import PASSWORD, log_in, new_client
+from tests.models import Customer
+
+NAME = "__Host-known-device"
+
+
+async def flood(app: FastAPI, name: str = "ada", times: int = 6) -> None:
+    """Guess at an account from elsewhere until it is limited."""
+    async with new_client(app) as stranger:
+        for _ in range(times):
+            answer = await log_in(stranger, name, "wrong")
+        assert answer.status_code == 429
+
+
+@pytest.mark.security(94)
+async def test_the_owner_of_a_flooded_account(
+    app: FastAPI, client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """Where the owner logged in before they still do, by either name; elsewhere nobody does."""
+    await log_in(client)
+    await flood(app)
+    assert (await log_in(client)).status_code == 200
+    assert (await log_in(client, "ADA@example.com")).status_code == 200
+    async with new_client(app) as stranger:
+        assert (await log_in(stranger)).status_code == 429
+
+
+@pytest.mark.security(94)
+@pytest.mark.usefixtures("unlimited")
+async def test_the_owner_of_a_locked_account(
+    app: FastAPI, client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """What the database counts does not keep them out either, after a hundred wrong ones."""
+    await log_in(client)
+    async with new_client(app) as stranger:
+        for _ in range(100):
+            await log_in(stranger, "ada", "wrong")
+            clock.advance(timedelta(minutes=15))
+        assert (await log_in(stranger)).status_code == 401
+        assert (await log_in(client)).status_code == 200
+        assert (await log_in(stranger)).status_code == 401
+
+
+@pytest.mark.security(93)
+async def test_a_known_browser_is_limited(client: httpx.AsyncClient, ada: User) -> None:
+    """It has five tries of its own, and no more."""
+    await log_in(client)
+    answers = [await log_in(client, "ada", "wrong") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("token", ["dev_x", "", "dev_" + "A" * 43 + "00000000", "\x80"])
+async def test_not_for_others(
+    app: FastAPI, client: httpx.AsyncClient, ada: User, grace: User, token: str
+) -> None:
+    """The browser of one user, and a made-up token, are no better than none for another."""
+    await log_in(client, "grace")
+    await flood(app)
+    assert (await log_in(client)).status_code == 429
+    async with new_client(app) as stranger:
+        cookie = {"Cookie": f"{NAME}={token}".encode("latin-1")}
+        body = {"username": "ada", "password": PASSWORD}
+        answer = await stranger.post("/auth/login", json=body, headers=cookie)  # type: ignore[arg-type]
+        assert answer.status_code == 429
+
+
+async def test_it_is_no_way_in(app: FastAPI, client: httpx.AsyncClient, ada: User) -> None:
+    """The cookie alone opens nothing, is stored as a digest, and is new after each login."""
+    await log_in(client)
+    first = client.cookies[NAME]
+    await log_in(client)
+    second = client.cookies[NAME]
+    assert first != second
+    [row] = await KnownDevice.select()
+    assert second not in str(row)
+    async with new_client(app) as thief:
+        thief.cookies.set(NAME, second)
+        assert (await thief.get("/me")).status_code == 401
+
+
+@pytest.mark.security(18)
+async def test_the_cookie(client: httpx.AsyncClient, ada: User) -> None:
+    """It has the strictest attributes and lasts a year; a wrong password gets none."""
+    wrong = await log_in(client, "ada", "wrong")
+    assert "set-cookie" not in wrong.headers
+    _, header = (await log_in(client)).headers.get_list("set-cookie")
+    assert header.startswith(f"{NAME}=dev_")
+    assert header.endswith("; Max-Age=31536000; Path=/; SameSite=Lax; HttpOnly; Secure")
+
+
+async def test_two_cookies(app: FastAPI, client: httpx.AsyncClient, ada: User) -> None:
+    """A second cookie of the name, which a sibling domain may have planted: none is believed."""
+    await log_in(client)
+    token = client.cookies[NAME]
+    await flood(app)
+    async with new_client(app) as other:
+        other.headers["Cookie"] = f"{NAME}={token}; {NAME}={token}"
+        assert (await log_in(other)).status_code == 429
+
+
+async def test_it_is_forgotten(
+    app: FastAPI, client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """A browser that was not used for a year is unknown, and swept; it goes with its user, too."""
+    await log_in(client)
+    clock.advance(timedelta(days=365))
+    await flood(app)
+    assert (await log_in(client)).status_code == 429
+    assert await delete_expired_devices(now=clock.now - timedelta(seconds=1)) == 0
+    assert await delete_expired_devices(now=clock.now) == 1
+    async with new_client(app) as other:
+        await log_in(other, "ada@example.com")
+    await User.delete().where(User.id == ada.id)
+    assert await KnownDevice.count() == 0
+
+
+async def test_so_many_are_known(users: Users[User], ada: User, clock: FrozenClock) -> None:
+    """Of more than so many browsers those seen longest ago are forgotten, also at once."""
+    login = Login(users, known_devices=KnownDevices(users, cap=3))
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(users), login), prefix="/auth")
+
+    async def log_in_anew() -> int:
+        async with new_client(app) as client:
+            return (await log_in(client)).status_code
+
+    assert await race(log_in_anew, 12) == [200] * 12
+    assert await KnownDevice.count() == 3
+
+
+async def test_none_are_known(users: Users[User], ada: User) -> None:
+    """`known_devices=False` sets no cookie and asks for none."""
+    app = FastAPI()
+    login = Login(users, known_devices=False)
+    app.include_router(session_router(SessionAuth(users), login), prefix="/auth")
+    async with new_client(app) as client:
+        await log_in(client)
+        assert list(client.cookies) == ["__Host-session"]
+        assert (await log_in(client)).status_code == 200
+    assert await KnownDevice.count() == 0
+
+
+async def test_a_cookie_of_ones_own(users: Users[User], ada: User) -> None:
+    """The cookie can be configured, for development without https."""
+    cookie = Cookie.insecure_for_http_on_localhost("device")
+    login = Login(users, known_devices=KnownDevices(users, cookie=cookie))
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(users), login), prefix="/auth")
+    async with new_client(app) as client:
+        await log_in(client)
+        assert set(client.cookies) == {"__Host-session", "device"}
+
+
+@pytest.mark.security(116)
+async def test_a_login_is_told_with_its_session(
+    client: httpx.AsyncClient, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`authn_login_success` is told in the transaction of the session, or not at all."""
+    told: list[str] = []
+
+    def refuse(event: AuthEvent) -> None:
+        told.append(event.name)
+        if event.name == "authn_login_success":
+            raise RuntimeError
+
+    stop = subscribe(refuse, when="before_commit")
+    assert (await log_in(client)).status_code == 500
+    stop()
+    assert told == ["authn_login_success"]
+    assert (await client.get("/me")).status_code == 401
+    assert await KnownDevice.count() == 0
+
+
+async def test_other_users(database: Any) -> None:
+    """It works with a user table of one's own, and for no other than that of the login."""
+    customers: Users[Customer] = Users(Customer)
+    await customers.create("carol", PASSWORD)
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(customers)), prefix="/auth")
+    async with new_client(app) as client:
+        await log_in(client, "carol")
+        await flood(app, "carol")
+        assert (await log_in(client, "carol")).status_code == 200
+    assert await auth_tables(Customer).known_device.count() == 1
+    with pytest.raises(ConfigurationError, match="another user table"):
+        Login(customers, known_devices=KnownDevices())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"cap": 0}, {"lifetime": timedelta(hours=1)}])
+def test_none_would_ever_be_known(options: Any) -> None:
+    """Settings by which no browser is ever known are refused."""
+    with pytest.raises(ConfigurationError):
+        KnownDevices(**options)
