@@ -66,8 +66,8 @@ async def test_clean(
     client.cookies.clear()
     await clean()
     expected = (
-        "Deleted 0 sessions, 1 refresh families, 0 tickets, 1 API tokens, 0 changes of address, "
-        "0 messages.\n"
+        "Deleted 0 sessions, 1 refresh families, 0 tickets, 1 API tokens, 0 known browsers, "
+        "1 counts of wrong passwords, 0 changes of address, 0 messages.\n"
     )
     assert capsys.readouterr().out == expected
     assert await Session.count() == 1

@@ -1,0 +1,132 @@
+"""The limits of the routes that need no login."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from piccolo_api_fastapi import AccountLimits, PiccoloStore, RateLimit, User, use_store
+from piccolo_api_fastapi.mail import ResetPassword
+from piccolo_api_fastapi.testing import FrozenClock, Outbox
+from tests.accounts.conftest import MakeApp, register
+from tests.conftest import PASSWORD, log_in
+
+HEADERS = ("ratelimit", "ratelimit-policy")
+
+
+def at(app: FastAPI, number: int) -> httpx.AsyncClient:
+    """A client with an address of its own."""
+    transport = httpx.ASGITransport(app=app, client=(f"198.51.100.{number}", 1))
+    return httpx.AsyncClient(transport=transport, base_url="https://testserver")
+
+
+async def ask(app: FastAPI, number: int, path: str, **body: Any) -> int:
+    """Ask from an address; what is answered."""
+    async with at(app, number) as client:
+        return (await client.post(f"/auth/{path}", json=body)).status_code
+
+
+@pytest.fixture(autouse=True)
+def a_store(database: Any) -> None:
+    """Count in the database."""
+    use_store(PiccoloStore(timeout=timedelta(seconds=5), clock=FrozenClock()))
+
+
+@pytest.mark.security(93)
+@pytest.mark.security(96)
+async def test_registrations(app: FastAPI) -> None:
+    """Ten an hour from one address; the answer says so when there are no more, and not before."""
+    async with at(app, 1) as client:
+        answers = [
+            await register(client, username=f"user{n}", email=f"user{n}@example.com")
+            for n in range(11)
+        ]
+    assert [answer.status_code for answer in answers] == [202] * 10 + [429]
+    assert not any(name in answer.headers for answer in answers[:9] for name in HEADERS)
+    assert answers[-1].headers["retry-after"] == "360"
+    assert answers[-1].headers["ratelimit"] == '"10/hour";r=0;t=360'
+    assert answers[-1].headers["ratelimit-policy"] == '"10/hour";q=10;w=3600'
+    assert answers[-1].json()["code"] == "too_many_requests"
+    assert (
+        await ask(app, 2, "register", username="b", email="b@example.com", password=PASSWORD) == 202
+    )
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("path", ["forgot-password", "verify-email/request"])
+async def test_mail_to_one_mailbox(app: FastAPI, ada: User, path: str) -> None:
+    """Five an hour, from wherever and however it is written, whether it is anybody's or not."""
+    for email in ("ada@example.com", "nobody@example.com"):
+        written = [email, email.upper(), email.title()] * 2
+        got = [await ask(app, n, path, email=one) for n, one in enumerate(written)]
+        assert got == [202] * 5 + [429]
+
+
+@pytest.mark.security(93)
+async def test_mail_asked_for_from_one_address(app: FastAPI, ada: User, outbox: Outbox) -> None:
+    """Twenty an hour, whoever's mailboxes they are."""
+    got = [
+        await ask(app, 1, "forgot-password", email=f"user{number}@example.com")
+        for number in range(21)
+    ]
+    assert got == [202] * 20 + [429]
+    assert await ask(app, 2, "forgot-password", email="ada@example.com") == 202
+    outbox.last(ResetPassword)
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize(
+    "path", ["verify-email", "reset-password", "change-email/confirm", "change-email/undo"]
+)
+async def test_wrong_links(app: FastAPI, ada: User, path: str) -> None:
+    """Twenty from one address, and one address does not stop another."""
+    more = {"password": "another horse battery"} if path == "reset-password" else {}
+    got = [await ask(app, 1, path, token="nonsense", **more) for _ in range(21)]
+    assert got == [401] * 20 + [429]
+    assert await ask(app, 2, path, token="nonsense", **more) == 401
+
+
+@pytest.mark.security(93)
+async def test_wrong_codes(app: FastAPI, ada: User) -> None:
+    """Ten for one mailbox, from wherever, whether it is anybody's or not."""
+    for email in ("ada@example.com", "nobody@example.com"):
+        got = [await ask(app, n, "verify-email", email=email, code="123456") for n in range(11)]
+        assert got == [401] * 10 + [429]
+
+
+async def test_a_password_to_change_something(app: FastAPI, ada: User) -> None:
+    """Whoever is logged in has five tries at their own password, whatever it is for."""
+    async with at(app, 1) as client:
+        await log_in(client)
+        body = {"current_password": "wrong", "new_password": "another horse battery"}
+        for _ in range(5):
+            assert (await client.post("/auth/change-password", json=body)).status_code == 401
+        answer = await client.request("DELETE", "/auth/me", json={"current_password": PASSWORD})
+        assert answer.status_code == 429
+
+
+@pytest.mark.security(94)
+async def test_a_reset_makes_the_browser_known(app: FastAPI, ada: User, outbox: Outbox) -> None:
+    """The owner of a flooded account gets in after a reset by mail, in that browser."""
+    async with at(app, 1) as client, at(app, 2) as stranger:
+        await client.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        new = "another horse battery"
+        body = {"token": outbox.token(ResetPassword), "password": new}
+        assert (await client.post("/auth/reset-password", json=body)).status_code == 204
+        for _ in range(6):
+            answer = await log_in(stranger, "ada", "wrong")
+        assert answer.status_code == 429
+        assert (await log_in(client, "ada", new)).status_code == 200
+        assert (await log_in(stranger, "ada", new)).status_code == 429
+
+
+async def test_replaced_by_name(make_app: MakeApp) -> None:
+    """An application has limits of its own, or none."""
+    everybody = RateLimit("1/hour", key=lambda _: "all", scope="register")
+    limits = AccountLimits(register_by_address=everybody, verify_by_address=None)
+    app = make_app(limits=limits)
+    body = {"email": "b@example.com", "password": PASSWORD}
+    assert [await ask(app, n, "register", username="b", **body) for n in range(2)] == [202, 429]
+    assert {await ask(app, 1, "verify-email", token="nonsense") for _ in range(22)} == {401}
