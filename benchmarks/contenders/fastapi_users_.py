@@ -26,6 +26,7 @@ from benchmarks.databases import PG, POOL_SIZE, database_of_this_process, kind_o
 
 from .vocabulary import (
     EMAIL,
+    OTHERS,
     PASSWORD,
     SECRET,
     USERNAME,
@@ -114,12 +115,13 @@ def get_database_strategy(
 
 
 async def prepare() -> None:
-    """The tables and a user."""
+    """The tables and the users."""
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
     async with make_session() as session:
         manager = UserManager(SQLAlchemyUserDatabase(session, User))
-        await manager.create(UserCreate(username=USERNAME, email=EMAIL, password=PASSWORD))
+        for name, email in {USERNAME: EMAIL, **OTHERS}.items():
+            await manager.create(UserCreate(username=name, email=email, password=PASSWORD))
     await engine.dispose()
 
 

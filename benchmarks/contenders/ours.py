@@ -32,6 +32,7 @@ from piccolo_api_fastapi.guards import Guard
 
 from .vocabulary import (
     EMAIL,
+    OTHERS,
     PASSWORD,
     SECRET,
     USERNAME,
@@ -56,10 +57,12 @@ class NamedJWT(JWTAuth[User]):
 
 
 async def prepare() -> None:
-    """The tables and a user."""
+    """The tables and the users."""
     piccolo_engine()
     await create_db_tables(User, *auth_tables())
-    await Users().create(USERNAME, PASSWORD, email=EMAIL)
+    users = Users()
+    for name, email in {USERNAME: EMAIL, **OTHERS}.items():
+        await users.create(name, PASSWORD, email=email)
 
 
 def application(variant: str) -> FastAPI:

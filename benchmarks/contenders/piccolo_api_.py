@@ -24,6 +24,7 @@ from benchmarks.databases import POOL_SIZE, piccolo_engine
 
 from .vocabulary import (
     EMAIL,
+    OTHERS,
     PASSWORD,
     SECRET,
     USERNAME,
@@ -38,11 +39,13 @@ from .vocabulary import (
 
 
 async def prepare() -> None:
-    """The tables, a user and their token."""
+    """The tables, the users and a token."""
     piccolo_engine()
     await create_db_tables(BaseUser, SessionsBase, TokenAuth)
     user = await BaseUser.create_user(USERNAME, PASSWORD, email=EMAIL, active=True)
     await TokenAuth.create_token(user.id)
+    for name, email in OTHERS.items():
+        await BaseUser.create_user(name, PASSWORD, email=email, active=True)
 
 
 def application(variant: str) -> FastAPI:

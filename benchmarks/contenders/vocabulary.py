@@ -15,6 +15,9 @@ from pydantic import BaseModel
 USERNAME = "ada"
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery"
+OTHERS = {f"ada{number}": f"ada{number}@example.com" for number in range(1, 8)}
+"""With the first one, as many as log in at once; and their addresses."""
+
 ME = {"username": USERNAME}
 
 SECRET = "a secret of this benchmark, with more than 32 bytes"

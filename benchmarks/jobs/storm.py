@@ -1,4 +1,4 @@
-"""The login storm: eight clients log in without pause, while somebody else asks for `/ping`."""
+"""The login storm: eight people log in without pause, while somebody else asks for `/ping`."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks import databases, load, machine
 from benchmarks.contenders import BY_NAME
-from benchmarks.contenders.vocabulary import Post
+from benchmarks.contenders.vocabulary import USERNAME, Post
 from benchmarks.samples import as_json, figure, ratio
 from benchmarks.servers import Server, login_of, serving
 
@@ -70,9 +70,16 @@ def _sample(server: Server, folder: Path, seconds: int) -> Sample:
 
 
 def _lua(login: Post) -> str:
+    """Each client in turn is another user: `ada`, `ada1` …"""
     return (
-        f'wrk.method = "POST"\nwrk.body = {json.dumps(login.body.decode())}\n'
+        f'wrk.method = "POST"\nlocal body = {json.dumps(login.body.decode())}\n'
         f'wrk.headers["Content-Type"] = "{login.content_type}"\n'
+        "local turn = 0\n"
+        "request = function()\n"
+        f"  turn = (turn + 1) % {CLIENTS}\n"
+        f'  local name = "{USERNAME}" .. (turn == 0 and "" or turn)\n'
+        f'  return wrk.format(nil, nil, nil, (body:gsub("{USERNAME}", name, 1)))\n'
+        "end\n"
     )
 
 

@@ -158,6 +158,7 @@ def answering(app: FastAPI, path: str, *bodies: dict[str, Any]) -> Callable[[], 
 
 
 @pytest.mark.security(13)
+@pytest.mark.usefixtures("unlimited")
 @pytest.mark.parametrize("path", ["register", "forgot-password", "verify-email/request"])
 async def test_one_time(make_app: MakeApp, users: Users[User], path: str) -> None:
     """Known and unknown addresses are answered in the same time: 200 of each, in turn (D-U10)."""

@@ -16,7 +16,7 @@ bounded = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-pytestmark = pytest.mark.security(107)
+pytestmark = [pytest.mark.security(107), pytest.mark.usefixtures("unlimited")]
 
 
 def make_schema() -> Any:

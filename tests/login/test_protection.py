@@ -111,7 +111,7 @@ async def test_one_address_at_many_accounts(app: FastAPI, ada: User, store: str)
 @pytest.mark.security(96)
 async def test_known_and_unknown_alike(app: FastAPI, ada: User) -> None:
     """The answers to a whole series of guesses do not tell who has an account."""
-    series = []
+    series: list[Any] = []
     for name in ("ada", "ADA@example.com", "nobody", "nobody@example.com"):
         async with at(app, address_of(len(series))) as client:
             answers = [await log_in(client, name, "wrong") for _ in range(8)]

@@ -23,7 +23,7 @@ bounded = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-pytestmark = pytest.mark.security(107)
+pytestmark = [pytest.mark.security(107), pytest.mark.usefixtures("unlimited")]
 
 
 @pytest.fixture
