@@ -23,7 +23,6 @@ except ImportError:  # the `postgres` extra is not installed
     _POSTGRES_OUTAGES: tuple[type[Exception], ...] = ()
     _POSTGRES_REFUSALS: tuple[type[Exception], ...] = ()
     _POSTGRES_UNIQUE: tuple[type[Exception], ...] = ()
-    _POSTGRES_FOREIGN_KEY: tuple[type[Exception], ...] = ()
 else:
     _POSTGRES_OUTAGES = (
         asyncpg.InterfaceError,
@@ -36,7 +35,6 @@ else:
     # The driver's own complaints about a value are InterfaceErrors too.
     _POSTGRES_REFUSALS = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
     _POSTGRES_UNIQUE = (asyncpg.UniqueViolationError,)
-    _POSTGRES_FOREIGN_KEY = (asyncpg.ForeignKeyViolationError,)
 
 _SQLITE_OUTAGES = ("unable to open", "locked", "disk i/o", "readonly", "full", "not a database")
 
@@ -157,13 +155,6 @@ def is_unique_violation(error: BaseException) -> bool:
     if isinstance(error, sqlite3.IntegrityError):
         return "UNIQUE" in str(error)
     return isinstance(error, _POSTGRES_UNIQUE)
-
-
-def is_foreign_key_violation(error: BaseException) -> bool:
-    """Whether a row was refused since what it refers to is gone."""
-    if isinstance(error, sqlite3.IntegrityError):
-        return "FOREIGN KEY" in str(error)
-    return isinstance(error, _POSTGRES_FOREIGN_KEY)
 
 
 class _Statement(QueryString):

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
+from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
 from .clock import Clock
-from .database import delete_in_batches, is_foreign_key_violation, store
+from .database import delete_in_batches, engine_of, store
 from .errors import HasherBusy, InvalidCredentials, Unavailable
 from .events import AuthEvent, emit
 from .failure_counters import FREE_FAILURES, MOST_FAILURES, wait_after
@@ -70,7 +71,7 @@ class PasswordGuesses:
         self._table: Any = table
         self._clock = clock
         self._locks = KeyedLocks()
-        self._reserve = _reserve_sql(table, users)
+        self._users = users
 
     @asynccontextmanager
     async def attempt(self, name: str, user: Any) -> AsyncIterator[Guess]:
@@ -87,9 +88,6 @@ class PasswordGuesses:
         key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
         async with self._locks.hold(key, PATIENCE):
             guess = await self._in_turn(key, user)
-            if not guess.is_admitted:
-                yield guess
-                return
             try:
                 yield guess
             except Unavailable:
@@ -97,7 +95,7 @@ class PasswordGuesses:
                 raise
             except BaseException as error:  # also when whoever asked goes away
                 await self._settle(guess, "wrong")
-                if isinstance(error, InvalidCredentials):
+                if guess.is_admitted and isinstance(error, InvalidCredentials):
                     await self._tell_failure(guess)
                 raise
             await self._settle(guess, "right")
@@ -138,16 +136,14 @@ class PasswordGuesses:
             await asyncio.sleep(ASK_EVERY)
 
     async def _count(self, key: str, user: Any, now: int) -> dict[str, Any]:
-        try:
-            async with store():
-                rows = await self._table.raw(self._reserve, key, user, now + LEASE, now)
-        except Exception as error:
-            if is_foreign_key_violation(error):
-                raise InvalidCredentials from None  # the user was deleted at this very moment
-            raise
+        statement = _reserve_sql(self._table, self._users)
+        async with store():
+            rows = await self._table.raw(statement, key, user, now + LEASE, now)
         return dict(rows[0])
 
     async def _settle(self, guess: Guess, outcome: Outcome) -> None:
+        if not guess.is_admitted:
+            return
         table = self._table
         values: dict[Any, Any] = {table.checking_until: 0}
         mine = table.checking_until == guess.lease
@@ -190,6 +186,8 @@ def _reserve_sql(table: type[Table], users: type[Table]) -> str:
     name = table._meta.get_formatted_tablename()  # noqa: SLF001
     owner = users._meta.get_formatted_tablename()  # noqa: SLF001
     primary = users._meta.primary_key._meta.db_column_name  # noqa: SLF001
+    # Who is deleted at this very moment is nobody; SQLite has one writer at a time.
+    lock = "" if isinstance(engine_of(table), SQLiteEngine) else " FOR KEY SHARE"
     now, count = 'excluded."changed_at"', 'g."failed_count" + 1'
     may = (
         f'g."waits_until" <= {now} AND g."checking_until" <= {now} '
@@ -198,8 +196,8 @@ def _reserve_sql(table: type[Table], users: type[Table]) -> str:
     return (
         f'INSERT INTO {name} AS g ("key", "user", "failed_count", "waits_until", '  # noqa: S608 - our own
         '"checking_until", "is_admitted", "changed_at") '
-        f'VALUES ({{}}, (SELECT "{primary}" FROM {owner} WHERE "{primary}" = {{}}), 1, 0, {{}}, '
-        'TRUE, {}) ON CONFLICT ("key") DO UPDATE SET '
+        f'VALUES ({{}}, (SELECT "{primary}" FROM {owner} WHERE "{primary}" = {{}}{lock}), '
+        '1, 0, {}, TRUE, {}) ON CONFLICT ("key") DO UPDATE SET '
         f'"is_admitted" = ({may}), '
         f'"failed_count" = CASE WHEN {may} THEN {count} ELSE g."failed_count" END, '
         f'"waits_until" = CASE WHEN {may} THEN {wait_after(count, now)} ELSE g."waits_until" END, '

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import Annotated, Any
 
 import jsonschema_rs
@@ -53,9 +54,21 @@ OPERATIONS = {
 }
 
 
+_document: list[dict[str, Any]] = []
+"""Made once: it does not change."""
+
+
 @pytest.fixture
-def document(app: FastAPI, users: Users[User], session: SessionAuth[User]) -> dict[str, Any]:
+def document(request: pytest.FixtureRequest, database: Any) -> dict[str, Any]:
     """What the test application says of itself, with the routes of asymmetric keys and scopes."""
+    if not _document:
+        parts = [request.getfixturevalue(name) for name in ("app", "users", "session")]
+        _document.append(make_document(*parts))
+    return deepcopy(_document[0])
+
+
+def make_document(app: FastAPI, users: Users[User], session: SessionAuth[User]) -> dict[str, Any]:
+    """The document of an application."""
     pem = Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
