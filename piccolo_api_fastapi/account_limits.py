@@ -45,7 +45,7 @@ class AccountLimits:
     Args:
         register_by_address: Registrations from one address.
         mail_by_address: Links and codes asked for from one address.
-        mail_by_account: Links and codes asked for one mailbox, known or not.
+        mail_by_account: The same, and registrations, for one mailbox, known or not.
         verify_by_address: Wrong links and codes from one address.
         verify_by_account: Wrong codes for one mailbox, known or not.
     """

@@ -1,12 +1,15 @@
 """What a second factor is, for `Login` and for whoever writes one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 from piccolo.apps.user.tables import BaseUser
 
 from .users import Users
+
+CompleteHook: TypeAlias = Callable[[], Awaitable[object]]
+"""Runs last in the transaction of a change, when the user is locked; what it raises undoes it."""
 
 
 class SecondFactor(ABC):

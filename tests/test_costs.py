@@ -1,10 +1,12 @@
 """
-What a request costs, in what can be counted: statements, dependencies and calls.
+What a request costs, in what can be counted: statements, dependencies, calls and allocations.
 
 Counts do not depend on the machine, so they fail a change that a noisy benchmark would miss.
 """
 
+import gc
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -194,6 +196,27 @@ async def test_nothing_is_built(client: httpx.AsyncClient, ada: User, path: str)
     of_piccolo = within(calls, PICCOLO)
     assert sum(of_piccolo.values()) <= PICCOLO_CALLS, of_piccolo
     assert "table.py:__init__" not in of_piccolo
+
+
+LEFT_BEHIND = 1024
+"""Bytes that the package may have allocated in twenty requests and not given back; it was 0."""
+
+
+@pytest.mark.parametrize("path", ["/me", "/claims"])
+async def test_nothing_is_left_behind(client: httpx.AsyncClient, ada: User, path: str) -> None:
+    """Requests of a path that is warm leave nothing in the memory of the process."""
+    headers = (await credentials(client))[path]
+    await client.get(path, headers=headers)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            await client.get(path, headers=headers)
+        gc.collect()
+        snapshot = tracemalloc.take_snapshot()
+    finally:
+        tracemalloc.stop()
+    own = tracemalloc.Filter(inclusive=True, filename_pattern=f"{OURS}/*")
+    assert sum(trace.size for trace in snapshot.filter_traces([own]).traces) <= LEFT_BEHIND
 
 
 LIMITED_CALLS = 34

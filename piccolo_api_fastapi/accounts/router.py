@@ -90,7 +90,9 @@ def register_router(accounts: Accounts[Any], *, captcha: Captcha = None) -> APIR
     """
     router = _router()
     add = _register_by_mail if accounts.has_mail else _register_at_once
-    before = _before(accounts, accounts.limits.register_by_address, captcha)
+    limits = accounts.limits
+    by_account = limits.mail_by_account if accounts.has_mail else None
+    before = _before(accounts, limits.register_by_address, by_account, captcha)
     add(router, accounts, before, _errors_of(captcha))
     return router
 

@@ -1,6 +1,5 @@
 """`TOTP`: authenticator apps as a second factor, configured once."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from secrets import token_bytes
@@ -16,14 +15,12 @@ from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.one_time_codes import SECRET_BYTES, Authenticator, digits_of
 from piccolo_api_fastapi.recovery_codes import RecoveryCodes
-from piccolo_api_fastapi.second_factors import SecondFactor
+from piccolo_api_fastapi.second_factors import CompleteHook, SecondFactor
 from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users
 
 from . import service
 from .tables import TOTPSecret
-
-CompleteHook = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +167,16 @@ class TOTP(SecondFactor):
         if not is_accepted:
             raise InvalidCode
 
-    async def remove(self, user: BaseUser, *, keep: Any = None) -> None:
+    async def remove(
+        self, user: BaseUser, *, keep: Any = None, then: CompleteHook | None = None
+    ) -> None:
         """
         Take the authenticator and the recovery codes away; every other credential ends.
 
         Args:
             user: Whose; for an administrator, of anybody.
             keep: The id of a credential to spare: the caller's own.
+            then: Runs last in the transaction.
 
         Raises:
             NotFound: There is no authenticator.
@@ -188,6 +188,8 @@ class TOTP(SecondFactor):
             if not any(row["confirmed_at"] for row in removed):
                 raise NotFound
             await self.users.end_credentials(user, keep=keep)
+            if then is not None:
+                await then()
         await emit(AuthEvent("authn_mfa_removed", now, key, {"factor": self.name}))
 
     async def adopt(self, user: Any, secret: bytes, *, used_at: datetime | None = None) -> bool:

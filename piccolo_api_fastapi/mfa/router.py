@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 
 import segno
@@ -127,9 +128,12 @@ def _add_changes(router: APIRouter, totp: TOTP, guard: Guard[Any]) -> None:
         status_code=204,
         responses=responses(*_CHANGE, NotFound),
     )
-    async def remove_totp(identity: Annotated[Identity[Any], Depends(person.identity)]) -> None:
+    async def remove_totp(
+        identity: Annotated[Identity[Any], Depends(person.identity)], request: Request
+    ) -> None:
         """Take it away, with the recovery codes. Other sessions and apps are signed out."""
-        await totp.remove(identity.user, keep=identity.credential_id)
+        still = partial(person.confirm, request)
+        await totp.remove(identity.user, keep=identity.credential_id, then=still)
 
     @router.post(
         "/mfa/recovery-codes",
@@ -138,10 +142,12 @@ def _add_changes(router: APIRouter, totp: TOTP, guard: Guard[Any]) -> None:
         responses=responses(*_CHANGE, NotFound),
     )
     async def replace_recovery_codes(
-        identity: Annotated[Identity[Any], Depends(person.identity)],
+        identity: Annotated[Identity[Any], Depends(person.identity)], request: Request
     ) -> RecoveryCodesOut:
         """New codes; the old ones are dead. Other sessions and apps are signed out."""
-        codes = await totp.recovery.replace(identity.user, keep=identity.credential_id)
+        still = partial(person.confirm, request)
+        key = identity.credential_id
+        codes = await totp.recovery.replace(identity.user, keep=key, then=still)
         return RecoveryCodesOut(recovery_codes=codes)
 
 

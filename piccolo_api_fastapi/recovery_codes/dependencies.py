@@ -11,7 +11,7 @@ from piccolo_api_fastapi.errors import ConfigurationError, FactorDisabled, Inval
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.one_time_codes import recovery_digest
-from piccolo_api_fastapi.second_factors import SecondFactor
+from piccolo_api_fastapi.second_factors import CompleteHook, SecondFactor
 from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users
 
@@ -66,13 +66,16 @@ class RecoveryCodes(SecondFactor):
         data = {"left": await self.left(user)}
         await emit(AuthEvent("authn_recovery_code_used", now, key, data))
 
-    async def replace(self, user: BaseUser, *, keep: Any = None) -> list[str]:
+    async def replace(
+        self, user: BaseUser, *, keep: Any = None, then: CompleteHook | None = None
+    ) -> list[str]:
         """
         New codes. The old ones and every other credential of the user end.
 
         Args:
             user: Whose.
             keep: The id of a credential to spare: the caller's own.
+            then: Runs last in the transaction.
 
         Returns:
             The codes. Show them once.
@@ -87,6 +90,8 @@ class RecoveryCodes(SecondFactor):
                 raise NotFound
             codes = await self.write(key, now)
             await self.users.end_credentials(user, keep=keep)
+            if then is not None:
+                await then()
         await emit(AuthEvent("authn_recovery_codes_replaced", now, key))
         return codes
 

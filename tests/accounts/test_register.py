@@ -177,6 +177,7 @@ async def test_one_time(make_app: MakeApp, users: Users[User], path: str) -> Non
         assert 0.4 <= await timing_auc(known, unknown) <= 0.6
 
 
+@pytest.mark.usefixtures("unlimited")
 async def test_the_hash_is_before_the_answer(make_app: MakeApp, users: Users[User]) -> None:
     """A server that has too many passwords to hash says so (D-U1)."""
     busy = HashingThreads(threads=1, waiting=0, patience=0.01)

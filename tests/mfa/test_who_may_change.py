@@ -7,7 +7,9 @@ import httpx
 import pytest
 
 from piccolo_api_fastapi import (
+    RecoveryCode,
     TokenAuth,
+    TOTPSecret,
     User,
     Users,
 )
@@ -43,6 +45,36 @@ async def test_changes_ask_for_a_fresh_factor(
     code = {"code": phone.code()}
     assert (await client.post("/auth/reauthenticate", json=code)).status_code == 204
     assert (await client.delete("/auth/mfa/totp")).status_code == 204
+
+
+@pytest.mark.security(110)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "/auth/mfa/totp"), ("POST", "/auth/mfa/recovery-codes")],
+)
+async def test_a_session_that_ends_meanwhile(
+    client: httpx.AsyncClient,
+    users: Users[User],
+    ada: User,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    path: str,
+) -> None:
+    """A change under way when its session is ended changes nothing: the user is locked by then."""
+    await enrol(client, clock)
+    codes = await RecoveryCode.select().order_by(RecoveryCode.id)
+    end_credentials = Users.end_credentials
+
+    async def when_all_have_ended(self: Users[User], user: User, *, keep: Any = None) -> None:
+        assert keep is not None
+        await end_credentials(self, user)
+
+    monkeypatch.setattr(Users, "end_credentials", when_all_have_ended)
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_session")
+    assert codes == await RecoveryCode.select().order_by(RecoveryCode.id)
+    assert await TOTPSecret.count() == 1
 
 
 async def test_enrolling_asks_for_a_recent_password(
