@@ -215,6 +215,27 @@ def column_names(table: type[Table]) -> Sequence[str]:
     return [column._meta.name for column in table._meta.columns]  # noqa: SLF001
 
 
+async def keep_newest(table: type[Table], user: Any, cap: int, column: str) -> None:
+    """
+    Delete the rows of a user beyond the newest ones.
+
+    Args:
+        table: With `id` and `user`.
+        user: The primary key of the user.
+        cap: How many stay.
+        column: Which column says how new a row is.
+    """
+    name = table._meta.get_formatted_tablename()  # noqa: SLF001
+    await table.raw(
+        f'DELETE FROM {name} WHERE "user" = {{}} AND "id" NOT IN ('  # noqa: S608 - our own names
+        f'SELECT "id" FROM {name} WHERE "user" = {{}} '
+        f'ORDER BY "{column}" DESC, "id" DESC LIMIT {{}})',
+        user,
+        user,
+        cap,
+    )
+
+
 SQLITE_BATCH = 50
 """Rows; what a batch changes is written while nobody reads, unless the file is in WAL mode."""
 

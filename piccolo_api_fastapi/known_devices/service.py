@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from piccolo_api_fastapi.database import delete_in_batches, store, transaction
+from piccolo_api_fastapi.database import delete_in_batches, keep_newest, store, transaction
 from piccolo_api_fastapi.identifiers import one_name
 from piccolo_api_fastapi.tokens import OpaqueToken
 
@@ -59,20 +59,8 @@ async def remember(
         if digest is not None:
             await table.delete().where(table.digest == digest, table.user == user)
         await table.insert(row)
-        await _keep_latest(table, user, cap)
+        await keep_newest(table, user, cap, "seen_at")
     return token
-
-
-async def _keep_latest(table: type[KnownDevice], user: Any, cap: int) -> None:
-    name = table._meta.get_formatted_tablename()  # noqa: SLF001
-    await table.raw(
-        f'DELETE FROM {name} WHERE "user" = {{}} AND "id" NOT IN ('  # noqa: S608 - our own name
-        f'SELECT "id" FROM {name} WHERE "user" = {{}} '
-        'ORDER BY "seen_at" DESC, "id" DESC LIMIT {})',
-        user,
-        user,
-        cap,
-    )
 
 
 async def delete_expired_devices(

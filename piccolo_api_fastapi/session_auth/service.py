@@ -8,7 +8,13 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
-from piccolo_api_fastapi.database import CompiledQuery, delete_in_batches, store, transaction
+from piccolo_api_fastapi.database import (
+    CompiledQuery,
+    delete_in_batches,
+    keep_newest,
+    store,
+    transaction,
+)
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
@@ -145,20 +151,8 @@ async def start(  # noqa: PLR0913 - each a column
             await table.delete().where(table.digest == replaces)
         await table.insert(row)
         if cap is not None:
-            await _keep_newest(table, user, cap)
+            await keep_newest(table, user, cap, "created_at")
     return token
-
-
-async def _keep_newest(table: type[Session], user: Any, cap: int) -> None:
-    name = table._meta.get_formatted_tablename()  # noqa: SLF001
-    await table.raw(
-        f'DELETE FROM {name} WHERE "user" = {{}} AND "id" NOT IN ('  # noqa: S608 - our own name
-        f'SELECT "id" FROM {name} WHERE "user" = {{}} '
-        'ORDER BY "created_at" DESC, "id" DESC LIMIT {})',
-        user,
-        user,
-        cap,
-    )
 
 
 async def touch(

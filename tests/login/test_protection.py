@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,7 +12,6 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
-    AuthEvent,
     ConfigurationError,
     JWTAuth,
     Login,
@@ -26,7 +25,6 @@ from piccolo_api_fastapi import (
     Users,
     jwt_router,
     session_router,
-    subscribe,
     use_store,
 )
 from piccolo_api_fastapi.passwords import PasswordHasher
@@ -36,15 +34,6 @@ from piccolo_api_fastapi.user_lookup import UserLookup
 from tests.conftest import PASSWORD, REDIS_URL, SECRET, get_tokens, log_in, redis_is_up
 
 STORES = ["memory", "redis", "piccolo"]
-
-
-@pytest.fixture
-def events() -> Iterator[list[AuthEvent]]:
-    """What was told."""
-    told: list[AuthEvent] = []
-    stop = subscribe(told.append)
-    yield told
-    stop()
 
 
 @pytest.fixture(params=STORES)
