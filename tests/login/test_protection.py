@@ -227,11 +227,11 @@ async def test_no_address(app: FastAPI, ada: User) -> None:
 class Down:
     """A store that does not answer."""
 
-    async def take(self, *_: Any) -> Any:
+    async def take(self, *_: Any, **__: Any) -> Any:
         """Fail."""
         raise StoreDown
 
-    async def reset(self, *_: Any) -> None:
+    async def reset(self, *_: Any, **__: Any) -> None:
         """Fail."""
         raise StoreDown
 
