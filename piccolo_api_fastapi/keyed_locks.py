@@ -35,10 +35,7 @@ class KeyedLocks:
         lock = self._locks.setdefault(name, _Lock())
         lock.users += 1
         try:
-            try:
-                await asyncio.wait_for(lock.acquire(), patience)
-            except asyncio.TimeoutError:
-                raise HasherBusy from None
+            await _acquire(lock, patience)
             try:
                 yield
             finally:
@@ -47,3 +44,19 @@ class KeyedLocks:
             lock.users -= 1
             if not lock.users:
                 del self._locks[name]
+
+
+async def _acquire(lock: asyncio.Lock, patience: float) -> None:
+    """
+    Acquire a lock in time. `asyncio.wait_for` may lose one that comes as its caller is cancelled
+    (python/cpython#86296), and nobody would get it again.
+    """
+    acquiring = asyncio.ensure_future(lock.acquire())
+    try:
+        await asyncio.wait({acquiring}, timeout=patience)
+    except asyncio.CancelledError:
+        if not acquiring.cancel():  # it came at this very moment
+            lock.release()
+        raise
+    if acquiring.cancel():
+        raise HasherBusy

@@ -31,3 +31,30 @@ async def test_patience() -> None:
             async with locks.hold("a", 0.001):
                 pytest.fail("It is held.")
     assert not locks._locks
+
+
+@pytest.mark.parametrize("moment", range(6))
+async def test_who_is_cancelled(moment: int) -> None:
+    """Whoever goes away while waiting, or as the lock comes, does not take it along."""
+    locks, release = KeyedLocks(), asyncio.Event()
+
+    async def hold(until: asyncio.Event | None) -> str:
+        async with locks.hold("a", 5):
+            if until is not None:
+                await until.wait()
+            return "held"
+
+    first = asyncio.create_task(hold(release))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(hold(asyncio.Event()))
+    third = asyncio.create_task(hold(None))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    release.set()
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    second.cancel()
+    assert await asyncio.gather(first, third) == ["held", "held"]
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    assert not locks._locks
