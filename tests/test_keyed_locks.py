@@ -54,7 +54,7 @@ async def test_who_is_cancelled(moment: int) -> None:
     for _ in range(moment):
         await asyncio.sleep(0)
     second.cancel()
-    assert await asyncio.gather(first, third) == ["held", "held"]
+    assert [await first, await third] == ["held", "held"]
     with pytest.raises(asyncio.CancelledError):
         await second
     assert not locks._locks

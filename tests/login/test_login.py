@@ -122,7 +122,9 @@ async def test_long_password(
 async def test_the_loop_is_free(users: Users[User], monkeypatch: pytest.MonkeyPatch) -> None:
     """200 logins by real Argon2id: hashed elsewhere, the loop is free, the rest is a 503 (D-U1)."""
     users = Users(
-        hasher=PasswordHasher(threads=HashingThreads(threads=2, waiting=4, patience=0.1)),
+        hasher=PasswordHasher(
+            iterations=10, threads=HashingThreads(threads=2, waiting=4, patience=0.1)
+        ),
         clock=users.clock,
     )
     encoded = await users.hasher.hash(PASSWORD)
