@@ -7,6 +7,8 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -56,13 +58,8 @@ KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 """Encrypts the secrets of authenticators."""
 
 STOCK: list[type[Table]] = [User, *auth_tables()]
-TABLES: list[type[Table]] = [
-    *STOCK,
-    Customer,
-    *auth_tables(Customer),
-    Member,
-    *auth_tables(Member),
-]
+OWN: list[type[Table]] = [Customer, *auth_tables(Customer), Member, *auth_tables(Member)]
+TABLES: list[type[Table]] = [*STOCK, *OWN]
 
 
 def postgres_is_up() -> bool:
@@ -126,7 +123,7 @@ def sqlite_path(memory_folder: Path) -> Path:
     return memory_folder / "test.sqlite"
 
 
-_engines: dict[str, Any] = {}
+_engines: dict[str, tuple[Any, Any]] = {}
 """By kind: PostgreSQL's asks the server for its version when it is made."""
 
 
@@ -143,15 +140,39 @@ async def settle() -> None:
             await asyncio.to_thread(thread.join, 10)
 
 
-async def _make_engine(kind: str, sqlite_path: Path, database_name: str) -> Any:
+def _own(engine: Any) -> Any:
+    """
+    Where the tables of other users are, with this engine: in a file beside its own, for SQLite.
+    It reads the names of all tables of a file for each connection.
+    """
+    if isinstance(engine, PostgresEngine):
+        return engine
+    path = Path(engine.connection_kwargs["database"])
+    return SQLiteEngine(path=str(path.with_name(f"own-{path.name}")), timeout=30)
+
+
+async def _make_engines(kind: str, sqlite_path: Path, database_name: str) -> tuple[Any, Any]:
+    engine: Any
     if kind == "sqlite":
-        return SQLiteEngine(path=str(sqlite_path), timeout=30)
-    await _make_postgres_database(database_name)
-    return PostgresEngine(config={**PG, "database": database_name})
+        engine = SQLiteEngine(path=str(sqlite_path), timeout=30)
+    else:
+        await _make_postgres_database(database_name)
+        engine = PostgresEngine(config={**PG, "database": database_name})
+    engines = engine, _own(engine)
+    _bind(*engines)
+    await create_db_tables(*STOCK)
+    await create_db_tables(*OWN)
+    return engines
 
 
-async def _empty(engine: Any) -> None:
-    names = [table._meta.tablename for table in TABLES]
+def _bind(engine: Any, own: Any) -> None:
+    use_engine(engine)
+    for table in OWN:
+        table._meta._db = own
+
+
+async def _empty(engine: Any, tables: list[type[Table]]) -> None:
+    names = [table._meta.tablename for table in tables]
     deletions = "".join(f'DELETE FROM "{name}";' for name in names)  # noqa: S608 - our own names
     if isinstance(engine, PostgresEngine):
         assert engine.pool is not None
@@ -160,6 +181,13 @@ async def _empty(engine: Any) -> None:
         return
     path = engine.connection_kwargs["database"]
     await asyncio.to_thread(_run_script, path, f"BEGIN IMMEDIATE; {deletions} COMMIT")
+
+
+def _changed(engine: Any) -> int:
+    """When the file of an engine was written to; of PostgreSQL nothing is known."""
+    if isinstance(engine, PostgresEngine):
+        return 0
+    return Path(engine.connection_kwargs["database"]).stat().st_mtime_ns
 
 
 def _run_script(path: str, script: str) -> None:
@@ -173,17 +201,17 @@ async def open_database(kind: str, sqlite_path: Path, database_name: str) -> Asy
     """An engine with empty tables."""
     if kind == "postgres" and not postgres_is_up():
         pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
-    is_new = kind not in _engines
-    if is_new:
-        _engines[kind] = await _make_engine(kind, sqlite_path, database_name)
-    engine = _engines[kind]
+    if kind not in _engines:
+        _engines[kind] = await _make_engines(kind, sqlite_path, database_name)
+    engine, own = _engines[kind]
     if kind == "postgres":
         await engine.start_connection_pool(min_size=1, max_size=10)
-    use_engine(engine)
-    if is_new:
-        await create_db_tables(*TABLES)
+    _bind(engine, own)
+    before = _changed(own)
     yield engine
-    await _empty(engine)
+    await _empty(engine, STOCK)
+    if _changed(own) != before or own is engine:
+        await _empty(own, OWN)
     if kind == "postgres":
         await engine.close_connection_pool()
     await settle()
@@ -244,16 +272,40 @@ def unlimited() -> Iterator[None]:
         yield
 
 
+_CLOCK = FrozenClock()
+_START: datetime = _CLOCK.now
+
+
 @pytest.fixture
 def clock() -> FrozenClock:
-    """A clock that the test moves."""
-    return FrozenClock()
+    """A clock that the test moves; each test finds it at the start."""
+    _CLOCK.now = _START
+    return _CLOCK
+
+
+# FastAPI takes longer to build an application than most tests to use it: those are kept that are
+# made of the same parts, and so are the parts, for each database.
+
+
+@lru_cache
+def _users(_: Any, clock: FrozenClock) -> Users[User]:
+    return Users(clock=clock)
+
+
+@lru_cache
+def _session(users: Users[User]) -> SessionAuth[User]:
+    return SessionAuth(users)
+
+
+@lru_cache
+def _jwt(users: Users[User]) -> JWTAuth[User]:
+    return JWTAuth(users, secret=SECRET)
 
 
 @pytest.fixture
 def users(database: Any, clock: FrozenClock) -> Users[User]:
     """The users of the test database."""
-    return Users(clock=clock)
+    return _users(database, clock)
 
 
 @pytest.fixture
@@ -271,23 +323,41 @@ async def grace(users: Users[User]) -> User:
 @pytest.fixture
 def session(users: Users[User]) -> SessionAuth[User]:
     """The session scheme, with its defaults."""
-    return SessionAuth(users)
+    return _session(users)
 
 
 @pytest.fixture
 def jwt(users: Users[User]) -> JWTAuth[User]:
     """The JWT scheme, with its defaults."""
-    return JWTAuth(users, secret=SECRET)
+    return _jwt(users)
+
+
+def _shape(app: FastAPI) -> tuple[Any, ...]:
+    return len(app.router.routes), len(app.user_middleware), len(app.dependency_overrides)
+
+
+def unchanged(make: Any, *parts: Any) -> Iterator[Any]:
+    """What a cached `make` makes of these parts; if the test changed it, it is not kept."""
+    app = make(*parts)
+    before = _shape(app)
+    yield app
+    if _shape(app) != before:
+        make.cache_clear()
 
 
 @pytest.fixture
-def app(session: SessionAuth[User], jwt: JWTAuth[User]) -> FastAPI:
+def app(session: SessionAuth[User], jwt: JWTAuth[User]) -> Iterator[FastAPI]:
     """
     An application with all schemes, routers under `/auth`, and a route of each kind.
 
     `/me` any scheme, `/session` and `/jwt` one scheme, `/admin`, `/optional`, `/claims`,
     `POST /write` any scheme, and the WebSocket `/ws`.
     """
+    yield from unchanged(_app, session, jwt)
+
+
+@lru_cache
+def _app(session: SessionAuth[User], jwt: JWTAuth[User]) -> FastAPI:
     app = FastAPI()
     install(app)
     totp = TOTP(session.users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")

@@ -60,7 +60,11 @@ async def test_one_statement(client: httpx.AsyncClient, ada: User, counted: list
 
 
 async def test_asked_once(
-    session: SessionAuth[User], jwt: JWTAuth[User], ada: User, counted: list[str]
+    session: SessionAuth[User],
+    jwt: JWTAuth[User],
+    ada: User,
+    counted: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """However often a request asks who is calling, it costs one statement."""
     current_user = AnyOf(session, jwt)
@@ -78,7 +82,7 @@ async def test_asked_once(
             assert maybe is not None
             return [user.username, identity.scheme, maybe.username, scoped.username]
 
-    session.users._scopes_of = lambda _: ["a"]
+    monkeypatch.setattr(session.users, "_scopes_of", lambda _: ["a"])
     async with new_client(served(session, jwt, add)) as client:
         await log_in(client)
         counted.clear()

@@ -112,9 +112,11 @@ async def test_machines(caller: httpx.AsyncClient, ada: User) -> None:
         caller.cookies.clear()
 
 
-async def test_people(caller: httpx.AsyncClient, ada: User, users: Users[User]) -> None:
+async def test_people(
+    caller: httpx.AsyncClient, ada: User, users: Users[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """People pass, by cookie and by JWT; scopes count as ever; nobody is a 401."""
-    users._scopes_of = lambda _: ["a"]
+    monkeypatch.setattr(users, "_scopes_of", lambda _: ["a"])
     paths = ("/anybody", "/person", "/optional", "/identity", "/scoped", "/narrower")
     headers = bearer((await get_tokens(caller))["access_token"])
     for path in paths:
@@ -124,7 +126,7 @@ async def test_people(caller: httpx.AsyncClient, ada: User, users: Users[User]) 
     await log_in(caller)
     for path in (*paths, "/session"):
         assert (await caller.get(path)).json() == "in"
-    users._scopes_of = None
+    monkeypatch.undo()
     assert (await caller.get("/scoped")).json()["code"] == "insufficient_scope"
     assert (await caller.get("/narrower")).json()["code"] == "insufficient_scope"
 

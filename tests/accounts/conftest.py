@@ -1,6 +1,7 @@
 """An application with accounts, and a mailbox to look into."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import lru_cache, partial
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.mail import VerifyEmail
 from piccolo_api_fastapi.testing import Outbox
-from tests.conftest import PASSWORD, new_client
+from tests.conftest import PASSWORD, new_client, unchanged
 
 BASE_URL = "https://app.example.com"
 COOKIE = "__Host-session"
@@ -32,10 +33,14 @@ NEW = "another horse battery"
 MakeApp = Callable[..., FastAPI]
 
 
+_OUTBOX = Outbox()
+
+
 @pytest.fixture
-def outbox() -> Outbox:
+def outbox() -> Iterator[Outbox]:
     """What was mailed."""
-    return Outbox()
+    yield _OUTBOX
+    vars(_OUTBOX).update(vars(Outbox()))
 
 
 @pytest.fixture
@@ -43,26 +48,37 @@ def make_app(
     users: Users[User], session: SessionAuth[User], jwt: JWTAuth[User], outbox: Outbox
 ) -> MakeApp:
     """Makes an application, with accounts as configured."""
+    return partial(build, users, session, jwt, mail=outbox)
 
-    def make(**options: Any) -> FastAPI:
-        given = {"mail": outbox, "base_url": BASE_URL, "schemes": [session, jwt], **options}
-        accounts = Accounts(users, **given)
-        app = FastAPI()
-        install(app)
-        login = Login(users)
-        app.state.accounts = accounts
-        app.include_router(session_router(session, login), prefix="/auth")
-        app.include_router(jwt_router(jwt, login), prefix="/auth")
-        app.include_router(accounts_router(accounts), prefix="/auth")
-        return app
 
-    return make
+def build(
+    users: Users[User], session: SessionAuth[User], jwt: JWTAuth[User], **options: Any
+) -> FastAPI:
+    """An application with both schemes and all of the accounts, as configured."""
+    accounts = Accounts(users, **{"base_url": BASE_URL, "schemes": [session, jwt], **options})
+    app = FastAPI()
+    install(app)
+    login = Login(users)
+    app.state.accounts = accounts
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(jwt_router(jwt, login), prefix="/auth")
+    app.include_router(accounts_router(accounts), prefix="/auth")
+    return app
 
 
 @pytest.fixture
-def app(make_app: MakeApp) -> FastAPI:
+def app(
+    users: Users[User], session: SessionAuth[User], jwt: JWTAuth[User], outbox: Outbox
+) -> Iterator[FastAPI]:
     """The application, with the defaults and two columns more."""
-    return make_app(extra=["first_name", "last_name"])
+    yield from unchanged(_app, users, session, jwt, outbox)
+
+
+@lru_cache
+def _app(
+    users: Users[User], session: SessionAuth[User], jwt: JWTAuth[User], outbox: Outbox
+) -> FastAPI:
+    return build(users, session, jwt, mail=outbox, extra=["first_name", "last_name"])
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """An application whose logins know authenticator apps."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 import httpx
@@ -30,28 +32,45 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.errors import FactorDisabled, InvalidCode, TooManyRequests
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import KEY, PASSWORD, log_in
+from tests.conftest import KEY, PASSWORD, log_in, unchanged
+
+
+@lru_cache
+def _totp(users: Users[User]) -> TOTP:
+    return TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+
+
+@lru_cache
+def _login(users: Users[User], totp: TOTP) -> Login[User]:
+    return Login(users, factors=[totp])
 
 
 @pytest.fixture
 def totp(users: Users[User]) -> TOTP:
     """Authenticators, with the defaults."""
-    return TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    return _totp(users)
 
 
 @pytest.fixture
 def login(users: Users[User], totp: TOTP) -> Login[User]:
     """A login that asks for a second factor where there is one."""
-    return Login(users, factors=[totp])
+    return _login(users, totp)
 
 
 @pytest.fixture
-def app(session: SessionAuth[User], jwt: JWTAuth[User], totp: TOTP, login: Login[User]) -> FastAPI:
+def app(
+    session: SessionAuth[User], jwt: JWTAuth[User], totp: TOTP, login: Login[User]
+) -> Iterator[FastAPI]:
     """
     The routers under `/auth`, and routes that ask for factors: `/me`, `/recent` (any factor
     within five minutes), `/mfa` (a second one), `/mfa-recent` (a second one within five
     minutes), `/totp` (that one), `/claims`.
     """
+    yield from unchanged(_app, session, jwt, totp, login)
+
+
+@lru_cache
+def _app(session: SessionAuth[User], jwt: JWTAuth[User], totp: TOTP, login: Login[User]) -> FastAPI:
     app = FastAPI()
     install(app)
     token = TokenAuth(session.users)

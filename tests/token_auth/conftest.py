@@ -1,6 +1,7 @@
 """An application with API tokens beside sessions and JWT."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 from typing import Annotated, Any
 
 import httpx
@@ -22,24 +23,41 @@ from piccolo_api_fastapi import (
     token_router,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import new_client
+from tests.conftest import new_client, unchanged
+
+
+@lru_cache
+def _users(_: Any, clock: FrozenClock) -> Users[User]:
+    return Users(clock=clock, scopes_of=lambda user: ["read", "write"] if user.admin else ["read"])
+
+
+@lru_cache
+def _token(users: Users[User]) -> TokenAuth[User]:
+    return TokenAuth(users, max_per_user=5)
 
 
 @pytest.fixture
 def users(database: Any, clock: FrozenClock) -> Users[User]:
     """Users who may read; administrators may write."""
-    return Users(clock=clock, scopes_of=lambda user: ["read", "write"] if user.admin else ["read"])
+    return _users(database, clock)
 
 
 @pytest.fixture
 def token(users: Users[User]) -> TokenAuth[User]:
     """The scheme, with its defaults but for a small cap."""
-    return TokenAuth(users, max_per_user=5)
+    return _token(users)
 
 
 @pytest.fixture
-def app(session: SessionAuth[User], jwt: JWTAuth[User], token: TokenAuth[User]) -> FastAPI:
+def app(
+    session: SessionAuth[User], jwt: JWTAuth[User], token: TokenAuth[User]
+) -> Iterator[FastAPI]:
     """Routers under `/auth`, `/me` by any scheme, `/token` by API token, `/write`, `/ws`."""
+    yield from unchanged(_app, session, jwt, token)
+
+
+@lru_cache
+def _app(session: SessionAuth[User], jwt: JWTAuth[User], token: TokenAuth[User]) -> FastAPI:
     app = FastAPI()
     install(app)
     login = Login(session.users)
