@@ -4,6 +4,7 @@ import asyncio
 import functools
 import threading
 import time
+from random import sample
 from typing import Any
 
 import httpx
@@ -26,6 +27,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
+from piccolo_api_fastapi.database import transaction
 from piccolo_api_fastapi.errors import Unavailable
 from piccolo_api_fastapi.hashing_threads import HashingThreads
 from piccolo_api_fastapi.passwords import PasswordHasher
@@ -63,41 +65,57 @@ async def test_one_answer(client: httpx.AsyncClient, users: Users[User], ada: Us
     assert await Session.count() == 0
 
 
+COUNTED = ("known", "nobody", "off", "none")
+ALIKE = [*(("known", other) for other in COUNTED[1:]), ("locked", "locked nobody")]
+
+
+async def try_all(app: FastAPI, spent: dict[str, list[float]]) -> None:
+    """Try a wrong password at each name 200 times, in any order, and note what each costs."""
+    async with new_client(app) as client:
+        kept = [row["key"] for row in await PasswordFailures.select(PasswordFailures.key)]
+        for number in range(200):
+            if number % 4 == 0:
+                await PasswordFailures.delete().where(PasswordFailures.key.not_in(kept))
+            # In any order, since each pays for what the one before it left behind.
+            for name in sample(sorted(spent), len(spent)):
+                start = time.process_time()
+                await log_in(client, name, "wrong")
+                spent[name].append(time.process_time() - start)
+
+
 @pytest.mark.security(12)
 @pytest.mark.usefixtures("unlimited")
 async def test_one_cost(users: Users[User], ada: User) -> None:
     """
     Known, unknown, disabled and without a password cost the same, and so do those of whom so many
     guesses were wrong that no more are looked at: 200 interleaved tries of each can't be told
-    apart. Counted in processor time, which other programs don't disturb.
+    apart. Counted in processor time, which other programs don't disturb. Chance alone moves the
+    area under the curve by 0.03 or so: where it says that they differ, 400 more decide.
     """
-    users = Users(
-        hasher=PasswordHasher(memory_kib=4096, iterations=2, allow_weak=True), clock=users.clock
-    )
+    hasher = PasswordHasher(memory_kib=2048, iterations=2, allow_weak=True)
+    users = Users(hasher=hasher, clock=users.clock)
     await users.create("known", PASSWORD)
     await users.create("locked", PASSWORD)
     await users.create("off", PASSWORD, active=False)
     await users.create("none")
-    counted = ("known", "nobody", "off", "none")
-    spent: dict[str, list[float]] = {name: [] for name in (*counted, "locked", "locked nobody")}
-    async with new_client(app_with(Login(users))) as client:
-        for _ in range(5):
-            await log_in(client, "locked", "wrong")
-            await log_in(client, "locked nobody", "wrong")
-        kept = await PasswordFailures.select(PasswordFailures.key)
-        for number in range(200):
-            if number % 4 == 0:
-                keys = [row["key"] for row in kept]
-                await PasswordFailures.delete().where(PasswordFailures.key.not_in(keys))
-            for name, times in spent.items():
-                start = time.process_time()
+    app = app_with(Login(users))
+    async with new_client(app) as client:
+        for name in ("locked", "locked nobody"):
+            for _ in range(5):
                 await log_in(client, name, "wrong")
-                times.append(time.process_time() - start)
+    spent: dict[str, list[float]] = {name: [] for name in {*COUNTED, *ALIKE[-1]}}
+    await try_all(app, spent)
+    if not all(0.4 <= auc(spent[one], spent[other]) <= 0.6 for one, other in ALIKE):
+        await try_all(app, spent)
+        await try_all(app, spent)
+    for one, other in ALIKE:
+        assert 0.4 <= auc(spent[one], spent[other]) <= 0.6, other
     assert await PasswordFailures.exists().where(PasswordFailures.failed_count == 5)
-    pairs = [("known", other) for other in counted[1:]] + [("locked", "locked nobody")]
-    for one, other in pairs:
-        slower = sum(a > b for a in spent[one] for b in spent[other])
-        assert 0.4 <= slower / 200**2 <= 0.6, other
+
+
+def auc(some: list[float], others: list[float]) -> float:
+    """How well one can tell which is which: 0.5 is not at all."""
+    return sum(a > b for a in some for b in others) / len(some) / len(others)
 
 
 @pytest.mark.security(6)
@@ -128,8 +146,9 @@ async def test_the_loop_is_free(users: Users[User], monkeypatch: pytest.MonkeyPa
         clock=users.clock,
     )
     encoded = await users.hasher.hash(PASSWORD)
-    for number in range(200):
-        await users.create(f"user{number}", encoded=encoded)
+    async with transaction(User):
+        for number in range(200):
+            await users.create(f"user{number}", encoded=encoded)
     busy_threads: set[str] = set()
     matches = PasswordHasher._matches
 
