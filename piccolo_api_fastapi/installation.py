@@ -1,5 +1,6 @@
 """`install(app)`: one error body everywhere, documented, and headers on every answer."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -92,6 +93,7 @@ def _documenting(
                         _document_guards(operation, route, everywhere)
                         _document_invalid_input(operation, route)
             _correct_token_url(schema)
+            _drop_unused_models(schema)
         return openapi()
 
     return documented
@@ -120,6 +122,14 @@ def _document_invalid_input(operation: dict[str, Any], route: RouteContext) -> N
         operation["responses"].pop("422", None)
     elif "application/json" in operation["responses"].get("422", {}).get("content", {}):
         operation["responses"]["422"] = responses(Unprocessable)[422]
+
+
+def _drop_unused_models(schema: dict[str, Any]) -> None:
+    """FastAPI's own models of a 422, which echo the input, if nothing names them any more."""
+    models = schema.get("components", {}).get("schemas", {})
+    for name in ("HTTPValidationError", "ValidationError"):
+        if name in models and f'"#/components/schemas/{name}"' not in json.dumps(schema):
+            del models[name]
 
 
 def _calls(dependant: Dependant, *, asks_itself: bool, exempt: bool = False) -> Iterator[Any]:

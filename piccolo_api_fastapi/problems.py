@@ -13,6 +13,14 @@ from .errors import AuthError, TokenRequestError, Unprocessable
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """RFC 9457 section 3."""
 
+# The names of RFC 9110, which Python has had since 3.13 only.
+_PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+
 
 class ErrorBody(BaseModel):
     """The one error body: an RFC 9457 problem that is also FastAPI's own `{"detail": …}`."""
@@ -46,6 +54,14 @@ class ValidationErrorBody(BaseModel):
     code: str
 
 
+def phrase(status: int) -> str:
+    """What a status is called (RFC 9110 section 15), in every version of Python."""
+    try:
+        return _PHRASES.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        return f"Status {status}"
+
+
 def problem(
     status: int, detail: Any, code: str, members: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -58,7 +74,7 @@ def problem(
         code: The stable code.
         members: Further members.
     """
-    title = HTTPStatus(status).phrase
+    title = phrase(status)
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
     return body | dict(members or {})
 
@@ -77,7 +93,7 @@ def responses(
     for error in errors:
         if error.status not in documented:
             documented[error.status] = {
-                "description": HTTPStatus(error.status).phrase,
+                "description": phrase(error.status),
                 "content": {
                     name: {"schema": _schema(error), "examples": {}} for name in media_types
                 },

@@ -3,7 +3,6 @@
 import re
 import urllib.parse
 from collections.abc import Callable, Coroutine
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import params
@@ -31,7 +30,7 @@ from .errors import (
 )
 from .exemptions import public
 from .hashing_threads import hashing_for
-from .problems import PROBLEM_MEDIA_TYPE, problem
+from .problems import PROBLEM_MEDIA_TYPE, phrase, problem
 
 MAXIMUM_BODY = 16 * 1024
 """Bytes; no payload of these routes comes near it."""
@@ -40,14 +39,6 @@ MAXIMUM_FORM_FIELDS = 32
 
 _JSON = re.compile(r'application/json(\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
 _FORM = re.compile(r'application/x-www-form-urlencoded(\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
-
-_CODES = {
-    404: "not_found",
-    405: "method_not_allowed",
-    413: "content_too_large",
-    415: "unsupported_media_type",
-    429: "too_many_requests",
-}
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -171,7 +162,7 @@ def problem_response(error: HTTPException, request: Request | None = None) -> JS
         request: An OAuth client that accepts only `application/json`, as RFC 6749
             section 5.2 has it, is sent its error so.
     """
-    code = getattr(error, "code", None) or _CODES.get(error.status_code) or _code(error.status_code)
+    code = getattr(error, "code", None) or _code(error.status_code)
     members = error.members() if isinstance(error, AuthError) else {}
     accept = request.headers.get("accept", "") if request is not None else ""
     plain = isinstance(error, TokenRequestError) and accept.strip() == "application/json"
@@ -184,7 +175,7 @@ def problem_response(error: HTTPException, request: Request | None = None) -> JS
 
 
 def _code(status: int) -> str:
-    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("'", "")
+    return phrase(status).lower().replace(" ", "_").replace("-", "_").replace("'", "")
 
 
 def _allowed_methods(scope: Scope) -> str:
@@ -227,5 +218,5 @@ def _check_json(content_type: str, body: bytes) -> None:
         strict_json.loads(body)
     except ValueError:
         raise Unprocessable(
-            [FieldError(("body",), "This is not unambiguous UTF-8 JSON.", "json_invalid")]
+            [FieldError(("body",), "The body is not JSON in UTF-8 with each name once.", "json_invalid")]
         ) from None

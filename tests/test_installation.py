@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
+from pydantic import BaseModel
 
 from piccolo_api_fastapi import (
     AnyOf,
@@ -31,7 +32,15 @@ async def test_own_routes() -> None:
         raise HTTPException(status, "Because.", headers={"X-Why": "so"})
 
     async with new_client(app) as client:
-        for status, code in ((404, "not_found"), (409, "conflict"), (429, "too_many_requests")):
+        for status, code in (
+            (404, "not_found"),
+            (409, "conflict"),
+            (414, "uri_too_long"),
+            (416, "range_not_satisfiable"),
+            (422, "unprocessable_content"),
+            (429, "too_many_requests"),
+            (499, "status_499"),  # nginx's own, which HTTP does not name
+        ):
             answer = await client.get(f"/{status}")
             assert answer.status_code == status
             assert answer.headers["content-type"] == "application/problem+json"
@@ -102,8 +111,26 @@ def test_documented(database: Any) -> None:
     assert paths["/v1/inner/{name}"]["get"]["responses"]["403"] == {"description": "Mine"}
     assert {"400", "401", "403"} <= paths["/claims"]["get"]["responses"].keys()
     assert "403" in paths["/form"]["post"]["responses"]
+    models = schema_of(app)["components"]["schemas"]
+    assert not {"HTTPValidationError", "ValidationError"} & models.keys()
     schemes = schema_of(app)["components"]["securitySchemes"]
     assert schemes["JWT"]["flows"]["password"]["tokenUrl"] == "api/auth/token"
+
+
+def test_models_that_are_named() -> None:
+    """A model of the application's own stays, whatever its name."""
+
+    class ValidationError(BaseModel):
+        why: str
+
+    app = FastAPI()
+    install(app)
+
+    @app.get("/")
+    async def show() -> ValidationError:
+        return ValidationError(why="so")
+
+    assert "ValidationError" in schema_of(app)["components"]["schemas"]
 
 
 def test_nothing_to_document() -> None:
