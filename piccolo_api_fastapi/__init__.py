@@ -41,7 +41,7 @@ from .password_guesses import delete_old_guesses
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
 from .persistent_sqlite import PersistentSQLiteEngine
-from .piccolo_app import AuthTables, auth_tables
+from .piccolo_app import AuthTables, auth_tables, delete_expired
 from .problems import ErrorBody, responses
 from .rate_limiting import (
     MemoryStore,
@@ -157,6 +157,7 @@ __all__ = [
     "by_user",
     "change_email_router",
     "change_password_router",
+    "delete_expired",
     "delete_expired_devices",
     "delete_expired_email_changes",
     "delete_expired_families",

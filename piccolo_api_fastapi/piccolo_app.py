@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -132,19 +132,32 @@ def auth_tables(user: type[BaseUser] = User) -> AuthTables:
     )
 
 
+async def delete_expired(tables: AuthTables, *, now: datetime) -> dict[str, int]:
+    """
+    Delete what has expired, in batches between which others get their turn.
+
+    Args:
+        tables: `auth_tables()`, or those that are bound to a user table of your own.
+        now: Aware.
+
+    Returns:
+        How much of what: sessions, refresh families, tickets, API tokens and the like.
+    """
+    return {
+        "sessions": await delete_expired_sessions(tables.session, now=now),
+        "refresh families": await delete_expired_families(tables.refresh_family, now=now),
+        "tickets": await delete_expired_tickets(tables.ticket, now=now),
+        "API tokens": await delete_expired_tokens(tables.api_token, now=now),
+        "known browsers": await delete_expired_devices(tables.known_device, now=now),
+        "counts of wrong passwords": await delete_old_guesses(tables.password_failures, now=now),
+        "changes of address": await delete_expired_email_changes(tables.email_change, now=now),
+        "messages": await delete_expired_unsent_mail(tables.unsent_mail, now=now),
+    }
+
+
 async def clean() -> None:
     """Delete what has expired: sessions, refresh families, tickets, API tokens and the like."""
-    now = utcnow()
-    deleted = {
-        "sessions": await delete_expired_sessions(now=now),
-        "refresh families": await delete_expired_families(now=now),
-        "tickets": await delete_expired_tickets(now=now),
-        "API tokens": await delete_expired_tokens(now=now),
-        "known browsers": await delete_expired_devices(now=now),
-        "counts of wrong passwords": await delete_old_guesses(PasswordFailures, now=now),
-        "changes of address": await delete_expired_email_changes(now=now),
-        "messages": await delete_expired_unsent_mail(now=now),
-    }
+    deleted = await delete_expired(auth_tables(), now=utcnow())
     await PiccoloStore().sweep()
     counts = ", ".join(f"{count} {name}" for name, count in deleted.items())
     print(f"Deleted {counts}.")  # noqa: T201 - a command

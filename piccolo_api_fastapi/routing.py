@@ -218,5 +218,9 @@ def _check_json(content_type: str, body: bytes) -> None:
         strict_json.loads(body)
     except ValueError:
         raise Unprocessable(
-            [FieldError(("body",), "The body is not JSON in UTF-8 with each name once.", "json_invalid")]
+            [
+                FieldError(
+                    ("body",), "The body is not JSON in UTF-8 with each name once.", "json_invalid"
+                )
+            ]
         ) from None

@@ -12,10 +12,12 @@ from piccolo_api_fastapi import (
     EventRecord,
     RefreshFamily,
     Session,
+    Tickets,
     TokenAuth,
     User,
     Users,
     auth_tables,
+    delete_expired,
 )
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.piccolo_app import (
@@ -28,7 +30,7 @@ from piccolo_api_fastapi.piccolo_app import (
 )
 from piccolo_api_fastapi.testing import FrozenClock
 from piccolo_api_fastapi.user_tables import user_table_of
-from tests.conftest import get_tokens, log_in
+from tests.conftest import PASSWORD, get_tokens, log_in
 from tests.models import Customer, Member
 
 
@@ -73,6 +75,19 @@ async def test_clean(
     assert await Session.count() == 1
     assert await RefreshFamily.count() == 0
     assert await APIToken.select(APIToken.name) == [{"name": "new"}]
+
+
+async def test_tables_of_other_users(database: Any, clock: FrozenClock) -> None:
+    """One call deletes what has expired of a user table of one's own."""
+    customers = Users(Customer, clock=clock)
+    ada = await customers.create("ada", PASSWORD)
+    tickets = Tickets(customers, "test", lifetime=timedelta(minutes=1), attempts=1)
+    await tickets.issue(ada)
+    tables = auth_tables(Customer)
+    assert set((await delete_expired(tables, now=clock())).values()) == {0}
+    clock.advance(timedelta(days=2))
+    assert (await delete_expired(tables, now=clock()))["tickets"] == 1
+    assert await tables.ticket.count() == 0
 
 
 async def test_secret_columns(client: httpx.AsyncClient, users: Users[User], ada: User) -> None:

@@ -1,4 +1,4 @@
-"""The application: nothing in it knows how many workers there are."""
+"""The application. What workers share is in PostgreSQL, and what they count in Redis."""
 
 import os
 from collections.abc import AsyncIterator
@@ -12,15 +12,24 @@ from piccolo_api_fastapi import (
     AnyOf,
     JWTAuth,
     Login,
+    RedisStore,
     SessionAuth,
     User,
     install,
     jwt_router,
     session_router,
+    use_store,
 )
 
 POOL_SIZE = int(os.environ.get("POOL_SIZE", "8"))
 """Connections of each worker: workers times this stays below `max_connections`."""
+
+
+redis = RedisStore(
+    os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"),
+    prefix=os.environ.get("REDIS_PREFIX", "production"),
+)
+use_store(redis)  # or each worker would allow as many guesses as all together should
 
 
 @asynccontextmanager
@@ -30,6 +39,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
     await engine.start_connection_pool(min_size=2, max_size=POOL_SIZE)
     yield
     await engine.close_connection_pool()
+    await redis.close()
 
 
 session = SessionAuth()

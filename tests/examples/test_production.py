@@ -5,15 +5,18 @@ import shutil
 import ssl
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
 
 from examples.production.stack import Stack, running
-from tests.conftest import PASSWORD, PG, SECRET, bearer, postgres_is_up
+from tests.conftest import PASSWORD, PG, REDIS_URL, SECRET, bearer, postgres_is_up, redis_is_up
 
 SBIN = "/usr/sbin:/usr/bin:/bin"
 NAME = "piccolo_api_fastapi_production_test"
@@ -29,6 +32,8 @@ def environment() -> dict[str, str]:
         "PG_DATABASE": NAME,
         "JWT_SECRET": SECRET,
         "PICCOLO_CONF": "examples.production.piccolo_conf",
+        "REDIS_URL": REDIS_URL,
+        "REDIS_PREFIX": f"test-{uuid4()}",
         "PATH": SBIN,
     }
 
@@ -45,6 +50,8 @@ def database() -> Iterator[None]:
     """The database of the example, migrated by it, with ada."""
     if not postgres_is_up():
         pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
+    if not redis_is_up():
+        pytest.skip("Redis does not answer at REDIS_URL")
     asyncio.run(run_on_postgres(f'DROP DATABASE IF EXISTS "{NAME}" WITH (FORCE)'))
     asyncio.run(run_on_postgres(f'CREATE DATABASE "{NAME}"'))
     command = [sys.executable, "-m", "examples.production", "--prepare-only"]
@@ -109,6 +116,33 @@ def test_addresses_are_not_taken_from_clients(client: httpx.Client) -> None:
     client.post("/auth/login", json=credentials, headers={"X-Forwarded-For": "203.0.113.9"})
     addresses = {session["ip"] for session in client.get("/auth/sessions").json()}
     assert addresses == {"127.0.0.1"}
+
+
+def at_once(client: httpx.Client, number: int) -> list[httpx.Response]:
+    """What so many logins with a wrong password are answered."""
+
+    def log_in(_: int) -> httpx.Response:
+        return client.post("/auth/login", json={"username": "mallory", "password": "wrong"})
+
+    with ThreadPoolExecutor(10) as threads:
+        return list(threads.map(log_in, range(number)))
+
+
+def test_workers_count_together(client: httpx.Client) -> None:
+    """Five guesses at an account are looked at, however many workers there are."""
+    answers = at_once(client, 15)
+    assert Counter(answer.status_code for answer in answers) == {401: 5, 429: 10}
+
+
+def test_a_flood_does_not_reach_the_workers(client: httpx.Client) -> None:
+    """Beyond its burst nginx refuses, in the words of the library."""
+    answers = [answer for answer in at_once(client, 100) if "RateLimit" not in answer.headers]
+    assert answers
+    for answer in answers:
+        assert answer.status_code == 429
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["retry-after"] == "1"
+        assert answer.json()["code"] == "too_many_requests"
 
 
 def test_missing_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
