@@ -217,10 +217,5 @@ def _check_json(content_type: str, body: bytes) -> None:
     try:
         strict_json.loads(body)
     except ValueError:
-        raise Unprocessable(
-            [
-                FieldError(
-                    ("body",), "The body is not JSON in UTF-8 with each name once.", "json_invalid"
-                )
-            ]
-        ) from None
+        message = "The body is not JSON, in UTF-8, with each name once."
+        raise Unprocessable([FieldError(("body",), message, "json_invalid")]) from None
