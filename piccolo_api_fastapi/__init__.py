@@ -1,4 +1,4 @@
-"""Authentication for FastAPI on Piccolo, as dependencies and routers."""
+"""Authentication and rate limiting for FastAPI on Piccolo, as dependencies and routers."""
 
 from .access_tokens import Claims
 from .account_limits import AccountLimits
