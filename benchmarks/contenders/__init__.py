@@ -68,12 +68,18 @@ CONTENDERS: tuple[Contender, ...] = (
     Contender("jwt-kept", "here: JWT, PersistentSQLiteEngine", "ours", "jwt-kept", only="sqlite"),
     Contender("jwt", "here: JWT", "ours", "jwt", quick=True),
     Contender("session-limited", "here: session, RateLimit", "ours", "session-limited"),
+    Contender("jwt-limited", "here: JWT, RateLimit", "ours", "jwt-limited"),
     Contender("token", "here: API token", "ours", "token"),
+    Contender("token-limited", "here: API token, RateLimit", "ours", "token-limited"),
     Contender("claims", "here: jwt.claims", "ours", "claims-HS256", quick=True, asks=False),
+    Contender(
+        "claims-limited", "here: jwt.claims, RateLimit", "ours", "claims-limited", asks=False
+    ),
     Contender("claims-rs256", "here: jwt.claims, RS256", "ours", "claims-RS256", asks=False),
     Contender("claims-es256", "here: jwt.claims, ES256", "ours", "claims-ES256", asks=False),
     Contender("claims-eddsa", "here: jwt.claims, EdDSA", "ours", "claims-EdDSA", asks=False),
     Contender("any-cookie", "here: AnyOf, by cookie", "ours", "any-cookie"),
+    Contender("any-limited", "here: AnyOf, by cookie, RateLimit", "ours", "any-limited"),
     Contender("any-bearer", "here: AnyOf, by access token", "ours", "any-bearer"),
     Contender("any-token", "here: AnyOf, by API token", "ours", "any-token"),
 )

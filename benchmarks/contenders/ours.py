@@ -68,19 +68,20 @@ async def prepare() -> None:
 def application(variant: str) -> FastAPI:
     """The whole of it: both routers, and the route guarded as `variant` says."""
     kind, _, algorithm = variant.partition("-")
+    limits = [Depends(RateLimit("1000000/second"))] if algorithm == "limited" else []
     pool = POOL_SIZE if kind != "claims" else 1
     app = FastAPI(lifespan=_lifespan_of(pool, keeps=algorithm == "kept"))
     install(app)
     add_ping(app)
     session = SessionAuth()
-    jwt = NamedJWT(keys=_ring(algorithm if kind == "claims" else "HS256"))
+    is_named = kind == "claims" and not limits
+    jwt = NamedJWT(keys=_ring(algorithm if is_named else "HS256"))
     token = TokenAuth()
     any_of_them: Guard[User] = AnyOf(session, jwt, token)
     if kind == "claims":
-        _add_claims(app, jwt)
+        _add_claims(app, jwt, limits)
     else:
         guards = {"session": session, "jwt": jwt, "token": token, "any": any_of_them}
-        limits = [Depends(RateLimit("1000000/second"))] if algorithm == "limited" else []
         _add_me(app, guards[kind], limits)
     login = Login()
     app.include_router(session_router(session, login), prefix="/auth")
@@ -96,8 +97,8 @@ def _add_me(app: FastAPI, guard: Guard[User], limits: list[Any]) -> None:
         return Me(username=user.username)
 
 
-def _add_claims(app: FastAPI, jwt: JWTAuth[User]) -> None:
-    @app.get("/me")
+def _add_claims(app: FastAPI, jwt: JWTAuth[User], limits: list[Any]) -> None:
+    @app.get("/me", dependencies=limits)
     async def me(claims: Annotated[Claims, Depends(jwt.claims)]) -> Me:
         return Me(username=claims.extra["name"])
 
@@ -142,7 +143,7 @@ def login(variant: str) -> Post:
     """How to log in."""
     if _is_by_cookie(variant):
         return post_json("/auth/login")
-    if variant in ("token", "any-token"):
+    if variant in ("token", "token-limited", "any-token"):
         return Post("/issue", "application/json", b"")
     form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
     return post_form("/auth/token", **form)
@@ -156,4 +157,4 @@ def credential(headers: Any, body: bytes, variant: str) -> Headers:
 
 
 def _is_by_cookie(variant: str) -> bool:
-    return variant in ("session", "session-kept", "session-limited", "any-cookie")
+    return variant in ("session", "session-kept", "session-limited", "any-cookie", "any-limited")
