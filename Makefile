@@ -13,8 +13,8 @@ REDIS = python3 -c "import os, socket, urllib.parse as u; w = u.urlsplit(os.gete
 help:  ## Show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)/.stamp  ## Run the quickstart on HOST:PORT (127.0.0.1:8000)
-	$(BIN)/python -m examples.quickstart
+demo: $(VENV)-demo/.stamp  ## Run the quickstart on HOST:PORT (127.0.0.1:8000)
+	$(VENV)-demo/bin/python -m examples.quickstart
 
 test: $(VENV)/.stamp  ## Run the tests in parallel, with branch coverage
 	$(BIN)/pytest -n 2 --dist loadfile -rs --cov $$([ -n "$$CI" ] || { $(POSTGRES) && $(REDIS); } || echo --cov-fail-under=0)
@@ -35,6 +35,12 @@ compat: $(VENV)-lowest/.stamp  ## Run the tests with the lowest supported versio
 $(VENV)/.stamp: pyproject.toml
 	test -x $(BIN)/uv || { python3 -m venv $(VENV) && $(BIN)/pip install --quiet uv; }
 	$(BIN)/uv pip install --quiet --python $(VENV) --group dev $(PACKAGE)
+	touch $@
+
+# Only what the quickstart needs, so that it is up in a moment.
+$(VENV)-demo/.stamp: pyproject.toml
+	test -x $(VENV)-demo/bin/python || python3 -m venv $(VENV)-demo
+	$(VENV)-demo/bin/pip install --quiet --editable '.[sqlite]' 'uvicorn[standard]'
 	touch $@
 
 # The peers have pins of their own.

@@ -91,7 +91,7 @@ class StepUp:
         return StepUpRequired(max_age=max_age, acr=acr_values)
 
     def _counting(self, factors: Factors) -> list[set[str]]:
-        """Sets of presented factors, of each of which one must be recent."""
+        """Sets of presented factors: of each set one factor must be recent."""
         counting = []
         if self.mfa:
             counting.append(set(factors) - {PASSWORD})

@@ -56,7 +56,7 @@ async def reserve(
         table: With the columns of `FailureCounter` and a unique `user`.
         user: The primary key of the user.
         now: The present time.
-        condition: SQL that the row has to meet beside.
+        condition: A further condition on the row, in SQL.
 
     Returns:
         The row.

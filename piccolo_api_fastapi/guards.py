@@ -285,7 +285,10 @@ class IdentityOf(Generic[UserT]):
 def signature_of(
     schemes: Sequence[Scheme[Any]] = (), scopes: Sequence[str] = ()
 ) -> inspect.Signature:
-    """The signature FastAPI sees: the work, and a mute dependency for each scheme."""
+    """
+    The signature FastAPI sees: what the work needs, and for OpenAPI a dependency that does nothing
+    for each scheme, since a guard is configured when it is made and not when it is written.
+    """
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter("connection", keyword, annotation=HTTPConnection),

@@ -68,8 +68,8 @@ class HashingThreads:
         Run `work` in a thread.
 
         Raises:
-            HasherBusy: The line is full, or the share of the client of it, or it did not move
-                in time.
+            HasherBusy: The line is full, the client has used its share of it, or waited too
+                long.
         """
         future = self._submit(work)
         waiter = asyncio.wrap_future(future)

@@ -70,8 +70,10 @@ async def _find_or_none(
     except Forbidden as error:
         await tell_refusal_by(error, connection, guard)
         raise
-    if found.is_enrolling if found else "authorization" not in connection.headers:
-        return None
+    if found is None and "authorization" not in connection.headers:
+        return None  # no credential at all
+    if found is not None and found.is_enrolling:
+        return None  # good for enrolling a second factor, and for nothing else
     try:
         return await guard.identify(connection, scopes)
     except Forbidden as error:

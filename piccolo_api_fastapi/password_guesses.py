@@ -19,7 +19,7 @@ from .failure_counters import FREE_FAILURES, MOST_FAILURES, wait_after
 from .keyed_locks import KeyedLocks
 
 LEASE = 15_000
-"""Milliseconds that a guess may be checked; whoever had it then was stopped and comes no more."""
+"""Milliseconds that a guess may be checked; after that its process is taken to be dead."""
 
 PATIENCE = 5.0
 """Seconds that a guess waits for those at the same account before it."""

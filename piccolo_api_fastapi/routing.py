@@ -55,7 +55,7 @@ class AuthRoute(APIRoute):
         super().__init__(path, public(endpoint), **options)
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's handler, between a strict reader and a plain speaker."""
+        """FastAPI's handler, between a strict reading of bodies and uniform errors."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends, FastAPI, Security, WebSocket
 from pydantic import BaseModel
@@ -59,6 +59,14 @@ class Message(BaseModel):
     message: str
 
 
+class WhoAmI(BaseModel):
+    """Who asks."""
+
+    username: str
+    scheme: str
+    scopes: list[str]
+
+
 @app.get("/me")
 async def me(user: CurrentUser) -> Me:
     """The current user, by session or by JWT."""
@@ -86,13 +94,11 @@ async def reports(_: Annotated[User, Security(current_user, scopes=["reports:rea
 @app.get("/whoami")
 async def whoami(
     identity: Annotated[Identity[User], Depends(current_user.identity)],
-) -> dict[str, Any]:
+) -> WhoAmI:
     """By which scheme the current user came, and what they may do."""
-    return {
-        "username": identity.user.username,
-        "scheme": identity.scheme,
-        "scopes": sorted(identity.scopes),
-    }
+    return WhoAmI(
+        username=identity.user.username, scheme=identity.scheme, scopes=sorted(identity.scopes)
+    )
 
 
 @app.websocket("/ws")

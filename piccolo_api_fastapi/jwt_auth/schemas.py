@@ -24,9 +24,11 @@ class TokenForm(BaseModel):
     )
 
     grant_type: Annotated[str, Field(min_length=1, description="`password` or `refresh_token`.")]
-    username: str | None = None
-    password: SecretStr | None = None
-    refresh_token: SecretStr | None = None
+    username: Annotated[
+        str | None, Field(description="For `password`: the username or the e-mail address.")
+    ] = None
+    password: Annotated[SecretStr | None, Field(description="For `password`.")] = None
+    refresh_token: Annotated[SecretStr | None, Field(description="For `refresh_token`.")] = None
     scope: Annotated[
         str, Field(description="What to ask for, separated by spaces; everything if empty.")
     ] = ""
@@ -37,8 +39,8 @@ class RevocationForm(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"token": "rt_…"}]})
 
-    token: Annotated[SecretStr, Field(min_length=1)]
-    token_type_hint: str | None = None
+    token: Annotated[SecretStr, Field(min_length=1, description="A refresh or an access token.")]
+    token_type_hint: Annotated[str | None, Field(description="Ignored: the token tells.")] = None
 
 
 class TokenOut(BaseModel):
@@ -59,11 +61,11 @@ class TokenOut(BaseModel):
         }
     )
 
-    access_token: str
+    access_token: Annotated[str, Field(description="A JWT, for the `Authorization` header.")]
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - no secret
     expires_in: Annotated[int, Field(description="Seconds.")]
-    refresh_token: str
-    scope: str
+    refresh_token: Annotated[str, Field(description="Good for one refresh.")]
+    scope: Annotated[str, Field(description="What was granted, separated by spaces.")]
     status: Annotated[
         Literal["signed_in", "mfa_enrolment_required"],
         Field(description="Whether a second factor has to be enrolled before anything else."),
@@ -103,12 +105,12 @@ class FamilyOut(BaseModel):
 
     id: UUID
     current: Annotated[bool, Field(description="Whether this request came with it.")]
-    created_at: datetime
-    refreshed_at: datetime
-    expires_at: datetime
-    scope: str
-    ip: str | None
-    user_agent: str | None
+    created_at: Annotated[datetime, Field(description="When the app signed in.")]
+    refreshed_at: Annotated[datetime, Field(description="When it last refreshed its tokens.")]
+    expires_at: Annotated[datetime, Field(description="When it has to sign in again.")]
+    scope: Annotated[str, Field(description="What it was granted, separated by spaces.")]
+    ip: Annotated[str | None, Field(description="From which address it signed in.")]
+    user_agent: Annotated[str | None, Field(description="What it calls itself.")]
 
     @classmethod
     def of(cls, row: RefreshFamily, current: UUID) -> "FamilyOut":

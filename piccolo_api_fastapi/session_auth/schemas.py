@@ -30,11 +30,11 @@ class SessionOut(BaseModel):
 
     id: UUID
     current: Annotated[bool, Field(description="Whether this request came with it.")]
-    created_at: datetime
-    last_seen_at: datetime
-    expires_at: datetime
-    ip: str | None
-    user_agent: str | None
+    created_at: Annotated[datetime, Field(description="When the browser signed in.")]
+    last_seen_at: Annotated[datetime, Field(description="When it was last seen, to a minute.")]
+    expires_at: Annotated[datetime, Field(description="When it is signed out if it stays away.")]
+    ip: Annotated[str | None, Field(description="From which address it signed in.")]
+    user_agent: Annotated[str | None, Field(description="What it calls itself.")]
 
     @classmethod
     def of(cls, row: Session, current: UUID) -> "SessionOut":
