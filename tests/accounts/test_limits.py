@@ -7,10 +7,20 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from piccolo_api_fastapi import AccountLimits, PiccoloStore, RateLimit, User, use_store
+from piccolo_api_fastapi import (
+    AccountLimits,
+    Accounts,
+    Captcha,
+    PiccoloStore,
+    RateLimit,
+    User,
+    Users,
+    accounts_router,
+    use_store,
+)
 from piccolo_api_fastapi.mail import ResetPassword
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
-from tests.accounts.conftest import MakeApp, register
+from tests.accounts.conftest import BASE_URL, MakeApp, register
 from tests.conftest import PASSWORD, log_in
 
 HEADERS = ("ratelimit", "ratelimit-policy")
@@ -62,6 +72,56 @@ async def test_mail_to_one_mailbox(app: FastAPI, ada: User, path: str) -> None:
         written = [email, email.upper(), email.title()] * 2
         got = [await ask(app, n, path, email=one) for n, one in enumerate(written)]
         assert got == [202] * 5 + [429]
+
+
+@pytest.mark.security(94)
+async def test_a_flood_keeps_no_owner_out(
+    app: FastAPI, users: Users[User], ada: User, outbox: Outbox
+) -> None:
+    """Mail that others ask for, and that nobody gets, does not use up the reset of an owner."""
+    await app.state.accounts.mailboxes.mark_verified(ada.id, ada.email)
+    assert [await ask(app, 1, "verify-email/request", email=ada.email) for _ in range(6)] == [
+        *[202] * 5,
+        429,
+    ]
+    bodies: list[dict[str, Any]] = [{}, {"password": "x"}, {"password": PASSWORD, "admin": True}]
+    for body in bodies * 2:
+        assert await ask(app, 2, "register", email=ada.email, **body) == 422
+    for number in range(5):
+        answer = await ask(app, 3, "register", email=ada.email, password=PASSWORD)
+        assert answer == 202, number
+    assert await ask(app, 4, "forgot-password", email=ada.email, more=1) == 422
+    assert [await ask(app, 9, "forgot-password", email=ada.email) for _ in range(5)] == [202] * 5
+    outbox.last(ResetPassword)
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("path", ["register", "verify-email/request", "forgot-password"])
+async def test_what_is_refused_costs_a_mailbox_nothing(app: FastAPI, path: str) -> None:
+    """After any number of requests that were no good its owner has all of theirs."""
+    body = {"email": "ada@example.com", **({"password": PASSWORD} if path == "register" else {})}
+    for number in range(6):
+        assert await ask(app, number, path, **body, nonsense=1) == 422
+    assert [await ask(app, number, path, **body) for number in range(6)] == [202] * 5 + [429]
+
+
+@pytest.mark.parametrize("path", ["register", "forgot-password"])
+async def test_the_captcha_comes_first(users: Users[User], outbox: Outbox, path: str) -> None:
+    """Who solves no CAPTCHA is limited by address, and costs no mailbox anything."""
+    captcha = Captcha(lambda response, _: response == "good")
+    limits = AccountLimits(
+        register_by_address=RateLimit("6/hour", scope="registrations"),
+        mail_by_address=RateLimit("6/hour", scope="mails"),
+    )
+    accounts = Accounts(users, mail=outbox, base_url=BASE_URL, limits=limits)
+    app = FastAPI()
+    app.include_router(accounts_router(accounts, captcha=captcha), prefix="/auth")
+    body = {"email": "ada@example.com", **({"password": PASSWORD} if path == "register" else {})}
+    assert [await ask(app, 1, path, **body) for _ in range(7)] == [403] * 6 + [429]
+    async with at(app, 2) as client:
+        client.headers["Captcha-Response"] = "good"
+        answers = [await client.post(f"/auth/{path}", json=body) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
 
 
 @pytest.mark.security(93)
