@@ -8,15 +8,24 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from .answers import status_of
-from .rate_limiting import Quota, RateLimit, Standing, by_body, rate_limit_headers
-
-_email = by_body("email")
+from .errors import Unprocessable
+from .identifiers import normal_email
+from .rate_limiting import Quota, RateLimit, Standing, rate_limit_headers
+from .rate_limiting.keys import body_field, normalised
 
 
 async def by_email(connection: HTTPConnection) -> str | None:
-    """Count by the address in the body, whosever it is; nobody, if there is none."""
-    key = await _email(connection)  # type: ignore[misc]
-    return key if key is not None and key.startswith("email:") else None
+    """
+    Count by the mailbox of the address in the body, whosever it is and however it is written;
+    nobody, if there is none.
+    """
+    value = await body_field(connection, "email")
+    if not isinstance(value, str):
+        return None
+    try:
+        return f"email:{normal_email(value)}"
+    except Unprocessable:
+        return f"email:{normalised(value)}"
 
 
 def when_used_up(standings: Sequence[Standing]) -> Mapping[str, str]:

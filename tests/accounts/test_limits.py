@@ -74,6 +74,40 @@ async def test_mail_to_one_mailbox(app: FastAPI, ada: User, path: str) -> None:
         assert got == [202] * 5 + [429]
 
 
+MAILBOX = [
+    "ada@bücher.example",
+    "ada@xn--bcher-kva.example",
+    "ADA@BÜCHER.example",
+    "ada@bücher\N{IDEOGRAPHIC FULL STOP}example",
+    "ada@b\N{VARIATION SELECTOR-16}ücher.example",
+    "ada@bu\N{COMBINING DIAERESIS}cher.example",
+]
+"""One mailbox, in different words."""
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("path", ["register", "verify-email/request", "forgot-password"])
+async def test_one_mailbox_in_other_words(
+    app: FastAPI, ada: User, outbox: Outbox, path: str
+) -> None:
+    """A mailbox is counted as one in whatever way it is written: five mails, not fifty."""
+    body = {"username": "ada", "password": PASSWORD} if path == "register" else {}
+    got = [await ask(app, n, path, email=email, **body) for n, email in enumerate(MAILBOX)]
+    assert got == [202] * 5 + [429]
+    assert len(outbox.messages) == (5 if path == "register" else 0)
+
+
+@pytest.mark.security(93)
+async def test_wrong_codes_for_one_mailbox_in_other_words(app: FastAPI) -> None:
+    """So are wrong codes, and addresses that are none."""
+    tries = [(n, MAILBOX[n % len(MAILBOX)]) for n in range(11)]
+    got = [await ask(app, n, "verify-email", email=email, code="123456") for n, email in tries]
+    assert got == [401] * 10 + [429]
+    got = [await ask(app, n, "verify-email", email="nobody", code="123456") for n in range(11)]
+    assert got == [422] * 10 + [429]
+    assert await ask(app, 1, "verify-email", email=1, code="123456") == 422
+
+
 @pytest.mark.security(94)
 async def test_a_flood_keeps_no_owner_out(
     app: FastAPI, users: Users[User], ada: User, outbox: Outbox
