@@ -1,15 +1,50 @@
 """How often passwords and codes may be wrong, by address and by account."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, TooManyRequests
 from .rate_limiting import RateLimit
 
 BY_ADDRESS = RateLimit("20/15minutes", scope="login: address", on_error="deny")
 
 BY_ACCOUNT = RateLimit("5/15minutes", scope="login: account", on_error="deny")
+
+BY_DEVICE = RateLimit("20/15minutes", scope="login: unknown browsers", on_error="local")
+"""Browsers that were looked up and unknown. Beyond it none is looked up: all are unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """
+    One that is under way.
+
+    Args:
+        limits: The limits of the login.
+        stack: What ends with it.
+    """
+
+    limits: "LoginLimits"
+    stack: AsyncExitStack
+
+    async def of(self, account: str) -> None:
+        """
+        Count it for an account as well, which took a question to the database to know.
+
+        Args:
+            account: Whose.
+
+        Raises:
+            TooManyRequests: The limit is used up.
+            StoreUnavailable: The store of the limits does not answer.
+        """
+        await self.count(self.limits.account, account)
+
+    async def count(self, limit: RateLimit | None, key: str | None) -> None:
+        """Count it, if there is such a limit, and something to count by."""
+        if limit is not None and key is not None:
+            await self.stack.enter_async_context(limit.attempt(key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +76,39 @@ class LoginLimits:
     @asynccontextmanager
     async def attempt(
         self, *, address: str | None = None, account: str | None = None
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Attempt]:
         """
         Surrounds what may fail; any exception but a 429 and a 503 counts.
 
         Args:
             address: As limits count it; `None` counts none.
-            account: Whose, likewise.
+            account: Whose, likewise; what it gives can be told later.
 
         Raises:
             TooManyRequests: A limit is used up.
             StoreUnavailable: The store of the limits does not answer.
         """
         async with AsyncExitStack() as stack:
-            for limit, key in ((self.address, address), (self.account, account)):
-                if limit is not None and key is not None:
-                    await stack.enter_async_context(limit.attempt(key))
-            yield
+            attempt = Attempt(self, stack)
+            await attempt.count(self.address, address)
+            await attempt.count(self.account, account)
+            yield attempt
+
+    async def find(
+        self, device: str, address: str | None, is_known: Callable[[], Awaitable[bool]]
+    ) -> bool:
+        """
+        Whether a browser is known, asked no more often than unknown ones may come.
+
+        Args:
+            device: What it came with.
+            address: Where it is; counted, where addresses are.
+            is_known: Asks the database.
+        """
+        found = False
+        key = device if address is None or self.address is None else address
+        with suppress(TooManyRequests):
+            async with BY_DEVICE.attempt(key) as quota:
+                found = await is_known()
+                quota.failed = not found
+        return found

@@ -42,20 +42,6 @@ TOLERANCE = 3
 """Python 3.12 no longer counts comprehensions as calls."""
 
 
-@pytest.fixture
-def statements(database: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is sent to the database from now on."""
-    sent: list[str] = []
-    run = type(database).run_querystring
-
-    async def record(self: Any, querystring: Any, *args: Any, **options: Any) -> Any:
-        sent.append(querystring.compile_string(self.engine_type)[0])
-        return await run(self, querystring, *args, **options)
-
-    monkeypatch.setattr(type(database), "run_querystring", record)
-    return sent
-
-
 async def credentials(client: httpx.AsyncClient) -> dict[str, dict[str, str]]:
     """The headers for each route of the application, which has been asked once before."""
     await log_in(client)

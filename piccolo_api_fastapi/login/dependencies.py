@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Generic, Literal, TypeAlias, cast
 
@@ -166,9 +167,9 @@ class Login(Generic[UserT]):
             HasherBusy: Too many logins are under way.
         """
         attempt = LoginAttempt(identifier, client)
-        device = await self._known(client, identifier)
-        account = device or f"name {one_name(identifier)}"
-        async with self.limits.attempt(address=client.network, account=account):
+        async with self.limits.attempt(address=client.network) as limited:
+            device = await self._known(client, identifier)
+            await limited.of(device or f"name {one_name(identifier)}")
             await run_hooks(self.before, attempt)
             try:
                 proof = await self.users.verify(identifier, password, counted_as=device)
@@ -309,10 +310,12 @@ class Login(Generic[UserT]):
 
     async def _known(self, client: ClientInfo, identifier: str) -> str | None:
         """What a browser counts with in which this very user logged in before."""
-        if self.known_devices is None or client.device is None:
+        devices, device = self.known_devices, client.device
+        if devices is None or device is None:
             return None
-        is_known = await self.known_devices.is_known(client.device, identifier)
-        return f"device {client.device}" if is_known else None
+        is_known = partial(devices.is_known, device, identifier)
+        found = await self.limits.find(device, client.network, is_known)
+        return f"device {device}" if found else None
 
     async def _present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
         attempt = LoginAttempt(user.username, client, user, method or "")
