@@ -11,6 +11,7 @@ from piccolo_api_fastapi import (
     AccountLimits,
     Accounts,
     Captcha,
+    KnownDevice,
     PiccoloStore,
     RateLimit,
     User,
@@ -21,7 +22,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.mail import ResetPassword
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.accounts.conftest import BASE_URL, MakeApp, register
-from tests.conftest import PASSWORD, log_in
+from tests.conftest import PASSWORD, bearer, get_tokens, log_in
 
 HEADERS = ("ratelimit", "ratelimit-policy")
 
@@ -213,6 +214,32 @@ async def test_a_reset_makes_the_browser_known(app: FastAPI, ada: User, outbox: 
         assert answers[-1].status_code == 429
         assert (await log_in(client, "ada", new)).status_code == 200
         assert (await log_in(stranger, "ada", new)).status_code == 429
+
+
+@pytest.mark.security(94)
+async def test_a_new_password_keeps_the_browser_known(app: FastAPI, ada: User) -> None:
+    """Of those that were known only the one in which the password was changed still is."""
+    new = "another horse battery"
+    async with at(app, 1) as client, at(app, 2) as thief, at(app, 3) as stranger:
+        await log_in(client)
+        await log_in(thief)
+        body = {"current_password": PASSWORD, "new_password": new}
+        assert (await client.post("/auth/change-password", json=body)).status_code == 204
+        assert await KnownDevice.count() == 1
+        answers = [await log_in(stranger, "ada", "wrong") for _ in range(6)]
+        assert answers[-1].status_code == 429
+        assert (await log_in(thief, "ada", new)).status_code == 429
+        assert (await log_in(client, "ada", new)).status_code == 200
+
+
+async def test_an_app_is_known_by_no_cookie(app: FastAPI, ada: User) -> None:
+    """Who changes a password with an access token gets no cookie."""
+    async with at(app, 1) as client:
+        headers = bearer((await get_tokens(client))["access_token"])
+        body = {"current_password": PASSWORD, "new_password": "another horse battery"}
+        answer = await client.post("/auth/change-password", json=body, headers=headers)
+        assert (answer.status_code, "set-cookie" in answer.headers) == (204, False)
+        assert await KnownDevice.count() == 0
 
 
 async def test_replaced_by_name(make_app: MakeApp) -> None:

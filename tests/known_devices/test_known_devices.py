@@ -143,6 +143,21 @@ async def test_useless_tokens_are_looked_up_so_often(
         assert (await log_in(owner)).status_code == 200
 
 
+@pytest.mark.security(94)
+async def test_a_new_password_forgets_them(
+    app: FastAPI, client: httpx.AsyncClient, users: Users[User], ada: User, grace: User
+) -> None:
+    """Whoever knew the old password guesses at the new one like anybody else."""
+    await log_in(client)
+    async with new_client(app) as other:
+        await log_in(other, "grace")
+    await users.set_password(ada, "another horse battery")
+    [left] = await KnownDevice.select(KnownDevice.user)
+    assert left["user"] == grace.id
+    await flood(app)
+    assert (await log_in(client, "ada", "wrong")).status_code == 429
+
+
 async def test_it_is_no_way_in(app: FastAPI, client: httpx.AsyncClient, ada: User) -> None:
     """The cookie alone opens nothing, is stored as a digest, and is new after each login."""
     await log_in(client)
