@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from starlette.exceptions import HTTPException
 
 from .errors import ConfigurationError, TooManyRequests
-from .rate_limiting import RateLimit
+from .rate_limiting import Quota, RateLimit
 
 BY_ADDRESS = RateLimit("20/15minutes", scope="login: address", on_error="deny")
 
@@ -15,7 +17,7 @@ BY_DEVICE = RateLimit("20/15minutes", scope="login: unknown browsers", on_error=
 """Browsers that were looked up and unknown. Beyond it none is looked up: all are unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
     """
     One that is under way.
@@ -23,10 +25,14 @@ class Attempt:
     Args:
         limits: The limits of the login.
         stack: What ends with it.
+        quotas: What it was charged.
+        failed: Set it, and it counts, whatever is raised then.
     """
 
     limits: "LoginLimits"
     stack: AsyncExitStack
+    quotas: list[Quota] = field(default_factory=list)
+    failed: bool = False
 
     async def of(self, account: str) -> None:
         """
@@ -44,7 +50,12 @@ class Attempt:
     async def count(self, limit: RateLimit | None, key: str | None) -> None:
         """Count it, if there is such a limit, and something to count by."""
         if limit is not None and key is not None:
-            await self.stack.enter_async_context(limit.attempt(key))
+            self.quotas.append(await self.stack.enter_async_context(limit.attempt(key)))
+
+    def keep(self) -> None:
+        """Let the charges stay, though what is raised now says that nothing was tried."""
+        for quota in self.quotas:
+            quota.failed = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +89,8 @@ class LoginLimits:
         self, *, address: str | None = None, account: str | None = None
     ) -> AsyncIterator[Attempt]:
         """
-        Surrounds what may fail; any exception but a 429 and a 503 counts.
+        Surrounds what may fail; any exception but a 429 and a 503 counts, and those as well once
+        `failed` is set.
 
         Args:
             address: As limits count it; `None` counts none.
@@ -88,11 +100,20 @@ class LoginLimits:
             TooManyRequests: A limit is used up.
             StoreUnavailable: The store of the limits does not answer.
         """
+        raised: HTTPException | None = None
         async with AsyncExitStack() as stack:
             attempt = Attempt(self, stack)
             await attempt.count(self.address, address)
             await attempt.count(self.account, account)
-            yield attempt
+            try:
+                yield attempt
+            except HTTPException as error:
+                if not attempt.failed:
+                    raise
+                attempt.keep()
+                raised = error  # later, or the limits would take a 429 for nothing tried
+        if raised is not None:
+            raise raised
 
     async def find(
         self, device: str, address: str | None, is_known: Callable[[], Awaitable[bool]]

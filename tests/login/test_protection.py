@@ -12,9 +12,11 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
+    AuthError,
     ConfigurationError,
     JWTAuth,
     Login,
+    LoginAttempt,
     LoginLimits,
     MemoryStore,
     PiccoloStore,
@@ -24,9 +26,11 @@ from piccolo_api_fastapi import (
     User,
     Users,
     jwt_router,
+    reauthentication_router,
     session_router,
     use_store,
 )
+from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
 from piccolo_api_fastapi.passwords import PasswordHasher
 from piccolo_api_fastapi.rate_limiting.stores import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
@@ -193,6 +197,37 @@ async def test_every_way_in_is_counted(app: FastAPI, ada: User) -> None:
     async with at(app, "192.0.2.2") as stranger:
         assert (await stranger.post("/auth/token", data=form)).status_code == 429
         assert (await log_in(stranger)).status_code == 429
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("error", [TooManyRequests, StoreUnavailable])
+async def test_whatever_a_hook_raises(
+    users: Users[User], ada: User, error: type[AuthError]
+) -> None:
+    """A failure counts by address and by account, though a hook that is told of it raises."""
+
+    def refuse(_: LoginAttempt) -> None:
+        raise error
+
+    session = SessionAuth(users)
+    login = Login(users, on_failure=[refuse])
+    app = FastAPI()
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(reauthentication_router(login, session), prefix="/auth")
+    async with at(app) as client:
+        await log_in(client)
+        for _ in range(3):
+            assert (await log_in(client, "grace", "wrong")).status_code == error.status
+        body = {"password": "wrong"}
+        for _ in range(2):
+            answer = await client.post("/auth/reauthenticate", json=body)
+            assert answer.status_code == error.status
+    limits = LoginLimits()
+    assert limits.address is not None
+    assert limits.account is not None
+    assert (await limits.address.peek("192.0.2.1")).remaining == 15
+    assert (await limits.account.peek("name grace")).remaining == 2
+    assert (await limits.account.peek(f"user {ada.id}")).remaining == 3
 
 
 async def test_reauthentication(app: FastAPI, ada: User) -> None:
