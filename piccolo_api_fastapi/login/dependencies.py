@@ -232,22 +232,27 @@ class Login(Generic[UserT]):
         proof = replace(proof, factors=factors, recheck=lambda: tickets.uphold(ticket))
         return await self._succeeded(proof, replace(attempt, factor=name))
 
-    async def send(self, challenge: str, method: str, *, channel: Channel = "session") -> None:
+    async def send(
+        self, challenge: str, method: str, client: ClientInfo, *, channel: Channel = "session"
+    ) -> None:
         """
         Send the code of a factor that has one sent.
 
         Args:
             challenge: What `start` gave.
             method: The name of the factor.
+            client: Where the request comes from.
             channel: What the login leads to.
 
         Raises:
             InvalidTicket: As for `finish`.
             InvalidCode: The user has no such factor.
+            TooManyRequests: Too much was wrong, from this address.
         """
-        _, proof = await self._first_step(challenge, channel)
-        factor = _choose(await self.enrolled(proof.user), "", method)
-        await factor.send(proof.user)
+        async with self.limits.attempt(address=client.network):
+            _, proof = await self._first_step(challenge, channel)
+            factor = _choose(await self.enrolled(proof.user), "", method)
+            await factor.send(proof.user)
 
     async def present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
         """

@@ -120,7 +120,7 @@ async def test_a_limited_address_costs_no_statement(
 @pytest.mark.parametrize("of_address", [True, False])
 @pytest.mark.parametrize("is_new", [True, False])
 async def test_useless_tokens_are_looked_up_so_often(
-    users: Users[User], ada: User, statements: list[str], of_address: bool, is_new: bool
+    users: Users[User], ada: User, statements: list[str], *, of_address: bool, is_new: bool
 ) -> None:
     """
     Made-up tokens at an account that is limited are looked up twenty times, from one address, or

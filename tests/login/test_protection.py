@@ -243,12 +243,19 @@ async def test_reauthentication(app: FastAPI, ada: User) -> None:
         assert limited.status_code == 429
 
 
-async def test_challenges(app: FastAPI, ada: User) -> None:
-    """Wrong challenges count for the address."""
+@pytest.mark.security(93)
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("login/mfa", 401), ("login/mfa/send", 401), ("token/mfa", 400), ("token/mfa/send", 400)],
+)
+async def test_challenges(app: FastAPI, ada: User, path: str, status: int) -> None:
+    """Wrong challenges count for the address, whatever is asked with them."""
     async with at(app) as client:
         body = {"challenge": "tkt_x", "code": "123456"}
-        answers = [await client.post("/auth/login/mfa", json=body) for _ in range(21)]
-    assert [answer.status_code for answer in answers] == [401] * 20 + [429]
+        if path.endswith("send"):
+            body = {"challenge": "tkt_x", "method": "totp"}
+        answers = [await client.post(f"/auth/{path}", json=body) for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [status] * 20 + [429]
 
 
 async def test_no_address(app: FastAPI, ada: User) -> None:
