@@ -77,7 +77,8 @@ class AccountLimits:
     nothing what its owner needs.
 
     Args:
-        register_by_address: Registrations from one address.
+        register_by_address: Requests to register from one address, those that were refused for
+            what they said included.
         register_by_account: Registrations with mail for one mailbox, known or not.
         mail_by_address: Links and codes asked for from one address.
         reset_by_account: Links to a new password for one mailbox, known or not.

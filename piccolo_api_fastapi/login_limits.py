@@ -68,8 +68,8 @@ class LoginLimits:
 
     Args:
         address: Wrong passwords, challenges and codes from one address.
-        account: Wrong passwords for one name or address; from a browser that the user has
-            logged in with before, for that browser.
+        account: Wrong passwords for one name or one e-mail address, each for itself; from a
+            browser that the user has logged in with before, for that browser.
 
     Raises:
         ConfigurationError: A limit has no scope, or has a key, cost or limits that depend on

@@ -65,6 +65,12 @@ async def test_registrations(app: FastAPI) -> None:
     )
 
 
+async def test_requests_that_register_nobody(app: FastAPI) -> None:
+    """A request to register counts for its address, whatever is wrong with it."""
+    got = [await ask(app, 1, "register", email="b@example.com", password="x") for _ in range(11)]
+    assert got == [422] * 10 + [429]
+
+
 @pytest.mark.security(93)
 @pytest.mark.parametrize("path", ["forgot-password", "verify-email/request"])
 async def test_mail_to_one_mailbox(app: FastAPI, ada: User, path: str) -> None:

@@ -122,6 +122,14 @@ async def test_known_and_unknown_alike(app: FastAPI, ada: User) -> None:
     assert b'"code":"too_many_requests"' in series[0][-1][1]
 
 
+async def test_each_name_of_an_account(app: FastAPI, ada: User) -> None:
+    """The username and the address of an account are counted apart, without a look at whose."""
+    async with at(app) as client:
+        for name in ("ada", "ada@example.com"):
+            answers = [await log_in(client, name, "wrong") for _ in range(6)]
+            assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+
+
 @pytest.mark.security(16)
 @pytest.mark.security(99)
 async def test_a_success_resets_its_own(app: FastAPI, users: Users[User], ada: User) -> None:
