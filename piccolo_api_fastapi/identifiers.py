@@ -34,16 +34,21 @@ def normal_username(username: str, maximum: int) -> str:
 
 def normal_email(email: str) -> str:
     """
-    An e-mail address as it is stored: one form for each mailbox.
+    An e-mail address as it is stored: one form for each mailbox, which is its own normal form.
 
     Raises:
-        Unprocessable: It is no address (RFC 5322 section 3.4.1).
+        Unprocessable: It is no address (RFC 5322 section 3.4.1), or is longer than
+            `MAXIMUM_LENGTH`.
     """
     try:
-        valid = validate_email(email, check_deliverability=False)
+        normal = _valid(_fold(email))
+        # What folds into something else, or into no address, has no one form.
+        is_stable = len(normal) <= MAXIMUM_LENGTH and normal == _valid(normal)
     except EmailNotValidError:
-        raise _unusable("email", "email_invalid", "This is not an e-mail address.") from None
-    return _fold(valid.normalized)
+        is_stable = False
+    if not is_stable:
+        raise _unusable("email", "email_invalid", "This is not an e-mail address.")
+    return normal
 
 
 def candidates(identifier: str) -> tuple[str, str, str] | None:
@@ -80,6 +85,10 @@ def no_email() -> str:
 def real_email(email: str | None) -> str | None:
     """The address, or `None` when it only stands for a missing one."""
     return None if not email or email.endswith(_NO_EMAIL) else email
+
+
+def _valid(folded: str) -> str:
+    return _fold(validate_email(folded, check_deliverability=False).normalized)
 
 
 def _fold(text: str) -> str:

@@ -23,6 +23,14 @@ class CredentialTable:
     """
 
 
+class BrowserTable:
+    """
+    Marks tables of what is remembered of those who knew a password: forgotten with it.
+
+    A subclass is a Piccolo table with a foreign key `user`.
+    """
+
+
 class VerificationTable:
     """
     Marks the table that says which address of a user is verified.
@@ -113,6 +121,11 @@ def _find_beside_columns(table: type[BaseUser], values: dict[str, Any]) -> dict[
 def credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables whose rows are a way in for users of this table, by whatever class it is named."""
     return _marked(CredentialTable, user_table)
+
+
+def browser_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """The tables of what is remembered of those who knew the password of a user of this table."""
+    return _marked(BrowserTable, user_table)
 
 
 def verification_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:

@@ -25,6 +25,7 @@ from .user_lookup import Account, UserLookup, fingerprint
 from .user_tables import (
     CredentialTable,
     bound,
+    browser_tables,
     credential_tables,
     load,
     primary_key,
@@ -376,7 +377,8 @@ class Users(Generic[UserT]):
 
     async def store_password(self, user: UserT, encoded: str | None, *, keep: Any = None) -> None:
         """
-        Store what `encode` made, and end every other credential, in one transaction.
+        Store what `encode` made, end every other credential and forget known browsers, in one
+        transaction.
 
         Args:
             user: Whose.
@@ -394,6 +396,7 @@ class Users(Generic[UserT]):
             await self._store_hash(key, encoded or "", (before or {}).get("password"))
             await self._guesses.forgive(key)
             await self.end_credentials(user, keep=keep)
+            await self._forget_browsers(key)
             await emit(AuthEvent("authn_password_change", self.clock(), key))
 
     async def unlock(self, user: UserT) -> None:
@@ -581,8 +584,14 @@ class Users(Generic[UserT]):
                 await self._store_hash(key, new, column)
                 if account.was_changed_by_piccolo:
                     await self.end_credentials(user)
+                    await self._forget_browsers(key)
                 return proof
             return proof if await self._replace_hash(key, old, new) else None
+
+    async def _forget_browsers(self, key: Any) -> None:
+        """Whoever knew the old password may guess at the new one no more than anybody else."""
+        for table in browser_tables(self.table):
+            await table.delete().where(table.user == key)  # type: ignore[attr-defined]
 
     async def _replace_hash(self, key: Any, old: str | None, new: str | None) -> bool:
         """Whether the stored hash was the old one and is the new; yes where none is stored."""

@@ -283,6 +283,20 @@ def clock() -> FrozenClock:
     return _CLOCK
 
 
+@pytest.fixture
+def statements(database: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is sent to the database from now on."""
+    sent: list[str] = []
+    run = type(database).run_querystring
+
+    async def record(self: Any, querystring: Any, *args: Any, **options: Any) -> Any:
+        sent.append(querystring.compile_string(self.engine_type)[0])
+        return await run(self, querystring, *args, **options)
+
+    monkeypatch.setattr(type(database), "run_querystring", record)
+    return sent
+
+
 # FastAPI takes longer to build an application than most tests to use it: those are kept that are
 # made of the same parts, and so are the parts, for each database.
 

@@ -74,20 +74,6 @@ def transactions(database: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def statements(database: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is sent to the database from now on."""
-    sent: list[str] = []
-    run = type(database).run_querystring
-
-    async def record(self: Any, querystring: Any, *args: Any, **options: Any) -> Any:
-        sent.append(querystring.compile_string(self.engine_type)[0])
-        return await run(self, querystring, *args, **options)
-
-    monkeypatch.setattr(type(database), "run_querystring", record)
-    return sent
-
-
-@pytest.fixture
 async def headers(
     client: httpx.AsyncClient, users: Users[User], ada: User
 ) -> dict[str, dict[str, str]]:

@@ -1,6 +1,10 @@
 """Usernames and e-mail addresses."""
 
+import sys
+import unicodedata
+
 import pytest
+from email_validator import validate_email
 
 from piccolo_api_fastapi import identifiers
 from piccolo_api_fastapi.errors import Unprocessable
@@ -46,6 +50,51 @@ def test_email(typed: str) -> None:
 def test_dotless_i() -> None:
     """A letter that only upper-cases to the same one is another mailbox."""
     assert identifiers.normal_email("mıke@x.org") != "mike@x.org"
+
+
+FOLDED = [
+    character
+    for character in map(chr, range(sys.maxunicode + 1))
+    if unicodedata.normalize("NFKC", character).lower() != character
+]
+"""All characters of Unicode that are stored as others."""
+
+
+@pytest.mark.security(105)
+@pytest.mark.parametrize("pattern", ["a{}b@example.com", "a@b{}c.example"])
+def test_what_is_stored_is_an_address(pattern: str) -> None:
+    """Whatever becomes of a character: what is stored is an address, and its own normal form."""
+    accepted = 0
+    for character in FOLDED:
+        typed = pattern.format(character)
+        try:
+            stored = identifiers.normal_email(typed)
+        except Unprocessable:
+            continue
+        accepted += 1
+        assert validate_email(stored, check_deliverability=False)
+        assert identifiers.candidates(stored) == (stored, stored, stored), typed
+    assert accepted > len(FOLDED) // 2
+
+
+@pytest.mark.security(105)
+@pytest.mark.parametrize(
+    "email",
+    [
+        "a\N{FULLWIDTH COMMA}b@example.com",
+        "a\N{FULLWIDTH LESS-THAN SIGN}b\N{FULLWIDTH GREATER-THAN SIGN}@example.com",
+        "a\N{HORIZONTAL ELLIPSIS}b@example.com",
+        "a\N{DOUBLE QUESTION MARK}\N{FULLWIDTH COMMERCIAL AT}b@example.com",
+        "\N{ARABIC LIGATURE SALLALLAHOU ALAYHE WASALLAM}" * 60 + "@example.com",
+        "\N{LATIN SMALL LIGATURE FFI}" * 90 + "@example.com",
+        f"a@{'b' * 63}.{'c' * 63}.{'d' * 63}.{'e' * 63}",
+    ],
+)
+def test_what_would_be_no_address(email: str) -> None:
+    """What only looks like an address until it is folded, or is too long by then, is none."""
+    with pytest.raises(Unprocessable) as caught:
+        identifiers.normal_email(email)
+    assert caught.value.codes == ("email_invalid",)
 
 
 @pytest.mark.parametrize("email", ["x'y@a.org", "ü@exämple.org"])

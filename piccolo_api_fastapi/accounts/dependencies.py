@@ -119,6 +119,7 @@ class Accounts(Generic[UserT]):
         if mail is not None and base_url is not None:
             links = Links(base_url, {**PATHS, **(paths or {})})
             self._mailboxes = Mailboxes(self.users, mail, links, lifetimes or MailLifetimes())
+        self._by_cookie = [scheme for scheme in self.schemes if scheme.transport == "cookie"]
         managing = [scheme for scheme in self.schemes if scheme.manages_credentials]
         self.caller = optional(AnyOf(*managing)).identity if managing else _nobody
         self._resets = Tickets(
@@ -319,7 +320,7 @@ class Accounts(Generic[UserT]):
     ) -> None:
         """
         Change the password of somebody who is signed in, and end every other way in. Their own
-        session gets a new cookie.
+        session gets a new cookie, and their browser is known anew.
 
         Raises:
             InvalidCredentials: The current password is wrong.
@@ -332,6 +333,8 @@ class Accounts(Generic[UserT]):
         async with store(), transaction(self.users.table):
             await self.users.store_password(user, encoded, keep=identity.credential_id)
             await self.guard.step_up(identity, PASSWORD, request, response)
+            if any(one.scheme_name == identity.scheme for one in self._by_cookie):
+                await self.login.remember(user, request, response)
 
     async def prove(
         self, identity: Identity[UserT], password: str | None, request: Request

@@ -7,6 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, SecretStr
 
+from piccolo_api_fastapi.account_limits import unless_refused
 from piccolo_api_fastapi.deliveries import quietly
 from piccolo_api_fastapi.errors import (
     ContentTooLarge,
@@ -30,6 +31,7 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.mail import AccountClosed, PasswordChanged
 from piccolo_api_fastapi.problems import responses
+from piccolo_api_fastapi.rate_limiting import RateLimit
 from piccolo_api_fastapi.routing import AuthRoute
 from piccolo_api_fastapi.user_tables import primary_key
 
@@ -91,8 +93,8 @@ def register_router(accounts: Accounts[Any], *, captcha: Captcha = None) -> APIR
     router = _router()
     add = _register_by_mail if accounts.has_mail else _register_at_once
     limits = accounts.limits
-    by_account = limits.mail_by_account if accounts.has_mail else None
-    before = _before(accounts, limits.register_by_address, by_account, captcha)
+    by_account = limits.register_by_account if accounts.has_mail else None
+    before = _before(accounts, limits.register_by_address, captcha, *_to_a_mailbox(by_account))
     add(router, accounts, before, _errors_of(captcha))
     return router
 
@@ -166,7 +168,9 @@ def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="request_email_verification",
         summary="Send the link and the code again",
         status_code=202,
-        dependencies=_before(accounts, limits.mail_by_address, limits.mail_by_account),
+        dependencies=_before(
+            accounts, limits.mail_by_address, *_to_a_mailbox(limits.mail_by_account)
+        ),
         responses=responses(*_OPEN),
     )
     async def request_email_verification(body: EmailIn, background: BackgroundTasks) -> Accepted:
@@ -219,13 +223,14 @@ def reset_password_router(accounts: Accounts[Any], *, captcha: Captcha = None) -
         ConfigurationError: There is no mail.
     """
     router, _, limits = _router(), accounts.mailboxes, accounts.limits
+    by_account = _to_a_mailbox(limits.reset_by_account)
 
     @router.post(
         "/forgot-password",
         operation_id="forgot_password",
         summary="Ask for a link to a new password",
         status_code=202,
-        dependencies=_before(accounts, limits.mail_by_address, limits.mail_by_account, captcha),
+        dependencies=_before(accounts, limits.mail_by_address, captcha, *by_account),
         responses=responses(*_errors_of(captcha), *_OPEN),
     )
     async def forgot_password(body: EmailIn, background: BackgroundTasks) -> Accepted:
@@ -433,6 +438,11 @@ def _router() -> APIRouter:
 def _before(accounts: Accounts[Any], *checks: Captcha) -> list[Any]:
     """What a route asks that needs no login: where the request comes from, limits, a CAPTCHA."""
     return [Depends(check) for check in (accounts.csrf, *checks) if check is not None]
+
+
+def _to_a_mailbox(limit: RateLimit | None) -> list[Captcha]:
+    """The limit of mail to one mailbox. Ask it last: only what is admitted may cost its owner."""
+    return [] if limit is None else [unless_refused(limit)]
 
 
 def _secret(text: SecretStr | None) -> str | None:

@@ -194,14 +194,16 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
             InvalidRequest,
             InvalidGrant,
             UnsupportedMediaType,
+            TooManyRequests,
             *_ALWAYS,
             media_types=_BOTH,
         ),
     )
-    async def send_token_code(step: SendIn) -> None:
+    async def send_token_code(step: SendIn, request: Request) -> None:
         """Send the code of a factor that has one sent. It counts as one of five tries."""
         with _as_grant_errors():
-            await login.send(step.challenge.get_secret_value(), step.method, channel="token")
+            challenge, client = step.challenge.get_secret_value(), login.client(request)
+            await login.send(challenge, step.method, client, channel="token")
 
 
 @contextmanager

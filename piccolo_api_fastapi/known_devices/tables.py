@@ -4,10 +4,11 @@ from piccolo.columns import UUID, ForeignKey, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
+from piccolo_api_fastapi.user_tables import BrowserTable
 from piccolo_api_fastapi.users import User
 
 
-class KnownDevice(Table, tablename="auth_known_device"):
+class KnownDevice(BrowserTable, Table, tablename="auth_known_device"):
     """That a user logged in with a browser. It is no way in: it only says who may try."""
 
     id = UUID(primary_key=True)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Generic, Literal, TypeAlias, cast
 
@@ -22,7 +23,7 @@ from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.identifiers import one_name
 from piccolo_api_fastapi.identity import ClientInfo, client_info
 from piccolo_api_fastapi.known_devices import KnownDevices
-from piccolo_api_fastapi.login_limits import LoginLimits
+from piccolo_api_fastapi.login_limits import Attempt, LoginLimits
 from piccolo_api_fastapi.second_factors import SecondFactor
 from piccolo_api_fastapi.tickets import Ticket, Tickets
 from piccolo_api_fastapi.user_tables import primary_key
@@ -166,14 +167,14 @@ class Login(Generic[UserT]):
             HasherBusy: Too many logins are under way.
         """
         attempt = LoginAttempt(identifier, client)
-        device = await self._known(client, identifier)
-        account = device or f"name {one_name(identifier)}"
-        async with self.limits.attempt(address=client.network, account=account):
+        async with self.limits.attempt(address=client.network) as limited:
+            device = await self._known(client, identifier)
+            await limited.of(device or f"name {one_name(identifier)}")
             await run_hooks(self.before, attempt)
             try:
                 proof = await self.users.verify(identifier, password, counted_as=device)
             except InvalidCredentials:
-                await self._failed(attempt)
+                await self._failed(attempt, limited)
                 raise
         proof = replace(proof, scope=scope)
         if enrolled := await self.enrolled(proof.user):
@@ -219,11 +220,11 @@ class Login(Generic[UserT]):
             FactorDisabled: There were too many.
             LoginRefused: A hook refused.
         """
-        async with self.limits.attempt(address=client.network):
+        async with self.limits.attempt(address=client.network) as limited:
             ticket, proof = await self._first_step(challenge, channel)
             attempt = LoginAttempt(proof.user.username, client, proof.user)
             await run_hooks(self.before, attempt)
-            name = await self._present(proof.user, code, method, client)
+            name = await self._present(proof.user, code, method, client, limited)
             # The code is used up by now; of those who raced with it, one gets here.
             tickets = self._challenges[channel]
             await tickets.burn(ticket)
@@ -231,22 +232,27 @@ class Login(Generic[UserT]):
         proof = replace(proof, factors=factors, recheck=lambda: tickets.uphold(ticket))
         return await self._succeeded(proof, replace(attempt, factor=name))
 
-    async def send(self, challenge: str, method: str, *, channel: Channel = "session") -> None:
+    async def send(
+        self, challenge: str, method: str, client: ClientInfo, *, channel: Channel = "session"
+    ) -> None:
         """
         Send the code of a factor that has one sent.
 
         Args:
             challenge: What `start` gave.
             method: The name of the factor.
+            client: Where the request comes from.
             channel: What the login leads to.
 
         Raises:
             InvalidTicket: As for `finish`.
             InvalidCode: The user has no such factor.
+            TooManyRequests: Too much was wrong, from this address.
         """
-        _, proof = await self._first_step(challenge, channel)
-        factor = _choose(await self.enrolled(proof.user), "", method)
-        await factor.send(proof.user)
+        async with self.limits.attempt(address=client.network):
+            _, proof = await self._first_step(challenge, channel)
+            factor = _choose(await self.enrolled(proof.user), "", method)
+            await factor.send(proof.user)
 
     async def present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
         """
@@ -266,8 +272,8 @@ class Login(Generic[UserT]):
             TooManyRequests: After several wrong ones one has to wait.
             FactorDisabled: There were too many.
         """
-        async with self.limits.attempt(address=client.network):
-            return await self._present(user, code, method, client)
+        async with self.limits.attempt(address=client.network) as limited:
+            return await self._present(user, code, method, client, limited)
 
     async def confirm_password(self, user: UserT, password: str, client: ClientInfo) -> str:
         """
@@ -283,7 +289,7 @@ class Login(Generic[UserT]):
         """
         attempt = LoginAttempt(user.username, client, user)
         account = f"user {primary_key(user)}"
-        async with self.limits.attempt(address=client.network, account=account):
+        async with self.limits.attempt(address=client.network, account=account) as limited:
             await run_hooks(self.before, attempt)
             try:
                 # Counted apart: whoever is logged in is not kept out by guesses at the login.
@@ -293,7 +299,7 @@ class Login(Generic[UserT]):
                 if primary_key(proof.user) != primary_key(user):
                     raise InvalidCredentials  # noqa: TRY301 - told like any other
             except InvalidCredentials:
-                await self._failed(attempt)
+                await self._failed(attempt, limited)
                 raise
         return PASSWORD
 
@@ -309,19 +315,26 @@ class Login(Generic[UserT]):
 
     async def _known(self, client: ClientInfo, identifier: str) -> str | None:
         """What a browser counts with in which this very user logged in before."""
-        if self.known_devices is None or client.device is None:
+        devices, device = self.known_devices, client.device
+        if devices is None or device is None:
             return None
-        is_known = await self.known_devices.is_known(client.device, identifier)
-        return f"device {client.device}" if is_known else None
+        is_known = partial(devices.is_known, device, identifier)
+        found = await self.limits.find(device, client.network, is_known)
+        return f"device {device}" if found else None
 
-    async def _present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
+    async def _present(
+        self, user: UserT, code: str, method: str | None, client: ClientInfo, limited: Attempt
+    ) -> str:
         attempt = LoginAttempt(user.username, client, user, method or "")
         try:
             factor = _choose(await self.enrolled(user), code, method)
             attempt = replace(attempt, factor=factor.name)
             await factor.verify(user, code)
-        except (InvalidCode, TooManyRequests, FactorDisabled):
-            await self._failed(attempt)
+        except TooManyRequests:  # nothing was tried
+            await self._tell_failure(attempt)
+            raise
+        except (InvalidCode, FactorDisabled):
+            await self._failed(attempt, limited)
             raise
         return factor.name
 
@@ -357,7 +370,11 @@ class Login(Generic[UserT]):
         # Told with what is issued: in one transaction, or not at all.
         return replace(proof, event=self._event("authn_login_success", attempt))
 
-    async def _failed(self, attempt: LoginAttempt) -> None:
+    async def _failed(self, attempt: LoginAttempt, limited: Attempt) -> None:
+        limited.failed = True  # before hooks are told, whatever they raise
+        await self._tell_failure(attempt)
+
+    async def _tell_failure(self, attempt: LoginAttempt) -> None:
         await emit(self._event("authn_login_fail", attempt))
         await run_hooks(self.on_failure, attempt)
 

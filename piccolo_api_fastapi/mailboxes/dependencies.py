@@ -237,24 +237,29 @@ class Mailboxes(Generic[UserT]):
         async with telling("user_email_verify_fail", self.users.clock, InvalidTicket):
             user = await self.find(email)
             digits = "".join(code.split())
-            if user is None or not _CODE.fullmatch(digits):
+            key = None if user is None or not _CODE.fullmatch(digits) else primary_key(user)
+            ticket = await self._guess(key)
+            try:
+                # As much work where there is no code as where there is one, or the time that it
+                # takes would tell who has an account.
+                code = None if ticket is None else Binding.of(ticket).code
+                await self.users.hasher.verify(code, digits)
+            except PasswordMismatch:
+                ticket = None
+            if ticket is None:
                 raise InvalidTicket
-            ticket = await self._guess(primary_key(user), digits)
             return await self._verify(self._codes, ticket, caller)
 
-    async def _guess(self, user: Any, digits: str) -> Ticket:
+    async def _guess(self, user: Any) -> Ticket | None:
+        """The live code of a user, if there is one to guess at; two statements either way."""
         now = self.users.clock()
         try:
             # Counted before it is checked, over all the codes that were ever sent.
             await reserve(self.table, user, now)
             async with store():
-                ticket = await service.count_guess(
-                    self._codes.table, user, self._codes.purpose, now
-                )
-            await self.users.hasher.verify(Binding.of(ticket).code, digits)
-        except (NotFound, TooManyRequests, FactorDisabled, PasswordMismatch):
-            raise InvalidTicket from None
-        return ticket
+                return await service.count_guess(self._codes.table, user, self._codes.purpose, now)
+        except (NotFound, TooManyRequests, FactorDisabled, InvalidTicket):
+            return None
 
     async def _verify(
         self, tickets: Tickets, ticket: Ticket, caller: "Caller[UserT] | None"

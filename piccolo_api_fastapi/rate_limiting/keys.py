@@ -112,7 +112,7 @@ def by_body(field: str) -> Key:
     """
 
     async def key(connection: HTTPConnection) -> str | None:
-        value = await _field(connection, field)
+        value = await body_field(connection, field)
         if not isinstance(value, (str, int)):
             return by_address(connection)
         return f"{field}:{normalised(str(value))}"
@@ -132,7 +132,8 @@ async def _identity(guard: Guard[Any], connection: HTTPConnection) -> Identity[A
         return None
 
 
-async def _field(connection: HTTPConnection, field: str) -> Any:
+async def body_field(connection: HTTPConnection, field: str) -> Any:
+    """A field of a JSON object or a form, as it was sent; `None` where there is none."""
     if not isinstance(connection, Request):
         return None
     try:

@@ -169,12 +169,14 @@ def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[
             CrossSiteRequest,
             UnsupportedMediaType,
             Unprocessable,
+            TooManyRequests,
             *_ALWAYS,
         ),
     )
-    async def send_login_code(step: SendIn) -> None:
+    async def send_login_code(step: SendIn, request: Request) -> None:
         """Send the code of a factor that has one sent. It counts as one of five tries."""
-        await login.send(step.challenge.get_secret_value(), step.method)
+        client = login.client(request)
+        await login.send(step.challenge.get_secret_value(), step.method, client)
 
 
 def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:

@@ -7,11 +7,22 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from piccolo_api_fastapi import AccountLimits, PiccoloStore, RateLimit, User, use_store
+from piccolo_api_fastapi import (
+    AccountLimits,
+    Accounts,
+    Captcha,
+    KnownDevice,
+    PiccoloStore,
+    RateLimit,
+    User,
+    Users,
+    accounts_router,
+    use_store,
+)
 from piccolo_api_fastapi.mail import ResetPassword
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
-from tests.accounts.conftest import MakeApp, register
-from tests.conftest import PASSWORD, log_in
+from tests.accounts.conftest import BASE_URL, MakeApp, register
+from tests.conftest import PASSWORD, bearer, get_tokens, log_in
 
 HEADERS = ("ratelimit", "ratelimit-policy")
 
@@ -54,6 +65,12 @@ async def test_registrations(app: FastAPI) -> None:
     )
 
 
+async def test_requests_that_register_nobody(app: FastAPI) -> None:
+    """A request to register counts for its address, whatever is wrong with it."""
+    got = [await ask(app, 1, "register", email="b@example.com", password="x") for _ in range(11)]
+    assert got == [422] * 10 + [429]
+
+
 @pytest.mark.security(93)
 @pytest.mark.parametrize("path", ["forgot-password", "verify-email/request"])
 async def test_mail_to_one_mailbox(app: FastAPI, ada: User, path: str) -> None:
@@ -62,6 +79,90 @@ async def test_mail_to_one_mailbox(app: FastAPI, ada: User, path: str) -> None:
         written = [email, email.upper(), email.title()] * 2
         got = [await ask(app, n, path, email=one) for n, one in enumerate(written)]
         assert got == [202] * 5 + [429]
+
+
+MAILBOX = [
+    "ada@bücher.example",
+    "ada@xn--bcher-kva.example",
+    "ADA@BÜCHER.example",
+    "ada@bücher\N{IDEOGRAPHIC FULL STOP}example",
+    "ada@b\N{VARIATION SELECTOR-16}ücher.example",
+    "ada@bu\N{COMBINING DIAERESIS}cher.example",
+]
+"""One mailbox, in different words."""
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("path", ["register", "verify-email/request", "forgot-password"])
+async def test_one_mailbox_in_other_words(
+    app: FastAPI, ada: User, outbox: Outbox, path: str
+) -> None:
+    """A mailbox is counted as one in whatever way it is written: five mails, not fifty."""
+    body = {"username": "ada", "password": PASSWORD} if path == "register" else {}
+    got = [await ask(app, n, path, email=email, **body) for n, email in enumerate(MAILBOX)]
+    assert got == [202] * 5 + [429]
+    assert len(outbox.messages) == (5 if path == "register" else 0)
+
+
+@pytest.mark.security(93)
+async def test_wrong_codes_for_one_mailbox_in_other_words(app: FastAPI) -> None:
+    """So are wrong codes, and addresses that are none."""
+    tries = [(n, MAILBOX[n % len(MAILBOX)]) for n in range(11)]
+    got = [await ask(app, n, "verify-email", email=email, code="123456") for n, email in tries]
+    assert got == [401] * 10 + [429]
+    got = [await ask(app, n, "verify-email", email="nobody", code="123456") for n in range(11)]
+    assert got == [422] * 10 + [429]
+    assert await ask(app, 1, "verify-email", email=1, code="123456") == 422
+
+
+@pytest.mark.security(94)
+async def test_a_flood_keeps_no_owner_out(
+    app: FastAPI, users: Users[User], ada: User, outbox: Outbox
+) -> None:
+    """Mail that others ask for, and that nobody gets, does not use up the reset of an owner."""
+    await app.state.accounts.mailboxes.mark_verified(ada.id, ada.email)
+    assert [await ask(app, 1, "verify-email/request", email=ada.email) for _ in range(6)] == [
+        *[202] * 5,
+        429,
+    ]
+    bodies: list[dict[str, Any]] = [{}, {"password": "x"}, {"password": PASSWORD, "admin": True}]
+    for body in bodies * 2:
+        assert await ask(app, 2, "register", email=ada.email, **body) == 422
+    for number in range(5):
+        answer = await ask(app, 3, "register", email=ada.email, password=PASSWORD)
+        assert answer == 202, number
+    assert await ask(app, 4, "forgot-password", email=ada.email, more=1) == 422
+    assert [await ask(app, 9, "forgot-password", email=ada.email) for _ in range(5)] == [202] * 5
+    outbox.last(ResetPassword)
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("path", ["register", "verify-email/request", "forgot-password"])
+async def test_what_is_refused_costs_a_mailbox_nothing(app: FastAPI, path: str) -> None:
+    """After any number of requests that were no good its owner has all of theirs."""
+    body = {"email": "ada@example.com", **({"password": PASSWORD} if path == "register" else {})}
+    for number in range(6):
+        assert await ask(app, number, path, **body, nonsense=1) == 422
+    assert [await ask(app, number, path, **body) for number in range(6)] == [202] * 5 + [429]
+
+
+@pytest.mark.parametrize("path", ["register", "forgot-password"])
+async def test_the_captcha_comes_first(users: Users[User], outbox: Outbox, path: str) -> None:
+    """Who solves no CAPTCHA is limited by address, and costs no mailbox anything."""
+    captcha = Captcha(lambda response, _: response == "good")
+    limits = AccountLimits(
+        register_by_address=RateLimit("6/hour", scope="registrations"),
+        mail_by_address=RateLimit("6/hour", scope="mails"),
+    )
+    accounts = Accounts(users, mail=outbox, base_url=BASE_URL, limits=limits)
+    app = FastAPI()
+    app.include_router(accounts_router(accounts, captcha=captcha), prefix="/auth")
+    body = {"email": "ada@example.com", **({"password": PASSWORD} if path == "register" else {})}
+    assert [await ask(app, 1, path, **body) for _ in range(7)] == [403] * 6 + [429]
+    async with at(app, 2) as client:
+        client.headers["Captcha-Response"] = "good"
+        answers = [await client.post(f"/auth/{path}", json=body) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
 
 
 @pytest.mark.security(93)
@@ -119,6 +220,32 @@ async def test_a_reset_makes_the_browser_known(app: FastAPI, ada: User, outbox: 
         assert answers[-1].status_code == 429
         assert (await log_in(client, "ada", new)).status_code == 200
         assert (await log_in(stranger, "ada", new)).status_code == 429
+
+
+@pytest.mark.security(94)
+async def test_a_new_password_keeps_the_browser_known(app: FastAPI, ada: User) -> None:
+    """Of those that were known only the one in which the password was changed still is."""
+    new = "another horse battery"
+    async with at(app, 1) as client, at(app, 2) as thief, at(app, 3) as stranger:
+        await log_in(client)
+        await log_in(thief)
+        body = {"current_password": PASSWORD, "new_password": new}
+        assert (await client.post("/auth/change-password", json=body)).status_code == 204
+        assert await KnownDevice.count() == 1
+        answers = [await log_in(stranger, "ada", "wrong") for _ in range(6)]
+        assert answers[-1].status_code == 429
+        assert (await log_in(thief, "ada", new)).status_code == 429
+        assert (await log_in(client, "ada", new)).status_code == 200
+
+
+async def test_an_app_is_known_by_no_cookie(app: FastAPI, ada: User) -> None:
+    """Who changes a password with an access token gets no cookie."""
+    async with at(app, 1) as client:
+        headers = bearer((await get_tokens(client))["access_token"])
+        body = {"current_password": PASSWORD, "new_password": "another horse battery"}
+        answer = await client.post("/auth/change-password", json=body, headers=headers)
+        assert (answer.status_code, "set-cookie" in answer.headers) == (204, False)
+        assert await KnownDevice.count() == 0
 
 
 async def test_replaced_by_name(make_app: MakeApp) -> None:

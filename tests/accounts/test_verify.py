@@ -8,20 +8,30 @@ import pytest
 from fastapi import Depends, FastAPI
 
 from piccolo_api_fastapi import (
+    Accounts,
     AnyOf,
     AuthEvent,
     EmailStatus,
     JWTAuth,
+    PasswordHasher,
     Session,
     SessionAuth,
     Ticket,
     User,
     Users,
+    accounts_router,
     require,
 )
 from piccolo_api_fastapi.mail import AlreadyRegistered, ResetPassword, VerifyEmail
-from piccolo_api_fastapi.testing import FrozenClock, Outbox, acting_as, assert_single_winner
-from tests.accounts.conftest import COOKIE, NEW, MakeApp, names, register, verify
+from piccolo_api_fastapi.testing import (
+    FrozenClock,
+    Outbox,
+    acting_as,
+    assert_single_winner,
+    timing_auc,
+)
+from tests.accounts.conftest import BASE_URL, COOKIE, NEW, MakeApp, names, register, verify
+from tests.accounts.test_register import answering
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
 ADA = {"email": "ada@example.com"}
@@ -117,6 +127,65 @@ async def test_codes_cannot_be_guessed(
     assert answer.status_code == 401
     assert names(events)[1:] == ["user_email_verify_fail"] * 7
     assert (await verify(client, outbox)).status_code == 200
+
+
+@pytest.mark.security(13)
+@pytest.mark.usefixtures("unlimited")
+async def test_every_code_costs_one_hash(
+    client: httpx.AsyncClient, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether there is a code to guess at or not: the same work, so that the time tells nothing."""
+    check, hashed = PasswordHasher.verify, []
+
+    async def count(self: PasswordHasher, encoded: str | None, password: str) -> None:
+        hashed.append(encoded)
+        await check(self, encoded, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", count)
+    await register(client)
+    code = outbox.last(VerifyEmail).code
+    wrong = f"{(int(code) + 1) % 10**6:06}"
+    tries = [("nobody@example.com", wrong), ("ada@example.com", "12345")]
+    tries += [("ada@example.com", wrong)] * 6  # one has to wait after the fifth
+    for email, typed in tries:
+        body = {"email": email, "code": typed}
+        assert (await client.post("/auth/verify-email", json=body)).status_code == 401
+    await EmailStatus.update({EmailStatus.failed_count: 100}, force=True)
+    assert (await client.post("/auth/verify-email", json={**ADA, "code": code})).status_code == 401
+    await verify(client, outbox)
+    assert (await client.post("/auth/verify-email", json={**ADA, "code": code})).status_code == 401
+    assert [encoded is not None for encoded in hashed] == [
+        *[False] * 2,
+        *[True] * 5,
+        *[False] * 3,
+    ]
+
+
+@pytest.mark.security(13)
+@pytest.mark.usefixtures("unlimited")
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_one_time(users: Users[User], outbox: Outbox) -> None:
+    """
+    A wrong code is refused in the same time for who was sent one, who has an account, and nobody:
+    80 of each, in turn, with hashes that cost what they do outside of tests. Chance alone moves
+    that by 0.05 or so; without the hash it is 0 or 1.
+    """
+    users = Users(hasher=PasswordHasher(), clock=users.clock)
+    accounts = Accounts(users, mail=outbox, base_url=BASE_URL)
+    app, mailboxes, wrong = FastAPI(), accounts.mailboxes, {"code": "000000"}
+    app.include_router(accounts_router(accounts), prefix="/auth")
+    await users.create("ada", email="ada@example.com")
+    for number in range(17):  # each of whom may guess five times
+        user = await users.create(f"user{number}", email=f"user{number}@example.com")
+        await mailboxes.begin(user, activates=True)
+        await mailboxes.issue_verification(user)
+    live = [{"email": f"user{number}@example.com", **wrong} for number in range(17)]
+    none = [{"email": f"bob{number}@example.com", **wrong} for number in range(20)]
+    known = answering(app, "/auth/verify-email", *live)
+    unknown = answering(app, "/auth/verify-email", *none, {"email": "ada@example.com", **wrong})
+    await known()
+    await unknown()
+    assert 0.3 <= await timing_auc(known, unknown, 80) <= 0.7
 
 
 @pytest.mark.parametrize(

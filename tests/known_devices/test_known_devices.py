@@ -14,6 +14,7 @@ from piccolo_api_fastapi import (
     KnownDevice,
     KnownDevices,
     Login,
+    LoginLimits,
     SessionAuth,
     User,
     Users,
@@ -22,6 +23,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
+from piccolo_api_fastapi.known_devices.service import DEVICE_TOKEN
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import PASSWORD, log_in, new_client
 from tests.models import Customer
@@ -34,6 +36,12 @@ async def flood(app: FastAPI, name: str = "ada", times: int = 6) -> None:
     async with new_client(app) as stranger:
         answers = [await log_in(stranger, name, "wrong") for _ in range(times)]
     assert answers[-1].status_code == 429
+
+
+def elsewhere(app: FastAPI) -> httpx.AsyncClient:
+    """A client with another address."""
+    transport = httpx.ASGITransport(app=app, client=("192.0.2.2", 1))
+    return httpx.AsyncClient(transport=transport, base_url="https://testserver")
 
 
 @pytest.mark.security(94)
@@ -87,6 +95,67 @@ async def test_not_for_others(
         body = {"username": "ada", "password": PASSWORD}
         answer = await stranger.post("/auth/login", json=body, headers=cookie)  # type: ignore[arg-type]
         assert answer.status_code == 429
+
+
+def made_up(client: httpx.AsyncClient) -> None:
+    """Let a client come with a token that looks like one, and is nobody's."""
+    client.cookies.clear()
+    client.cookies.set(NAME, DEVICE_TOKEN.generate(), domain="testserver.local")
+
+
+@pytest.mark.security(99)
+async def test_a_limited_address_costs_no_statement(
+    client: httpx.AsyncClient, ada: User, statements: list[str]
+) -> None:
+    """Whoever is limited by address has no browser looked up."""
+    for number in range(20):
+        await log_in(client, f"user{number}", "wrong")
+    made_up(client)
+    statements.clear()
+    assert (await log_in(client)).status_code == 429
+    assert statements == []
+
+
+@pytest.mark.security(99)
+@pytest.mark.parametrize("of_address", [True, False])
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_useless_tokens_are_looked_up_so_often(
+    users: Users[User], ada: User, statements: list[str], *, of_address: bool, is_new: bool
+) -> None:
+    """
+    Made-up tokens at an account that is limited are looked up twenty times, from one address, or
+    each, where addresses are not counted. The owner's browser is known all the same.
+    """
+    login = Login(users, limits=LoginLimits() if of_address else LoginLimits(address=None))
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(users), login), prefix="/auth")
+    async with new_client(app) as owner:
+        await log_in(owner)
+        await flood(app)
+        async with elsewhere(app) as stranger:
+            made_up(stranger)
+            statements.clear()
+            for _ in range(30):
+                if is_new:
+                    made_up(stranger)
+                assert (await log_in(stranger)).status_code == 429
+            assert len(statements) == (30 if is_new and not of_address else 20)
+        assert (await log_in(owner)).status_code == 200
+
+
+@pytest.mark.security(94)
+async def test_a_new_password_forgets_them(
+    app: FastAPI, client: httpx.AsyncClient, users: Users[User], ada: User, grace: User
+) -> None:
+    """Whoever knew the old password guesses at the new one like anybody else."""
+    await log_in(client)
+    async with new_client(app) as other:
+        await log_in(other, "grace")
+    await users.set_password(ada, "another horse battery")
+    [left] = await KnownDevice.select(KnownDevice.user)
+    assert left["user"] == grace.id
+    await flood(app)
+    assert (await log_in(client, "ada", "wrong")).status_code == 429
 
 
 async def test_it_is_no_way_in(app: FastAPI, client: httpx.AsyncClient, ada: User) -> None:

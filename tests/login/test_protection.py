@@ -12,9 +12,11 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
+    AuthError,
     ConfigurationError,
     JWTAuth,
     Login,
+    LoginAttempt,
     LoginLimits,
     MemoryStore,
     PiccoloStore,
@@ -24,9 +26,11 @@ from piccolo_api_fastapi import (
     User,
     Users,
     jwt_router,
+    reauthentication_router,
     session_router,
     use_store,
 )
+from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
 from piccolo_api_fastapi.passwords import PasswordHasher
 from piccolo_api_fastapi.rate_limiting.stores import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
@@ -118,6 +122,14 @@ async def test_known_and_unknown_alike(app: FastAPI, ada: User) -> None:
     assert b'"code":"too_many_requests"' in series[0][-1][1]
 
 
+async def test_each_name_of_an_account(app: FastAPI, ada: User) -> None:
+    """The username and the address of an account are counted apart, without a look at whose."""
+    async with at(app) as client:
+        for name in ("ada", "ada@example.com"):
+            answers = [await log_in(client, name, "wrong") for _ in range(6)]
+            assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+
+
 @pytest.mark.security(16)
 @pytest.mark.security(99)
 async def test_a_success_resets_its_own(app: FastAPI, users: Users[User], ada: User) -> None:
@@ -195,6 +207,37 @@ async def test_every_way_in_is_counted(app: FastAPI, ada: User) -> None:
         assert (await log_in(stranger)).status_code == 429
 
 
+@pytest.mark.security(93)
+@pytest.mark.parametrize("error", [TooManyRequests, StoreUnavailable])
+async def test_whatever_a_hook_raises(
+    users: Users[User], ada: User, error: type[AuthError]
+) -> None:
+    """A failure counts by address and by account, though a hook that is told of it raises."""
+
+    def refuse(_: LoginAttempt) -> None:
+        raise error
+
+    session = SessionAuth(users)
+    login = Login(users, on_failure=[refuse])
+    app = FastAPI()
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(reauthentication_router(login, session), prefix="/auth")
+    async with at(app) as client:
+        await log_in(client)
+        for _ in range(3):
+            assert (await log_in(client, "grace", "wrong")).status_code == error.status
+        body = {"password": "wrong"}
+        for _ in range(2):
+            answer = await client.post("/auth/reauthenticate", json=body)
+            assert answer.status_code == error.status
+    limits = LoginLimits()
+    assert limits.address is not None
+    assert limits.account is not None
+    assert (await limits.address.peek("192.0.2.1")).remaining == 15
+    assert (await limits.account.peek("name grace")).remaining == 2
+    assert (await limits.account.peek(f"user {ada.id}")).remaining == 3
+
+
 async def test_reauthentication(app: FastAPI, ada: User) -> None:
     """Whoever is logged in has five tries of their own, whatever others do at the login."""
     async with at(app) as client, at(app, "192.0.2.2") as stranger:
@@ -208,12 +251,19 @@ async def test_reauthentication(app: FastAPI, ada: User) -> None:
         assert limited.status_code == 429
 
 
-async def test_challenges(app: FastAPI, ada: User) -> None:
-    """Wrong challenges count for the address."""
+@pytest.mark.security(93)
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("login/mfa", 401), ("login/mfa/send", 401), ("token/mfa", 400), ("token/mfa/send", 400)],
+)
+async def test_challenges(app: FastAPI, ada: User, path: str, status: int) -> None:
+    """Wrong challenges count for the address, whatever is asked with them."""
     async with at(app) as client:
         body = {"challenge": "tkt_x", "code": "123456"}
-        answers = [await client.post("/auth/login/mfa", json=body) for _ in range(21)]
-    assert [answer.status_code for answer in answers] == [401] * 20 + [429]
+        if path.endswith("send"):
+            body = {"challenge": "tkt_x", "method": "totp"}
+        answers = [await client.post(f"/auth/{path}", json=body) for _ in range(21)]
+    assert [answer.status_code for answer in answers] == [status] * 20 + [429]
 
 
 async def test_no_address(app: FastAPI, ada: User) -> None:
