@@ -164,14 +164,20 @@ class Mailboxes(Generic[UserT]):
         async with store():
             await service.forget_sending(self.table, primary_key(user), sending)
 
-    async def hold(self, user: Any, email: str) -> None:
+    async def hold(self, user: Any, email: str, caller: "Caller[UserT] | None" = None) -> None:
         """
         Make sure, until the open transaction ends, that an address is that of a user who may log
-        in, or may as soon as it is verified.
+        in, or may as soon as it is verified. If nobody verified it yet, their second factors end.
+
+        Args:
+            user: The primary key.
+            email: The address.
+            caller: Who set them up in person, if it is that user.
 
         Raises:
             InvalidTicket: It is not, or the user is disabled.
         """
+        await self._end_factors_of_new(user, caller)
         held = await service.hold_address(self.users.table, user, email)
         if not held or not (held["active"] or await service.is_waiting(self.table, user, email)):
             raise InvalidTicket
@@ -261,7 +267,7 @@ class Mailboxes(Generic[UserT]):
     ) -> "Verified[UserT]":
         key, email = ticket.user, Binding.of(ticket).email
         async with store(), transaction(self.users.table):
-            await self.hold(key, email)
+            await self.hold(key, email, caller)
             await tickets.burn(ticket)
             needs_password = await self.mark_verified(key, email)
             user = await self.get(key)
@@ -324,6 +330,7 @@ class Mailboxes(Generic[UserT]):
             ticket = await self._change.present(token)
             key, binding = ticket.user, Binding.of(ticket)
             async with store(), transaction(self.users.table):
+                await self._end_factors_of_new(key, caller)
                 await self._move(key, binding)
                 await self._change.burn(ticket)
                 undo = await self._undo(key, binding.old)
@@ -381,9 +388,16 @@ class Mailboxes(Generic[UserT]):
         if not await service.move_address(users, user, binding.email, old=binding.old):
             raise InvalidTicket
 
+    async def _end_factors_of_new(self, user: Any, caller: "Caller[UserT] | None") -> None:
+        """End what whoever registered set up, unless it is they who verify, and nobody else."""
+        is_own = caller is not None and caller.is_(user)
+        await service.end_factors_of_new(
+            self.users.table, self.table, user, only_if_contested=is_own
+        )
+
     async def _end_others(self, user: UserT, caller: "Caller[UserT] | None") -> None:
         """End all credentials of a user but the caller's, if it is the user's own; renew that."""
-        if caller is None or primary_key(caller.identity.user) != primary_key(user):
+        if caller is None or not caller.is_(primary_key(user)):
             await self.users.end_credentials(user)
         else:
             await self.users.end_credentials(user, keep=caller.identity.credential_id)
@@ -421,6 +435,10 @@ class Caller(Generic[UserT]):
 
     identity: Identity[UserT]
     renew: Callable[[], Awaitable[None]]
+
+    def is_(self, user: Any) -> bool:
+        """Whether it is the user with this primary key."""
+        return bool(primary_key(self.identity.user) == user)
 
 
 @dataclass(frozen=True, slots=True)

@@ -337,6 +337,30 @@ async def end_factors(users: type[BaseUser], user: Any, since: datetime) -> bool
     return bool(ended)
 
 
+async def end_factors_of_new(
+    users: type[BaseUser], status: type[EmailStatus], user: Any, *, only_if_contested: bool
+) -> None:
+    """
+    Delete all second factors of a user who registered and never verified an address.
+
+    Before the user is locked, for the same reason.
+
+    Args:
+        users: The user table.
+        status: What is known of addresses.
+        user: The primary key.
+        only_if_contested: Whether to spare those of an account that was registered once.
+    """
+    new = status.select(status.user).where(
+        status.user == user, status.is_registered.eq(value=True), status.verified_at.is_null()
+    )
+    if only_if_contested:
+        new = new.where(status.is_contested.eq(value=True))
+    for table in factor_tables(users):
+        owner: Any = table.user  # type: ignore[attr-defined]
+        await table.delete().where(owner == user, owner.is_in(new))
+
+
 async def delete_expired_email_changes(
     table: type[EmailChange] = EmailChange, *, now: datetime, batch: int = 500
 ) -> int:
