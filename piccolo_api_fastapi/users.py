@@ -226,7 +226,8 @@ class Users(Generic[UserT]):
         interop: Keep PBKDF2 in the column of the user table, for code elsewhere that
             calls `BaseUser.login`.
         keeps_on_new_password: Tables of credentials that a new password does not end, such
-            as `APIToken`. By default it ends all of them.
+            as `APIToken`. By default it ends all of them, and whoever takes an account from
+            somebody else always does.
         clock: Tells the time.
 
     Raises:
@@ -374,14 +375,22 @@ class Users(Generic[UserT]):
         encoded = await self.encode(password, user.username, real_email(user.email))
         await self.store_password(user, encoded, keep=keep)
 
-    async def store_password(self, user: UserT, encoded: str | None, *, keep: Any = None) -> None:
+    async def store_password(
+        self,
+        user: UserT,
+        encoded: str | None,
+        *,
+        keep: Any = None,
+        everything: bool = False,
+    ) -> None:
         """
         Store what `encode` made, and end every other credential, in one transaction.
 
         Args:
             user: Whose.
-            encoded: `None` leaves the user without a password.
+            encoded: `None` leaves the user without a password, and without anything else.
             keep: The id of a credential to spare.
+            everything: Whether to end what a new password keeps as well.
         """
         key = primary_key(user)
         column = self.table.password
@@ -393,7 +402,8 @@ class Users(Generic[UserT]):
             await self.table.update({column: replacement}).where(self._key == key)
             await self._store_hash(key, encoded or "", (before or {}).get("password"))
             await self._guesses.forgive(key)
-            await self.end_credentials(user, keep=keep)
+            everything = everything or encoded is None
+            await self.end_credentials(user, keep=keep, everything=everything)
             await emit(AuthEvent("authn_password_change", self.clock(), key))
 
     async def unlock(self, user: UserT) -> None:
@@ -434,7 +444,9 @@ class Users(Generic[UserT]):
                 return True
         return False
 
-    async def end_credentials(self, user: UserT, *, keep: Any = None) -> None:
+    async def end_credentials(
+        self, user: UserT, *, keep: Any = None, everything: bool = False
+    ) -> None:
         """
         End the sessions, refresh families and other credentials of a user, but for the
         tables that a new password keeps.
@@ -442,11 +454,12 @@ class Users(Generic[UserT]):
         Args:
             user: Whose.
             keep: The id of a credential to spare.
+            everything: Whether to end what a new password keeps as well: somebody else made it.
         """
         condition = self._key == primary_key(user)
         await self.table.update({self.table.active: self.table.active}).where(condition)
         for table in credential_tables(self.table):
-            if issubclass(table, self._kept):
+            if issubclass(table, self._kept) and not everything:
                 continue
             condition = table.user == primary_key(user)  # type: ignore[attr-defined]
             if keep is not None:

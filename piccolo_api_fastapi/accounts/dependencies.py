@@ -304,8 +304,8 @@ class Accounts(Generic[UserT]):
             async with store(), transaction(self.users.table):
                 await self.mailboxes.hold(ticket.user, ticket.data)
                 await self._resets.burn(ticket)
-                await self.mailboxes.mark_verified(ticket.user, ticket.data)
-                await self.users.store_password(user, encoded)
+                before = await self.mailboxes.mark_verified(ticket.user, ticket.data)
+                await self.users.store_password(user, encoded, everything=before.is_new)
                 await emit(AuthEvent("authn_password_reset", self.users.clock(), ticket.user))
         return user
 

@@ -34,7 +34,7 @@ from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users, UserT
 
 from . import service
-from .service import Binding, Sending
+from .service import Before, Binding, Sending
 from .tables import EmailChange, EmailStatus
 
 _CODE = re.compile(rf"[0-9]{{{service.CODE_LENGTH}}}", re.ASCII)
@@ -269,27 +269,23 @@ class Mailboxes(Generic[UserT]):
         async with store(), transaction(self.users.table):
             await self.hold(key, email, caller)
             await tickets.burn(ticket)
-            needs_password = await self.mark_verified(key, email)
+            before = await self.mark_verified(key, email)
             user = await self.get(key)
-            if needs_password:
+            if before.is_contested:
+                # Nobody knows whose password it has.
                 await self.users.store_password(user, None)
             else:
-                await self._end_others(user, caller)
-        return Verified(user, needs_password=needs_password)
+                await self._end_others(user, caller, everything=before.is_new)
+        return Verified(user, needs_password=before.is_contested)
 
-    async def mark_verified(self, user: Any, email: str) -> bool:
-        """
-        Note in the open transaction that an address is verified; activate who waited for it.
-
-        Returns:
-            Whether the account is contested: nobody knows whose password it has.
-        """
+    async def mark_verified(self, user: Any, email: str) -> Before:
+        """Note in the open transaction that an address is verified; activate who waited for it."""
         now = self.users.clock()
         before = await service.verify(self.table, user, email, now)
-        if before["activates"]:
+        if before.activates:
             await service.activate(self.users.table, user)
         await emit(AuthEvent("user_email_verified", now, user))
-        return bool(before["is_contested"])
+        return before
 
     async def request_change(self, user: UserT, new: str) -> None:
         """
@@ -334,9 +330,9 @@ class Mailboxes(Generic[UserT]):
                 await self._move(key, binding)
                 await self._change.burn(ticket)
                 undo = await self._undo(key, binding.old)
-                await self.mark_verified(key, binding.email)
+                before = await self.mark_verified(key, binding.email)
                 user = await self.get(key)
-                await self._end_others(user, caller)
+                await self._end_others(user, caller, everything=before.is_new)
                 await emit(AuthEvent("user_email_changed", now, key))
         return Changed(user, binding.old, undo)
 
@@ -395,13 +391,15 @@ class Mailboxes(Generic[UserT]):
             self.users.table, self.table, user, only_if_contested=is_own
         )
 
-    async def _end_others(self, user: UserT, caller: "Caller[UserT] | None") -> None:
-        """End all credentials of a user but the caller's, if it is the user's own; renew that."""
-        if caller is None or not caller.is_(primary_key(user)):
-            await self.users.end_credentials(user)
-        else:
-            await self.users.end_credentials(user, keep=caller.identity.credential_id)
-            await caller.renew()
+    async def _end_others(
+        self, user: UserT, caller: "Caller[UserT] | None", *, everything: bool
+    ) -> None:
+        """End the credentials of a user but the caller's, if it is the user's own; renew that."""
+        own = caller if caller is not None and caller.is_(primary_key(user)) else None
+        keep = None if own is None else own.identity.credential_id
+        await self.users.end_credentials(user, keep=keep, everything=everything)
+        if own is not None:
+            await own.renew()
 
     async def _undo(self, user: Any, old: str) -> str | None:
         """A secret that undoes a change, if the old address was the user's for certain."""

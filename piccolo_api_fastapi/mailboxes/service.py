@@ -71,21 +71,33 @@ async def contest(table: type[EmailStatus], user: Any) -> None:
     )
 
 
-async def verify(table: type[EmailStatus], user: Any, email: str, now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Before:
     """
-    Note that an address is verified, and forget how that came about.
+    What an account was before its address was verified.
 
-    Returns:
-        `activates` and `is_contested`, as they were.
+    Args:
+        activates: Whether it waited for that to be active.
+        is_contested: Whether it was registered again, with another password.
+        is_new: Whether somebody registered it, and no address of it was ever verified.
     """
+
+    activates: bool
+    is_contested: bool
+    is_new: bool
+
+
+async def verify(table: type[EmailStatus], user: Any, email: str, now: datetime) -> Before:
+    """Note that an address is verified, and forget how that came about."""
     # Locks the row, so that what it held is still so when it is forgotten.
-    [before] = (
-        await table.insert(table(user=user, email=email, verified_at=now))
-        .on_conflict(target=table.user, action="DO UPDATE", values=[table.email, table.verified_at])
-        .returning(table.activates, table.is_contested)
+    [row] = (
+        await table.insert(table(user=user, email=email))
+        .on_conflict(target=table.user, action="DO UPDATE", values=[table.email])
+        .returning(table.activates, table.is_contested, table.is_registered, table.verified_at)
     )
     await table.update(
         {
+            table.verified_at: now,
             table.activates: False,
             table.is_contested: False,
             table.verification_sent_at: None,
@@ -93,7 +105,8 @@ async def verify(table: type[EmailStatus], user: Any, email: str, now: datetime)
             table.waits_until: 0,
         }
     ).where(table.user == user)
-    return dict(before)
+    is_new = row["is_registered"] and row["verified_at"] is None
+    return Before(row["activates"], row["is_contested"], is_new)
 
 
 async def may_send(

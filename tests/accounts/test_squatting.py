@@ -10,9 +10,12 @@ from fastapi import FastAPI
 from piccolo_api_fastapi import (
     TOTP,
     Accounts,
+    APIToken,
+    JWTAuth,
     Login,
     RecoveryCode,
     SessionAuth,
+    TokenAuth,
     TOTPSecret,
     User,
     Users,
@@ -22,10 +25,10 @@ from piccolo_api_fastapi import (
     mfa_router,
     session_router,
 )
-from piccolo_api_fastapi.mail import ConfirmEmail, ResetPassword, VerifyEmail
+from piccolo_api_fastapi.mail import ConfirmEmail, EmailChanged, ResetPassword, VerifyEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, totp_code
-from tests.accounts.conftest import BASE_URL, NEW, register, verify
-from tests.conftest import KEY, PASSWORD, log_in, new_client
+from tests.accounts.conftest import BASE_URL, NEW, build, register, verify
+from tests.conftest import KEY, PASSWORD, SECRET, log_in, new_client
 
 
 @pytest.fixture
@@ -163,3 +166,66 @@ async def test_a_factor_that_is_older_than_the_row(
         assert outbox.last(VerifyEmail).to == "ada@example.com"
         assert (await verify(owner, outbox)).status_code == 200
     assert await TOTPSecret.count() == 1
+
+
+@pytest.fixture
+def keeping(clock: FrozenClock, database: Any) -> Users[User]:
+    """Users whose API tokens outlive a new password."""
+    return Users(clock=clock, keeps_on_new_password=[APIToken])
+
+
+async def token_of(token: TokenAuth[User], name: str) -> str:
+    """An API token of ada, or of whoever has her address."""
+    [user] = await User.objects().where(User.username == name)
+    return (await token.create(user, "report")).secret
+
+
+@pytest.mark.parametrize("way", ["verify", "contest", "reset"])
+async def test_tokens_that_a_new_password_keeps(
+    keeping: Users[User], outbox: Outbox, clock: FrozenClock, way: str
+) -> None:
+    """Those of whoever registered first end all the same; those of the owner stay."""
+    session, token = SessionAuth(keeping), TokenAuth(keeping)
+    app = build(keeping, session, JWTAuth(keeping, secret=SECRET), mail=outbox, schemes=[session])
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+        await User.update({User.active: True}, force=True)
+        await token_of(token, "thief")
+        clock.advance(timedelta(minutes=2))
+        if way == "contest":
+            await register(owner, username="ada", password=NEW)
+        else:
+            await owner.post("/auth/verify-email/request", json={"email": "ada@example.com"})
+        if way != "reset":
+            assert (await verify(owner, outbox)).status_code == 200
+            assert await APIToken.count() == 0
+        if way != "contest":
+            await owner.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        await reset(owner, outbox)
+        assert await APIToken.count() == 0
+        await token_of(token, "thief")
+        clock.advance(timedelta(minutes=2))
+        await owner.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        await reset(owner, outbox)
+        assert await APIToken.count() == 1
+
+
+async def test_tokens_and_an_undo(keeping: Users[User], outbox: Outbox, clock: FrozenClock) -> None:
+    """Whoever undoes a change of address takes everything away from the thief."""
+    session, token = SessionAuth(keeping), TokenAuth(keeping)
+    app = build(keeping, session, JWTAuth(keeping, secret=SECRET), mail=outbox, schemes=[session])
+    async with new_client(app) as client:
+        await register(client)
+        await verify(client, outbox)
+        await log_in(client)
+        await token_of(token, "ada")
+        body = {"email": "thief@example.com", "current_password": PASSWORD}
+        clock.advance(timedelta(minutes=2))
+        assert (await client.post("/auth/change-email", json=body)).status_code == 202
+        [asked] = [one for one in outbox.messages if isinstance(one, ConfirmEmail)]
+        body = {"token": asked.link.partition("#token=")[2]}
+        assert (await client.post("/auth/change-email/confirm", json=body)).status_code == 204
+        assert await APIToken.count() == 1
+        body = {"token": outbox.token(EmailChanged)}
+        assert (await client.post("/auth/change-email/undo", json=body)).status_code == 204
+    assert await APIToken.count() == 0
