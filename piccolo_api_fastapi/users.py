@@ -371,6 +371,7 @@ class Users(Generic[UserT]):
 
         Raises:
             WeakPassword: The policy refuses it.
+            InvalidCredentials: The user was deleted meanwhile.
         """
         encoded = await self.encode(password, user.username, real_email(user.email))
         await self.store_password(user, encoded, keep=keep)
@@ -391,20 +392,42 @@ class Users(Generic[UserT]):
             encoded: `None` leaves the user without a password, and without anything else.
             keep: The id of a credential to spare.
             everything: Whether to end what a new password keeps as well.
+
+        Raises:
+            InvalidCredentials: The user was deleted meanwhile.
         """
         key = primary_key(user)
-        column = self.table.password
         async with store(), transaction(self.table):
-            # Locks the row, so that what is read next stays so.
-            await self.table.update({column: column}).where(self._key == key)
-            before = await self.table.select(column).where(self._key == key).first()
+            replaced = await self.lock(key)
             replacement = (encoded if self.interop else None) or MARKER
-            await self.table.update({column: replacement}).where(self._key == key)
-            await self._store_hash(key, encoded or "", (before or {}).get("password"))
+            await self.table.update({self.table.password: replacement}).where(self._key == key)
+            await self._store_hash(key, encoded or "", replaced)
             await self._guesses.forgive(key)
             everything = everything or encoded is None
             await self.end_credentials(user, keep=keep, everything=everything)
             await emit(AuthEvent("authn_password_change", self.clock(), key))
+
+    async def lock(self, key: Any) -> str:
+        """
+        Lock the row of a user, so that what is read next stays so until the transaction ends.
+
+        Args:
+            key: The primary key.
+
+        Returns:
+            What the password column of the user table holds.
+
+        Raises:
+            InvalidCredentials: There is no such user any more.
+        """
+        column = self.table.password
+        async with store():
+            locked = (
+                await self.table.update({column: column}).where(self._key == key).returning(column)
+            )
+        if not locked:
+            raise InvalidCredentials
+        return str(locked[0]["password"])
 
     async def unlock(self, user: UserT) -> None:
         """

@@ -16,6 +16,7 @@ from piccolo_api_fastapi.errors import (
     FieldError,
     IdentityTaken,
     InvalidTicket,
+    SessionEnded,
     TooManyRequests,
     Unprocessable,
 )
@@ -185,7 +186,7 @@ class Accounts(Generic[UserT]):
 
         Raises:
             Unprocessable: It is none, or can't be a username where the old one is.
-            InvalidCredentials: The password is wrong.
+            InvalidCredentials: The password is wrong, or the account was closed meanwhile.
             StepUpRequired: It was not given, and no factor was presented lately.
             TooManyRequests: They asked a moment ago.
         """
@@ -322,7 +323,7 @@ class Accounts(Generic[UserT]):
         session gets a new cookie.
 
         Raises:
-            InvalidCredentials: The current password is wrong.
+            InvalidCredentials: The current password is wrong, or the account was closed meanwhile.
             StepUpRequired: It was not given, and no factor was presented lately.
             WeakPassword: The policy refuses the new one.
         """
@@ -366,13 +367,15 @@ class Accounts(Generic[UserT]):
 
         Raises:
             Unprocessable: A column can't be empty.
+            SessionEnded: The account was closed meanwhile.
         """
         self._check_columns(values)
         if not values:
             return user
         key = primary_key(user)
         async with store(), transaction(self.users.table):
-            await service.update_columns(self.users.table, key, dict(values))
+            if not await service.update_columns(self.users.table, key, dict(values)):
+                raise SessionEnded
             await emit(AuthEvent("user_updated", self.users.clock(), key))
         return await self.users.get(key) or user
 
@@ -380,16 +383,17 @@ class Accounts(Generic[UserT]):
         self, identity: Identity[UserT], password: str | None, request: Request
     ) -> None:
         """
-        Delete a user and what belongs to them. Events stay.
+        Delete a user and what belongs to them. Events stay. Of several at once, one does.
 
         Raises:
-            InvalidCredentials: The password is wrong.
+            InvalidCredentials: The password is wrong, or the account was closed meanwhile.
             StepUpRequired: It was not given, and no factor was presented lately.
         """
         await self.prove(identity, password, request)
         key = primary_key(identity.user)
         async with store(), transaction(self.users.table):
-            # First, so that a `before_commit` listener finds what it has to clear away.
+            await self.users.lock(key)
+            # Before it is done, so that a `before_commit` listener finds what it has to clear away.
             await emit(AuthEvent("user_deleted", self.users.clock(), key))
             await service.delete_user(self.users.table, key)
 

@@ -422,7 +422,7 @@ def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseMode
         operation_id="change_me",
         summary="Change what is known of me",
         response_model=accounts.models.me,
-        responses=responses(*_GUARDED, *_BODY),
+        responses=responses(*_GUARDED, SessionEnded, *_BODY),
     )
 
 

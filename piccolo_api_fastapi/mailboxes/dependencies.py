@@ -124,9 +124,15 @@ class Mailboxes(Generic[UserT]):
         )
 
     async def may_send(self, user: UserT, sending: Sending) -> bool:
-        """Whether it is not too soon for another mail; if so, the next one is later."""
+        """
+        Whether it is not too soon for another mail; if so, the next one is later.
+
+        Raises:
+            InvalidCredentials: The user was deleted meanwhile.
+        """
         now = self.users.clock()
         async with store(), transaction(self.table):
+            await self.users.lock(primary_key(user))
             return await service.may_send(
                 self.table,
                 primary_key(user),

@@ -36,7 +36,7 @@ from piccolo_api_fastapi.mail import (
     PasswordChanged,
     ResetPassword,
 )
-from piccolo_api_fastapi.testing import FrozenClock, Outbox, assert_single_winner, race
+from piccolo_api_fastapi.testing import FrozenClock, Outbox, acting_as, assert_single_winner, race
 from tests.accounts.conftest import COOKIE, NEW, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
@@ -527,6 +527,44 @@ async def test_what_an_application_has_to_say(client: httpx.AsyncClient, ada: Us
     assert (await close(client)).status_code == 403
     end()
     assert (await client.get("/auth/me")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "change-password", {"new_password": NEW}),
+        ("POST", "change-email", {"email": "lovelace@example.com"}),
+        ("PATCH", "me", {"first_name": "Ada"}),
+        ("DELETE", "me", {}),
+    ],
+)
+async def test_an_account_that_is_gone(
+    client: httpx.AsyncClient,
+    session: SessionAuth[User],
+    outbox: Outbox,
+    events: list[AuthEvent],
+    method: str,
+    path: str,
+    body: dict[str, Any],
+) -> None:
+    """It was closed after the caller was found: 401, nothing is done and nothing told."""
+    with acting_as(session, User(id=10**6, username="ada", email="ada@example.com")):
+        answer = await client.request(method, f"/auth/{path}", json=body)
+    assert answer.status_code == 401, answer.text
+    assert answer.headers["www-authenticate"]
+    assert names(events) == list(outbox.messages) == []
+
+
+@pytest.mark.usefixtures("unlimited")
+async def test_closed_once(
+    client: httpx.AsyncClient, ada: User, outbox: Outbox, events: list[AuthEvent]
+) -> None:
+    """24 who close an account at once: one does, one event, one mail; the others get a 401."""
+    events.clear()
+    answers: list[Any] = await race(lambda: close(client))
+    assert sorted(answer.status_code for answer in answers) == [204] + [401] * 23
+    assert names(events).count("user_deleted") == 1
+    assert [type(message) for message in outbox.messages].count(AccountClosed) == 1
 
 
 async def test_without_mail(make_app: MakeApp, session: SessionAuth[User]) -> None:
