@@ -250,8 +250,10 @@ class Accounts(Generic[UserT]):
             await self.mailboxes.send(UsernameTaken(at=self.users.clock(), **to))
         elif await self.mailboxes.is_new(owner):
             # Of two passwords nobody knows which is the owner's: neither will be good.
-            if not await self.users.has_password(owner, registration.password):
-                await self.mailboxes.contest(owner)
+            # Noted before they are compared, since that may fail.
+            await self.mailboxes.contest(owner)
+            is_same = await self.users.has_password(owner, registration.password)
+            await self.mailboxes.compared(owner, is_same=is_same)
             await self.mailboxes.request_verification(registration.email)
         else:
             await self.mailboxes.tell_owner(owner)

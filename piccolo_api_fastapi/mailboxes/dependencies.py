@@ -102,9 +102,14 @@ class Mailboxes(Generic[UserT]):
             return await service.is_new(self.table, primary_key(user), user.email)
 
     async def contest(self, user: UserT) -> None:
-        """Note that an unverified address was registered again, with another password."""
+        """Note that an unverified address was registered again, be it with the same password."""
         async with store():
             await service.contest(self.table, primary_key(user))
+
+    async def compared(self, user: UserT, *, is_same: bool) -> None:
+        """Note whether it was; until then, or if that fails, the account is contested."""
+        async with store():
+            await service.compared(self.table, primary_key(user), is_same=is_same)
 
     async def issue_verification(self, user: UserT) -> VerifyEmail:
         """A link and a code for the present address of a user; older ones end."""

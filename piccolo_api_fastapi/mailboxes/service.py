@@ -65,10 +65,18 @@ async def is_new(table: type[EmailStatus], user: Any, email: str) -> bool:
 
 
 async def contest(table: type[EmailStatus], user: Any) -> None:
-    """Note that an unverified address was registered again."""
-    await table.update({table.is_contested: True}).where(
+    """Note that an unverified address was registered again; nobody compared the passwords yet."""
+    await table.update({table.uncompared: table.uncompared + 1}).where(
         table.user == user, table.verified_at.is_null()
     )
+
+
+async def compared(table: type[EmailStatus], user: Any, *, is_same: bool) -> None:
+    """They were compared. It is contested for good unless they are the same, as all others are."""
+    values: dict[Any, Any] = {table.uncompared: table.uncompared - 1}
+    if not is_same:
+        values[table.is_contested] = True
+    await table.update(values).where(table.user == user, table.uncompared > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class Before:
 
     Args:
         activates: Whether it waited for that to be active.
-        is_contested: Whether it was registered again, with another password.
+        is_contested: Whether it was registered again, for all that is known with another password.
         is_new: Whether somebody registered it, and no address of it was ever verified.
     """
 
@@ -93,20 +101,28 @@ async def verify(table: type[EmailStatus], user: Any, email: str, now: datetime)
     [row] = (
         await table.insert(table(user=user, email=email))
         .on_conflict(target=table.user, action="DO UPDATE", values=[table.email])
-        .returning(table.activates, table.is_contested, table.is_registered, table.verified_at)
+        .returning(
+            table.activates,
+            table.is_contested,
+            table.uncompared,
+            table.is_registered,
+            table.verified_at,
+        )
     )
     await table.update(
         {
             table.verified_at: now,
             table.activates: False,
             table.is_contested: False,
+            table.uncompared: 0,
             table.verification_sent_at: None,
             table.failed_count: 0,
             table.waits_until: 0,
         }
     ).where(table.user == user)
+    is_contested = row["is_contested"] or row["uncompared"] > 0
     is_new = row["is_registered"] and row["verified_at"] is None
-    return Before(row["activates"], row["is_contested"], is_new)
+    return Before(row["activates"], is_contested, is_new)
 
 
 async def may_send(
@@ -368,7 +384,7 @@ async def end_factors_of_new(
         status.user == user, status.is_registered.eq(value=True), status.verified_at.is_null()
     )
     if only_if_contested:
-        new = new.where(status.is_contested.eq(value=True))
+        new = new.where(status.is_contested.eq(value=True) | (status.uncompared > 0))
     for table in factor_tables(users):
         owner: Any = table.user  # type: ignore[attr-defined]
         await table.delete().where(owner == user, owner.is_in(new))

@@ -25,6 +25,7 @@ from piccolo_api_fastapi import (
     mfa_router,
     session_router,
 )
+from piccolo_api_fastapi.errors import HasherBusy, StoreUnavailable
 from piccolo_api_fastapi.mail import ConfirmEmail, EmailChanged, ResetPassword, VerifyEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, totp_code
 from tests.accounts.conftest import BASE_URL, NEW, build, register, verify
@@ -229,3 +230,44 @@ async def test_tokens_and_an_undo(keeping: Users[User], outbox: Outbox, clock: F
         body = {"token": outbox.token(EmailChanged)}
         assert (await client.post("/auth/change-email/undo", json=body)).status_code == 204
     assert await APIToken.count() == 0
+
+
+@pytest.mark.parametrize("busy", [HasherBusy(retry_after=1), StoreUnavailable()])
+async def test_passwords_that_could_not_be_compared(
+    app: FastAPI,
+    users: Users[User],
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+    busy: Exception,
+) -> None:
+    """Nobody knows whether they are the same: the one of the thief is no good."""
+
+    async def fail(*_: Any) -> bool:
+        raise busy
+
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+        with monkeypatch.context() as patch:
+            patch.setattr(Users, "has_password", fail)
+            await register(owner, username="ada", password=NEW)
+        assert (await verify(owner, outbox)).json() == {"status": "choose_password"}
+        assert (await log_in(thief, "thief")).status_code == 401
+
+
+async def test_contested_while_the_first_registers_again(
+    app: FastAPI, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thief, who has the right password, does not take back what the owner noted."""
+    has_password = Users.has_password
+
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+
+        async def overtaken(self: Users[User], user: User, password: str) -> bool:
+            monkeypatch.setattr(Users, "has_password", has_password)
+            await register(owner, username="ada", password=NEW)
+            return await has_password(self, user, password)
+
+        monkeypatch.setattr(Users, "has_password", overtaken)
+        await register(thief, username="thief")
+        assert (await verify(owner, outbox)).json() == {"status": "choose_password"}
