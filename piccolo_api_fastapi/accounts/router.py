@@ -352,7 +352,8 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
     async def undo_email_change(body: TokenIn, background: BackgroundTasks) -> None:
         """Restore the old address, sign everybody out, and send a link for a new password."""
         user = await mailboxes.undo_change(body.token.get_secret_value())
-        background.add_task(quietly, accounts.send_reset, user)
+        if user.active:
+            background.add_task(quietly, accounts.send_reset, user)
 
     return router
 

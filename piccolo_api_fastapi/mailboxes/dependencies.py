@@ -190,7 +190,7 @@ class Mailboxes(Generic[UserT]):
         """
         await self._end_factors_of_new(user, caller)
         held = await service.hold_address(self.users.table, user, email)
-        if not held or not (held["active"] or await service.is_waiting(self.table, user, email)):
+        if not held or not (held["active"] or await self._waits(user, email, held["last_login"])):
             raise InvalidTicket
 
     async def find(self, email: str) -> UserT | None:
@@ -219,7 +219,11 @@ class Mailboxes(Generic[UserT]):
     async def waits(self, user: UserT) -> bool:
         """Whether a user is inactive only until the address is verified."""
         async with store():
-            return await service.is_waiting(self.table, primary_key(user), user.email)
+            return await self._waits(primary_key(user), user.email, user.last_login)
+
+    async def _waits(self, user: Any, email: str, last_login: datetime | None) -> bool:
+        """Who logged in was made active by somebody, and disabled by somebody if they are not."""
+        return last_login is None and await service.is_waiting(self.table, user, email)
 
     async def verify_by_link(self, token: str, caller: "Caller[UserT] | None") -> "Verified[UserT]":
         """
@@ -327,7 +331,8 @@ class Mailboxes(Generic[UserT]):
             caller: Whose credential goes on.
 
         Raises:
-            InvalidTicket: It is unknown, used, expired, or the address was changed meanwhile.
+            InvalidTicket: It is unknown, used, expired, or the address was changed or the user
+                disabled meanwhile.
             IdentityTaken: Somebody else verified the new address meanwhile.
         """
         now = self.users.clock()
@@ -368,7 +373,8 @@ class Mailboxes(Generic[UserT]):
         """
         Give an account back to the owner of its old address. Everything that was a way in ends,
         the password included: who changed the address knew it. So do the second factors that
-        were set up since, or the thief's app would lock the owner out.
+        were set up since, or the thief's app would lock the owner out. A user who is disabled
+        gets the address back, and stays disabled.
 
         Raises:
             InvalidTicket: It is unknown, used or expired.

@@ -218,20 +218,23 @@ async def count_guess(table: type[Ticket], user: Any, purpose: str, now: datetim
 
 
 async def hold_address(users: type[BaseUser], user: Any, email: str) -> dict[str, Any] | None:
-    """Whether this is the address of a user, and will be until the transaction ends: `active`."""
+    """
+    Whether this is the address of a user, and will be until the transaction ends: `active`, and
+    when they logged in last.
+    """
     key = users._meta.primary_key  # noqa: SLF001
     rows = (
         await users.update({users.email: users.email})
         .where(key == user, users.email == email)
-        .returning(users.active)
+        .returning(users.active, users.last_login)
     )
     return dict(rows[0]) if rows else None
 
 
 async def activate(users: type[BaseUser], user: Any) -> None:
-    """Let a user log in who was waiting for it."""
+    """Let a user log in who was waiting for it, and did not before they were disabled."""
     key = users._meta.primary_key  # noqa: SLF001
-    await users.update({users.active: True}).where(key == user)
+    await users.update({users.active: True}).where(key == user, users.last_login.is_null())
 
 
 async def move_address(users: type[BaseUser], user: Any, new: str, *, old: str) -> bool:
@@ -242,7 +245,7 @@ async def move_address(users: type[BaseUser], user: Any, new: str, *, old: str) 
         users: The user table.
         user: The primary key.
         new: In its normal form.
-        old: Only if it is still this one; any, if empty.
+        old: Only if it is still this one, and the user may log in; any, if empty.
 
     Returns:
         Whether it still was.
@@ -255,7 +258,8 @@ async def move_address(users: type[BaseUser], user: Any, new: str, *, old: str) 
         moved = await users.raw(
             f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
             'CASE WHEN "username" LIKE {} THEN {} ELSE "username" END '
-            f"WHERE {key} = {{}} AND (\"email\" = {{}} OR {{}} = '') RETURNING {key}",
+            f'WHERE {key} = {{}} AND ("email" = {{}} AND "active" OR {{}} = \'\') '
+            f"RETURNING {key}",
             new,
             "%@%",
             new,

@@ -435,6 +435,25 @@ async def test_undo(
     assert {"user_email_change_undone", "user_email_undo_fail"} <= set(names(events))
 
 
+async def test_disabled_meanwhile(client: httpx.AsyncClient, ada: User, outbox: Outbox) -> None:
+    """
+    Nobody moves the account of a user who was disabled. Whoever had it before a thief may take
+    the address back, but not lift the ban.
+    """
+    await change_email(client)
+    token = link_to(outbox, ConfirmEmail)
+    await User.update({User.active: False}, force=True)
+    assert (await confirm(client, token)).status_code == 401
+    await User.update({User.active: True}, force=True)
+    assert (await confirm(client, token)).status_code == 204
+    await User.update({User.active: False}, force=True)
+    sent = len(outbox.messages)
+    assert (await undo(client, link_to(outbox, EmailChanged))).status_code == 204
+    rows = await User.select(User.email, User.active)
+    assert rows == [{"email": "ada@example.com", "active": False}]
+    assert len(outbox.messages) == sent
+
+
 async def test_undo_when_somebody_took_the_address(
     client: httpx.AsyncClient, app: FastAPI, ada: User, outbox: Outbox
 ) -> None:
