@@ -109,6 +109,7 @@ class Accounts(Generic[UserT]):
         self.limits = limits or AccountLimits()
         self.models: Models = make_models(self.users.table, extra, has_mail=mail is not None)
         self._mailboxes: Mailboxes[UserT] | None = None
+        self._check_owners()
         if (mail is None) is not (base_url is None):
             msg = "Mail needs a base_url for its links, and a base_url needs mail."
             raise ConfigurationError(msg)
@@ -125,6 +126,13 @@ class Accounts(Generic[UserT]):
         self._resets = Tickets(
             self.users, "reset-password", lifetime=reset_lifetime, attempts=ATTEMPTS
         )
+
+    def _check_owners(self) -> None:
+        """The primary keys of one user table are no good for another."""
+        owners = [self.login.users, *(getattr(scheme, "users", None) for scheme in self.schemes)]
+        if any(owner is not None and owner.table is not self.users.table for owner in owners):
+            msg = "A scheme, or the login, is for another user table."
+            raise ConfigurationError(msg)
 
     @property
     def has_mail(self) -> bool:
