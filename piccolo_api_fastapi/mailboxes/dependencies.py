@@ -312,7 +312,7 @@ class Mailboxes(Generic[UserT]):
         """
         key, now, owner = primary_key(user), self.users.clock(), await self.find(new)
         to: Any = {"username": user.username, "user": key, "at": now}
-        if owner is not None and await self.users.has_verified_email(owner):
+        if owner is not None and await self._keeps(owner, key):
             if primary_key(owner) != key:
                 await self.tell_owner(owner)
         else:
@@ -333,7 +333,8 @@ class Mailboxes(Generic[UserT]):
         Raises:
             InvalidTicket: It is unknown, used, expired, or the address was changed or the user
                 disabled meanwhile.
-            IdentityTaken: Somebody else verified the new address meanwhile.
+            IdentityTaken: The new address belongs to somebody else by now, who did not merely
+                register it.
         """
         now = self.users.clock()
         async with telling(
@@ -378,7 +379,7 @@ class Mailboxes(Generic[UserT]):
 
         Raises:
             InvalidTicket: It is unknown, used or expired.
-            IdentityTaken: Somebody else verified the old address meanwhile.
+            IdentityTaken: Likewise, the old address.
         """
         now = self.users.clock()
         failing = telling("user_email_undo_fail", self.users.clock, InvalidTicket, IdentityTaken)
@@ -398,8 +399,15 @@ class Mailboxes(Generic[UserT]):
         """To the address that a secret is bound to, from the one at that time."""
         users = self.users.table
         await service.release_address(users, self.table, user, binding.email)
+        await service.refuse_if_taken(users, user, binding.email)
         if not await service.move_address(users, user, binding.email, old=binding.old):
             raise InvalidTicket
+
+    async def _keeps(self, owner: UserT, user: Any) -> bool:
+        """Whether an address is no matter of a mail any more: it is its owner's for certain."""
+        if primary_key(owner) == user:
+            return await self.users.has_verified_email(owner)
+        return not await self.is_new(owner)
 
     async def _end_factors_of_new(self, user: Any, caller: "Caller[UserT] | None") -> None:
         """End what whoever registered set up, unless it is they who verify, and nobody else."""

@@ -276,18 +276,20 @@ async def release_address(
     users: type[BaseUser], status: type[EmailStatus], user: Any, email: str
 ) -> None:
     """
-    Take an address from somebody else who never verified it, for somebody who has.
+    Take an address from somebody else who registered it and never verified it, for somebody
+    who has. Older rows may be in upper case.
 
     They keep their account, without an address.
     """
     name, key = _names(users)
-    verified = status._meta.get_formatted_tablename()  # noqa: SLF001
+    known = status._meta.get_formatted_tablename()  # noqa: SLF001
     nobody = no_email()
     await users.raw(
         f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
-        'CASE WHEN "username" = {} THEN {} ELSE "username" END '
-        f'WHERE "email" = {{}} AND {key} <> {{}} AND {key} NOT IN '
-        f'(SELECT "user" FROM {verified} WHERE "email" = {{}} AND "verified_at" IS NOT NULL)',
+        'CASE WHEN lower("username") = {} THEN {} ELSE "username" END '
+        f'WHERE lower("email") = {{}} AND {key} <> {{}} AND {key} IN '
+        f'(SELECT "user" FROM {known} WHERE lower("email") = {{}} AND "is_registered" '
+        'AND "verified_at" IS NULL)',
         nobody,
         email,
         nobody,
@@ -295,6 +297,23 @@ async def release_address(
         user,
         email,
     )
+
+
+async def refuse_if_taken(users: type[BaseUser], user: Any, email: str) -> None:
+    """
+    The unique index knows exact text only; older rows may be in upper case.
+
+    Raises:
+        IdentityTaken: The address belongs to somebody else.
+    """
+    name, key = _names(users)
+    rows = await users.raw(
+        f'SELECT 1 FROM {name} WHERE lower("email") = {{}} AND {key} <> {{}} LIMIT 1',  # noqa: S608 - our own names
+        email,
+        user,
+    )
+    if rows:
+        raise IdentityTaken
 
 
 async def remember_change(

@@ -344,6 +344,47 @@ async def test_a_squatted_address(
     assert squatting.email.endswith("@no-email.invalid")
 
 
+@pytest.mark.parametrize("email", ["boss@example.com", "Boss@Example.com"])
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_an_address_that_nobody_registered(
+    client: httpx.AsyncClient, app: FastAPI, ada: User, outbox: Outbox, email: str, when: str
+) -> None:
+    """
+    A user whom an administrator made, or an older application, keeps the address, verified or
+    not and however it is written, and is told. Nobody else is told that.
+    """
+    boss = User(username="boss@example.com", email=email, active=True, admin=True)
+    if when == "before":
+        await User.insert(boss)
+    answer = await change_email(client, "boss@example.com")
+    assert (answer.status_code, answer.json()) == (202, {"status": "check_your_mail"})
+    if when == "before":
+        told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
+        assert [message.to for message in told] == [email]
+        assert not any(isinstance(message, ConfirmEmail) for message in outbox.messages)
+    else:
+        await User.insert(boss)
+        answer = await confirm(client, link_to(outbox, ConfirmEmail))
+        assert (answer.status_code, answer.json()["code"]) == (409, "identity_taken")
+    rows = await User.select(User.email, User.username).where(User.admin.eq(value=True))
+    assert rows == [{"email": email, "username": "boss@example.com"}]
+
+
+async def test_a_squatted_address_in_upper_case(
+    client: httpx.AsyncClient, app: FastAPI, ada: User, outbox: Outbox
+) -> None:
+    """Whoever registered it gives way however it is written."""
+    squatter = User(username="Boss@example.com", email="Boss@example.com", active=True)
+    await User.insert(squatter)
+    status: Any = {"user": squatter.id, "email": squatter.email, "is_registered": True}
+    await EmailStatus.insert(EmailStatus(**status))
+    await change_email(client, "boss@example.com")
+    assert (await confirm(client, link_to(outbox, ConfirmEmail))).status_code == 204
+    [row] = await User.select(User.email, User.username).where(User.id == squatter.id)
+    assert row["email"] == row["username"]
+    assert row["email"].endswith("@no-email.invalid")
+
+
 async def test_its_own_address(
     client: httpx.AsyncClient, ada: User, outbox: Outbox, clock: FrozenClock
 ) -> None:
