@@ -227,7 +227,8 @@ class Users(Generic[UserT]):
         interop: Keep PBKDF2 in the column of the user table, for code elsewhere that
             calls `BaseUser.login`.
         keeps_on_new_password: Tables of credentials that a new password does not end, such
-            as `APIToken`. By default it ends all of them.
+            as `APIToken`. By default it ends all of them, and whoever takes an account from
+            somebody else always does.
         clock: Tells the time.
 
     Raises:
@@ -371,33 +372,65 @@ class Users(Generic[UserT]):
 
         Raises:
             WeakPassword: The policy refuses it.
+            InvalidCredentials: The user was deleted meanwhile.
         """
         encoded = await self.encode(password, user.username, real_email(user.email))
         await self.store_password(user, encoded, keep=keep)
 
-    async def store_password(self, user: UserT, encoded: str | None, *, keep: Any = None) -> None:
+    async def store_password(
+        self,
+        user: UserT,
+        encoded: str | None,
+        *,
+        keep: Any = None,
+        everything: bool = False,
+    ) -> None:
         """
         Store what `encode` made, end every other credential and forget known browsers, in one
         transaction.
 
         Args:
             user: Whose.
-            encoded: `None` leaves the user without a password.
+            encoded: `None` leaves the user without a password, and without anything else.
             keep: The id of a credential to spare.
+            everything: Whether to end what a new password keeps as well.
+
+        Raises:
+            InvalidCredentials: The user was deleted meanwhile.
         """
         key = primary_key(user)
-        column = self.table.password
         async with store(), transaction(self.table):
-            # Locks the row, so that what is read next stays so.
-            await self.table.update({column: column}).where(self._key == key)
-            before = await self.table.select(column).where(self._key == key).first()
+            replaced = await self.lock(key)
             replacement = (encoded if self.interop else None) or MARKER
-            await self.table.update({column: replacement}).where(self._key == key)
-            await self._store_hash(key, encoded or "", (before or {}).get("password"))
+            await self.table.update({self.table.password: replacement}).where(self._key == key)
+            await self._store_hash(key, encoded or "", replaced)
             await self._guesses.forgive(key)
-            await self.end_credentials(user, keep=keep)
+            everything = everything or encoded is None
+            await self.end_credentials(user, keep=keep, everything=everything)
             await self._forget_browsers(key)
             await emit(AuthEvent("authn_password_change", self.clock(), key))
+
+    async def lock(self, key: Any) -> str:
+        """
+        Lock the row of a user, so that what is read next stays so until the transaction ends.
+
+        Args:
+            key: The primary key.
+
+        Returns:
+            What the password column of the user table holds.
+
+        Raises:
+            InvalidCredentials: There is no such user any more.
+        """
+        column = self.table.password
+        async with store():
+            locked = (
+                await self.table.update({column: column}).where(self._key == key).returning(column)
+            )
+        if not locked:
+            raise InvalidCredentials
+        return str(locked[0]["password"])
 
     async def unlock(self, user: UserT) -> None:
         """
@@ -437,7 +470,9 @@ class Users(Generic[UserT]):
                 return True
         return False
 
-    async def end_credentials(self, user: UserT, *, keep: Any = None) -> None:
+    async def end_credentials(
+        self, user: UserT, *, keep: Any = None, everything: bool = False
+    ) -> None:
         """
         End the sessions, refresh families and other credentials of a user, but for the
         tables that a new password keeps.
@@ -445,11 +480,12 @@ class Users(Generic[UserT]):
         Args:
             user: Whose.
             keep: The id of a credential to spare.
+            everything: Whether to end what a new password keeps as well: somebody else made it.
         """
         condition = self._key == primary_key(user)
         await self.table.update({self.table.active: self.table.active}).where(condition)
         for table in credential_tables(self.table):
-            if issubclass(table, self._kept):
+            if issubclass(table, self._kept) and not everything:
                 continue
             condition = table.user == primary_key(user)  # type: ignore[attr-defined]
             if keep is not None:

@@ -16,6 +16,7 @@ from piccolo_api_fastapi.errors import (
     FieldError,
     IdentityTaken,
     InvalidTicket,
+    SessionEnded,
     TooManyRequests,
     Unprocessable,
 )
@@ -108,6 +109,7 @@ class Accounts(Generic[UserT]):
         self.limits = limits or AccountLimits()
         self.models: Models = make_models(self.users.table, extra, has_mail=mail is not None)
         self._mailboxes: Mailboxes[UserT] | None = None
+        self._check_owners()
         if (mail is None) is not (base_url is None):
             msg = "Mail needs a base_url for its links, and a base_url needs mail."
             raise ConfigurationError(msg)
@@ -125,6 +127,13 @@ class Accounts(Generic[UserT]):
         self._resets = Tickets(
             self.users, "reset-password", lifetime=reset_lifetime, attempts=ATTEMPTS
         )
+
+    def _check_owners(self) -> None:
+        """The primary keys of one user table are no good for another."""
+        owners = [self.login.users, *(getattr(scheme, "users", None) for scheme in self.schemes)]
+        if any(owner is not None and owner.table is not self.users.table for owner in owners):
+            msg = "A scheme, or the login, is for another user table."
+            raise ConfigurationError(msg)
 
     @property
     def has_mail(self) -> bool:
@@ -186,7 +195,7 @@ class Accounts(Generic[UserT]):
 
         Raises:
             Unprocessable: It is none, or can't be a username where the old one is.
-            InvalidCredentials: The password is wrong.
+            InvalidCredentials: The password is wrong, or the account was closed meanwhile.
             StepUpRequired: It was not given, and no factor was presented lately.
             TooManyRequests: They asked a moment ago.
         """
@@ -250,8 +259,10 @@ class Accounts(Generic[UserT]):
             await self.mailboxes.send(UsernameTaken(at=self.users.clock(), **to))
         elif await self.mailboxes.is_new(owner):
             # Of two passwords nobody knows which is the owner's: neither will be good.
-            if not await self.users.has_password(owner, registration.password):
-                await self.mailboxes.contest(owner)
+            # Noted before they are compared, since that may fail.
+            await self.mailboxes.contest(owner)
+            is_same = await self.users.has_password(owner, registration.password)
+            await self.mailboxes.compared(owner, is_same=is_same)
             await self.mailboxes.request_verification(registration.email)
         else:
             await self.mailboxes.tell_owner(owner)
@@ -305,8 +316,8 @@ class Accounts(Generic[UserT]):
             async with store(), transaction(self.users.table):
                 await self.mailboxes.hold(ticket.user, ticket.data)
                 await self._resets.burn(ticket)
-                await self.mailboxes.mark_verified(ticket.user, ticket.data)
-                await self.users.store_password(user, encoded)
+                before = await self.mailboxes.mark_verified(ticket.user, ticket.data)
+                await self.users.store_password(user, encoded, everything=before.is_new)
                 await emit(AuthEvent("authn_password_reset", self.users.clock(), ticket.user))
         return user
 
@@ -323,7 +334,7 @@ class Accounts(Generic[UserT]):
         session gets a new cookie, and their browser is known anew.
 
         Raises:
-            InvalidCredentials: The current password is wrong.
+            InvalidCredentials: The current password is wrong, or the account was closed meanwhile.
             StepUpRequired: It was not given, and no factor was presented lately.
             WeakPassword: The policy refuses the new one.
         """
@@ -369,13 +380,15 @@ class Accounts(Generic[UserT]):
 
         Raises:
             Unprocessable: A column can't be empty.
+            SessionEnded: The account was closed meanwhile.
         """
         self._check_columns(values)
         if not values:
             return user
         key = primary_key(user)
         async with store(), transaction(self.users.table):
-            await service.update_columns(self.users.table, key, dict(values))
+            if not await service.update_columns(self.users.table, key, dict(values)):
+                raise SessionEnded
             await emit(AuthEvent("user_updated", self.users.clock(), key))
         return await self.users.get(key) or user
 
@@ -383,16 +396,17 @@ class Accounts(Generic[UserT]):
         self, identity: Identity[UserT], password: str | None, request: Request
     ) -> None:
         """
-        Delete a user and what belongs to them. Events stay.
+        Delete a user and what belongs to them. Events stay. Of several at once, one does.
 
         Raises:
-            InvalidCredentials: The password is wrong.
+            InvalidCredentials: The password is wrong, or the account was closed meanwhile.
             StepUpRequired: It was not given, and no factor was presented lately.
         """
         await self.prove(identity, password, request)
         key = primary_key(identity.user)
         async with store(), transaction(self.users.table):
-            # First, so that a `before_commit` listener finds what it has to clear away.
+            await self.users.lock(key)
+            # Before it is done, so that a `before_commit` listener finds what it has to clear away.
             await emit(AuthEvent("user_deleted", self.users.clock(), key))
             await service.delete_user(self.users.table, key)
 

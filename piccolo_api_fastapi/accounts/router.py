@@ -357,7 +357,8 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
     async def undo_email_change(body: TokenIn, background: BackgroundTasks) -> None:
         """Restore the old address, sign everybody out, and send a link for a new password."""
         user = await mailboxes.undo_change(body.token.get_secret_value())
-        background.add_task(quietly, accounts.send_reset, user)
+        if user.active:
+            background.add_task(quietly, accounts.send_reset, user)
 
     return router
 
@@ -427,7 +428,7 @@ def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseMode
         operation_id="change_me",
         summary="Change what is known of me",
         response_model=accounts.models.me,
-        responses=responses(*_GUARDED, *_BODY),
+        responses=responses(*_GUARDED, SessionEnded, *_BODY),
     )
 
 

@@ -31,11 +31,11 @@ async def ping(users: type[BaseUser]) -> None:
     await users.raw("SELECT 1")
 
 
-async def update_columns(users: type[BaseUser], user: Any, values: dict[str, Any]) -> None:
-    """Change the columns that a user may change."""
+async def update_columns(users: type[BaseUser], user: Any, values: dict[str, Any]) -> bool:
+    """Change the columns that a user may change. Whether there still is that user."""
     key = users._meta.primary_key  # noqa: SLF001
     columns: dict[Any, Any] = {getattr(users, name): value for name, value in values.items()}
-    await users.update(columns).where(key == user)
+    return bool(await users.update(columns).where(key == user).returning(key))
 
 
 async def delete_user(users: type[BaseUser], user: Any) -> None:

@@ -34,7 +34,7 @@ from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users, UserT
 
 from . import service
-from .service import Binding, Sending
+from .service import Before, Binding, Sending
 from .tables import EmailChange, EmailStatus
 
 _CODE = re.compile(rf"[0-9]{{{service.CODE_LENGTH}}}", re.ASCII)
@@ -102,9 +102,14 @@ class Mailboxes(Generic[UserT]):
             return await service.is_new(self.table, primary_key(user), user.email)
 
     async def contest(self, user: UserT) -> None:
-        """Note that an unverified address was registered again, with another password."""
+        """Note that an unverified address was registered again, be it with the same password."""
         async with store():
             await service.contest(self.table, primary_key(user))
+
+    async def compared(self, user: UserT, *, is_same: bool) -> None:
+        """Note whether it was; until then, or if that fails, the account is contested."""
+        async with store():
+            await service.compared(self.table, primary_key(user), is_same=is_same)
 
     async def issue_verification(self, user: UserT) -> VerifyEmail:
         """A link and a code for the present address of a user; older ones end."""
@@ -124,9 +129,15 @@ class Mailboxes(Generic[UserT]):
         )
 
     async def may_send(self, user: UserT, sending: Sending) -> bool:
-        """Whether it is not too soon for another mail; if so, the next one is later."""
+        """
+        Whether it is not too soon for another mail; if so, the next one is later.
+
+        Raises:
+            InvalidCredentials: The user was deleted meanwhile.
+        """
         now = self.users.clock()
         async with store(), transaction(self.table):
+            await self.users.lock(primary_key(user))
             return await service.may_send(
                 self.table,
                 primary_key(user),
@@ -164,16 +175,22 @@ class Mailboxes(Generic[UserT]):
         async with store():
             await service.forget_sending(self.table, primary_key(user), sending)
 
-    async def hold(self, user: Any, email: str) -> None:
+    async def hold(self, user: Any, email: str, caller: "Caller[UserT] | None" = None) -> None:
         """
         Make sure, until the open transaction ends, that an address is that of a user who may log
-        in, or may as soon as it is verified.
+        in, or may as soon as it is verified. If nobody verified it yet, their second factors end.
+
+        Args:
+            user: The primary key.
+            email: The address.
+            caller: Who set them up in person, if it is that user.
 
         Raises:
             InvalidTicket: It is not, or the user is disabled.
         """
+        await self._end_factors_of_new(user, caller)
         held = await service.hold_address(self.users.table, user, email)
-        if not held or not (held["active"] or await service.is_waiting(self.table, user, email)):
+        if not held or not (held["active"] or await self._waits(user, email, held["last_login"])):
             raise InvalidTicket
 
     async def find(self, email: str) -> UserT | None:
@@ -202,7 +219,11 @@ class Mailboxes(Generic[UserT]):
     async def waits(self, user: UserT) -> bool:
         """Whether a user is inactive only until the address is verified."""
         async with store():
-            return await service.is_waiting(self.table, primary_key(user), user.email)
+            return await self._waits(primary_key(user), user.email, user.last_login)
+
+    async def _waits(self, user: Any, email: str, last_login: datetime | None) -> bool:
+        """Who logged in was made active by somebody, and disabled by somebody if they are not."""
+        return last_login is None and await service.is_waiting(self.table, user, email)
 
     async def verify_by_link(self, token: str, caller: "Caller[UserT] | None") -> "Verified[UserT]":
         """
@@ -266,29 +287,25 @@ class Mailboxes(Generic[UserT]):
     ) -> "Verified[UserT]":
         key, email = ticket.user, Binding.of(ticket).email
         async with store(), transaction(self.users.table):
-            await self.hold(key, email)
+            await self.hold(key, email, caller)
             await tickets.burn(ticket)
-            needs_password = await self.mark_verified(key, email)
+            before = await self.mark_verified(key, email)
             user = await self.get(key)
-            if needs_password:
+            if before.is_contested:
+                # Nobody knows whose password it has.
                 await self.users.store_password(user, None)
             else:
-                await self._end_others(user, caller)
-        return Verified(user, needs_password=needs_password)
+                await self._end_others(user, caller, everything=before.is_new)
+        return Verified(user, needs_password=before.is_contested)
 
-    async def mark_verified(self, user: Any, email: str) -> bool:
-        """
-        Note in the open transaction that an address is verified; activate who waited for it.
-
-        Returns:
-            Whether the account is contested: nobody knows whose password it has.
-        """
+    async def mark_verified(self, user: Any, email: str) -> Before:
+        """Note in the open transaction that an address is verified; activate who waited for it."""
         now = self.users.clock()
         before = await service.verify(self.table, user, email, now)
-        if before["activates"]:
+        if before.activates:
             await service.activate(self.users.table, user)
         await emit(AuthEvent("user_email_verified", now, user))
-        return bool(before["is_contested"])
+        return before
 
     async def request_change(self, user: UserT, new: str) -> None:
         """
@@ -300,7 +317,7 @@ class Mailboxes(Generic[UserT]):
         """
         key, now, owner = primary_key(user), self.users.clock(), await self.find(new)
         to: Any = {"username": user.username, "user": key, "at": now}
-        if owner is not None and await self.users.has_verified_email(owner):
+        if owner is not None and await self._keeps(owner, key):
             if primary_key(owner) != key:
                 await self.tell_owner(owner)
         else:
@@ -319,8 +336,10 @@ class Mailboxes(Generic[UserT]):
             caller: Whose credential goes on.
 
         Raises:
-            InvalidTicket: It is unknown, used, expired, or the address was changed meanwhile.
-            IdentityTaken: Somebody else verified the new address meanwhile.
+            InvalidTicket: It is unknown, used, expired, or the address was changed or the user
+                disabled meanwhile.
+            IdentityTaken: The new address belongs to somebody else by now, who did not merely
+                register it.
         """
         now = self.users.clock()
         async with telling(
@@ -329,12 +348,13 @@ class Mailboxes(Generic[UserT]):
             ticket = await self._change.present(token)
             key, binding = ticket.user, Binding.of(ticket)
             async with store(), transaction(self.users.table):
+                await self._end_factors_of_new(key, caller)
                 await self._move(key, binding)
                 await self._change.burn(ticket)
                 undo = await self._undo(key, binding.old)
-                await self.mark_verified(key, binding.email)
+                before = await self.mark_verified(key, binding.email)
                 user = await self.get(key)
-                await self._end_others(user, caller)
+                await self._end_others(user, caller, everything=before.is_new)
                 await emit(AuthEvent("user_email_changed", now, key))
         return Changed(user, binding.old, undo)
 
@@ -359,11 +379,12 @@ class Mailboxes(Generic[UserT]):
         """
         Give an account back to the owner of its old address. Everything that was a way in ends,
         the password included: who changed the address knew it. So do the second factors that
-        were set up since, or the thief's app would lock the owner out.
+        were set up since, or the thief's app would lock the owner out. A user who is disabled
+        gets the address back, and stays disabled.
 
         Raises:
             InvalidTicket: It is unknown, used or expired.
-            IdentityTaken: Somebody else verified the old address meanwhile.
+            IdentityTaken: Likewise, the old address.
         """
         now = self.users.clock()
         failing = telling("user_email_undo_fail", self.users.clock, InvalidTicket, IdentityTaken)
@@ -383,16 +404,32 @@ class Mailboxes(Generic[UserT]):
         """To the address that a secret is bound to, from the one at that time."""
         users = self.users.table
         await service.release_address(users, self.table, user, binding.email)
+        await service.refuse_if_taken(users, user, binding.email)
         if not await service.move_address(users, user, binding.email, old=binding.old):
             raise InvalidTicket
 
-    async def _end_others(self, user: UserT, caller: "Caller[UserT] | None") -> None:
-        """End all credentials of a user but the caller's, if it is the user's own; renew that."""
-        if caller is None or primary_key(caller.identity.user) != primary_key(user):
-            await self.users.end_credentials(user)
-        else:
-            await self.users.end_credentials(user, keep=caller.identity.credential_id)
-            await caller.renew()
+    async def _keeps(self, owner: UserT, user: Any) -> bool:
+        """Whether an address is no matter of a mail any more: it is its owner's for certain."""
+        if primary_key(owner) == user:
+            return await self.users.has_verified_email(owner)
+        return not await self.is_new(owner)
+
+    async def _end_factors_of_new(self, user: Any, caller: "Caller[UserT] | None") -> None:
+        """End what whoever registered set up, unless it is they who verify, and nobody else."""
+        is_own = caller is not None and caller.is_(user)
+        await service.end_factors_of_new(
+            self.users.table, self.table, user, only_if_contested=is_own
+        )
+
+    async def _end_others(
+        self, user: UserT, caller: "Caller[UserT] | None", *, everything: bool
+    ) -> None:
+        """End the credentials of a user but the caller's, if it is the user's own; renew that."""
+        own = caller if caller is not None and caller.is_(primary_key(user)) else None
+        keep = None if own is None else own.identity.credential_id
+        await self.users.end_credentials(user, keep=keep, everything=everything)
+        if own is not None:
+            await own.renew()
 
     async def _undo(self, user: Any, old: str) -> str | None:
         """A secret that undoes a change, if the old address was the user's for certain."""
@@ -426,6 +463,10 @@ class Caller(Generic[UserT]):
 
     identity: Identity[UserT]
     renew: Callable[[], Awaitable[None]]
+
+    def is_(self, user: Any) -> bool:
+        """Whether it is the user with this primary key."""
+        return bool(primary_key(self.identity.user) == user)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,35 +65,64 @@ async def is_new(table: type[EmailStatus], user: Any, email: str) -> bool:
 
 
 async def contest(table: type[EmailStatus], user: Any) -> None:
-    """Note that an unverified address was registered again."""
-    await table.update({table.is_contested: True}).where(
+    """Note that an unverified address was registered again; nobody compared the passwords yet."""
+    await table.update({table.uncompared: table.uncompared + 1}).where(
         table.user == user, table.verified_at.is_null()
     )
 
 
-async def verify(table: type[EmailStatus], user: Any, email: str, now: datetime) -> dict[str, Any]:
-    """
-    Note that an address is verified, and forget how that came about.
+async def compared(table: type[EmailStatus], user: Any, *, is_same: bool) -> None:
+    """They were compared. It is contested for good unless they are the same, as all others are."""
+    values: dict[Any, Any] = {table.uncompared: table.uncompared - 1}
+    if not is_same:
+        values[table.is_contested] = True
+    await table.update(values).where(table.user == user, table.uncompared > 0)
 
-    Returns:
-        `activates` and `is_contested`, as they were.
+
+@dataclass(frozen=True, slots=True)
+class Before:
     """
+    What an account was before its address was verified.
+
+    Args:
+        activates: Whether it waited for that to be active.
+        is_contested: Whether it was registered again, for all that is known with another password.
+        is_new: Whether somebody registered it, and no address of it was ever verified.
+    """
+
+    activates: bool
+    is_contested: bool
+    is_new: bool
+
+
+async def verify(table: type[EmailStatus], user: Any, email: str, now: datetime) -> Before:
+    """Note that an address is verified, and forget how that came about."""
     # Locks the row, so that what it held is still so when it is forgotten.
-    [before] = (
-        await table.insert(table(user=user, email=email, verified_at=now))
-        .on_conflict(target=table.user, action="DO UPDATE", values=[table.email, table.verified_at])
-        .returning(table.activates, table.is_contested)
+    [row] = (
+        await table.insert(table(user=user, email=email))
+        .on_conflict(target=table.user, action="DO UPDATE", values=[table.email])
+        .returning(
+            table.activates,
+            table.is_contested,
+            table.uncompared,
+            table.is_registered,
+            table.verified_at,
+        )
     )
     await table.update(
         {
+            table.verified_at: now,
             table.activates: False,
             table.is_contested: False,
+            table.uncompared: 0,
             table.verification_sent_at: None,
             table.failed_count: 0,
             table.waits_until: 0,
         }
     ).where(table.user == user)
-    return dict(before)
+    is_contested = row["is_contested"] or row["uncompared"] > 0
+    is_new = row["is_registered"] and row["verified_at"] is None
+    return Before(row["activates"], is_contested, is_new)
 
 
 async def may_send(
@@ -189,20 +218,23 @@ async def count_guess(table: type[Ticket], user: Any, purpose: str, now: datetim
 
 
 async def hold_address(users: type[BaseUser], user: Any, email: str) -> dict[str, Any] | None:
-    """Whether this is the address of a user, and will be until the transaction ends: `active`."""
+    """
+    Whether this is the address of a user, and will be until the transaction ends: `active`, and
+    when they logged in last.
+    """
     key = users._meta.primary_key  # noqa: SLF001
     rows = (
         await users.update({users.email: users.email})
         .where(key == user, users.email == email)
-        .returning(users.active)
+        .returning(users.active, users.last_login)
     )
     return dict(rows[0]) if rows else None
 
 
 async def activate(users: type[BaseUser], user: Any) -> None:
-    """Let a user log in who was waiting for it."""
+    """Let a user log in who was waiting for it, and did not before they were disabled."""
     key = users._meta.primary_key  # noqa: SLF001
-    await users.update({users.active: True}).where(key == user)
+    await users.update({users.active: True}).where(key == user, users.last_login.is_null())
 
 
 async def move_address(users: type[BaseUser], user: Any, new: str, *, old: str) -> bool:
@@ -213,7 +245,7 @@ async def move_address(users: type[BaseUser], user: Any, new: str, *, old: str) 
         users: The user table.
         user: The primary key.
         new: In its normal form.
-        old: Only if it is still this one; any, if empty.
+        old: Only if it is still this one, and the user may log in; any, if empty.
 
     Returns:
         Whether it still was.
@@ -226,7 +258,8 @@ async def move_address(users: type[BaseUser], user: Any, new: str, *, old: str) 
         moved = await users.raw(
             f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
             'CASE WHEN "username" LIKE {} THEN {} ELSE "username" END '
-            f"WHERE {key} = {{}} AND (\"email\" = {{}} OR {{}} = '') RETURNING {key}",
+            f'WHERE {key} = {{}} AND ("email" = {{}} AND "active" OR {{}} = \'\') '
+            f"RETURNING {key}",
             new,
             "%@%",
             new,
@@ -243,18 +276,20 @@ async def release_address(
     users: type[BaseUser], status: type[EmailStatus], user: Any, email: str
 ) -> None:
     """
-    Take an address from somebody else who never verified it, for somebody who has.
+    Take an address from somebody else who registered it and never verified it, for somebody
+    who has. Older rows may be in upper case.
 
     They keep their account, without an address.
     """
     name, key = _names(users)
-    verified = status._meta.get_formatted_tablename()  # noqa: SLF001
+    known = status._meta.get_formatted_tablename()  # noqa: SLF001
     nobody = no_email()
     await users.raw(
         f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
-        'CASE WHEN "username" = {} THEN {} ELSE "username" END '
-        f'WHERE "email" = {{}} AND {key} <> {{}} AND {key} NOT IN '
-        f'(SELECT "user" FROM {verified} WHERE "email" = {{}} AND "verified_at" IS NOT NULL)',
+        'CASE WHEN lower("username") = {} THEN {} ELSE "username" END '
+        f'WHERE lower("email") = {{}} AND {key} <> {{}} AND {key} IN '
+        f'(SELECT "user" FROM {known} WHERE lower("email") = {{}} AND "is_registered" '
+        'AND "verified_at" IS NULL)',
         nobody,
         email,
         nobody,
@@ -262,6 +297,23 @@ async def release_address(
         user,
         email,
     )
+
+
+async def refuse_if_taken(users: type[BaseUser], user: Any, email: str) -> None:
+    """
+    The unique index knows exact text only; older rows may be in upper case.
+
+    Raises:
+        IdentityTaken: The address belongs to somebody else.
+    """
+    name, key = _names(users)
+    rows = await users.raw(
+        f'SELECT 1 FROM {name} WHERE lower("email") = {{}} AND {key} <> {{}} LIMIT 1',  # noqa: S608 - our own names
+        email,
+        user,
+    )
+    if rows:
+        raise IdentityTaken
 
 
 async def remember_change(
@@ -335,6 +387,30 @@ async def end_factors(users: type[BaseUser], user: Any, since: datetime) -> bool
         condition: Any = (table.user == user) & (enrolled_at >= since)  # type: ignore[attr-defined]
         ended += await table.delete().where(condition).returning(table._meta.primary_key)  # noqa: SLF001
     return bool(ended)
+
+
+async def end_factors_of_new(
+    users: type[BaseUser], status: type[EmailStatus], user: Any, *, only_if_contested: bool
+) -> None:
+    """
+    Delete all second factors of a user who registered and never verified an address.
+
+    Before the user is locked, for the same reason.
+
+    Args:
+        users: The user table.
+        status: What is known of addresses.
+        user: The primary key.
+        only_if_contested: Whether to spare those of an account that was registered once.
+    """
+    new = status.select(status.user).where(
+        status.user == user, status.is_registered.eq(value=True), status.verified_at.is_null()
+    )
+    if only_if_contested:
+        new = new.where(status.is_contested.eq(value=True) | (status.uncompared > 0))
+    for table in factor_tables(users):
+        owner: Any = table.user  # type: ignore[attr-defined]
+        await table.delete().where(owner == user, owner.is_in(new))
 
 
 async def delete_expired_email_changes(

@@ -1,6 +1,6 @@
 """The tables of mailboxes: which addresses are verified, and which changes can be undone."""
 
-from piccolo.columns import UUID, Boolean, ForeignKey, Timestamptz, Varchar
+from piccolo.columns import UUID, Boolean, ForeignKey, Integer, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
@@ -23,6 +23,10 @@ class EmailStatus(VerificationTable, FailureCounter, Table, tablename="auth_emai
     activates = Boolean(default=False, help_text="Whether the user is to be active once verified.")
     is_contested = Boolean(
         default=False, help_text="Registered again meanwhile, with another password."
+    )
+    uncompared = Integer(
+        default=0,
+        help_text="How often registered again with a password that was not compared yet.",
     )
     verification_sent_at = Timestamptz(null=True, default=None)
     reset_sent_at = Timestamptz(null=True, default=None)

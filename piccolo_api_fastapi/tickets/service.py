@@ -64,6 +64,9 @@ class Tickets:
 
         Returns:
             The secret. Show it once.
+
+        Raises:
+            InvalidCredentials: There is no such user any more.
         """
         table, now, token = self.table, self.users.clock(), TICKET_TOKEN.generate()
         row = table(
@@ -77,6 +80,8 @@ class Tickets:
             expires_at=now + self.lifetime,
         )
         async with store(), transaction(table):
+            # Or of several at once none would see what the others insert.
+            await self.users.lock(user)
             if replace:
                 await self.end(user)
             await table.insert(row)

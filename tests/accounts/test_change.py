@@ -36,7 +36,7 @@ from piccolo_api_fastapi.mail import (
     PasswordChanged,
     ResetPassword,
 )
-from piccolo_api_fastapi.testing import FrozenClock, Outbox, assert_single_winner, race
+from piccolo_api_fastapi.testing import FrozenClock, Outbox, acting_as, assert_single_winner, race
 from tests.accounts.conftest import COOKIE, NEW, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
@@ -344,6 +344,47 @@ async def test_a_squatted_address(
     assert squatting.email.endswith("@no-email.invalid")
 
 
+@pytest.mark.parametrize("email", ["boss@example.com", "Boss@Example.com"])
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+async def test_an_address_that_nobody_registered(
+    client: httpx.AsyncClient, app: FastAPI, ada: User, outbox: Outbox, email: str, when: str
+) -> None:
+    """
+    A user whom an administrator made, or an older application, keeps the address, verified or
+    not and however it is written, and is told. Nobody else is told that.
+    """
+    boss = User(username="boss@example.com", email=email, active=True, admin=True)
+    if when == "before":
+        await User.insert(boss)
+    answer = await change_email(client, "boss@example.com")
+    assert (answer.status_code, answer.json()) == (202, {"status": "check_your_mail"})
+    if when == "before":
+        told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
+        assert [message.to for message in told] == [email]
+        assert not any(isinstance(message, ConfirmEmail) for message in outbox.messages)
+    else:
+        await User.insert(boss)
+        answer = await confirm(client, link_to(outbox, ConfirmEmail))
+        assert (answer.status_code, answer.json()["code"]) == (409, "identity_taken")
+    rows = await User.select(User.email, User.username).where(User.admin.eq(value=True))
+    assert rows == [{"email": email, "username": "boss@example.com"}]
+
+
+async def test_a_squatted_address_in_upper_case(
+    client: httpx.AsyncClient, app: FastAPI, ada: User, outbox: Outbox
+) -> None:
+    """Whoever registered it gives way however it is written."""
+    squatter = User(username="Boss@example.com", email="Boss@example.com", active=True)
+    await User.insert(squatter)
+    status: Any = {"user": squatter.id, "email": squatter.email, "is_registered": True}
+    await EmailStatus.insert(EmailStatus(**status))
+    await change_email(client, "boss@example.com")
+    assert (await confirm(client, link_to(outbox, ConfirmEmail))).status_code == 204
+    [row] = await User.select(User.email, User.username).where(User.id == squatter.id)
+    assert row["email"] == row["username"]
+    assert row["email"].endswith("@no-email.invalid")
+
+
 async def test_its_own_address(
     client: httpx.AsyncClient, ada: User, outbox: Outbox, clock: FrozenClock
 ) -> None:
@@ -433,6 +474,25 @@ async def test_undo(
     await log_in(client, "ada@example.com", "the owner's battery")
     assert (await client.get("/auth/me")).json()["email_verified"] is True
     assert {"user_email_change_undone", "user_email_undo_fail"} <= set(names(events))
+
+
+async def test_disabled_meanwhile(client: httpx.AsyncClient, ada: User, outbox: Outbox) -> None:
+    """
+    Nobody moves the account of a user who was disabled. Whoever had it before a thief may take
+    the address back, but not lift the ban.
+    """
+    await change_email(client)
+    token = link_to(outbox, ConfirmEmail)
+    await User.update({User.active: False}, force=True)
+    assert (await confirm(client, token)).status_code == 401
+    await User.update({User.active: True}, force=True)
+    assert (await confirm(client, token)).status_code == 204
+    await User.update({User.active: False}, force=True)
+    sent = len(outbox.messages)
+    assert (await undo(client, link_to(outbox, EmailChanged))).status_code == 204
+    rows = await User.select(User.email, User.active)
+    assert rows == [{"email": "ada@example.com", "active": False}]
+    assert len(outbox.messages) == sent
 
 
 async def test_undo_when_somebody_took_the_address(
@@ -527,6 +587,44 @@ async def test_what_an_application_has_to_say(client: httpx.AsyncClient, ada: Us
     assert (await close(client)).status_code == 403
     end()
     assert (await client.get("/auth/me")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "change-password", {"new_password": NEW}),
+        ("POST", "change-email", {"email": "lovelace@example.com"}),
+        ("PATCH", "me", {"first_name": "Ada"}),
+        ("DELETE", "me", {}),
+    ],
+)
+async def test_an_account_that_is_gone(
+    client: httpx.AsyncClient,
+    session: SessionAuth[User],
+    outbox: Outbox,
+    events: list[AuthEvent],
+    method: str,
+    path: str,
+    body: dict[str, Any],
+) -> None:
+    """It was closed after the caller was found: 401, nothing is done and nothing told."""
+    with acting_as(session, User(id=10**6, username="ada", email="ada@example.com")):
+        answer = await client.request(method, f"/auth/{path}", json=body)
+    assert answer.status_code == 401, answer.text
+    assert answer.headers["www-authenticate"]
+    assert names(events) == list(outbox.messages) == []
+
+
+@pytest.mark.usefixtures("unlimited")
+async def test_closed_once(
+    client: httpx.AsyncClient, ada: User, outbox: Outbox, events: list[AuthEvent]
+) -> None:
+    """24 who close an account at once: one does, one event, one mail; the others get a 401."""
+    events.clear()
+    answers: list[Any] = await race(lambda: close(client))
+    assert sorted(answer.status_code for answer in answers) == [204] + [401] * 23
+    assert names(events).count("user_deleted") == 1
+    assert [type(message) for message in outbox.messages].count(AccountClosed) == 1
 
 
 async def test_without_mail(make_app: MakeApp, session: SessionAuth[User]) -> None:

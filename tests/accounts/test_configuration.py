@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from piccolo_api_fastapi import (
     Accounts,
     ConfigurationError,
+    JWTAuth,
+    Login,
     SameOrigin,
     SessionAuth,
     User,
@@ -22,6 +24,8 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.testing import Outbox
+from tests.conftest import SECRET
+from tests.models import Customer
 
 MAIL: dict[str, Any] = {"mail": Outbox(), "base_url": "https://app.example.com"}
 
@@ -51,6 +55,21 @@ def test_configuration(options: dict[str, Any]) -> None:
     """What makes no sense, or would let people do what they may not, raises at once."""
     with pytest.raises(ConfigurationError):
         Accounts(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"schemes": [SessionAuth()]},
+        {"schemes": [SessionAuth(Users(Customer)), JWTAuth(secret=SECRET)]},
+        {"login": Login()},
+    ],
+)
+def test_another_user_table(options: dict[str, Any]) -> None:
+    """Whoever is signed in there would close the account of somebody with the same key here."""
+    with pytest.raises(ConfigurationError):
+        Accounts(Users(Customer), **options)
+    assert Accounts(Users(Customer), schemes=[SessionAuth(Users(Customer))]).users.table is Customer
 
 
 @pytest.mark.parametrize(

@@ -345,6 +345,34 @@ async def test_disabled(client: httpx.AsyncClient, outbox: Outbox, clock: Frozen
     assert (await log_in(client)).status_code == 401
 
 
+@pytest.mark.parametrize("way", ["link", "new link", "reset"])
+async def test_disabled_after_a_login(
+    client: httpx.AsyncClient, outbox: Outbox, clock: FrozenClock, way: str
+) -> None:
+    """
+    An administrator made a user active who had not verified, and disabled them later: the links
+    that were good for the first login do not lift that.
+    """
+    await register(client)
+    token, path = outbox.token(VerifyEmail), "verify-email"
+    clock.advance(timedelta(minutes=1))
+    if way == "reset":
+        await client.post("/auth/forgot-password", json=ADA)
+        token, path = outbox.token(ResetPassword), "reset-password"
+    await User.update({User.active: True}, force=True)
+    assert (await log_in(client)).status_code == 200
+    await User.update({User.active: False}, force=True)
+    sent = len(outbox.messages)
+    if way == "new link":
+        await resend(client)
+        await client.post("/auth/forgot-password", json=ADA)
+        assert len(outbox.messages) == sent
+    client.cookies.clear()
+    body = {"token": token, **({"password": NEW} if way == "reset" else {})}
+    assert (await client.post(f"/auth/{path}", json=body)).status_code == 401
+    assert (await log_in(client)).status_code == 401
+
+
 async def test_made_by_an_administrator(
     client: httpx.AsyncClient, users: Users[User], outbox: Outbox, clock: FrozenClock
 ) -> None:

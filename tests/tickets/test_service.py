@@ -1,6 +1,7 @@
 """Tickets from issue to sweep."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from piccolo_api_fastapi import (
     Users,
     delete_expired_tickets,
 )
-from piccolo_api_fastapi.errors import InvalidTicket
+from piccolo_api_fastapi.errors import InvalidCredentials, InvalidTicket
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
 
 MINUTE = timedelta(minutes=1)
@@ -102,6 +103,19 @@ async def test_replace(tickets: Tickets, ada: User, grace: User) -> None:
         await tickets.present(older)
     await tickets.present(newer)
     await tickets.present(hers)
+
+
+@pytest.mark.security(86)
+async def test_the_last_of_many(tickets: Tickets, ada: User) -> None:
+    """Of 24 that are issued at once with `replace`, one is left."""
+    await race(lambda: tickets.issue(ada.id, replace=True))
+    assert await Ticket.count() == 1
+
+
+async def test_nobody(tickets: Tickets, database: Any) -> None:
+    """A user who was deleted meanwhile gets none, and that is no 500."""
+    with pytest.raises(InvalidCredentials):
+        await tickets.issue(10**6)
 
 
 @pytest.mark.security(86)

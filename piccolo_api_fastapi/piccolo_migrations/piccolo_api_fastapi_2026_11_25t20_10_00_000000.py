@@ -1,0 +1,37 @@
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+from piccolo.columns.column_types import Integer
+from piccolo.columns.indexes import IndexMethod
+
+
+ID = "2026-11-25T20:10:00:000000"
+VERSION = "1.38.0"
+DESCRIPTION = "Registrations that are not compared yet."
+
+
+async def forwards():
+    manager = MigrationManager(
+        migration_id=ID, app_name="piccolo_api_fastapi", description=DESCRIPTION
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="uncompared",
+        db_column_name="uncompared",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    return manager

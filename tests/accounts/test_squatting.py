@@ -1,0 +1,273 @@
+"""Somebody registers the address of somebody else: once the owner verifies, they hold nothing."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from piccolo_api_fastapi import (
+    TOTP,
+    Accounts,
+    APIToken,
+    JWTAuth,
+    Login,
+    RecoveryCode,
+    SessionAuth,
+    TokenAuth,
+    TOTPSecret,
+    User,
+    Users,
+    XChaCha20Poly1305,
+    accounts_router,
+    install,
+    mfa_router,
+    session_router,
+)
+from piccolo_api_fastapi.errors import HasherBusy, StoreUnavailable
+from piccolo_api_fastapi.mail import ConfirmEmail, EmailChanged, ResetPassword, VerifyEmail
+from piccolo_api_fastapi.testing import FrozenClock, Outbox, totp_code
+from tests.accounts.conftest import BASE_URL, NEW, build, register, verify
+from tests.conftest import KEY, PASSWORD, SECRET, log_in, new_client
+
+
+@pytest.fixture
+def app(users: Users[User], session: SessionAuth[User], outbox: Outbox) -> FastAPI:
+    """An application in which people may log in, and set up a factor, before they verify."""
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    login = Login(users, factors=[totp])
+    options: Any = {"mail": outbox, "base_url": BASE_URL, "active_before_verified": True}
+    accounts = Accounts(users, schemes=[session], login=login, **options)
+    app = FastAPI()
+    install(app)
+    for router in (
+        session_router(session, login),
+        accounts_router(accounts),
+        mfa_router(totp, session),
+    ):
+        app.include_router(router, prefix="/auth")
+    return app
+
+
+async def enrol(client: httpx.AsyncClient, username: str, clock: FrozenClock) -> None:
+    """Log in and set up an authenticator app."""
+    assert (await log_in(client, username)).status_code == 200
+    uri = (await client.post("/auth/mfa/totp")).json()["otpauth_uri"]
+    body = {"code": totp_code(uri, clock.now)}
+    assert (await client.post("/auth/mfa/totp/confirm", json=body)).status_code == 200
+    # That ends the link to verify, too.
+    clock.advance(timedelta(minutes=2))
+    await client.post("/auth/verify-email/request", json={"email": "ada@example.com"})
+
+
+async def reset(client: httpx.AsyncClient, outbox: Outbox) -> None:
+    """Choose a password by the link of the last mail."""
+    body = {"token": outbox.token(ResetPassword), "password": NEW}
+    assert (await client.post("/auth/reset-password", json=body)).status_code == 204
+
+
+async def check_that_the_owner_gets_in(owner: httpx.AsyncClient) -> None:
+    """No factor of the thief is asked for."""
+    answer = await log_in(owner, "ada@example.com", NEW)
+    assert answer.json()["status"] == "signed_in"
+    assert await TOTPSecret.count() == await RecoveryCode.count() == 0
+
+
+async def test_the_factor_of_whoever_registered(
+    app: FastAPI, outbox: Outbox, clock: FrozenClock
+) -> None:
+    """It would lock the owner out: it ends when the address is verified for the first time."""
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+        await enrol(thief, "thief", clock)
+        clock.advance(timedelta(minutes=2))
+        await register(owner, username="ada", password=NEW)
+        assert (await verify(owner, outbox)).json() == {"status": "choose_password"}
+        await reset(owner, outbox)
+        await check_that_the_owner_gets_in(owner)
+
+
+async def test_the_factor_and_a_link_to_verify(
+    app: FastAPI, outbox: Outbox, clock: FrozenClock
+) -> None:
+    """Nobody registered again; the owner verifies and then asks for a password."""
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+        await enrol(thief, "thief", clock)
+        assert (await verify(owner, outbox)).json() == {"status": "verified"}
+        await owner.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        await reset(owner, outbox)
+        await check_that_the_owner_gets_in(owner)
+
+
+async def test_the_factor_and_a_reset(app: FastAPI, outbox: Outbox, clock: FrozenClock) -> None:
+    """A link for a new password verifies the address, too."""
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+        await enrol(thief, "thief", clock)
+        await owner.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        await reset(owner, outbox)
+        await check_that_the_owner_gets_in(owner)
+
+
+async def test_the_factor_of_the_owner(app: FastAPI, outbox: Outbox, clock: FrozenClock) -> None:
+    """Who verifies in the session in which they set it up keeps it, and after a reset as well."""
+    async with new_client(app) as owner:
+        await register(owner)
+        await enrol(owner, "ada", clock)
+        assert (await verify(owner, outbox)).json() == {"status": "verified"}
+        assert await TOTPSecret.count() == 1
+        await owner.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        await reset(owner, outbox)
+        owner.cookies.clear()
+        assert (await log_in(owner, "ada", NEW)).json()["status"] == "mfa_required"
+
+
+async def test_the_factor_of_an_account_that_is_contested(
+    app: FastAPI, outbox: Outbox, clock: FrozenClock
+) -> None:
+    """Whoever is signed in: of an account that two people registered nothing stays."""
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+        await enrol(thief, "thief", clock)
+        clock.advance(timedelta(minutes=2))
+        await register(owner, username="ada", password=NEW)
+        assert (await verify(thief, outbox)).json() == {"status": "choose_password"}
+        await reset(owner, outbox)
+        await check_that_the_owner_gets_in(owner)
+
+
+async def test_the_factor_and_a_change_of_address(
+    app: FastAPI, outbox: Outbox, clock: FrozenClock
+) -> None:
+    """The thief moves the account, never verified, to the address of somebody who confirms it."""
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief", email="thief@example.com")
+        await enrol(thief, "thief", clock)
+        clock.advance(timedelta(minutes=2))
+        body = {"email": "ada@example.com", "current_password": PASSWORD}
+        assert (await thief.post("/auth/change-email", json=body)).status_code == 202
+        [asked] = [one for one in outbox.messages if isinstance(one, ConfirmEmail)]
+        body = {"token": asked.link.partition("#token=")[2]}
+        assert (await owner.post("/auth/change-email/confirm", json=body)).status_code == 204
+        await owner.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        await reset(owner, outbox)
+        await check_that_the_owner_gets_in(owner)
+
+
+async def test_a_factor_that_is_older_than_the_row(
+    app: FastAPI, users: Users[User], outbox: Outbox, clock: FrozenClock
+) -> None:
+    """A user whom somebody else made keeps it when they verify: nobody registered the address."""
+    await users.create("ada", PASSWORD, email="ada@example.com")
+    async with new_client(app) as owner:
+        await enrol(owner, "ada", clock)
+        owner.cookies.clear()
+        assert outbox.last(VerifyEmail).to == "ada@example.com"
+        assert (await verify(owner, outbox)).status_code == 200
+    assert await TOTPSecret.count() == 1
+
+
+@pytest.fixture
+def keeping(clock: FrozenClock, database: Any) -> Users[User]:
+    """Users whose API tokens outlive a new password."""
+    return Users(clock=clock, keeps_on_new_password=[APIToken])
+
+
+async def token_of(token: TokenAuth[User], name: str) -> str:
+    """An API token of ada, or of whoever has her address."""
+    [user] = await User.objects().where(User.username == name)
+    return (await token.create(user, "report")).secret
+
+
+@pytest.mark.parametrize("way", ["verify", "contest", "reset"])
+async def test_tokens_that_a_new_password_keeps(
+    keeping: Users[User], outbox: Outbox, clock: FrozenClock, way: str
+) -> None:
+    """Those of whoever registered first end all the same; those of the owner stay."""
+    session, token = SessionAuth(keeping), TokenAuth(keeping)
+    app = build(keeping, session, JWTAuth(keeping, secret=SECRET), mail=outbox, schemes=[session])
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+        await User.update({User.active: True}, force=True)
+        await token_of(token, "thief")
+        clock.advance(timedelta(minutes=2))
+        if way == "contest":
+            await register(owner, username="ada", password=NEW)
+        else:
+            await owner.post("/auth/verify-email/request", json={"email": "ada@example.com"})
+        if way != "reset":
+            assert (await verify(owner, outbox)).status_code == 200
+            assert await APIToken.count() == 0
+        if way != "contest":
+            await owner.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        await reset(owner, outbox)
+        assert await APIToken.count() == 0
+        await token_of(token, "thief")
+        clock.advance(timedelta(minutes=2))
+        await owner.post("/auth/forgot-password", json={"email": "ada@example.com"})
+        await reset(owner, outbox)
+        assert await APIToken.count() == 1
+
+
+async def test_tokens_and_an_undo(keeping: Users[User], outbox: Outbox, clock: FrozenClock) -> None:
+    """Whoever undoes a change of address takes everything away from the thief."""
+    session, token = SessionAuth(keeping), TokenAuth(keeping)
+    app = build(keeping, session, JWTAuth(keeping, secret=SECRET), mail=outbox, schemes=[session])
+    async with new_client(app) as client:
+        await register(client)
+        await verify(client, outbox)
+        await log_in(client)
+        await token_of(token, "ada")
+        body = {"email": "thief@example.com", "current_password": PASSWORD}
+        clock.advance(timedelta(minutes=2))
+        assert (await client.post("/auth/change-email", json=body)).status_code == 202
+        [asked] = [one for one in outbox.messages if isinstance(one, ConfirmEmail)]
+        body = {"token": asked.link.partition("#token=")[2]}
+        assert (await client.post("/auth/change-email/confirm", json=body)).status_code == 204
+        assert await APIToken.count() == 1
+        body = {"token": outbox.token(EmailChanged)}
+        assert (await client.post("/auth/change-email/undo", json=body)).status_code == 204
+    assert await APIToken.count() == 0
+
+
+@pytest.mark.parametrize("busy", [HasherBusy(retry_after=1), StoreUnavailable()])
+async def test_passwords_that_could_not_be_compared(
+    app: FastAPI,
+    users: Users[User],
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+    busy: Exception,
+) -> None:
+    """Nobody knows whether they are the same: the one of the thief is no good."""
+
+    async def fail(*_: Any) -> bool:
+        raise busy
+
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+        with monkeypatch.context() as patch:
+            patch.setattr(Users, "has_password", fail)
+            await register(owner, username="ada", password=NEW)
+        assert (await verify(owner, outbox)).json() == {"status": "choose_password"}
+        assert (await log_in(thief, "thief")).status_code == 401
+
+
+async def test_contested_while_the_first_registers_again(
+    app: FastAPI, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thief, who has the right password, does not take back what the owner noted."""
+    has_password = Users.has_password
+
+    async with new_client(app) as thief, new_client(app) as owner:
+        await register(thief, username="thief")
+
+        async def overtaken(self: Users[User], user: User, password: str) -> bool:
+            monkeypatch.setattr(Users, "has_password", has_password)
+            await register(owner, username="ada", password=NEW)
+            return await has_password(self, user, password)
+
+        monkeypatch.setattr(Users, "has_password", overtaken)
+        await register(thief, username="thief")
+        assert (await verify(owner, outbox)).json() == {"status": "choose_password"}
