@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
@@ -381,6 +382,23 @@ async def sleeps(_: str, __: ClientInfo) -> bool:
     """A verifier that takes too long."""
     await asyncio.sleep(5)
     return True
+
+
+async def test_a_verifier_that_blocks() -> None:
+    """A sync one runs in a thread: the loop goes on, and nobody waits for it longer than agreed."""
+    loop, ended = asyncio.get_running_loop(), threading.Event()
+
+    def verifier(_: str, __: ClientInfo) -> bool:
+        # Only the loop can end it, so it would never end if the loop waited for it.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)
+        return True
+
+    def hangs(_: str, __: ClientInfo) -> bool:
+        return ended.wait(10)
+
+    assert (await comment(Captcha(verifier), "good")).status_code == 200
+    assert (await comment(Captcha(hangs, timeout=0.05), "good")).status_code == 503
+    ended.set()
 
 
 def raises(error: Exception) -> Callable[..., Any]:
