@@ -1,5 +1,6 @@
 """What happened, for whoever wants to know: one event an operation, told to every listener."""
 
+import asyncio
 import inspect
 import logging
 import re
@@ -15,6 +16,9 @@ from .database import after_commit
 from .telemetry import record_event
 
 logger = logging.getLogger("piccolo_api_fastapi")
+
+LISTENER_SECONDS = 10.0
+"""How long an async `after_commit` listener may take; then it is cancelled, and that is logged."""
 
 _CRITICAL = re.compile(r"_reuse$")
 _FAILED = re.compile(r"_(fail|fail_max|lock|reuse|exceeded|unavailable|misconfigured)$")
@@ -72,9 +76,10 @@ def subscribe(listener: Listener, *, when: When = "after_commit") -> Callable[[]
 
     Args:
         listener: Any callable that takes the event.
-        when: `after_commit`, when what happened is certain: a listener that fails is logged and
-            disturbs nobody. Or `before_commit`, in the transaction of the change: what it writes
-            is committed with it, and what it raises undoes it; an `AuthError` is the answer.
+        when: `after_commit`, when what happened is certain: a listener that fails, or takes more
+            than `LISTENER_SECONDS`, is logged and disturbs nobody. Or `before_commit`, in the
+            transaction of the change: what it writes is committed with it, and what it raises
+            undoes it; an `AuthError` is the answer.
 
     Returns:
         A function that ends it.
@@ -115,9 +120,32 @@ async def telling(name: str, clock: Clock, *errors: type[Exception]) -> AsyncIte
 async def _publish(event: AuthEvent) -> None:
     for listener in (log_event, record_event, *_listeners["after_commit"]):
         try:
-            await _tell(listener, event)
-        except Exception:  # noqa: PERF203 - one listener must not stop the next
-            logger.exception("A listener failed on %s", event.name)
+            told: Any = listener(event)
+        # Nothing was awaited: if this is a cancellation, it is not ours.
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+            _log_failure(event, error)
+            continue
+        if inspect.isawaitable(told):
+            await _wait_for(told, event)
+
+
+async def _wait_for(told: Awaitable[Any], event: AuthEvent) -> None:
+    """Wait for a listener in a task of its own, whose cancellation is not that of the caller."""
+    task = asyncio.ensure_future(told)
+    task.add_done_callback(partial(_log_end, event))
+    try:
+        await asyncio.wait({task}, timeout=LISTENER_SECONDS)
+    finally:
+        task.cancel()
+
+
+def _log_end(event: AuthEvent, task: "asyncio.Future[Any]") -> None:
+    if error := asyncio.CancelledError() if task.cancelled() else task.exception():
+        _log_failure(event, error)
+
+
+def _log_failure(event: AuthEvent, error: BaseException) -> None:
+    logger.error("A listener failed on %s", event.name, exc_info=error)
 
 
 async def _tell(listener: Callable[[AuthEvent], Any], event: AuthEvent) -> None:

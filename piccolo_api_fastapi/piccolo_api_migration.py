@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
 import nacl.exceptions
@@ -19,6 +19,7 @@ from .database import engine_of, store, transaction
 from .errors import ConfigurationError
 from .identity import NEVER
 from .mfa import TOTP
+from .migration_ledger import Ledger
 from .session_auth import Session
 from .token_auth import APIToken
 from .user_tables import bound
@@ -26,6 +27,8 @@ from .users import Users
 
 Decrypt: TypeAlias = Callable[[str], str]
 """Decrypts what piccolo-api encrypted: the `decrypt` of one of its providers will do."""
+
+CipherT = TypeVar("CipherT")
 
 
 @dataclass(slots=True)
@@ -37,7 +40,8 @@ class Moved:
         sessions: Moved; they go on under the same cookie.
         api_tokens: Moved; they go on as they are.
         authenticators: Moved; the apps of their owners go on.
-        skipped: Left: expired, of nobody, revoked, moved before, or unreadable.
+        skipped: Left: expired, of nobody, revoked, replaced by a newer one, or moved before.
+        unreadable: Left: authenticators that people use and that can't be decrypted.
         recovery_codes: Left: what is stored of them fits nothing here. Their owners get new ones.
     """
 
@@ -45,6 +49,7 @@ class Moved:
     api_tokens: int = 0
     authenticators: int = 0
     skipped: int = 0
+    unreadable: int = 0
     recovery_codes: int = 0
 
     def __str__(self) -> str:
@@ -64,6 +69,9 @@ def decrypt_with(key: bytes) -> Decrypt:
 
     Args:
         key: As the provider was given it.
+
+    Raises:
+        ConfigurationError: When it decrypts: the key is none of that provider.
     """
 
     def decrypt(blob: str) -> str:
@@ -71,10 +79,18 @@ def decrypt_with(key: bytes) -> Decrypt:
         if kind == "plain":
             return value
         if kind == "fernet":
-            return Fernet(key).decrypt(value.encode()).decode()
-        return nacl.secret.Aead(key).decrypt(bytes.fromhex(value)).decode()
+            return _keyed(Fernet, key).decrypt(value.encode()).decode()
+        return _keyed(nacl.secret.Aead, key).decrypt(bytes.fromhex(value)).decode()
 
     return decrypt
+
+
+def _keyed(cipher: Callable[[bytes], CipherT], key: bytes) -> CipherT:
+    try:
+        return cipher(key)
+    except ValueError:
+        msg = "The key of piccolo-api is none: it has the wrong length or form."
+        raise ConfigurationError(msg) from None
 
 
 async def migrate_from_piccolo_api(
@@ -84,9 +100,11 @@ async def migrate_from_piccolo_api(
     decrypt: Decrypt | None = None,
     dry_run: bool = False,
     erase: bool = False,
+    keep_unreadable: bool = False,
 ) -> Moved:
     """
-    Move what piccolo-api 1.11 stored, in one transaction. It can be done again at any time.
+    Move what piccolo-api 1.11 stored, in one transaction. It can be done again at any time: what
+    was moved once is not moved again, so that what has ended here since stays ended.
 
     Sessions and API tokens are digested, so that the tables hold nothing that opens anything.
     `SessionAuth(accepts_piccolo_api=True)` and `TokenAuth(accepts_piccolo_api=True)` know them.
@@ -96,34 +114,44 @@ async def migrate_from_piccolo_api(
         totp: Encrypts the secrets of authenticators; without it they are left.
         decrypt: Decrypts them.
         dry_run: Undo everything, and say what would have been done.
-        erase: Delete the old rows, which hold sessions and API tokens in plain text.
+        erase: Delete the old rows, which hold sessions and API tokens in plain text, but none
+            that is good for something and was not moved.
+        keep_unreadable: Leave authenticators that can't be decrypted where they are, instead of
+            moving nothing at all. Their owners are asked for no second factor any more.
 
     Raises:
-        ConfigurationError: There is `totp` and no `decrypt`, or the other way round.
+        ConfigurationError: There is `totp` and no `decrypt`, or the other way round; an
+            authenticator can't be decrypted; or a dry run is asked for in an open transaction.
     """
     if (totp is None) is not (decrypt is None):
         msg = "Authenticators need both: totp= to encrypt, decrypt= to decrypt."
         raise ConfigurationError(msg)
-    migration = _Migration(Users() if users is None else users)
+    migration = _Migration(Users() if users is None else users, erase=erase)
+    if dry_run and engine_of(migration.users.table).current_transaction.get() is not None:
+        msg = "A dry run needs a transaction of its own, which it can undo."
+        raise ConfigurationError(msg)
     with suppress(_DryRun):
         async with store(), transaction(migration.users.table):
-            await migration.move_sessions(erase=erase)
-            await migration.move_api_tokens(erase=erase)
+            await migration.ledger.open()
+            await migration.move_sessions()
+            await migration.move_api_tokens()
             if totp is not None and decrypt is not None:
-                await migration.move_authenticators(totp, decrypt, erase=erase)
-            migration.end(dry_run=dry_run)
+                await migration.move_authenticators(totp, decrypt)
+            await migration.end(keep_unreadable=keep_unreadable, dry_run=dry_run)
     return migration.moved
 
 
 class _Migration:
     """One run of it."""
 
-    def __init__(self, users: Users[Any]) -> None:
+    def __init__(self, users: Users[Any], *, erase: bool) -> None:
         self.users = users
         self.moved = Moved()
+        self.ledger = Ledger(users.table)
+        self._erases = erase
         self._now = users.clock()
 
-    async def move_sessions(self, *, erase: bool) -> None:
+    async def move_sessions(self) -> None:
         """Under the same cookie, until they would have ended."""
         table = bound(Session, self.users.table)
         for row in await self._rows("sessions"):
@@ -136,10 +164,9 @@ class _Migration:
                 "factors": "",
             }
             is_live = values["expires_at"] > self._now
-            self.moved.sessions += await self._move(table, row["token"], values, is_live=is_live)
-        await self._erase("sessions", erase=erase)
+            self.moved.sessions += await self._move("sessions", row, table, values, is_live=is_live)
 
-    async def move_api_tokens(self, *, erase: bool) -> None:
+    async def move_api_tokens(self) -> None:
         """As they are: all that their owner may do, without an end."""
         table = bound(APIToken, self.users.table)
         for row in await self._rows("token_auth"):
@@ -149,67 +176,97 @@ class _Migration:
                 "scope": "admin superuser",
                 "last_four": row["token"][-4:],
             }
-            self.moved.api_tokens += await self._move(table, row["token"], values)
-        await self._erase("token_auth", erase=erase)
+            self.moved.api_tokens += await self._move("token_auth", row, table, values)
 
-    async def move_authenticators(self, totp: TOTP, decrypt: Decrypt, *, erase: bool) -> None:
-        """The latest of each user that is not revoked; a code that was used stays used."""
+    async def move_authenticators(self, totp: TOTP, decrypt: Decrypt) -> None:
+        """The one that piccolo-api asks for; a code that was used stays used."""
         rows = await self._rows("authenticator_secret")
+        owners: set[Any] = set()
         for row in sorted(rows, key=lambda row: row["id"], reverse=True):
-            secret = _secret(row["secret"], decrypt)
-            if (
-                row["revoked_at"] is not None
-                or secret is None
-                or not await self._is(row["user_id"])
-            ):
-                self.moved.skipped += 1
-            elif await totp.adopt(row["user_id"], secret, used_at=row["last_used_at"]):
-                self.moved.authenticators += 1
-                self.moved.recovery_codes += _length(row["recovery_codes"])
+            is_latest = row["revoked_at"] is None and row["user_id"] not in owners
+            if is_latest and await self._is(row["user_id"]):
+                owners.add(row["user_id"])
+                await self._move_authenticator(row, totp, decrypt)
             else:
-                self.moved.skipped += 1
-        await self._erase("authenticator_secret", erase=erase)
+                await self._skip("authenticator_secret", row)
 
-    def end(self, *, dry_run: bool) -> None:
+    async def end(self, *, keep_unreadable: bool, dry_run: bool) -> None:
         """
         Let the transaction be committed, or undone.
 
         Raises:
+            ConfigurationError: An authenticator that is asked for can't be decrypted.
             _DryRun: It is to be undone.
         """
+        if self.moved.unreadable and not keep_unreadable:
+            msg = (
+                f"{self.moved.unreadable} authenticators can't be decrypted: is it the right key? "
+                "Nothing was moved. To go on without them, keep_unreadable."
+            )
+            raise ConfigurationError(msg)
+        if self._erases and not await self._rows("authenticator_secret"):
+            await self.ledger.drop()
         if dry_run:
             raise _DryRun
 
     async def _move(
-        self, table: Any, token: str, values: dict[str, Any], *, is_live: bool = True
+        self,
+        name: str,
+        row: dict[str, Any],
+        table: Any,
+        values: dict[str, Any],
+        *,
+        is_live: bool = True,
     ) -> int:
-        digest = hashlib.sha256(token.encode()).hexdigest()
-        is_known = await table.exists().where(table.digest == digest)
-        if not is_live or is_known or not await self._is(values["user"]):
-            self.moved.skipped += 1
+        digest = hashlib.sha256(row["token"].encode()).hexdigest()
+        if not (
+            is_live and await self._is(values["user"]) and await self.ledger.enter(name, digest)
+        ):
+            await self._skip(name, row)
             return 0
         await table.insert(table(id=uuid4(), digest=digest, created_at=NEVER, **values))
+        await self._erase(name, row)
         return 1
+
+    async def _move_authenticator(self, row: dict[str, Any], totp: TOTP, decrypt: Decrypt) -> None:
+        name, key = "authenticator_secret", str(row["id"])
+        if not await self.ledger.enter(name, key):
+            await self._skip(name, row)
+        elif (secret := _secret(row["secret"], decrypt)) is None:
+            self.moved.unreadable += 1
+            await self.ledger.strike(name, key)
+        elif await totp.adopt(row["user_id"], secret, used_at=row["last_used_at"]):
+            self.moved.authenticators += 1
+            self.moved.recovery_codes += _length(row["recovery_codes"])
+            await self._erase(name, row)
+        else:
+            await self._skip(name, row)
+
+    async def _skip(self, name: str, row: dict[str, Any]) -> None:
+        self.moved.skipped += 1
+        await self._erase(name, row)
+
+    async def _erase(self, name: str, row: dict[str, Any]) -> None:
+        if self._erases:
+            await self._run(f"DELETE FROM {name} WHERE id = {{}}", row["id"])  # noqa: S608
 
     async def _is(self, user: Any) -> bool:
         return await self.users.get(user) is not None
 
     async def _rows(self, name: str) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        if await self._exists(name):
-            rows = await self.users.table.raw(f"SELECT * FROM {name}")  # noqa: S608 - our own name
-        return rows
-
-    async def _erase(self, name: str, *, erase: bool) -> None:
-        if erase and await self._exists(name):
-            await self.users.table.raw(f"DELETE FROM {name}")  # noqa: S608 - our own name
+        return await self._run(f"SELECT * FROM {name}") if await self._exists(name) else []  # noqa: S608
 
     async def _exists(self, name: str) -> bool:
         if isinstance(engine_of(self.users.table), SQLiteEngine):
             query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = {}"
         else:
             query = "SELECT 1 WHERE to_regclass({}) IS NOT NULL"
-        return bool(await self.users.table.raw(query, name))
+        return bool(await self._run(query, name))
+
+    async def _run(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """A statement with names of our own in it; values are parameters."""
+        rows: list[dict[str, Any]] = await self.users.table.raw(statement, *values)
+        return rows
 
 
 def _aware(local: datetime) -> datetime:
@@ -223,9 +280,16 @@ def _length(array: list[str] | str) -> int:
 
 
 def _secret(blob: str, decrypt: Decrypt) -> bytes | None:
-    """The shared secret, or `None` when it can't be read or is too short."""
+    """
+    The shared secret, or `None` when it can't be read or is too short.
+
+    Raises:
+        ConfigurationError: It is the key that can't be used.
+    """
     try:
         secret = base64.b32decode(decrypt(blob))
+    except ConfigurationError:  # a ValueError, too
+        raise
     except (ValueError, InvalidToken, nacl.exceptions.CryptoError):
         return None
     return secret if len(secret) >= 16 else None  # noqa: PLR2004 - RFC 4226 section 4, R6

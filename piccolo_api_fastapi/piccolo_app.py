@@ -18,6 +18,7 @@ from .clock import utcnow
 from .deliveries import UnsentMail, delete_expired_unsent_mail
 from .email_codes import SentCode
 from .encryption import generate_key
+from .errors import ConfigurationError
 from .event_log import EventRecord, delete_old_events, protect_events
 from .jwt_auth import RefreshFamily, delete_expired_families
 from .known_devices import KnownDevice, delete_expired_devices
@@ -216,6 +217,7 @@ async def protect_event_log(days: int = 30) -> None:
 async def migrate_piccolo_api(
     dry_run: bool = False,  # noqa: FBT001, FBT002
     erase: bool = False,  # noqa: FBT001, FBT002
+    keep_unreadable: bool = False,  # noqa: FBT001, FBT002
 ) -> None:
     """
     Move sessions, API tokens and authenticators from piccolo-api.
@@ -227,16 +229,28 @@ async def migrate_piccolo_api(
         Only say what would be moved.
     :param erase:
         Delete the old rows, which hold tokens in plain text.
+    :param keep_unreadable:
+        Go on where authenticators can't be decrypted; they stay in the old table.
 
     """
-    key = os.environ.get("PICCOLO_API_ENCRYPTION_KEY")
+    key = _old_key()
     moved = await migrate_from_piccolo_api(
         totp=None if key is None else TOTP(issuer="none"),
-        decrypt=None if key is None else decrypt_with(bytes.fromhex(key)),
+        decrypt=None if key is None else decrypt_with(key),
         dry_run=dry_run,
         erase=erase,
+        keep_unreadable=keep_unreadable,
     )
     print(f"{'Would move' if dry_run else 'Moved'}: {moved}.")  # noqa: T201 - a command
+
+
+def _old_key() -> bytes | None:
+    key = os.environ.get("PICCOLO_API_ENCRYPTION_KEY")
+    try:
+        return None if key is None else bytes.fromhex(key)
+    except ValueError:
+        msg = "PICCOLO_API_ENCRYPTION_KEY is not in hex."
+        raise ConfigurationError(msg) from None
 
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:

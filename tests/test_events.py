@@ -17,11 +17,19 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from piccolo_api_fastapi import AuthEvent, SessionAuth, User, Users, session_router, subscribe
+from piccolo_api_fastapi import (
+    AuthEvent,
+    SessionAuth,
+    User,
+    Users,
+    events,
+    session_router,
+    subscribe,
+)
 from piccolo_api_fastapi import telemetry as telemetry_module
 from piccolo_api_fastapi.database import after_commit, engine_of, transaction
 from piccolo_api_fastapi.errors import Forbidden
-from piccolo_api_fastapi.events import emit
+from piccolo_api_fastapi.events import Listener, emit
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, log_in, new_client
 
@@ -45,6 +53,68 @@ async def test_listeners(caplog: pytest.LogCaptureFixture, clock: FrozenClock) -
     assert told == ["authn_login_success", "too"]
     assert "authn_login_success user=1" in caplog.text
     assert "A listener failed on authn_login_success" in caplog.text
+
+
+def cancels(_: AuthEvent) -> None:
+    """A listener that says it was cancelled, which nobody did."""
+    raise asyncio.CancelledError
+
+
+async def is_cancelled(_: AuthEvent) -> None:
+    """Likewise, of what it waits for."""
+    raise asyncio.CancelledError
+
+
+async def fails_late(_: AuthEvent) -> None:
+    """A listener that fails when it is awaited."""
+    await asyncio.sleep(0)
+    raise RuntimeError
+
+
+async def hangs(_: AuthEvent) -> None:
+    """A listener that never ends by itself."""
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("listener", [cancels, is_cancelled, fails_late, hangs])
+async def test_listeners_are_isolated(
+    listener: Listener,
+    caplog: pytest.LogCaptureFixture,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that hangs, or is cancelled, stops neither the caller nor the next listener."""
+    monkeypatch.setattr(events, "LISTENER_SECONDS", 0.001)
+    told: list[AuthEvent] = []
+    endings = [subscribe(listener), subscribe(told.append)]
+    await emit(AuthEvent("authn_login_success", clock()))
+    for end in endings:
+        end()
+    assert len(told) == 1
+    while not caplog.text:  # noqa: ASYNC110 - a log has no event
+        await asyncio.sleep(0)
+    assert "A listener failed on authn_login_success" in caplog.text
+
+
+async def test_a_cancelled_caller(clock: FrozenClock) -> None:
+    """Whoever cancels the caller cancels it, whatever listener it waits for."""
+    waiting, ended = asyncio.Event(), asyncio.Event()
+
+    async def waits(_: AuthEvent) -> None:
+        waiting.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    end = subscribe(waits)
+    task = asyncio.create_task(emit(AuthEvent("authn_login_success", clock())))
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await ended.wait()
+    end()
 
 
 @pytest.mark.parametrize(

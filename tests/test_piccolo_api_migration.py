@@ -1,10 +1,12 @@
 """The migration from a database that piccolo-api itself made."""
 
+import sqlite3
 import warnings
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -31,12 +33,16 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.errors import InvalidToken
+from piccolo_api_fastapi.migration_ledger import LEDGER
 from piccolo_api_fastapi.piccolo_api_migration import (
     Moved,
     decrypt_with,
     migrate_from_piccolo_api,
 )
 from piccolo_api_fastapi.piccolo_app import migrate_piccolo_api
+from piccolo_api_fastapi.testing import race
 from tests.conftest import PASSWORD, bearer, log_in, new_client, use_engine
 
 with warnings.catch_warnings():
@@ -68,6 +74,7 @@ async def ada(database: Any) -> AsyncIterator[User]:
     await create_db_tables(*OLD, if_not_exists=True)
     yield await Users().create("ada", PASSWORD)
     await drop_db_tables(*OLD)
+    await User.raw(f"DROP TABLE IF EXISTS {LEDGER}")
 
 
 @pytest.fixture
@@ -161,26 +168,132 @@ async def test_authenticators(client: httpx.AsyncClient, ada: User, totp: TOTP, 
 
 
 async def test_what_is_left(ada: User, totp: TOTP) -> None:
-    """Expired, of nobody, revoked, unreadable, short, and what was moved before."""
+    """Expired, of nobody, revoked, replaced by a newer one, and what was moved before."""
     past = datetime.now() - timedelta(hours=1)  # noqa: DTZ005 - as piccolo-api writes it
     await old_session(ada.id, expiry_date=past)
     await old_session(ada.id, max_expiry_date=past)
     await old_session(ada.id + 1000)
     plain = Plain()
-    for secret in ("plain-!", "xchacha20-00", "plain-ORSXG5A=", "fernet-x"):
-        row, _ = await AuthenticatorSecret.create_new(ada.id, plain)
-        await row.update_self({AuthenticatorSecret.secret: secret})
     row, _ = await AuthenticatorSecret.create_new(ada.id, plain)
     await row.update_self({AuthenticatorSecret.revoked_at: utcnow()})
     await AuthenticatorSecret.create_new(ada.id + 1000, plain)
     decrypt = decrypt_with(KEY)
-    assert await migrate_from_piccolo_api(totp=totp, decrypt=decrypt) == Moved(skipped=9)
+    assert await migrate_from_piccolo_api(totp=totp, decrypt=decrypt) == Moved(skipped=5)
     await old_session(ada.id)
     await AuthenticatorSecret.create_new(ada.id, plain)
+    await AuthenticatorSecret.create_new(ada.id, plain)
     moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt)
-    assert (moved.sessions, moved.authenticators, moved.skipped) == (1, 1, 9)
-    moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt)
-    assert (moved.sessions, moved.authenticators, moved.skipped) == (0, 0, 11)
+    assert (moved.sessions, moved.authenticators, moved.skipped) == (1, 1, 6)
+    moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt, erase=True)
+    assert (moved.sessions, moved.authenticators, moved.skipped) == (0, 0, 8)
+    assert await SessionsBase.count() == await AuthenticatorSecret.count() == 0
+    assert await ledger() is None
+
+
+async def ledger() -> int | None:
+    """How many rows it has, if it is there."""
+    try:
+        [row] = await User.raw(f"SELECT COUNT(*) AS size FROM {LEDGER}")  # noqa: S608 - our own name
+    except (sqlite3.OperationalError, asyncpg.UndefinedTableError):
+        return None
+    return int(row["size"])
+
+
+async def test_what_ended_stays_ended(client: httpx.AsyncClient, ada: User, totp: TOTP) -> None:
+    """Another run revives no session, API token or authenticator that was revoked meanwhile."""
+    stolen, token = await old_session(ada.id), await OldToken.create_token(ada.id)
+    for _ in range(2):  # piccolo-api asks for the second
+        await AuthenticatorSecret.create_new(ada.id, XChaCha20Provider(KEY))
+    keys: Any = {"totp": totp, "decrypt": decrypt_with(KEY)}
+    await migrate_from_piccolo_api(**keys)
+    headers = {"Cookie": f"id={stolen}"}
+    assert (await client.get("/auth/sessions", headers=headers)).status_code == 200
+    await Users().set_password(ada, "another horse battery")
+    await totp.remove(ada)
+    meanwhile = await old_session(ada.id)
+    assert await migrate_from_piccolo_api(**keys) == Moved(sessions=1, skipped=4)
+    assert (await client.get("/auth/sessions", headers=headers)).status_code == 401
+    fresh = await client.get("/auth/sessions", headers={"Cookie": f"id={meanwhile}"})
+    assert fresh.status_code == 200
+    with pytest.raises(InvalidToken):
+        await TokenAuth(accepts_piccolo_api=True).authenticate(connection(bearer(token)))
+    assert not await totp.is_enrolled(ada)
+
+
+async def test_an_authenticator_of_ours_stays(ada: User, totp: TOTP) -> None:
+    """Who has one here already keeps it; when it is taken away, the old one does not come back."""
+    await totp.adopt(ada.id, b"sixteen bytes or more")
+    await AuthenticatorSecret.create_new(ada.id, Plain())
+    keys: Any = {"totp": totp, "decrypt": decrypt_with(KEY)}
+    assert await migrate_from_piccolo_api(**keys) == Moved(skipped=1)
+    await totp.remove(ada)
+    assert await migrate_from_piccolo_api(**keys) == Moved(skipped=1)
+    assert not await totp.is_enrolled(ada)
+
+
+async def test_logout_stays(client: httpx.AsyncClient, ada: User) -> None:
+    """A session that somebody left is not opened again, whatever is erased."""
+    headers = {"Cookie": f"id={await old_session(ada.id)}"}
+    await migrate_from_piccolo_api()
+    assert (await client.post("/auth/logout", headers=headers)).status_code == 204
+    for erase in (False, True, False):
+        assert (await migrate_from_piccolo_api(erase=erase)).sessions == 0
+        assert (await client.get("/auth/sessions", headers=headers)).status_code == 401
+
+
+async def test_erased_without_the_key(ada: User, totp: TOTP) -> None:
+    """Authenticators that were moved are still known as such when only the others are erased."""
+    await old_session(ada.id)
+    await AuthenticatorSecret.create_new(ada.id, Plain())
+    keys: Any = {"totp": totp, "decrypt": decrypt_with(KEY)}
+    await migrate_from_piccolo_api(**keys)
+    await totp.remove(ada)
+    assert await migrate_from_piccolo_api(erase=True) == Moved(skipped=1)
+    assert await SessionsBase.count() == 0
+    assert await AuthenticatorSecret.count() == 1
+    assert await migrate_from_piccolo_api(**keys, erase=True) == Moved(skipped=1)
+    assert await AuthenticatorSecret.count() == 0
+    assert await ledger() is None
+
+
+async def test_runs_at_once(ada: User) -> None:
+    """Of many runs one moves a row, and none fails."""
+    await old_session(ada.id)
+    results: list[Any] = await race(migrate_from_piccolo_api, 6)
+    assert sorted(moved.sessions for moved in results) == [0, 0, 0, 0, 0, 1]
+    assert await Session.count() == 1
+
+
+@pytest.mark.parametrize("secret", ["plain-!", "xchacha20-00", "plain-ORSXG5A=", "fernet-x"])
+async def test_unreadable(ada: User, totp: TOTP, secret: str) -> None:
+    """What can't be read stops everything, unless one says so; then it is kept all the same."""
+    row, _ = await AuthenticatorSecret.create_new(ada.id, Plain())
+    await row.update_self({AuthenticatorSecret.secret: secret})
+    await old_session(ada.id)
+    key = FernetProvider.get_new_key() if secret.startswith("fernet") else KEY
+    keys: Any = {"totp": totp, "decrypt": decrypt_with(key), "erase": True}
+    with pytest.raises(ConfigurationError, match="1 authenticators can't be decrypted"):
+        await migrate_from_piccolo_api(**keys)
+    assert await Session.count() == 0
+    assert await SessionsBase.count() == await AuthenticatorSecret.count() == 1
+    assert await ledger() is None
+    expected = Moved(sessions=1, unreadable=1)
+    assert await migrate_from_piccolo_api(**keys, keep_unreadable=True) == expected
+    assert await AuthenticatorSecret.count() == 1
+    assert not await totp.is_enrolled(ada)
+    await row.update_self({AuthenticatorSecret.secret: f"plain-{'A' * 32}"})
+    assert (await migrate_from_piccolo_api(**keys)).authenticators == 1
+    assert await totp.is_enrolled(ada)
+    assert await AuthenticatorSecret.count() == 0
+
+
+@pytest.mark.parametrize("provider", [XChaCha20Provider(KEY), PROVIDERS["fernet"]])
+async def test_no_key_at_all(ada: User, totp: TOTP, provider: Any) -> None:
+    """What is no key of the provider is a mistake of whoever gave it, not of the rows."""
+    await AuthenticatorSecret.create_new(ada.id, provider)
+    with pytest.raises(ConfigurationError, match="wrong length or form"):
+        await migrate_from_piccolo_api(totp=totp, decrypt=decrypt_with(b"hello world"))
+    assert await ledger() is None
 
 
 async def test_dry_run_and_erase(ada: User) -> None:
@@ -196,6 +309,25 @@ async def test_dry_run_and_erase(ada: User) -> None:
     assert await SessionsBase.count() == await OldToken.count() == 0
 
 
+async def test_dry_run_in_a_transaction(ada: User) -> None:
+    """It could not undo what it did, and so it does nothing."""
+    await old_session(ada.id)
+    async with transaction(User):
+        with pytest.raises(ConfigurationError, match="transaction of its own"):
+            await migrate_from_piccolo_api(dry_run=True, erase=True)
+        assert await migrate_from_piccolo_api() == Moved(sessions=1)
+    assert await SessionsBase.count() == await Session.count() == 1
+
+
+async def test_command_without_a_key(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that is not in hex is told, and not shown."""
+    monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", "correct horse")
+    monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", generate_key())
+    with pytest.raises(ConfigurationError, match="not in hex") as caught:
+        await migrate_piccolo_api()
+    assert "correct" not in str(caught.value)
+
+
 async def test_command(
     ada: User, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,13 +336,15 @@ async def test_command(
     await AuthenticatorSecret.create_new(ada.id, XChaCha20Provider(KEY))
     await migrate_piccolo_api(dry_run=True)
     assert capsys.readouterr().out == (
-        "Would move: 1 sessions, 0 api tokens, 0 authenticators, 0 skipped, 0 recovery codes.\n"
+        "Would move: 1 sessions, 0 api tokens, 0 authenticators, 0 skipped, 0 unreadable, "
+        "0 recovery codes.\n"
     )
     monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", KEY.hex())
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", generate_key())
     await migrate_piccolo_api(erase=True)
     assert capsys.readouterr().out == (
-        "Moved: 1 sessions, 0 api tokens, 1 authenticators, 0 skipped, 8 recovery codes.\n"
+        "Moved: 1 sessions, 0 api tokens, 1 authenticators, 0 skipped, 0 unreadable, "
+        "8 recovery codes.\n"
     )
     assert await AuthenticatorSecret.count() == 0
 

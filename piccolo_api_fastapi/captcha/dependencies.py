@@ -3,6 +3,9 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import Header
@@ -22,8 +25,9 @@ from .service import MAXIMUM_RESPONSE, Outage, Refusal, expect, site_verify
 
 CaptchaVerifier: TypeAlias = Callable[[str, ClientInfo], Awaitable[bool] | bool]
 """
-Says whether a response is good: any callable, sync or async. `True` passes, `False` refuses,
-anything else is an error, so that a forgotten `return` lets nobody through.
+Says whether a response is good: any callable, sync or async; a sync one runs in a thread. `True`
+passes, `False` refuses, anything else is an error, so that a forgotten `return` lets nobody
+through.
 """
 
 OnOutage: TypeAlias = Literal["deny", "allow"]
@@ -31,6 +35,9 @@ OnOutage: TypeAlias = Literal["deny", "allow"]
 HEADER = "Captcha-Response"
 
 RECAPTCHA_URL = "https://www.google.com/recaptcha/api/siteverify"
+
+THREADS = 8
+"""In which sync verifiers of a `Captcha` run; more than so many wait, and their time runs."""
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -46,7 +53,7 @@ class Captcha:
     Args:
         verifier: Asked about each response.
         field: The name of the form field.
-        timeout: Seconds that an async verifier has.
+        timeout: Seconds that the verifier has.
         on_outage: When nobody can tell: `deny` answers 503, `allow` lets the request through.
             Either emits the event `sys_captcha_unavailable`.
         clock: Tells the time for events.
@@ -74,6 +81,7 @@ class Captcha:
         self.on_outage = on_outage
         self.clock = clock
         self._verifier = verifier
+        self._call: Callable[..., Any] = verifier if _is_async(verifier) else _in_thread(verifier)
 
     async def __call__(
         self,
@@ -110,9 +118,7 @@ class Captcha:
         if len(response) > MAXIMUM_RESPONSE:
             raise Refusal("too-long")
         try:
-            verdict: Any = self._verifier(response, client)
-            if inspect.isawaitable(verdict):
-                verdict = await asyncio.wait_for(verdict, self.timeout)
+            verdict = await asyncio.wait_for(self._ask(response, client), self.timeout)
         except (OSError, TimeoutError, asyncio.TimeoutError, CaptchaUnavailable) as error:
             raise Outage(type(error).__name__) from None
         if verdict is not True and verdict is not False:
@@ -120,6 +126,11 @@ class Captcha:
             raise TypeError(msg)
         if not verdict:
             raise Refusal("not-solved")
+
+    async def _ask(self, response: str, client: ClientInfo) -> Any:
+        verdict: Any = await self._call(response, client)
+        # What makes a coroutine need not be a coroutine function.
+        return await verdict if inspect.isawaitable(verdict) else verdict
 
     async def _from_form(self, request: Request) -> Any:
         """The field of a form; a dependency reads the very body that the route reads."""
@@ -131,6 +142,21 @@ class Captcha:
         name = "sys_captcha_misconfigured" if outage.is_ours else "sys_captcha_unavailable"
         data = {"reason": outage.reason, "captcha": type(self).__name__}
         await emit(AuthEvent(name, self.clock(), data=data))
+
+
+def _is_async(verifier: Callable[..., Any]) -> bool:
+    return any(inspect.iscoroutinefunction(it) for it in (verifier, type(verifier).__call__))
+
+
+def _in_thread(verifier: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    # Threads of its own: a verifier that hangs can't be stopped, and must not take those of others.
+    threads = ThreadPoolExecutor(THREADS, "captcha")
+
+    async def call(*arguments: Any) -> Any:
+        work = partial(copy_context().run, verifier, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(threads, work)
+
+    return call
 
 
 class HCaptcha(Captcha):

@@ -1,6 +1,7 @@
 """Asking a vendor's `siteverify` whether a CAPTCHA was solved."""
 
 import importlib
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from piccolo_api_fastapi.identity import ClientInfo
 
 MAXIMUM_RESPONSE = 8 * 1024
 """Characters of what a widget gives: Turnstile's are 2,048 at most, others' a few thousand."""
+
+MAXIMUM_VERDICT = 64 * 1024
+"""Bytes of an answer; verdicts are a few hundred."""
 
 _CODE = re.compile(r"[a-z-]{1,63}")
 
@@ -25,8 +29,11 @@ _OURS = frozenset(
 )
 """What vendors say of a wrong setting of ours."""
 
-_THEIRS = frozenset({"internal-error", "bad-request", "rate-limited"})
+_THEIRS = frozenset({"internal-error", "rate-limited"})
 """What vendors say when they could not tell."""
+
+_OF_THE_RESPONSE = frozenset({400, 413, 422})
+"""Statuses by which a vendor, or what stands before it, refuses what the browser sent."""
 
 
 class Refusal(Exception):
@@ -48,7 +55,7 @@ class Outage(Exception):
 
     Args:
         reason: A code, safe to log.
-        is_ours: Whether a setting of ours is to blame, such as a wrong secret.
+        is_ours: Whether a setting of ours is to blame, such as a wrong secret or address.
     """
 
     def __init__(self, reason: str, *, is_ours: bool = False) -> None:
@@ -121,28 +128,66 @@ class SiteVerify:
         form = {"secret": self.secret, "response": response, **self.parameters}
         if self.send_ip and client.ip is not None:
             form["remoteip"] = client.ip
-        verdict = await self._ask(form)
-        codes = _codes(verdict)
-        if ours := codes & _OURS:
-            raise Outage(min(ours), is_ours=True)
-        if theirs := codes & _THEIRS:
-            raise Outage(min(theirs))
+        status, body = await self._ask(form)
+        verdict = _verdict(body)
+        _check_codes(verdict)
+        _check_status(status)
+        if not verdict:
+            raise Outage("no-verdict")
         if verdict.get("success") is not True:
-            raise Refusal(min(codes, default="not-solved"))
+            raise Refusal("not-solved")
         self.expected.check(verdict)
         return True
 
-    async def _ask(self, form: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _ask(self, form: Mapping[str, str]) -> tuple[int, bytes]:
+        body = b""
+        plain = {"Accept-Encoding": "identity"}  # a small answer must not become a large one
         try:
             # The caller bounds the whole exchange: httpx's own timeout begins anew with each byte.
-            async with self.httpx.AsyncClient(timeout=None, verify=self.tls) as client:
-                answer = await client.post(self.url, data=form)
-            verdict = answer.json()
-        except (self.httpx.HTTPError, ValueError) as error:
+            async with (
+                self.httpx.AsyncClient(timeout=None, verify=self.tls) as client,
+                client.stream("POST", self.url, data=form, headers=plain) as answer,
+            ):
+                async for chunk in answer.aiter_raw():
+                    if len(body := body + chunk) > MAXIMUM_VERDICT:
+                        raise Outage("too-long")
+        except self.httpx.HTTPError as error:
             raise Outage(type(error).__name__) from None
-        if answer.status_code != 200 or not isinstance(verdict, dict):  # noqa: PLR2004
-            raise Outage(f"status-{answer.status_code}")
-        return verdict
+        return answer.status_code, body
+
+
+def _verdict(body: bytes) -> Mapping[str, Any]:
+    """What the vendor says; nothing, if that is no JSON object."""
+    try:
+        verdict = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return verdict if isinstance(verdict, dict) else {}
+
+
+def _check_codes(verdict: Mapping[str, Any]) -> None:
+    """They come first: some vendors send them with a 200, others with a 400."""
+    codes = _codes(verdict)
+    if ours := codes & _OURS:
+        raise Outage(min(ours), is_ours=True)
+    if theirs := codes & _THEIRS:
+        raise Outage(min(theirs))
+    if codes and verdict.get("success") is not True:
+        raise Refusal(min(codes))
+
+
+def _check_status(status: int) -> None:
+    """
+    Whoever sends the response must not be able to make an outage: with `on_outage="allow"` they
+    would get in by it. So only what the vendor says of itself is one.
+    """
+    reason = f"status-{status}"
+    if status >= 500 or status == 429:  # noqa: PLR2004
+        raise Outage(reason)
+    if status in _OF_THE_RESPONSE:
+        raise Refusal(reason)
+    if status != 200:  # noqa: PLR2004
+        raise Outage(reason, is_ours=True)
 
 
 def site_verify(

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
@@ -31,6 +32,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
+from piccolo_api_fastapi.captcha.service import MAXIMUM_VERDICT
 from piccolo_api_fastapi.errors import CaptchaUnavailable
 from tests.conftest import PASSWORD, SECRET, bearer, log_in, new_client
 from tests.integration.serving import serving
@@ -238,10 +240,12 @@ async def test_what_is_expected(vendor: Vendor, url: str) -> None:
 
 OUTAGES = {
     "500": JSONResponse({"success": True}, 500),
-    "302": Response(status_code=302, headers={"location": "/elsewhere"}),
+    "429": PlainTextResponse("slow down", 429),
     "html": PlainTextResponse("<html>all is well</html>"),
     "list": JSONResponse([True]),
     "internal-error": JSONResponse({"success": False, "error-codes": ["internal-error"]}),
+    "deep": PlainTextResponse("[" * 50_000),
+    "long": PlainTextResponse(f'{{"success": true, "x": "{"x" * MAXIMUM_VERDICT}"}}'),
 }
 
 
@@ -260,6 +264,49 @@ async def test_outage(vendor: Vendor, url: str, events: list[AuthEvent], outage:
     assert answer.status_code == 200
     assert [event.name for event in events] == ["sys_captcha_unavailable"] * 2
     assert events[0].data["captcha"] == "Turnstile"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (JSONResponse({"success": False, "error-codes": ["bad-request"]}), "bad-request"),
+        (JSONResponse({"error-codes": ["invalid-input-response"]}, 400), "invalid-input-response"),
+        (JSONResponse({"error-codes": ["invalid-input-response"]}, 500), "invalid-input-response"),
+        (PlainTextResponse("<html>no</html>", 400), "status-400"),
+        (JSONResponse({"success": True}, 400), "status-400"),
+    ],
+)
+async def test_what_is_no_outage(
+    vendor: Vendor, url: str, events: list[AuthEvent], answer: Response, reason: str
+) -> None:
+    """Whoever sends something that the vendor takes ill is refused, not let in as by an outage."""
+    vendor.answer = answer
+    got = await comment(Turnstile(SECRET_KEY, url=url, on_outage="allow"))
+    assert (got.status_code, got.json()["code"]) == (403, "captcha_failed")
+    assert [(event.name, event.data["reason"]) for event in events] == [
+        ("authn_captcha_fail", reason)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (JSONResponse({"error-codes": ["invalid-input-secret"]}, 400), "invalid-input-secret"),
+        (Response(status_code=302, headers={"location": "/elsewhere"}), "status-302"),
+        (PlainTextResponse("no such page", 404), "status-404"),
+        (JSONResponse({"success": True}, 403), "status-403"),
+    ],
+)
+async def test_a_wrong_setting(
+    vendor: Vendor, url: str, events: list[AuthEvent], answer: Response, reason: str
+) -> None:
+    """A wrong secret or address is no outage either: nobody passes, and an event tells."""
+    vendor.answer = answer
+    got = await comment(Turnstile(SECRET_KEY, url=url, on_outage="allow"))
+    assert (got.status_code, got.json()["code"]) == (503, "captcha_unavailable")
+    assert [(event.name, event.data["reason"]) for event in events] == [
+        ("sys_captcha_misconfigured", reason)
+    ]
 
 
 class Dripping(Response):
@@ -335,6 +382,23 @@ async def sleeps(_: str, __: ClientInfo) -> bool:
     """A verifier that takes too long."""
     await asyncio.sleep(5)
     return True
+
+
+async def test_a_verifier_that_blocks() -> None:
+    """A sync one runs in a thread: the loop goes on, and nobody waits for it longer than agreed."""
+    loop, ended = asyncio.get_running_loop(), threading.Event()
+
+    def verifier(_: str, __: ClientInfo) -> bool:
+        # Only the loop can end it, so it would never end if the loop waited for it.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(10)
+        return True
+
+    def hangs(_: str, __: ClientInfo) -> bool:
+        return ended.wait(10)
+
+    assert (await comment(Captcha(verifier), "good")).status_code == 200
+    assert (await comment(Captcha(hangs, timeout=0.05), "good")).status_code == 503
+    ended.set()
 
 
 def raises(error: Exception) -> Callable[..., Any]:
