@@ -19,11 +19,12 @@ from piccolo_api_fastapi.errors import (
 
 from . import defaults, self_checks
 from .asking import Asked, awaited, signature
+from .attempts import NOT_TRIED
 from .bills import announce, bill_of
 from .budgets import Budgets, Limits
 from .headers import HeaderWriter, rate_limit_headers
 from .keys import Key, by_address, compact
-from .limiter import NOT_TRIED, Limiter, OnError
+from .limiter import Limiter, OnError
 from .quota import Quota
 from .scopes import route_scope
 from .stores import Budget, Store
@@ -184,7 +185,7 @@ class RateLimit:
         if not defaults.are_on():
             yield Quota()
             return
-        async with self._limiter.attempt(*self._charge(key, cost, limits)) as quota:
+        async with self._limiter.attempts.attempt(*self._charge(key, cost, limits)) as quota:
             await self._check(quota, self._said(quota))
             yield quota
 
@@ -286,7 +287,7 @@ class _FailureLimit(RateLimit):
             return
         async with AsyncExitStack() as stack:
             try:
-                quota = await stack.enter_async_context(self._limiter.attempt(*charge))
+                quota = await stack.enter_async_context(self._limiter.attempts.attempt(*charge))
                 await self._pass(connection, quota, response)
             except HTTPException:
                 await bill_of(connection).refund()

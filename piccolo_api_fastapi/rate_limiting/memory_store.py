@@ -37,7 +37,15 @@ class MemoryStore:
         self._tables: dict[str, list[_Table]] = {}
         self._lock = threading.Lock()  # for event loops in other threads
 
-    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+    async def take(
+        self,
+        budget: Budget,
+        key: str,
+        cost: int = 1,
+        at: int | None = None,
+        *,
+        again: bool = False,  # noqa: ARG002 - nothing is remembered but the states themselves
+    ) -> Verdict:
         """See `Store.take`."""
         now = time.monotonic_ns() // 1000 if self._clock is None else microseconds(self._clock)
         with self._lock:

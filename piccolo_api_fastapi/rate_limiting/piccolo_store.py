@@ -62,12 +62,12 @@ class PiccoloStore(RemoteStore):
         rows = await self._run(self._statement(budget, cost, at), *self._values(name, cost, at))
         nothing = {"state": None, "at": microseconds(self._clock or utcnow)}
         row: dict[str, Any] = rows[0] if rows else nothing
-        states, now = sql.read(budget, row["state"]), row["at"]
+        (states, newest), now = sql.read(budget, row["state"]), row["at"]
         if cost <= 0:
             return settle(budget, states, now, 0, None)
         if now >= self._sweep_at:
             await self._sweep(now)
-        return Verdict(bool(row["allowed"]), now, states)
+        return Verdict(bool(row["allowed"]), now, states, self._newest(newest))
 
     async def forget(self, budget: Budget, key: str) -> None:
         """See `RemoteStore.forget`."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TypeAlias
 
+from . import waiting
 from .grammar import SECOND
 from .headers import Standing
 from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict
@@ -44,6 +45,13 @@ class Quota:
         self.failed = False
 
     @property
+    def is_recent(self) -> bool:
+        """Whether something was charged just now, perhaps elsewhere, that may yet be given back."""
+        if self._verdict is None:
+            return False
+        return 0 <= self._verdict.now - self._verdict.newest < waiting.RECENT * SECOND
+
+    @property
     def remaining(self) -> int | None:
         """How many more are admitted now; `None` when there is no limit."""
         if self._verdict is None or self._budget is None:
@@ -77,7 +85,7 @@ class Quota:
         """How the client stands with each limit; nothing when the store did not answer."""
         if self._verdict is None or self._budget is None or self.degraded:
             return ()
-        _, now, states = self._verdict
+        now, states = self._verdict.now, self._verdict.states
         rates = self._budget.rates
         if len(rates) == 1:
             return (_standing(rates[0], states[0], now),)

@@ -11,6 +11,7 @@ if now == 0 then
 end
 
 -- A state is a list: the arrival time, or for a log the end of a block and what was admitted.
+-- After the states comes when something was charged last.
 local rates, states = {}, {}
 for i = 4, #ARGV, 4 do
   local rate = {}
@@ -23,6 +24,8 @@ for field in string.gmatch(known or '', '[^;]+') do
   for number in string.gmatch(field, '[0-9]+') do state[#state + 1] = tonumber(number) end
   states[#states + 1] = state
 end
+
+local newest = states[#rates + 1] and states[#rates + 1][1] or 0
 
 -- A rate is {interval, tolerance, block, 0} or, for a log, {period, number, block, 1}.
 local gcra, log = {}, {}
@@ -107,6 +110,8 @@ for i, rate in ipairs(rates) do
   for j, number in ipairs(state) do numbers[j] = string.format('%.0f', number) end
   fields[i] = table.concat(numbers, ',')
 end
+if cost > 0 and allowed == 1 then newest = now end
+fields[#rates + 1] = string.format('%.0f', newest)
 local value = table.concat(fields, ';')
 if cost ~= 0 and value ~= known then
   if life > 0 then

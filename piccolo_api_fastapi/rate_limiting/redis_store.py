@@ -80,9 +80,9 @@ class RedisStore(RemoteStore):
         fields = value.split(";" if isinstance(value, str) else b";")
         states = [
             int(field) if isinstance(rate, Rate) else _log(field)
-            for rate, field in zip(budget.rates, fields, strict=True)
+            for rate, field in zip(budget.rates, fields[:-1], strict=True)
         ]
-        return Verdict(bool(allowed), int(then), states)
+        return Verdict(bool(allowed), int(then), states, self._newest(int(fields[-1])))
 
     async def forget(self, budget: Budget, key: str) -> None:
         """See `RemoteStore.forget`."""

@@ -52,10 +52,12 @@ class RemoteStore(ABC):
     async def recover(self) -> None:  # noqa: B027 - some have nothing to let go of
         """Let go of what may be broken, before it is tried again."""
 
-    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+    async def take(
+        self, budget: Budget, key: str, cost: int = 1, at: int | None = None, *, again: bool = False
+    ) -> Verdict:
         """See `Store.take`."""
         name = (budget.id, key)
-        if cost > 0 and (verdict := self._denials.find(name, cost, self._now())):
+        if cost > 0 and not again and (verdict := self._denials.find(name, cost, self._now())):
             return verdict
         given_back = self._denials.dropped
         verdict = await self._guard(lambda: self.ask(budget, key, cost, at))
@@ -71,6 +73,10 @@ class RemoteStore(ABC):
         """See `Store.reset`."""
         await self._guard(lambda: self.forget(budget, key))
         self._denials.drop((budget.id, key))
+
+    def _newest(self, newest: int) -> int:
+        """When something was charged last; by a clock of tests, which may stand still, never."""
+        return newest if self._clock is None else 0
 
     def _now(self) -> int:
         return microseconds(self._clock) if self._clock else time.monotonic_ns() // 1000
@@ -167,7 +173,9 @@ class _Denials:
         since = now - denial.heard_at
         if not 0 <= since < min(denial.wait, REMEMBER):
             return None
-        return denial.verdict._replace(now=denial.verdict.now + since)
+        allowed, now, states, newest = denial.verdict
+        # What was recent when it was heard stays so: only the store can say that it is over.
+        return Verdict(allowed, now + since, states, newest + since)
 
     def keep(self, name: tuple[str, str], denial: _Denial) -> None:
         """Remember a refusal."""

@@ -26,11 +26,14 @@ class Verdict(NamedTuple):
         allowed: All limits admitted it, and were charged; or else none was.
         now: When, by the clock of the store.
         states: What each limit knows of the key since then.
+        newest: When something was charged last, where other processes may do so; 0 if that is
+            not known.
     """
 
     allowed: bool
     now: int
     states: Sequence[State]
+    newest: int = 0
 
 
 class Budget:
@@ -42,14 +45,20 @@ class Budget:
     Args:
         scope: What is limited.
         rates: How.
+
+    Attributes:
+        id: Tells it from others.
+        most: The greatest cost that can ever be admitted.
+        pace: In how many microseconds one comes back.
     """
 
-    __slots__ = ("id", "most", "rates", "scope")
+    __slots__ = ("id", "most", "pace", "rates", "scope")
 
     def __init__(self, scope: str, rates: Sequence[AnyRate]) -> None:
         self.scope = scope
         self.rates = tuple(rates)
         self.most = min(rate.most for rate in rates)
+        self.pace = max(rate.limit.period // rate.limit.amount for rate in rates)
         self.id = "|".join([scope, *(rate.tag for rate in rates)])
 
 
@@ -66,7 +75,9 @@ def row_name(budget: Budget, key: str) -> str:
 class Store(Protocol):
     """Where the states are."""
 
-    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+    async def take(
+        self, budget: Budget, key: str, cost: int = 1, at: int | None = None, *, again: bool = False
+    ) -> Verdict:
         """
         Charge a budget, in one step that nothing comes between.
 
@@ -75,6 +86,7 @@ class Store(Protocol):
             key: Whose.
             cost: How much; 0 looks and changes nothing, less gives back.
             at: When what is given back was charged, by the clock of the store.
+            again: Ask, whatever is remembered of a refusal a moment ago.
 
         Raises:
             StoreDown: It can't be asked.
