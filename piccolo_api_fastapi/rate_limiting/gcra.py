@@ -72,19 +72,28 @@ class Rate:
         """The state after a refusal. A block that runs is not prolonged, so that it ends."""
         return BLOCKED + now + self.block if self.block and tat < BLOCKED else tat
 
-    def refund(self, tat: int, now: int, cost: int, at: int | None) -> int:
+    def refund(self, tat: int, now: int, cost: int, mark: int | None) -> int:
         """
-        The state without a charge, if it still counts; a block is not shortened.
+        The state without what is still owed of a charge; a block is not shortened.
+
+        What was paid by time gives room to others already, and is not given twice.
 
         Args:
             tat: The state.
             now: The time.
             cost: What was charged.
-            at: When it was; `None` if that is not known.
+            mark: Of the charge; `None` if that is not known.
         """
-        if tat >= BLOCKED or (at is not None and now - at >= self.tolerance):
+        if tat >= BLOCKED:
             return tat
-        return min(tat, max(now, tat - cost * self.interval))
+        given = cost * self.interval
+        if mark is not None:
+            given = max(min(given, mark - now), 0)
+        return min(tat, max(now, tat - given))
+
+    def mark(self, tat: int, _: int) -> int:
+        """What tells a charge from others: the state after it, until when it is owed."""
+        return tat
 
     def remaining(self, tat: int, now: int) -> int:
         """How many are admitted now."""

@@ -82,13 +82,17 @@ def charge(table: str, budget: Budget, cost: int, sql: Dialect) -> str:
     """  # noqa: S608 - made of numbers and of names of our own
 
 
-def refund(table: str, budget: Budget, cost: int, sql: Dialect, *, dated: bool) -> str:
-    """The statement that gives something back. It takes the time, when that was, and the key."""
-    fields = [field.refunded(cost, dated=dated) for field in _fields(budget, sql)]
+def refund(table: str, budget: Budget, cost: int, sql: Dialect, *, marked: bool) -> str:
+    """The statement that gives something back. It takes the time, the marks if any, and the key."""
+    marks = [f"c.mark{number}" if marked else None for number in range(len(budget.rates))]
+    pairs = zip(_fields(budget, sql), marks, strict=True)
+    fields = [field.refunded(cost, mark) for field, mark in pairs]
     given = " || ".join([*fields, _newest(budget)])
+    known = [f"{sql.now} AS now"]
+    known += [f"{GIVEN} AS mark{number}" for number in range(len(budget.rates)) if marked]
     return f"""
         UPDATE {table} AS r SET (state, at) = (
-            SELECT {given}, c.now FROM (SELECT {sql.now} AS now, {GIVEN} AS at) AS c
+            SELECT {given}, c.now FROM (SELECT {", ".join(known)}) AS c
         ) WHERE key = {{}} RETURNING state, at
     """  # noqa: S608 - the same
 
@@ -129,14 +133,13 @@ class _Arrival:
         is_new = f"{self.refuses(cost)} AND {self.time} < {BLOCKED}"
         return f"CASE WHEN {is_new} THEN {blocked} ELSE {self.text} END"
 
-    def refunded(self, cost: int, *, dated: bool) -> str:
-        rate = self.rate
-        keeps = f"{self.time} >= {BLOCKED}"
-        if dated:
-            keeps += f" OR c.now - c.at >= {rate.tolerance}"
-        less = f"{self.sql.greatest}(c.now, {self.time} - {cost * rate.interval})"
-        given = _text(f"{self.sql.least}({self.time}, {less})")
-        return f"CASE WHEN {keeps} THEN {self.text} ELSE {given} END"
+    def refunded(self, cost: int, mark: str | None) -> str:
+        greatest, least = self.sql.greatest, self.sql.least
+        given = f"{cost * self.rate.interval}"
+        if mark is not None:
+            given = f"{greatest}({least}({given}, {mark} - c.now), 0)"
+        after = _text(f"{least}({self.time}, {greatest}(c.now, {self.time} - {given}))")
+        return f"CASE WHEN {self.time} >= {BLOCKED} THEN {self.text} ELSE {after} END"
 
 
 class _Entries:
@@ -170,9 +173,10 @@ class _Entries:
         blocked = _text(f"c.now + {self.rate.block}")
         return f"CASE WHEN {is_new} THEN {blocked} ELSE {self.until_text} END || {self.times}"
 
-    def refunded(self, cost: int, *, dated: bool) -> str:
-        charged = _repeated("c.at", cost)
-        place = f"{self.sql.find}({self.times}, {charged})" if dated else "1"
+    def refunded(self, cost: int, mark: str | None) -> str:
+        place = "1"
+        if mark is not None:
+            place = f"{self.sql.find}({self.times}, {_repeated(mark, cost)})"
         before = f"substr({self.times}, 1, {place} - 1)"
         after = f"substr({self.times}, {place} + {WIDTH * cost}) || '{NOTHING * cost}'"
         given = f"CASE WHEN {place} > 0 THEN {before} || {after} ELSE {self.times} END"

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from . import waiting
 from .grammar import SECOND
 from .headers import Standing
-from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict
+from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict, marks_of
 
 Charge: TypeAlias = tuple[Store, Budget, str, int]
 """What was asked of a store: for which budget, whose key, and how much."""
@@ -98,7 +98,8 @@ class Quota:
             return
         if cost and self.allowed:
             with suppress(StoreDown, StoreBusy):
-                await self._store.take(self._budget, self._key, -cost, self._verdict.now)
+                marks = marks_of(self._budget, self._verdict)
+                await self._store.take(self._budget, self._key, -cost, marks)
 
     @property
     def scope(self) -> str | None:

@@ -4,7 +4,8 @@ from .gcra import BLOCKED
 
 SCRIPT = """
 local BLOCKED = {BLOCKED}
-local now, cost, at = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local now, cost, marks = tonumber(ARGV[1]), tonumber(ARGV[2]), {}
+for mark in string.gmatch(ARGV[3], '[0-9]+') do marks[#marks + 1] = tonumber(mark) end
 if now == 0 then
   local time = redis.call('TIME')
   now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -44,9 +45,11 @@ function gcra.refuse(rate, state)
   return {BLOCKED + now + rate[3]}
 end
 
-function gcra.refund(rate, state)
-  if (at >= 0 and now - at >= rate[2]) or state[1] >= BLOCKED then return state end
-  return {math.min(state[1], math.max(now, state[1] + cost * rate[1]))}
+function gcra.refund(rate, state, mark)
+  if state[1] >= BLOCKED then return state end
+  local given = -cost * rate[1]
+  if mark then given = math.max(math.min(given, mark - now), 0) end
+  return {math.min(state[1], math.max(now, state[1] - given))}
 end
 
 function gcra.life(rate, state)
@@ -72,10 +75,10 @@ function log.refuse(rate, state)
   return after
 end
 
-function log.refund(rate, state)
+function log.refund(rate, state, mark)
   local after, back = {state[1]}, -cost
   for i = 2, #state do
-    if back > 0 and (at < 0 or state[i] == at) then
+    if back > 0 and (not mark or state[i] == mark) then
       back = back - 1
     else
       after[#after + 1] = state[i]
@@ -99,7 +102,7 @@ end
 for i, rate in ipairs(rates) do
   local state = states[i]
   if cost < 0 then
-    state = rate.rules.refund(rate, state)
+    state = rate.rules.refund(rate, state, marks[i])
   elseif cost > 0 and allowed == 1 then
     state = rate.rules.charge(rate, state)
   elseif cost > 0 and refusing[i] then

@@ -12,7 +12,7 @@ from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.events import AuthEvent, emit
 
 from .grammar import SECOND, microseconds
-from .stores import Budget, StoreBusy, StoreDown, Verdict
+from .stores import Budget, Marks, StoreBusy, StoreDown, Verdict
 
 logger = logging.getLogger("piccolo_api_fastapi")
 ResultT = TypeVar("ResultT")
@@ -42,7 +42,7 @@ class RemoteStore(ABC):
         self._alone_until = 0
 
     @abstractmethod
-    async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
+    async def ask(self, budget: Budget, key: str, cost: int, marks: Marks | None) -> Verdict:
         """As `Store.take`; raises whatever goes wrong."""
 
     @abstractmethod
@@ -53,14 +53,20 @@ class RemoteStore(ABC):
         """Let go of what may be broken, before it is tried again."""
 
     async def take(
-        self, budget: Budget, key: str, cost: int = 1, at: int | None = None, *, again: bool = False
+        self,
+        budget: Budget,
+        key: str,
+        cost: int = 1,
+        marks: Marks | None = None,
+        *,
+        again: bool = False,
     ) -> Verdict:
         """See `Store.take`."""
         name = (budget.id, key)
         if cost > 0 and not again and (verdict := self._denials.find(name, cost, self._now())):
             return verdict
         given_back = self._denials.dropped
-        verdict = await self._guard(lambda: self.ask(budget, key, cost, at))
+        verdict = await self._guard(lambda: self.ask(budget, key, cost, marks))
         if cost < 0:
             self._denials.drop(name)  # after it was given back, for refusals heard meanwhile too
         elif cost and not verdict.allowed and given_back == self._denials.dropped:

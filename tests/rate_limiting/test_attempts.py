@@ -10,7 +10,7 @@ from piccolo_api_fastapi import RateLimit, RedisStore
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import TooManyRequests
 from piccolo_api_fastapi.rate_limiting import waiting
-from piccolo_api_fastapi.rate_limiting.stores import Budget, Store, Verdict
+from piccolo_api_fastapi.rate_limiting.stores import Budget, Marks, Store, Verdict
 from piccolo_api_fastapi.testing import race
 from tests.conftest import REDIS_URL, redis_is_up
 from tests.rate_limiting.conftest import PATIENT
@@ -49,10 +49,10 @@ class Counting(RedisStore):
 
     asked = 0
 
-    async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
+    async def ask(self, budget: Budget, key: str, cost: int, marks: Marks | None) -> Verdict:
         """Ask it."""
         self.asked += 1
-        return await super().ask(budget, key, cost, at)
+        return await super().ask(budget, key, cost, marks)
 
 
 @pytest.mark.parametrize("store", ["redis", "sqlite", "postgres"], indirect=True)
