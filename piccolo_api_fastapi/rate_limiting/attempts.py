@@ -23,6 +23,33 @@ NOT_TRIED = (429, 503)
 """Answers to requests that were not looked at, so that they are no failures either."""
 
 
+class Reservation:
+    """
+    An attempt that was charged.
+
+    Args:
+        quota: What was said of it.
+        leave: Lets the next one in; nothing for one that was refused.
+    """
+
+    __slots__ = ("_leave", "quota")
+
+    def __init__(self, quota: Quota, leave: Callable[[], None] | None) -> None:
+        self.quota = quota
+        self._leave = leave
+
+    async def settle(self, *, failed: bool) -> None:
+        """Give it back unless it failed, when that is known first; what comes later is too late."""
+        leave, self._leave = self._leave, None
+        if leave is None:
+            return
+        try:
+            if not failed:
+                await self.quota.refund()
+        finally:
+            leave()
+
+
 class Attempts:
     """
     The attempts under way, and those that wait for them.
@@ -38,7 +65,7 @@ class Attempts:
         self.turns: dict[TurnName, Turn] = {}
 
     @asynccontextmanager
-    async def attempt(self, budget: Budget, key: str, cost: int) -> AsyncIterator[Quota]:
+    async def attempt(self, budget: Budget, key: str, cost: int) -> AsyncIterator[Reservation]:
         """
         Charge for something that may fail, and give it back when it did not.
 
@@ -53,21 +80,21 @@ class Attempts:
         finally:
             if not is_held:
                 self._tidy(name)
-        if not is_held:
-            yield quota
-            return
-        try:
-            yield quota
-        except HTTPException as error:
-            if error.status_code in NOT_TRIED:
-                await quota.refund()
-            raise
-        else:
-            if not quota.failed:
-                await quota.refund()
-        finally:
+
+        def leave() -> None:
             turn.leave()
             self._tidy(name)
+
+        reservation = Reservation(quota, leave if is_held else None)
+        try:
+            yield reservation
+        except HTTPException as error:
+            await reservation.settle(failed=error.status_code not in NOT_TRIED)
+            raise
+        except BaseException:
+            await reservation.settle(failed=True)
+            raise
+        await reservation.settle(failed=quota.failed)
 
     async def _in_turn(self, turn: Turn, budget: Budget, key: str, cost: int) -> Quota:
         """Ask the store, again and again while something is under way that may be given back."""
