@@ -51,7 +51,7 @@ class RateLimit:
             a string, or `None` to exempt the request.
         cost: What a request costs, or a function or dependency that says so.
         scope: What is limited, by default each route for itself. Limits with
-            equal scopes and numbers are one.
+            equal scopes, numbers and blocks are one.
         count: `"failures"` gives back what a request cost that ended well.
         strict: Never more than the number in any window. Otherwise the number may come at once,
             and what refills meanwhile on top. For numbers up to 1000.

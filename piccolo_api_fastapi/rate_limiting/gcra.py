@@ -55,7 +55,7 @@ class Rate:
         self.tolerance = self.interval * self.burst
         self.life = self.tolerance + block
         self.name = str(limit)
-        self.tag = f"{limit}~{self.burst}"
+        self.tag = f"{limit}~{self.burst}{f'~{block}' if block else ''}"
         self.window = limit.period * self.burst // limit.amount
 
     def wait(self, tat: int, now: int, cost: int) -> int:

@@ -38,7 +38,7 @@ class StrictRate:
         self.most = limit.amount
         self.life = max(limit.period, block)
         self.name = str(limit)
-        self.tag = f"{limit}~strict"
+        self.tag = f"{limit}~strict{f'~{block}' if block else ''}"
         self.window = limit.period
 
     def wait(self, log: Log, now: int, cost: int) -> int:

@@ -85,6 +85,19 @@ async def test_separate_counts(store: Store) -> None:
     assert not (await store.take(once, "ada")).allowed
 
 
+@pytest.mark.security(99)
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_block_of_one_of_two(store: Store, *, strict: bool) -> None:
+    """Limits that differ in their block alone are two, whichever comes first."""
+    plain = budget("2/minute", strict=strict)
+    blocking = budget("2/minute", strict=strict, block=timedelta(hours=1))
+    longer = budget("2/minute", strict=strict, block=timedelta(hours=2))
+    for asked, seconds in ((plain, 60 if strict else 30), (blocking, 3600), (longer, 7200)):
+        assert (await store.take(asked, "ada", 2)).allowed
+        verdict = await store.take(asked, "ada")
+        assert (verdict.allowed, wait(asked, verdict)) == (False, seconds)
+
+
 @pytest.mark.parametrize("strict", [False, True])
 async def test_looking(store: Store, *, strict: bool) -> None:
     """A cost of nothing tells and changes nothing, for keys known and unknown."""
