@@ -110,12 +110,15 @@ class Rate:
     def until_more(self, tat: int, now: int) -> int:
         """How long until one more is admitted than now; 0 when all are."""
         debt = self.until_reset(tat, now)
-        return debt if tat >= BLOCKED or not debt else debt % self.interval or self.interval
+        return debt if tat >= BLOCKED or not debt else self._more(debt)
 
     def figures(self, tat: int, now: int) -> tuple[int, int, int]:
         """`remaining`, `until_more` and `until_reset` at once: every answer tells them."""
         if now < tat < BLOCKED:
             debt = tat - now
-            more = debt % self.interval or self.interval
-            return (self.tolerance - debt) // self.interval, more, debt
+            return max((self.tolerance - debt) // self.interval, 0), self._more(debt), debt
         return self.remaining(tat, now), self.until_more(tat, now), self.until_reset(tat, now)
+
+    def _more(self, debt: int) -> int:
+        """How long until one more; longer than one takes when the clock was set back."""
+        return max(debt % self.interval or self.interval, debt - self.tolerance + self.interval)

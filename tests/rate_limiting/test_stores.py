@@ -161,6 +161,23 @@ def meaning(asked: Budget, states: Sequence[State], now: int) -> list[tuple[int,
     ]
 
 
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_clock_that_is_set_back(store: Store, clock: FrozenClock, *, strict: bool) -> None:
+    """Never less remains than nothing, and what is said of the wait comes true."""
+    ten = budget("10/minute", strict=strict)
+    assert (await store.take(ten, "ada")).allowed
+    clock.advance(timedelta(hours=-1))
+    verdict = await store.take(ten, "ada")
+    figures = ten.rates[0].figures(verdict.states[0], verdict.now)
+    assert 0 <= figures[0] <= 10
+    assert figures == (remaining(ten, verdict)[0], *figures[1:])
+    assert figures[1] == ten.rates[0].until_more(verdict.states[0], verdict.now)
+    if not verdict.allowed:
+        assert figures == (0, wait(ten, verdict) * SECOND, 3606 * SECOND)
+        clock.advance(timedelta(microseconds=figures[1]))
+        assert (await store.take(ten, "ada")).allowed
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_agreement(store: Store, clock: FrozenClock, seed: int) -> None:
     """Whatever comes in whatever order, every store says what the rules in Python say."""
