@@ -1,6 +1,6 @@
 """What dependencies want said with the answer, and the middleware that says it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Protocol
 
@@ -14,6 +14,8 @@ from .client_address import CLIENT_ADDRESS, ClientAddress
 from .errors import AuthError
 
 ANSWER = "piccolo_api_fastapi.answer"
+_OF_WEBSOCKETS = {"websocket.accept": 101, "websocket.close": 403}
+"""By the specification of ASGI; a WebSocket that was accepted has its status already."""
 _STATUS = "piccolo_api_fastapi.status"
 
 
@@ -24,22 +26,43 @@ class Answer:
     Attributes:
         headers: Wanted on it, whatever makes it; one that it has already stays.
         status: Its status, once it has begun.
+        on_begin: Told the status when it has begun.
     """
 
-    __slots__ = ("headers", "status")
+    __slots__ = ("headers", "on_begin", "status")
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
         self.status: int | None = None
+        self.on_begin: list[Callable[[int], Awaitable[None]]] = []
 
-    def begin(self, message: Message) -> None:
-        """Complete the beginning of an answer."""
-        self.status = message["status"]
+    async def send(self, message: Message, send: Send) -> None:
+        """Send what may be the beginning of an answer: with the headers, and tell of it."""
+        status = _status_in(message) if self.status is None else None
+        if status is None:
+            await send(message)
+            return
+        self.status = status
+        if message["type"] != "websocket.close":  # which is all that there is of it
+            self._complete(message)
+        await send(message)
+        for tell in self.on_begin:
+            await tell(status)
+
+    def _complete(self, message: Message) -> None:
         if self.headers:
             headers = MutableHeaders(raw=list(message.get("headers", ())))
             for name, value in self.headers.items():
                 headers.setdefault(name, value)
             message["headers"] = headers.raw
+
+
+def _status_in(message: Message) -> int | None:
+    """The status of an answer that begins; of a WebSocket the one that the server sends."""
+    if message["type"] in ("http.response.start", "websocket.http.response.start"):
+        status: int = message["status"]
+        return status
+    return _OF_WEBSOCKETS.get(message["type"])
 
 
 def answer_of(scope: Scope) -> Answer | None:
@@ -115,9 +138,7 @@ class AnswerMiddleware:
             scope[CLIENT_ADDRESS] = self.client_address
 
         async def complete(message: Message) -> None:
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                answer.begin(message)
-            await send(message)
+            await answer.send(message, send)
 
         if self.limit is None:
             await self.app(scope, receive, complete)

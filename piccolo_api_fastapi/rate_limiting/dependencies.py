@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from fastapi import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi.answers import status_of
+from piccolo_api_fastapi.answers import answer_of, status_of
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
@@ -19,11 +20,12 @@ from piccolo_api_fastapi.errors import (
 
 from . import defaults, self_checks
 from .asking import Asked, awaited, signature
+from .attempts import NOT_TRIED, Reservation
 from .bills import announce, bill_of
 from .budgets import Budgets, Limits
 from .headers import HeaderWriter, rate_limit_headers
 from .keys import Key, by_address, compact
-from .limiter import NOT_TRIED, Limiter, OnError
+from .limiter import Limiter, OnError
 from .quota import Quota
 from .scopes import route_scope
 from .stores import Budget, Store
@@ -49,7 +51,7 @@ class RateLimit:
             a string, or `None` to exempt the request.
         cost: What a request costs, or a function or dependency that says so.
         scope: What is limited, by default each route for itself. Limits with
-            equal scopes and numbers are one.
+            equal scopes, numbers and blocks are one.
         count: `"failures"` gives back what a request cost that ended well.
         strict: Never more than the number in any window. Otherwise the number may come at once,
             and what refills meanwhile on top. For numbers up to 1000.
@@ -184,9 +186,9 @@ class RateLimit:
         if not defaults.are_on():
             yield Quota()
             return
-        async with self._limiter.attempt(*self._charge(key, cost, limits)) as quota:
-            await self._check(quota, self._said(quota))
-            yield quota
+        async with self._limiter.attempts.attempt(*self._charge(key, cost, limits)) as reserved:
+            await self._check(reserved.quota, self._said(reserved.quota))
+            yield reserved.quota
 
     async def peek(self, key: str, *, limits: Limits | None = None) -> Quota:
         """How a key stands; changes nothing and refuses nothing."""
@@ -273,8 +275,14 @@ def _within(cost: int, budget: Budget) -> int:
     return min(max(cost, 0), budget.most)
 
 
+async def _settle(reserved: Reservation, status: int) -> None:
+    """What an answer says of an attempt, as soon as it begins: a stream may last for hours."""
+    is_failure = status >= 400 and status not in NOT_TRIED  # noqa: PLR2004
+    await reserved.settle(failed=reserved.quota.failed or is_failure)
+
+
 class _FailureLimit(RateLimit):
-    """A limit that waits for the end of each request, to see whether it counts."""
+    """A limit that waits for the answer to each request, to see whether it counts."""
 
     async def __call__(  # type: ignore[override]
         self, connection: HTTPConnection, response: Response, **solved: Any
@@ -286,14 +294,16 @@ class _FailureLimit(RateLimit):
             return
         async with AsyncExitStack() as stack:
             try:
-                quota = await stack.enter_async_context(self._limiter.attempt(*charge))
-                await self._pass(connection, quota, response)
+                attempt = self._limiter.attempts.attempt(*charge)
+                reserved = await stack.enter_async_context(attempt)
+                await self._pass(connection, reserved.quota, response)
             except HTTPException:
                 await bill_of(connection).refund()
                 raise
-            yield quota
-            status = status_of(connection.scope) or response.status_code or 0
-            quota.failed |= status >= 400 and status not in NOT_TRIED  # noqa: PLR2004
+            if (answer := answer_of(connection.scope)) is not None:
+                answer.on_begin.append(partial(_settle, reserved))
+            yield reserved.quota
+            await _settle(reserved, status_of(connection.scope) or response.status_code or 0)
 
     @asynccontextmanager
     async def admit(self, connection: HTTPConnection) -> AsyncIterator[Quota]:

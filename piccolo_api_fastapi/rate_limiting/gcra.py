@@ -55,7 +55,7 @@ class Rate:
         self.tolerance = self.interval * self.burst
         self.life = self.tolerance + block
         self.name = str(limit)
-        self.tag = f"{limit}~{self.burst}"
+        self.tag = f"{limit}~{self.burst}{f'~{block}' if block else ''}"
         self.window = limit.period * self.burst // limit.amount
 
     def wait(self, tat: int, now: int, cost: int) -> int:
@@ -72,19 +72,28 @@ class Rate:
         """The state after a refusal. A block that runs is not prolonged, so that it ends."""
         return BLOCKED + now + self.block if self.block and tat < BLOCKED else tat
 
-    def refund(self, tat: int, now: int, cost: int, at: int | None) -> int:
+    def refund(self, tat: int, now: int, cost: int, mark: int | None) -> int:
         """
-        The state without a charge, if it still counts; a block is not shortened.
+        The state without what is still owed of a charge; a block is not shortened.
+
+        What was paid by time gives room to others already, and is not given twice.
 
         Args:
             tat: The state.
             now: The time.
             cost: What was charged.
-            at: When it was; `None` if that is not known.
+            mark: Of the charge; `None` if that is not known.
         """
-        if tat >= BLOCKED or (at is not None and now - at >= self.tolerance):
+        if tat >= BLOCKED:
             return tat
-        return min(tat, max(now, tat - cost * self.interval))
+        given = cost * self.interval
+        if mark is not None:
+            given = max(min(given, mark - now), 0)
+        return min(tat, max(now, tat - given))
+
+    def mark(self, tat: int, _: int) -> int:
+        """What tells a charge from others: the state after it, until when it is owed."""
+        return tat
 
     def remaining(self, tat: int, now: int) -> int:
         """How many are admitted now."""
@@ -101,12 +110,15 @@ class Rate:
     def until_more(self, tat: int, now: int) -> int:
         """How long until one more is admitted than now; 0 when all are."""
         debt = self.until_reset(tat, now)
-        return debt if tat >= BLOCKED or not debt else debt % self.interval or self.interval
+        return debt if tat >= BLOCKED or not debt else self._more(debt)
 
     def figures(self, tat: int, now: int) -> tuple[int, int, int]:
         """`remaining`, `until_more` and `until_reset` at once: every answer tells them."""
         if now < tat < BLOCKED:
             debt = tat - now
-            more = debt % self.interval or self.interval
-            return (self.tolerance - debt) // self.interval, more, debt
+            return max((self.tolerance - debt) // self.interval, 0), self._more(debt), debt
         return self.remaining(tat, now), self.until_more(tat, now), self.until_reset(tat, now)
+
+    def _more(self, debt: int) -> int:
+        """How long until one more; longer than one takes when the clock was set back."""
+        return max(debt % self.interval or self.interval, debt - self.tolerance + self.interval)

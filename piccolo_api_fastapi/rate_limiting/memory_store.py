@@ -9,7 +9,7 @@ from piccolo_api_fastapi.errors import ConfigurationError
 from . import self_checks
 from .gcra import Rate
 from .grammar import microseconds
-from .stores import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, State, Verdict, settle
+from .stores import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, Marks, State, Verdict, settle
 
 
 class MemoryStore:
@@ -37,7 +37,15 @@ class MemoryStore:
         self._tables: dict[str, list[_Table]] = {}
         self._lock = threading.Lock()  # for event loops in other threads
 
-    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+    async def take(
+        self,
+        budget: Budget,
+        key: str,
+        cost: int = 1,
+        marks: Marks | None = None,
+        *,
+        again: bool = False,  # noqa: ARG002 - nothing is remembered but the states themselves
+    ) -> Verdict:
         """See `Store.take`."""
         now = time.monotonic_ns() // 1000 if self._clock is None else microseconds(self._clock)
         with self._lock:
@@ -51,7 +59,7 @@ class MemoryStore:
                 if verdict is not None:
                     return verdict
             states = [table.find(key, now) for table in tables]
-            verdict = settle(budget, states, now, cost, at)
+            verdict = settle(budget, states, now, cost, marks)
             if cost:
                 for table, state in zip(tables, verdict.states, strict=True):
                     table.keep(key, state)

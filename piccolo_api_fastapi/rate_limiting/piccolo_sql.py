@@ -2,8 +2,9 @@
 The one step of a `PiccoloStore`, as a database runs it: the rules of `gcra` and `strict_log`.
 
 The states of all limits stand in one text of numbers, each a comma and 16 digits: an arrival
-time, or for a log the end of a block and then as many times as it may hold. So each stands at a
-known place, for SQLite and PostgreSQL alike. Microseconds since 1970 have 16 digits until 2286.
+time, or for a log the end of a block and then as many times as it may hold. Last comes when
+something was charged last. So each stands at a known place, for SQLite and PostgreSQL alike.
+Microseconds since 1970 have 16 digits until 2286.
 """
 
 from dataclasses import dataclass
@@ -46,10 +47,10 @@ def numbers_of(rate: AnyRate) -> int:
     return 1 if isinstance(rate, Rate) else rate.limit.amount + 1
 
 
-def read(budget: Budget, text: str | None) -> list[State]:
-    """The states in a text; fresh ones for none."""
+def read(budget: Budget, text: str | None) -> tuple[list[State], int]:
+    """The states in a text, and when something was charged last; fresh ones for none."""
     if text is None:
-        return [rate.fresh for rate in budget.rates]
+        return [rate.fresh for rate in budget.rates], 0
     numbers = [int(number) for number in text[1:].split(",")]
     states: list[State] = []
     for rate in budget.rates:
@@ -58,16 +59,16 @@ def read(budget: Budget, text: str | None) -> list[State]:
             states.append(mine[0])
         else:
             states.append((mine[0], *(time for time in mine[1:] if time)))
-    return states
+    return states, numbers[0] if numbers else 0
 
 
 def charge(table: str, budget: Budget, cost: int, sql: Dialect) -> str:
     """The statement that charges a budget or refuses. It takes the key, the time and the time."""
     fields = _fields(budget, sql)
     admits = " AND ".join(f"NOT {field.refuses(cost)}" for field in fields)
-    charged = " || ".join(field.charged(cost) for field in fields)
-    refused = " || ".join(field.refused(cost) for field in fields)
-    first = " || ".join(field.first(cost) for field in fields)
+    charged = " || ".join([*(field.charged(cost) for field in fields), _text("c.now")])
+    refused = " || ".join([*(field.refused(cost) for field in fields), _newest(budget)])
+    first = " || ".join([*(field.first(cost) for field in fields), _text("c.now")])
     until = f"c.now + {max(rate.life for rate in budget.rates)}"
     return f"""
         INSERT INTO {table} AS r (key, state, allowed, at, expires_at)
@@ -81,12 +82,17 @@ def charge(table: str, budget: Budget, cost: int, sql: Dialect) -> str:
     """  # noqa: S608 - made of numbers and of names of our own
 
 
-def refund(table: str, budget: Budget, cost: int, sql: Dialect, *, dated: bool) -> str:
-    """The statement that gives something back. It takes the time, when that was, and the key."""
-    given = " || ".join(field.refunded(cost, dated=dated) for field in _fields(budget, sql))
+def refund(table: str, budget: Budget, cost: int, sql: Dialect, *, marked: bool) -> str:
+    """The statement that gives something back. It takes the time, the marks if any, and the key."""
+    marks = [f"c.mark{number}" if marked else None for number in range(len(budget.rates))]
+    pairs = zip(_fields(budget, sql), marks, strict=True)
+    fields = [field.refunded(cost, mark) for field, mark in pairs]
+    given = " || ".join([*fields, _newest(budget)])
+    known = [f"{sql.now} AS now"]
+    known += [f"{GIVEN} AS mark{number}" for number in range(len(budget.rates)) if marked]
     return f"""
         UPDATE {table} AS r SET (state, at) = (
-            SELECT {given}, c.now FROM (SELECT {sql.now} AS now, {GIVEN} AS at) AS c
+            SELECT {given}, c.now FROM (SELECT {", ".join(known)}) AS c
         ) WHERE key = {{}} RETURNING state, at
     """  # noqa: S608 - the same
 
@@ -127,14 +133,13 @@ class _Arrival:
         is_new = f"{self.refuses(cost)} AND {self.time} < {BLOCKED}"
         return f"CASE WHEN {is_new} THEN {blocked} ELSE {self.text} END"
 
-    def refunded(self, cost: int, *, dated: bool) -> str:
-        rate = self.rate
-        keeps = f"{self.time} >= {BLOCKED}"
-        if dated:
-            keeps += f" OR c.now - c.at >= {rate.tolerance}"
-        less = f"{self.sql.greatest}(c.now, {self.time} - {cost * rate.interval})"
-        given = _text(f"{self.sql.least}({self.time}, {less})")
-        return f"CASE WHEN {keeps} THEN {self.text} ELSE {given} END"
+    def refunded(self, cost: int, mark: str | None) -> str:
+        greatest, least = self.sql.greatest, self.sql.least
+        given = f"{cost * self.rate.interval}"
+        if mark is not None:
+            given = f"{greatest}({least}({given}, {mark} - c.now), 0)"
+        after = _text(f"{least}({self.time}, {greatest}(c.now, {self.time} - {given}))")
+        return f"CASE WHEN {self.time} >= {BLOCKED} THEN {self.text} ELSE {after} END"
 
 
 class _Entries:
@@ -168,9 +173,10 @@ class _Entries:
         blocked = _text(f"c.now + {self.rate.block}")
         return f"CASE WHEN {is_new} THEN {blocked} ELSE {self.until_text} END || {self.times}"
 
-    def refunded(self, cost: int, *, dated: bool) -> str:
-        charged = _repeated("c.at", cost)
-        place = f"{self.sql.find}({self.times}, {charged})" if dated else "1"
+    def refunded(self, cost: int, mark: str | None) -> str:
+        place = "1"
+        if mark is not None:
+            place = f"{self.sql.find}({self.times}, {_repeated(mark, cost)})"
         before = f"substr({self.times}, 1, {place} - 1)"
         after = f"substr({self.times}, {place} + {WIDTH * cost}) || '{NOTHING * cost}'"
         given = f"CASE WHEN {place} > 0 THEN {before} || {after} ELSE {self.times} END"
@@ -186,6 +192,11 @@ def _fields(budget: Budget, sql: Dialect) -> list[_Arrival | _Entries]:
             fields.append(_Entries(rate, place, sql))
         place += numbers_of(rate)
     return fields
+
+
+def _newest(budget: Budget) -> str:
+    place = sum(numbers_of(rate) for rate in budget.rates)
+    return f"substr(r.state, {WIDTH * place + 1}, {WIDTH})"
 
 
 def _number(place: int) -> str:

@@ -16,7 +16,7 @@ from piccolo_api_fastapi.database import engine_of
 from . import piccolo_sql as sql
 from .grammar import SECOND, microseconds
 from .remote_store import Gate, RemoteStore
-from .stores import Budget, StoreBusy, Verdict, row_name, settle
+from .stores import Budget, Marks, StoreBusy, Verdict, row_name, settle
 from .tables import RateLimitState
 
 SWEEP_EVERY = 60 * SECOND
@@ -56,18 +56,20 @@ class PiccoloStore(RemoteStore):
         self._statements: dict[tuple[Any, ...], str] = {}
         self._sweep_at = 0
 
-    async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
+    async def ask(self, budget: Budget, key: str, cost: int, marks: Marks | None) -> Verdict:
         """See `RemoteStore.ask`."""
         name = row_name(budget, key)
-        rows = await self._run(self._statement(budget, cost, at), *self._values(name, cost, at))
+        rows = await self._run(
+            self._statement(budget, cost, marks), *self._values(name, cost, marks)
+        )
         nothing = {"state": None, "at": microseconds(self._clock or utcnow)}
         row: dict[str, Any] = rows[0] if rows else nothing
-        states, now = sql.read(budget, row["state"]), row["at"]
+        (states, newest), now = sql.read(budget, row["state"]), row["at"]
         if cost <= 0:
             return settle(budget, states, now, 0, None)
         if now >= self._sweep_at:
             await self._sweep(now)
-        return Verdict(bool(row["allowed"]), now, states)
+        return Verdict(bool(row["allowed"]), now, states, self._newest(newest))
 
     async def forget(self, budget: Budget, key: str) -> None:
         """See `RemoteStore.forget`."""
@@ -99,26 +101,26 @@ class PiccoloStore(RemoteStore):
     def _is_sqlite(self) -> bool:
         return isinstance(engine_of(self._table), SQLiteEngine)
 
-    def _values(self, name: str, cost: int, at: int | None) -> list[Any]:
+    def _values(self, name: str, cost: int, marks: Marks | None) -> list[Any]:
         """The parameters of a statement, with the time if the server is not to say it."""
         time: list[Any] = []
         if self._clock or self._is_sqlite:
             time.append(microseconds(self._clock or utcnow))
         if cost > 0:
             return [name, *time, *time]
-        return [*time, at or 0, name] if cost else [*time, name]
+        return [*time, *(marks or ()), name]
 
-    def _statement(self, budget: Budget, cost: int, at: int | None) -> str:
+    def _statement(self, budget: Budget, cost: int, marks: Marks | None) -> str:
         """Made once; it holds numbers of ours and no values."""
         dialect = sql.SQLITE if self._is_sqlite else sql.POSTGRES
-        known = (dialect, budget.id, cost, at is None)
+        known = (dialect, budget.id, cost, marks is None)
         if known not in self._statements:
             now = sql.GIVEN if self._clock else dialect.now
             spoken = replace(dialect, now=now)
             if cost > 0:
                 made = sql.charge(self._name, budget, cost, spoken)
             elif cost:
-                made = sql.refund(self._name, budget, -cost, spoken, dated=at is not None)
+                made = sql.refund(self._name, budget, -cost, spoken, marked=marks is not None)
             else:
                 made = sql.look(self._name, spoken)
             if len(self._statements) >= STATEMENTS:

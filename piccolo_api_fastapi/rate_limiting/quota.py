@@ -5,9 +5,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TypeAlias
 
+from . import waiting
 from .grammar import SECOND
 from .headers import Standing
-from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict
+from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict, marks_of
 
 Charge: TypeAlias = tuple[Store, Budget, str, int]
 """What was asked of a store: for which budget, whose key, and how much."""
@@ -44,6 +45,13 @@ class Quota:
         self.failed = False
 
     @property
+    def is_recent(self) -> bool:
+        """Whether something was charged just now, perhaps elsewhere, that may yet be given back."""
+        if self._verdict is None:
+            return False
+        return 0 <= self._verdict.now - self._verdict.newest < waiting.RECENT * SECOND
+
+    @property
     def remaining(self) -> int | None:
         """How many more are admitted now; `None` when there is no limit."""
         if self._verdict is None or self._budget is None:
@@ -77,7 +85,7 @@ class Quota:
         """How the client stands with each limit; nothing when the store did not answer."""
         if self._verdict is None or self._budget is None or self.degraded:
             return ()
-        _, now, states = self._verdict
+        now, states = self._verdict.now, self._verdict.states
         rates = self._budget.rates
         if len(rates) == 1:
             return (_standing(rates[0], states[0], now),)
@@ -90,7 +98,8 @@ class Quota:
             return
         if cost and self.allowed:
             with suppress(StoreDown, StoreBusy):
-                await self._store.take(self._budget, self._key, -cost, self._verdict.now)
+                marks = marks_of(self._budget, self._verdict)
+                await self._store.take(self._budget, self._key, -cost, marks)
 
     @property
     def scope(self) -> str | None:

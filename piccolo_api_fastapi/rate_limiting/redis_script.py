@@ -4,13 +4,15 @@ from .gcra import BLOCKED
 
 SCRIPT = """
 local BLOCKED = {BLOCKED}
-local now, cost, at = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local now, cost, marks = tonumber(ARGV[1]), tonumber(ARGV[2]), {}
+for mark in string.gmatch(ARGV[3], '[0-9]+') do marks[#marks + 1] = tonumber(mark) end
 if now == 0 then
   local time = redis.call('TIME')
   now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
 -- A state is a list: the arrival time, or for a log the end of a block and what was admitted.
+-- After the states comes when something was charged last.
 local rates, states = {}, {}
 for i = 4, #ARGV, 4 do
   local rate = {}
@@ -23,6 +25,8 @@ for field in string.gmatch(known or '', '[^;]+') do
   for number in string.gmatch(field, '[0-9]+') do state[#state + 1] = tonumber(number) end
   states[#states + 1] = state
 end
+
+local newest = states[#rates + 1] and states[#rates + 1][1] or 0
 
 -- A rate is {interval, tolerance, block, 0} or, for a log, {period, number, block, 1}.
 local gcra, log = {}, {}
@@ -41,9 +45,11 @@ function gcra.refuse(rate, state)
   return {BLOCKED + now + rate[3]}
 end
 
-function gcra.refund(rate, state)
-  if (at >= 0 and now - at >= rate[2]) or state[1] >= BLOCKED then return state end
-  return {math.min(state[1], math.max(now, state[1] + cost * rate[1]))}
+function gcra.refund(rate, state, mark)
+  if state[1] >= BLOCKED then return state end
+  local given = -cost * rate[1]
+  if mark then given = math.max(math.min(given, mark - now), 0) end
+  return {math.min(state[1], math.max(now, state[1] - given))}
 end
 
 function gcra.life(rate, state)
@@ -69,10 +75,10 @@ function log.refuse(rate, state)
   return after
 end
 
-function log.refund(rate, state)
+function log.refund(rate, state, mark)
   local after, back = {state[1]}, -cost
   for i = 2, #state do
-    if back > 0 and (at < 0 or state[i] == at) then
+    if back > 0 and (not mark or state[i] == mark) then
       back = back - 1
     else
       after[#after + 1] = state[i]
@@ -96,7 +102,7 @@ end
 for i, rate in ipairs(rates) do
   local state = states[i]
   if cost < 0 then
-    state = rate.rules.refund(rate, state)
+    state = rate.rules.refund(rate, state, marks[i])
   elseif cost > 0 and allowed == 1 then
     state = rate.rules.charge(rate, state)
   elseif cost > 0 and refusing[i] then
@@ -107,6 +113,8 @@ for i, rate in ipairs(rates) do
   for j, number in ipairs(state) do numbers[j] = string.format('%.0f', number) end
   fields[i] = table.concat(numbers, ',')
 end
+if cost > 0 and allowed == 1 then newest = now end
+fields[#rates + 1] = string.format('%.0f', newest)
 local value = table.concat(fields, ';')
 if cost ~= 0 and value ~= known then
   if life > 0 then

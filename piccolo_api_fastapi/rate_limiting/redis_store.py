@@ -13,7 +13,7 @@ from .gcra import Rate
 from .grammar import microseconds
 from .redis_script import SCRIPT
 from .remote_store import RemoteStore
-from .stores import REMEMBERED, Budget, Verdict, row_name
+from .stores import REMEMBERED, Budget, Marks, Verdict, row_name
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
@@ -68,21 +68,21 @@ class RedisStore(RemoteStore):
         self._lines = WeakKeyDictionary()
         self._arguments: dict[str, tuple[int, ...]] = {}
 
-    async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
+    async def ask(self, budget: Budget, key: str, cost: int, marks: Marks | None) -> Verdict:
         """See `RemoteStore.ask`."""
         arguments = self._arguments.get(budget.id) or self._describe(budget)
         now = microseconds(self._clock) if self._clock else 0
-        since = -1 if at is None else at
+        told = ",".join(map(str, marks or ()))
         name = self._name(budget, key)
         allowed, then, value = await self._line().send(
-            ("EVALSHA", SHA, 1, name, now, cost, since, *arguments)
+            ("EVALSHA", SHA, 1, name, now, cost, told, *arguments)
         )
         fields = value.split(";" if isinstance(value, str) else b";")
         states = [
             int(field) if isinstance(rate, Rate) else _log(field)
-            for rate, field in zip(budget.rates, fields, strict=True)
+            for rate, field in zip(budget.rates, fields[:-1], strict=True)
         ]
-        return Verdict(bool(allowed), int(then), states)
+        return Verdict(bool(allowed), int(then), states, self._newest(int(fields[-1])))
 
     async def forget(self, budget: Budget, key: str) -> None:
         """See `RemoteStore.forget`."""

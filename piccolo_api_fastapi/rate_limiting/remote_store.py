@@ -12,7 +12,7 @@ from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.events import AuthEvent, emit
 
 from .grammar import SECOND, microseconds
-from .stores import Budget, StoreBusy, StoreDown, Verdict
+from .stores import Budget, Marks, StoreBusy, StoreDown, Verdict
 
 logger = logging.getLogger("piccolo_api_fastapi")
 ResultT = TypeVar("ResultT")
@@ -42,7 +42,7 @@ class RemoteStore(ABC):
         self._alone_until = 0
 
     @abstractmethod
-    async def ask(self, budget: Budget, key: str, cost: int, at: int | None) -> Verdict:
+    async def ask(self, budget: Budget, key: str, cost: int, marks: Marks | None) -> Verdict:
         """As `Store.take`; raises whatever goes wrong."""
 
     @abstractmethod
@@ -52,13 +52,21 @@ class RemoteStore(ABC):
     async def recover(self) -> None:  # noqa: B027 - some have nothing to let go of
         """Let go of what may be broken, before it is tried again."""
 
-    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+    async def take(
+        self,
+        budget: Budget,
+        key: str,
+        cost: int = 1,
+        marks: Marks | None = None,
+        *,
+        again: bool = False,
+    ) -> Verdict:
         """See `Store.take`."""
         name = (budget.id, key)
-        if cost > 0 and (verdict := self._denials.find(name, cost, self._now())):
+        if cost > 0 and not again and (verdict := self._denials.find(name, cost, self._now())):
             return verdict
         given_back = self._denials.dropped
-        verdict = await self._guard(lambda: self.ask(budget, key, cost, at))
+        verdict = await self._guard(lambda: self.ask(budget, key, cost, marks))
         if cost < 0:
             self._denials.drop(name)  # after it was given back, for refusals heard meanwhile too
         elif cost and not verdict.allowed and given_back == self._denials.dropped:
@@ -71,6 +79,10 @@ class RemoteStore(ABC):
         """See `Store.reset`."""
         await self._guard(lambda: self.forget(budget, key))
         self._denials.drop((budget.id, key))
+
+    def _newest(self, newest: int) -> int:
+        """When something was charged last; by a clock of tests, which may stand still, never."""
+        return newest if self._clock is None else 0
 
     def _now(self) -> int:
         return microseconds(self._clock) if self._clock else time.monotonic_ns() // 1000
@@ -167,7 +179,9 @@ class _Denials:
         since = now - denial.heard_at
         if not 0 <= since < min(denial.wait, REMEMBER):
             return None
-        return denial.verdict._replace(now=denial.verdict.now + since)
+        allowed, now, states, newest = denial.verdict
+        # What was recent when it was heard stays so: only the store can say that it is over.
+        return Verdict(allowed, now + since, states, newest + since)
 
     def keep(self, name: tuple[str, str], denial: _Denial) -> None:
         """Remember a refusal."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from .gcra import Rate
@@ -10,6 +11,9 @@ from .strict_log import StrictRate
 AnyRate: TypeAlias = Rate | StrictRate
 State: TypeAlias = Any
 """A TAT or a log, as its rate has it."""
+
+Marks: TypeAlias = Sequence[int]
+"""One for each limit, by which a charge is known again."""
 
 
 ADMITTED, REFUSED = True, False
@@ -26,11 +30,14 @@ class Verdict(NamedTuple):
         allowed: All limits admitted it, and were charged; or else none was.
         now: When, by the clock of the store.
         states: What each limit knows of the key since then.
+        newest: When something was charged last, where other processes may do so; 0 if that is
+            not known.
     """
 
     allowed: bool
     now: int
     states: Sequence[State]
+    newest: int = 0
 
 
 class Budget:
@@ -42,14 +49,20 @@ class Budget:
     Args:
         scope: What is limited.
         rates: How.
+
+    Attributes:
+        id: Tells it from others.
+        most: The greatest cost that can ever be admitted.
+        pace: In how many microseconds one comes back.
     """
 
-    __slots__ = ("id", "most", "rates", "scope")
+    __slots__ = ("id", "most", "pace", "rates", "scope")
 
     def __init__(self, scope: str, rates: Sequence[AnyRate]) -> None:
         self.scope = scope
         self.rates = tuple(rates)
         self.most = min(rate.most for rate in rates)
+        self.pace = max(rate.limit.period // rate.limit.amount for rate in rates)
         self.id = "|".join([scope, *(rate.tag for rate in rates)])
 
 
@@ -63,10 +76,24 @@ def row_name(budget: Budget, key: str) -> str:
     return digest(f"{len(budget.id)}|{budget.id}|{key}")  # no key reaches into another budget
 
 
+def marks_of(budget: Budget, charge: Verdict) -> Marks:
+    """What tells a charge from others, for each limit."""
+    pairs = zip(budget.rates, charge.states, strict=True)
+    return [rate.mark(state, charge.now) for rate, state in pairs]
+
+
 class Store(Protocol):
     """Where the states are."""
 
-    async def take(self, budget: Budget, key: str, cost: int = 1, at: int | None = None) -> Verdict:
+    async def take(
+        self,
+        budget: Budget,
+        key: str,
+        cost: int = 1,
+        marks: Marks | None = None,
+        *,
+        again: bool = False,
+    ) -> Verdict:
         """
         Charge a budget, in one step that nothing comes between.
 
@@ -74,7 +101,8 @@ class Store(Protocol):
             budget: Its limits.
             key: Whose.
             cost: How much; 0 looks and changes nothing, less gives back.
-            at: When what is given back was charged, by the clock of the store.
+            marks: Of what is given back, see `marks_of`; without them it is the latest.
+            again: Ask, whatever is remembered of a refusal a moment ago.
 
         Raises:
             StoreDown: It can't be asked.
@@ -101,7 +129,9 @@ class StoreBusy(Exception):
     """The store may well be up, but our own line to it is full."""
 
 
-def settle(budget: Budget, states: Sequence[State], now: int, cost: int, at: int | None) -> Verdict:
+def settle(
+    budget: Budget, states: Sequence[State], now: int, cost: int, marks: Marks | None
+) -> Verdict:
     """
     What follows from the states of a key: the rules, for stores that compute in Python.
 
@@ -110,11 +140,14 @@ def settle(budget: Budget, states: Sequence[State], now: int, cost: int, at: int
         states: What each limit knows of the key.
         now: The time.
         cost: As for `Store.take`.
-        at: The same.
+        marks: The same.
     """
     pairs = list(zip(budget.rates, states, strict=True))
     if cost < 0:
-        refunded = [rate.refund(state, now, -cost, at) for rate, state in pairs]
+        refunded = [
+            rate.refund(state, now, -cost, mark)
+            for (rate, state), mark in zip(pairs, marks or repeat(None), strict=False)
+        ]
         return Verdict(ADMITTED, now, refunded)
     refusing = [rate.wait(state, now, cost or 1) > 0 for rate, state in pairs]
     if not cost:

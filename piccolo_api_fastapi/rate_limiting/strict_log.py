@@ -38,7 +38,7 @@ class StrictRate:
         self.most = limit.amount
         self.life = max(limit.period, block)
         self.name = str(limit)
-        self.tag = f"{limit}~strict"
+        self.tag = f"{limit}~strict{f'~{block}' if block else ''}"
         self.window = limit.period
 
     def wait(self, log: Log, now: int, cost: int) -> int:
@@ -57,22 +57,26 @@ class StrictRate:
             return log
         return (now + self.block, *log[1:])
 
-    def refund(self, log: Log, _: int, cost: int, at: int | None) -> Log:
+    def refund(self, log: Log, _: int, cost: int, mark: int | None) -> Log:
         """
         The state without a charge, if it still counts; a block is not shortened.
 
         Args:
             log: The state.
             cost: What was charged.
-            at: When it was; `None` takes the latest.
+            mark: Of the charge; `None` takes the latest.
         """
         times = list(log[1:])
-        if at is None:
+        if mark is None:
             return (log[0], *times[cost:])
         for _ in range(cost):
-            if at in times:
-                times.remove(at)
+            if mark in times:
+                times.remove(mark)
         return (log[0], *times)
+
+    def mark(self, _: Log, now: int) -> int:
+        """What tells a charge from others: when it was."""
+        return now
 
     def remaining(self, log: Log, now: int) -> int:
         """How many are admitted now."""

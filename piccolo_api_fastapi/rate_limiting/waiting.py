@@ -9,6 +9,12 @@ LONGEST = 256
 PATIENCE = 10.0
 """Seconds until somebody who waits is refused."""
 
+RECENT = 2.0
+"""Seconds in which what was charged elsewhere may yet be given back: attempts are that short."""
+
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
+"""Seconds before the store is asked again about attempts elsewhere; each time twice as many."""
+
 
 class Turn:
     """
@@ -18,18 +24,24 @@ class Turn:
     once are therefore served in turn, where a limit of five would refuse seven of them.
     """
 
-    __slots__ = ("asking", "ended", "held", "line")
+    __slots__ = ("asking", "ended", "held", "line", "paused_since")
 
     def __init__(self) -> None:
         self.asking = 0
         self.held = 0
         self.ended = 0
+        self.paused_since: float | None = None
         self.line: deque[asyncio.Future[None]] = deque()
 
     @property
     def is_idle(self) -> bool:
         """Nothing is under way that may be given back. Who is being asked about may be admitted."""
         return not self.asking and not self.held
+
+    @property
+    def is_alone(self) -> bool:
+        """Nothing is under way but one who asks."""
+        return self.asking == 1 and not self.held
 
     def ask(self) -> None:
         """An attempt asks the store."""
@@ -39,6 +51,7 @@ class Turn:
         """It was admitted."""
         self.asking -= 1
         self.held += 1
+        self.paused_since = None
 
     def refuse(self) -> bool:
         """
@@ -64,6 +77,25 @@ class Turn:
         if self.line:
             self.asking += 1
             self.line.popleft().set_result(None)
+
+    async def pause(self, patience: float) -> bool:
+        """
+        Let a moment pass for attempts elsewhere; who does so goes on asking.
+
+        Args:
+            patience: Seconds in which nobody was admitted here, after which there is no hope.
+
+        Returns:
+            Whether it did.
+        """
+        now = asyncio.get_running_loop().time()
+        if self.paused_since is None:
+            self.paused_since = now
+        passed = now - self.paused_since
+        if passed >= patience:
+            return False
+        await asyncio.sleep(min(max(passed, SHORTEST_PAUSE), LONGEST_PAUSE))
+        return True
 
     async def wait(self, *, again: bool) -> bool:
         """

@@ -15,7 +15,7 @@ from redis.asyncio import RedisCluster
 from piccolo_api_fastapi import RateLimit, RedisStore
 from piccolo_api_fastapi.testing import race
 from tests.conftest import PG, REDIS_URL, open_database, redis_is_up
-from tests.integration.limited import storm
+from tests.integration.limited import storm, try_at_once
 from tests.integration.redis_servers import NEEDS_REDIS, RedisServer
 from tests.rate_limiting.conftest import PATIENT
 
@@ -65,6 +65,37 @@ async def test_sqlite(pool: Executor, sqlite_path: Path, database_name: str) -> 
     """And of four times 50 exactly ten on SQLite."""
     async with open_database("sqlite", sqlite_path, database_name):
         assert await passed(pool, "sqlite", str(sqlite_path), "10/hour", 50, 1) == [10]
+
+
+async def refused(pool: Executor, kind: str, where: Any, rounds: int) -> list[str]:
+    """What two processes are refused, each with six attempts at once that all go well."""
+    loop = asyncio.get_running_loop()
+    wrong: list[str] = []
+    for _ in range(rounds):
+        arguments = (kind, where, "5/15minutes", str(uuid4()), 6)
+        work = [loop.run_in_executor(pool, try_at_once, *arguments) for _ in range(2)]
+        for refusals in await asyncio.gather(*work):
+            wrong += refusals
+    return wrong
+
+
+@pytest.mark.security(99)
+async def test_right_attempts_on_redis(pool: Executor) -> None:
+    """Who is right is not refused for what another process is still checking."""
+    if not redis_is_up():
+        pytest.skip("Redis does not answer at REDIS_URL")
+    assert await refused(pool, "redis", REDIS_URL, 5) == []
+
+
+@pytest.mark.security(99)
+@pytest.mark.parametrize("kind", ["postgres", "sqlite"])
+async def test_right_attempts_in_the_database(
+    pool: Executor, kind: str, sqlite_path: Path, database_name: str
+) -> None:
+    """Nor with a database."""
+    async with open_database(kind, sqlite_path, database_name):
+        where = str(sqlite_path) if kind == "sqlite" else {**PG, "database": database_name}
+        assert await refused(pool, kind, where, 3) == []
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def admitted(
             continue
         state = rate.charge(state, now, cost)
         if is_given_back:
-            state = rate.refund(state, now, cost, now)
+            state = rate.refund(state, now, cost, rate.mark(state, now))
         else:
             passed.append((now, cost))
     return passed, state, now
@@ -120,6 +120,7 @@ def test_a_block(kind: type[Rate] | type[StrictRate]) -> None:
     state: State = rate.fresh
     for _ in range(2):
         state = rate.charge(state, START, 1)
+    mark = rate.mark(state, START)
     for pause in (0, 1, 5, 9):
         now = START + pause * SECOND
         assert rate.wait(state, now, 1) > 0
@@ -128,7 +129,7 @@ def test_a_block(kind: type[Rate] | type[StrictRate]) -> None:
         assert rate.wait(state, now, 1) == (10 - pause) * SECOND
         assert rate.until_more(state, now) == (10 - pause) * SECOND
         assert rate.figures(state, now) == (0, *[(10 - pause) * SECOND] * 2)
-        state = rate.refund(state, now, 1, START)
+        state = rate.refund(state, now, 1, mark)
     assert rate.wait(state, START + 10 * SECOND, 1) <= 0
 
 
@@ -136,11 +137,90 @@ def test_nothing_comes_back_twice() -> None:
     """A charge whose time has passed gives nothing back, nor does one that is not in the log."""
     rate = Rate(Limit(2, 2 * SECOND))
     state = rate.charge(rate.fresh, START, 2)
+    mark = rate.mark(state, START)
     later = START + 2 * SECOND
     state = rate.charge(state, later, 2)
-    assert rate.refund(state, later, 2, START) == state
+    assert rate.refund(state, later, 2, mark) == state
     strict = StrictRate(Limit(2, SECOND))
     log = strict.charge(strict.fresh, START, 2)
     assert strict.refund(log, START, 1, START - 1) == log
     assert strict.remaining(strict.refund(log, START, 1, None), START) == 1
     assert strict.until_reset(strict.fresh, START) == strict.until_more(strict.fresh, START) == 0
+
+
+long_attempts = st.lists(
+    st.tuples(
+        st.integers(0, 3 * SECOND),
+        st.integers(1, 3),
+        st.one_of(st.none(), st.integers(0, 12 * SECOND)),
+    ),
+    max_size=60,
+)
+
+
+def kept(
+    rate: AnyRate, requests: list[tuple[int, int, int | None]], most: int
+) -> list[tuple[int, int]]:
+    """What a rate admits and keeps, of pause, cost and when it is given back if ever."""
+    state: State = rate.fresh
+    now = START
+    passed: list[tuple[int, int]] = []
+    under_way: list[tuple[int, int, int]] = []
+    for pause, cost, lasts in requests:
+        now += pause
+        for end, charged, mark in sorted(each for each in under_way if each[0] <= now):
+            state = rate.refund(state, end, charged, mark)
+            under_way.remove((end, charged, mark))
+        if cost > rate.most or rate.wait(state, now, cost) > 0:
+            continue
+        state = rate.charge(state, now, cost)
+        if lasts is not None and len(under_way) < most:
+            under_way.append((now + lasts, cost, rate.mark(state, now)))
+        else:
+            passed.append((now, cost))
+    return passed
+
+
+@pytest.mark.security(99)
+@settings(deadline=None)  # the machine may be busy
+@given(limits, st.integers(1, 20), long_attempts)
+def test_a_long_attempt(
+    limit: Limit, burst: int, requests: list[tuple[int, int, int | None]]
+) -> None:
+    """An attempt that takes long gives back no more than is owed: no window admits more for it."""
+    passed = kept(Rate(limit, burst), requests, 1)
+    for first, (begin, _) in enumerate(passed):
+        total = 0
+        for end, cost in passed[first:]:
+            total += cost
+            assert total <= burst + Fraction((end - begin) * limit.amount, limit.period)
+
+
+@pytest.mark.security(99)
+@settings(deadline=None)  # the machine may be busy
+@given(limits, long_attempts)
+def test_long_attempts_of_a_strict_rate(
+    limit: Limit, requests: list[tuple[int, int, int | None]]
+) -> None:
+    """An attempt takes no entry but its own out of a log, however many are under way."""
+    passed = kept(StrictRate(limit), requests, 12)
+    for begin, _ in passed:
+        inside = [cost for at, cost in passed if begin <= at < begin + limit.period]
+        assert sum(inside) <= limit.amount
+
+
+@pytest.mark.security(99)
+def test_slow_attempts() -> None:
+    """What time paid of ten attempts was admitted meanwhile, and is not given back as well."""
+    rate = Rate(Limit(10, 60 * SECOND))
+    state, marks = rate.fresh, list[int]()
+    for _ in range(10):
+        state = rate.charge(state, START, 1)
+        marks.append(rate.mark(state, START))
+    now = START + 59 * SECOND
+    for _ in range(9):
+        assert rate.wait(state, now, 1) <= 0
+        state = rate.charge(state, now, 1)
+    for mark in marks:
+        state = rate.refund(state, now, 1, mark)
+    assert rate.remaining(state, now) == 1

@@ -2,11 +2,20 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response
-from fastapi.responses import JSONResponse
+from fastapi import (
+    APIRouter,
+    Depends,
+    FastAPI,
+    HTTPException,
+    Response,
+    WebSocket,
+    WebSocketException,
+)
+from fastapi.responses import JSONResponse, StreamingResponse
 
 from piccolo_api_fastapi import ConfigurationError, PiccoloStore, RateLimit, RedisStore, install
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, TooManyRequests
@@ -170,7 +179,7 @@ async def test_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     async with limit.attempt("ada"):
         answers = await race(lambda: _slowly(limit, asyncio.Event()), 5)
     assert [type(answer) for answer in answers] == [TooManyRequests] * 5
-    assert limit._limiter._turns == {}
+    assert limit._limiter.attempts.turns == {}
     async with limit.attempt("ada"):
         pass
 
@@ -239,7 +248,7 @@ async def test_who_leaves_the_line() -> None:
     second.cancel()  # it has been called, and does not know it yet
     await third
     assert (first.cancelled(), second.cancelled()) == (True, True)
-    assert limit._limiter._turns == {}
+    assert limit._limiter.attempts.turns == {}
 
 
 async def test_a_store_that_is_down(clock: FrozenClock) -> None:
@@ -250,5 +259,85 @@ async def test_a_store_that_is_down(clock: FrozenClock) -> None:
     async with new_client(door.app) as client:
         assert (await client.get("/right")).status_code == 503
     await store.close()
-    turn = limit._limiter._turns
+    turn = limit._limiter.attempts.turns
     assert all(held.is_idle for held in turn.values())
+
+
+def streaming(limit: RateLimit, end: asyncio.Event) -> FastAPI:
+    """An application with a limit for everything, a stream and WebSockets."""
+    app = FastAPI()
+    install(app, limit=limit)
+
+    async def words() -> AsyncIterator[bytes]:
+        yield b"begun"
+        await end.wait()
+
+    app.get("/stream")(lambda: StreamingResponse(words()))
+
+    @app.websocket("/open")
+    async def stay(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await end.wait()
+        await websocket.close()
+
+    @app.websocket("/closed")
+    async def close(websocket: WebSocket) -> None:
+        await websocket.close()
+
+    @app.websocket("/raises")
+    async def refuse(websocket: WebSocket) -> None:
+        raise WebSocketException(1008)
+
+    return app
+
+
+async def served(app: FastAPI, kind: str, path: str, begun: asyncio.Event) -> list[Any]:
+    """What is sent to one client."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return (
+            {"type": "websocket.connect"} if kind == "websocket" else await asyncio.Event().wait()
+        )
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message["type"] in ("http.response.body", "websocket.accept"):
+            await asyncio.sleep(0)
+            begun.set()
+
+    client = ("127.0.0.1", 1)
+    scope = {"type": kind, "asgi": {"version": "3.0", "spec_version": "2.3"}, "client": client}
+    scope |= {"path": path, "method": "GET", "query_string": b"", "headers": [], "root_path": ""}
+    await app(scope, receive, send)
+    return sent
+
+
+@pytest.mark.parametrize(("kind", "path"), [("http", "/stream"), ("websocket", "/open")])
+async def test_what_stays_open(kind: str, path: str) -> None:
+    """A stream and a WebSocket are settled when they begin, however long they last."""
+    limit = RateLimit("2/hour", count="failures", scope="door")
+    end = asyncio.Event()
+    app = streaming(limit, end)
+    tasks = []
+    for _ in range(3):
+        begun = asyncio.Event()
+        tasks.append(asyncio.create_task(served(app, kind, path, begun)))
+        await asyncio.wait_for(begun.wait(), 5)
+    async with new_client(app) as client:
+        for status in (404, 404, 429):
+            answer = await asyncio.wait_for(client.get("/nowhere"), 5)
+            assert answer.status_code == status
+    end.set()
+    for sent in await asyncio.gather(*tasks):
+        assert (b"ratelimit", b'"2/hour";r=1;t=1800') in sent[0]["headers"]
+
+
+@pytest.mark.parametrize("path", ["/closed", "/raises", "/nowhere"])
+async def test_handshakes_that_fail(path: str) -> None:
+    """A WebSocket that is closed before it was accepted is a 403, and so a failure."""
+    app = streaming(RateLimit("2/hour", count="failures"), asyncio.Event())
+    sent = [(await served(app, "websocket", path, asyncio.Event()))[0] for _ in range(3)]
+    assert [message["type"] for message in sent[:2]] == ["websocket.close"] * 2
+    async with new_client(app) as client:
+        assert (await client.get("/stream")).status_code == 429

@@ -12,7 +12,15 @@ from piccolo_api_fastapi import PiccoloStore
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.grammar import SECOND, microseconds
-from piccolo_api_fastapi.rate_limiting.stores import Budget, State, Store, Verdict, settle
+from piccolo_api_fastapi.rate_limiting.stores import (
+    Budget,
+    Marks,
+    State,
+    Store,
+    Verdict,
+    marks_of,
+    settle,
+)
 from piccolo_api_fastapi.testing import FrozenClock, race
 
 
@@ -77,6 +85,19 @@ async def test_separate_counts(store: Store) -> None:
     assert not (await store.take(once, "ada")).allowed
 
 
+@pytest.mark.security(99)
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_block_of_one_of_two(store: Store, *, strict: bool) -> None:
+    """Limits that differ in their block alone are two, whichever comes first."""
+    plain = budget("2/minute", strict=strict)
+    blocking = budget("2/minute", strict=strict, block=timedelta(hours=1))
+    longer = budget("2/minute", strict=strict, block=timedelta(hours=2))
+    for asked, seconds in ((plain, 60 if strict else 30), (blocking, 3600), (longer, 7200)):
+        assert (await store.take(asked, "ada", 2)).allowed
+        verdict = await store.take(asked, "ada")
+        assert (verdict.allowed, wait(asked, verdict)) == (False, seconds)
+
+
 @pytest.mark.parametrize("strict", [False, True])
 async def test_looking(store: Store, *, strict: bool) -> None:
     """A cost of nothing tells and changes nothing, for keys known and unknown."""
@@ -94,17 +115,17 @@ async def test_looking(store: Store, *, strict: bool) -> None:
 async def test_giving_back(store: Store, clock: FrozenClock, *, strict: bool) -> None:
     """What was charged comes back; nothing does that was not charged, or is long over."""
     two = budget("2/minute", strict=strict)
-    await store.take(two, "nobody", -1, 5 * SECOND)
+    await store.take(two, "nobody", -1, [5 * SECOND])
     assert remaining(two, await store.take(two, "nobody", 0)) == [2]
     charged = await store.take(two, "ada", 2)
     assert not (await store.take(two, "ada")).allowed
-    await store.take(two, "ada", -1, charged.now)
+    await store.take(two, "ada", -1, marks_of(two, charged))
     assert remaining(two, await store.take(two, "ada", 0)) == [1]
     assert (await store.take(two, "ada")).allowed
     clock.advance(timedelta(minutes=1))
     charged_later = await store.take(two, "ada", 2)
     assert charged_later.allowed
-    await store.take(two, "ada", -1, charged.now)
+    await store.take(two, "ada", -1, marks_of(two, charged))
     assert not (await store.take(two, "ada")).allowed
     await store.take(two, "ada", -1)
     assert (await store.take(two, "ada")).allowed
@@ -120,7 +141,7 @@ async def test_blocking(store: Store, clock: FrozenClock, *, strict: bool) -> No
         clock.advance(timedelta(seconds=passed) - (clock.now - START))
         verdict = await store.take(two, "ada")
         assert (False, 300 - passed) == (verdict.allowed, wait(two, verdict))
-        await store.take(two, "ada", -1, charged.now)
+        await store.take(two, "ada", -1, marks_of(two, charged))
     clock.advance(timedelta(seconds=1))
     assert (await store.take(two, "ada", 2)).allowed
     assert not (await store.take(two, "ada")).allowed
@@ -140,6 +161,23 @@ def meaning(asked: Budget, states: Sequence[State], now: int) -> list[tuple[int,
     ]
 
 
+@pytest.mark.parametrize("strict", [False, True])
+async def test_a_clock_that_is_set_back(store: Store, clock: FrozenClock, *, strict: bool) -> None:
+    """Never less remains than nothing, and what is said of the wait comes true."""
+    ten = budget("10/minute", strict=strict)
+    assert (await store.take(ten, "ada")).allowed
+    clock.advance(timedelta(hours=-1))
+    verdict = await store.take(ten, "ada")
+    figures = ten.rates[0].figures(verdict.states[0], verdict.now)
+    assert 0 <= figures[0] <= 10
+    assert figures == (remaining(ten, verdict)[0], *figures[1:])
+    assert figures[1] == ten.rates[0].until_more(verdict.states[0], verdict.now)
+    if not verdict.allowed:
+        assert figures == (0, wait(ten, verdict) * SECOND, 3606 * SECOND)
+        clock.advance(timedelta(microseconds=figures[1]))
+        assert (await store.take(ten, "ada")).allowed
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_agreement(store: Store, clock: FrozenClock, seed: int) -> None:
     """Whatever comes in whatever order, every store says what the rules in Python say."""
@@ -150,24 +188,25 @@ async def test_agreement(store: Store, clock: FrozenClock, seed: int) -> None:
     }
     asked = budget("4/2seconds", "7/5seconds", **rules)
     states: dict[str, list[State]] = {}
-    charges: list[tuple[str, int, int]] = []
+    charges: list[tuple[str, int, Marks]] = []
     for _ in range(60):
         pause = dice.choice([0, 0, 1, 250_000, 1_000_003, 3_000_000])
         clock.advance(timedelta(microseconds=pause))
         now = microseconds(clock)
-        key, cost, at = dice.choice("abc"), dice.choice([0, 1, 1, 1, 2, 4]), None
+        key, cost = dice.choice("abc"), dice.choice([0, 1, 1, 1, 2, 4])
+        marks: Marks | None = None
         if charges and dice.random() < 0.3:
-            key, cost, at = dice.choice(charges)
-            cost = -cost
+            key, cost, known_by = dice.choice(charges)
+            cost, marks = -cost, known_by if dice.random() < 0.9 else None
         known = states.get(key, [rate.fresh for rate in asked.rates])
-        expected = settle(asked, known, now, cost, at)
+        expected = settle(asked, known, now, cost, marks)
         states[key] = list(expected.states)
-        verdict = await store.take(asked, key, cost, at)
+        verdict = await store.take(asked, key, cost, marks)
         assert meaning(asked, verdict.states, now) == meaning(asked, expected.states, now)
         if cost >= 0:
             assert (expected.allowed, now) == (verdict.allowed, verdict.now)
         if cost > 0 and verdict.allowed:
-            charges.append((key, cost, now))
+            charges.append((key, cost, marks_of(asked, expected)))
 
 
 @pytest.mark.security(95)
@@ -179,5 +218,7 @@ async def test_many_at_once(store: Store, time: Clock | None, *, strict: bool) -
     ten = budget("10/hour", "1000/day", strict=strict)
     verdicts: list[Any] = await race(lambda: store.take(ten, "ada"), many)
     assert [verdict.allowed for verdict in verdicts].count(True) == 10
-    await asyncio.gather(*(store.take(ten, "ada", -1, v.now) for v in verdicts if v.allowed))
+    await asyncio.gather(
+        *(store.take(ten, "ada", -1, marks_of(ten, v)) for v in verdicts if v.allowed)
+    )
     assert remaining(ten, await store.take(ten, "ada", 0)) == [10, 1000]
