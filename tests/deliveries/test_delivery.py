@@ -307,6 +307,49 @@ async def test_undo(
     assert user.email == "ada@example.com"
 
 
+async def test_a_server_that_died_before_the_notice(
+    app: FastAPI,
+    accounts: Accounts[User],
+    outbox: Outbox,
+    ada: User,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What tells the owner of a change is kept with the change, and sent when somebody is there."""
+
+    async def die(*_: Any) -> None:
+        """Nothing comes after the answer."""
+
+    monkeypatch.setattr(Delivery, "send_kept", die)
+    async with new_client(app) as thief:
+        await log_in(thief)
+        body = {"current_password": PASSWORD, "email": "thief@example.com"}
+        await thief.post("/auth/change-email", json=body)
+        body = {"token": link_of(outbox)}
+        assert (await thief.post("/auth/change-email/confirm", json=body)).status_code == 204
+        await thief.get("/auth/me")
+        assert await UnsentMail.count() == 1  # for whoever makes the first attempt
+        clock.advance(INTERVAL)
+        await thief.get("/auth/me")
+        assert await UnsentMail.count() == 0
+        assert outbox.last(EmailChanged).to == "ada@example.com"
+        undo = {"token": outbox.token(EmailChanged)}
+        assert (await thief.post("/auth/change-email/undo", json=undo)).status_code == 204
+
+
+async def test_what_is_kept_is_forgotten(
+    delivery: Delivery, outbox: Outbox, ada: User, clock: FrozenClock
+) -> None:
+    """Once it is sent; and what failed before goes along."""
+    first, second, *_ = told(ada, clock)
+    outbox.is_down = True
+    await delivery(first)
+    outbox.is_down = False
+    await delivery.send_kept(await delivery.keep(second))
+    assert {first, second} == set(outbox.messages)
+    assert await UnsentMail.count() == 0
+
+
 async def test_nothing_left_to_undo(
     app: FastAPI, accounts: Accounts[User], outbox: Outbox, ada: User
 ) -> None:
