@@ -57,19 +57,21 @@ class VerifyEmail(LinkMessage):
 
     Args:
         code: Six digits that do the same as the link.
+        code_expires_at: Until when the code is good; the link is good for longer.
     """
 
     subject = "Please confirm your e-mail address"
 
     code: str = field(repr=False)
+    code_expires_at: datetime
 
     def body(self) -> str:
         """The link and the code."""
         return (
             "Somebody registered with this address. If it was you, please confirm it:\n\n"
             f"{self.link}\n\n"
-            f"or type the code {self.code} where you registered. Both are good until "
-            f"{_time(self.expires_at)}.\n\n"
+            f"or type the code {self.code} where you registered. The code is good until "
+            f"{_time(self.code_expires_at)}, the link until {_time(self.expires_at)}.\n\n"
             "If it was not you, do nothing: without a confirmation the account is of no use."
         )
 

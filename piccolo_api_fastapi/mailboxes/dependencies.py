@@ -113,7 +113,7 @@ class Mailboxes(Generic[UserT]):
 
     async def issue_verification(self, user: UserT) -> VerifyEmail:
         """A link and a code for the present address of a user; older ones end."""
-        key, code = primary_key(user), service.new_code()
+        key, code, now = primary_key(user), service.new_code(), self.users.clock()
         hashed = Binding(user.email, code=await self.users.hasher.hash(code))
         async with store(), transaction(self.users.table):
             token = await self._verification.issue(key, Binding(user.email).write(), replace=True)
@@ -122,10 +122,11 @@ class Mailboxes(Generic[UserT]):
             to=user.email,
             username=user.username,
             user=key,
-            at=self.users.clock(),
+            at=now,
             link=self.links.to("verify", token),
             code=code,
-            expires_at=self.users.clock() + self.lifetimes.code,
+            code_expires_at=now + self.lifetimes.code,
+            expires_at=now + self.lifetimes.verification,
         )
 
     async def may_send(self, user: UserT, sending: Sending) -> bool:
@@ -420,7 +421,7 @@ class Mailboxes(Generic[UserT]):
         key, now = primary_key(user), self.users.clock()
         until = now + self.lifetimes.undo
         token = await service.remember_change(self._changes, key, old, now, until)
-        link = {"link": self.links.to("undo", token), "expires_at": until}
+        link: Any = {"link": self.links.to("undo", token), "expires_at": until}
         to: Any = {"to": old, "username": user.username, "user": key, "at": now}
         # Kept in this transaction: the link is all that its owner has against a thief.
         return await self.send.keep(EmailChanged(**to, **link, new=user.email))

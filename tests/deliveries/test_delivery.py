@@ -107,7 +107,7 @@ async def test_what_is_not_kept(
     to: Any = {"to": ada.email, "username": "ada", "at": clock.now}
     link: Any = {"link": "https://app.example.com/x#token=s3cret", "expires_at": clock.now}
     for message in (
-        VerifyEmail(**to, **link, user=ada.id, code="123456"),
+        VerifyEmail(**to, **link, user=ada.id, code="123456", code_expires_at=clock.now),
         ResetPassword(**to, **link, user=ada.id),
         ConfirmEmail(**to, **link, user=ada.id),
         EmailChanged(**to, **link, user=ada.id, new="lovelace@example.com"),
