@@ -127,8 +127,11 @@ class Delivery:
             await asyncio.gather(*self._tasks)
 
     async def _send(self, message: Message, attempts: int = 1) -> bool:
+        # Or a stranger could have us write to somebody what they chose for a name.
+        async with store():
+            is_verified = await self.users.has_verified(message.user, message.to)
         try:
-            await self._mail(message)
+            await self._mail(message if is_verified else message.to_stranger())
         except Exception as error:  # noqa: BLE001 - any client of any service
             name, kind = type(error).__name__, type(message).__name__
             data = {"message": kind, "error": name, "attempts": attempts}

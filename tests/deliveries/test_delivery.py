@@ -11,6 +11,7 @@ from piccolo_api_fastapi import (
     Accounts,
     AuthEvent,
     EmailChange,
+    EmailStatus,
     JWTAuth,
     Login,
     Message,
@@ -53,6 +54,14 @@ def outbox() -> Outbox:
 
 
 @pytest.fixture
+async def ada(ada: User, clock: FrozenClock) -> User:
+    """An ordinary user with a verified address."""
+    status: Any = {"user": ada.id, "email": ada.email, "verified_at": clock.now}
+    await EmailStatus.insert(EmailStatus(**status))
+    return ada
+
+
+@pytest.fixture
 def delivery(users: Users[User], outbox: Outbox) -> Delivery:
     """Sends to the outbox."""
     return Delivery(outbox, users)
@@ -85,6 +94,16 @@ async def test_again(
     await delivery.retry(ada.id)
     assert sorted(outbox.messages, key=repr) == sorted(messages, key=repr)
     assert await UnsentMail.count() == 0
+
+
+async def test_a_stranger(
+    delivery: Delivery, outbox: Outbox, ada: User, clock: FrozenClock
+) -> None:
+    """An address that is not verified gets no name: a stranger may have chosen it."""
+    await EmailStatus.update({EmailStatus.verified_at: None}, force=True)
+    await delivery(told(ada, clock)[0])
+    assert outbox.last(PasswordChanged).username == ""
+    assert outbox.last(PasswordChanged).text().startswith("Hello,\n")
 
 
 async def test_with_the_next(
