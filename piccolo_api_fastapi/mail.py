@@ -1,9 +1,11 @@
 """Mail as data: what is to be told to whom. Sending it is one async callable's work."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, ClassVar, TextIO, TypeAlias
+
+from typing_extensions import Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +17,7 @@ class Message:
 
     Args:
         to: The stored address.
-        username: Whose.
+        username: Whose; empty where the address is not verified.
         user: The primary key of the user.
         at: When it happened.
     """
@@ -29,7 +31,12 @@ class Message:
 
     def text(self) -> str:
         """The body, as plain text."""
-        return f"Hello {self.username},\n\n{self.body()}\n"
+        hello = f"Hello {self.username}," if self.username else "Hello,"
+        return f"{hello}\n\n{self.body()}\n"
+
+    def to_stranger(self) -> Self:
+        """Without the name that whoever has the account chose: nobody knows whose address it is."""
+        return replace(self, username="")
 
     def body(self) -> str:
         """The body, without the greeting."""
@@ -57,19 +64,21 @@ class VerifyEmail(LinkMessage):
 
     Args:
         code: Six digits that do the same as the link.
+        code_expires_at: Until when the code is good; the link is good for longer.
     """
 
     subject = "Please confirm your e-mail address"
 
     code: str = field(repr=False)
+    code_expires_at: datetime
 
     def body(self) -> str:
         """The link and the code."""
         return (
             "Somebody registered with this address. If it was you, please confirm it:\n\n"
             f"{self.link}\n\n"
-            f"or type the code {self.code} where you registered. Both are good until "
-            f"{_time(self.expires_at)}.\n\n"
+            f"or type the code {self.code} where you registered. The code is good until "
+            f"{_time(self.code_expires_at)}, the link until {_time(self.expires_at)}.\n\n"
             "If it was not you, do nothing: without a confirmation the account is of no use."
         )
 
@@ -98,7 +107,7 @@ class UsernameTaken(Message):
     def body(self) -> str:
         """That the name is taken."""
         return (
-            f"The username {self.username} belongs to somebody else, so there is no account yet.\n"
+            "The username that you chose belongs to somebody else, so there is no account yet.\n"
             "Please register again with another one."
         )
 

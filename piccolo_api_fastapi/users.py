@@ -464,8 +464,12 @@ class Users(Generic[UserT]):
 
     async def has_verified_email(self, user: UserT) -> bool:
         """Whether the present address of a user is verified."""
+        return await self.has_verified(primary_key(user), user.email)
+
+    async def has_verified(self, key: Any, email: str) -> bool:
+        """Whether this is a verified address of the user with this primary key."""
         for table in verification_tables(self.table):
-            condition: Any = (table.user == primary_key(user)) & (table.email == user.email)  # type: ignore[attr-defined]
+            condition: Any = (table.user == key) & (table.email == email)  # type: ignore[attr-defined]
             if await table.exists().where(condition, table.verified_at.is_not_null()):  # type: ignore[attr-defined]
                 return True
         return False

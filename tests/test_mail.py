@@ -40,7 +40,7 @@ AT = datetime(2026, 11, 25, 9, 30, tzinfo=timezone.utc)
 TO: Any = {"to": "ada@example.com", "username": "ada", "user": 1, "at": AT}
 LINK: Any = {"link": "https://app.example.com/x#token=s3cret", "expires_at": AT}
 MESSAGES = [
-    VerifyEmail(**TO, **LINK, code="123456"),
+    VerifyEmail(**TO, **LINK, code="123456", code_expires_at=AT),
     AlreadyRegistered(**TO),
     UsernameTaken(**TO),
     ResetPassword(**TO, **LINK),

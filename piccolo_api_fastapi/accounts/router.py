@@ -343,8 +343,9 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
     ) -> None:
         """By the secret of the link that was sent to it. Everybody else is signed out."""
         spared = accounts.spared(caller, request, response)
-        changed = await mailboxes.confirm_change(body.token.get_secret_value(), spared)
-        background.add_task(quietly, mailboxes.tell_change, changed)
+        notice = await mailboxes.confirm_change(body.token.get_secret_value(), spared)
+        if notice is not None:
+            background.add_task(quietly, mailboxes.send.send_kept, notice)
 
     @router.post(
         "/change-email/undo",

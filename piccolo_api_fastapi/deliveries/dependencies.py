@@ -3,9 +3,10 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeAlias
+from uuid import UUID
 
 from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.events import AuthEvent, emit, logger
@@ -46,8 +47,8 @@ class Delivery:
     Hands messages to `mail`. A failure is an event, `sys_mail_fail`, and nobody's exception.
 
     What tells of something and failed is kept, and tried again by `retry`, and after every
-    message that went out to the same user. A message may be sent twice: when the server dies
-    before it notes that it was sent.
+    message that went out to the same user; what must not be lost is kept before it is sent.
+    A message may be sent twice: when the server dies before it notes that it was sent.
 
     Args:
         mail: Sends them.
@@ -74,9 +75,29 @@ class Delivery:
             if message.user is not None:
                 await self.retry(message.user)
             return True
-        if type(message).__name__ in self._kinds:
-            await self._keep(message)
+        is_kept = type(message).__name__ in self._kinds
+        if is_kept and await self.users.get(message.user) is not None:
+            await self._keep(message, message.at)
         return False
+
+    async def keep(self, message: Message) -> "Kept":
+        """
+        Keep a message in the open transaction of what it tells of, for `send_kept`. If the server
+        dies before that, `retry` sends it.
+        """
+        due = self.users.clock() + service.INTERVAL
+        return Kept(message, await self._keep(message, due))
+
+    async def send_kept(self, kept: "Kept") -> None:
+        """Make the first attempt to send what was kept before."""
+        is_sent = await self._send(kept.message)
+        async with store():
+            if is_sent:
+                await service.forget(self.table, kept.row)
+            else:
+                await service.make_due(self.table, kept.row, self.users.clock())
+        if is_sent:
+            await self.retry(kept.message.user)
 
     async def retry(self, user: Any) -> None:
         """Try again what could not be sent to a user and is due."""
@@ -106,8 +127,11 @@ class Delivery:
             await asyncio.gather(*self._tasks)
 
     async def _send(self, message: Message, attempts: int = 1) -> bool:
+        # Or a stranger could have us write to somebody what they chose for a name.
+        async with store():
+            is_verified = await self.users.has_verified(message.user, message.to)
         try:
-            await self._mail(message)
+            await self._mail(message if is_verified else message.to_stranger())
         except Exception as error:  # noqa: BLE001 - any client of any service
             name, kind = type(error).__name__, type(message).__name__
             data = {"message": kind, "error": name, "attempts": attempts}
@@ -115,13 +139,16 @@ class Delivery:
             return False
         return True
 
-    async def _keep(self, message: Message) -> None:
+    async def _keep(self, message: Message, due: datetime) -> UUID:
         names = [field.name for field in fields(message) if field.name not in _STORED_APART]
-        data = json.dumps({name: getattr(message, name) for name in names})
-        kind, user = type(message).__name__, message.user
-        if await self.users.get(user) is not None:
-            async with store():
-                await service.keep(self.table, user, kind, message.to, message.at, data)
+        values = {
+            "user": message.user,
+            "kind": type(message).__name__,
+            "recipient": message.to,
+            "data": json.dumps({name: getattr(message, name) for name in names}),
+        }
+        async with store():
+            return await service.keep(self.table, values, at=message.at, due=due)
 
     async def _restore(self, row: dict[str, Any], username: str) -> Message | None:
         whom = {"to": row["recipient"], "username": username, "user": row["user"], "at": row["at"]}
@@ -132,6 +159,20 @@ class Delivery:
             values["link"], values["expires_at"] = found
         message: Message = _KINDS[row["kind"]](**whom, **values)
         return message
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """
+    A message that is kept until it is sent.
+
+    Args:
+        message: What.
+        row: The primary key of the row that keeps it, without its link.
+    """
+
+    message: Message
+    row: UUID
 
 
 async def quietly(work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:

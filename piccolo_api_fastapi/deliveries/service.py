@@ -19,21 +19,34 @@ MAXIMUM_AGE = timedelta(days=7)
 
 
 async def keep(
-    table: type[UnsentMail], user: Any, kind: str, recipient: str, at: datetime, data: str
-) -> None:
-    """Keep what could not be sent; the first attempt was made."""
-    row = table(
-        id=uuid4(),
-        user=user,
-        kind=kind,
-        recipient=recipient,
-        at=at,
-        data=data,
-        attempts=1,
-        next_attempt_at=at,
-        expires_at=at + MAXIMUM_AGE,
+    table: type[UnsentMail],
+    message: dict[str, Any],
+    *,
+    at: datetime,
+    due: datetime,
+) -> UUID:
+    """
+    Keep what was tried once, or is about to be.
+
+    Args:
+        table: Where.
+        message: `user`, `kind`, `recipient` and `data`.
+        at: When that happened of which it tells.
+        due: When it may be tried again.
+
+    Returns:
+        The primary key of the row.
+    """
+    key, end = uuid4(), at + MAXIMUM_AGE
+    await table.insert(
+        table(**message, id=key, at=at, attempts=1, next_attempt_at=due, expires_at=end)
     )
-    await table.insert(row)
+    return key
+
+
+async def make_due(table: type[UnsentMail], row: UUID, now: datetime) -> None:
+    """The first attempt failed: the next may follow at once."""
+    await table.update({table.next_attempt_at: now}).where(table.id == row, table.attempts == 1)
 
 
 async def claim(

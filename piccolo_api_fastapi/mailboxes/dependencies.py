@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic
 
 from piccolo_api_fastapi.database import store, transaction
-from piccolo_api_fastapi.deliveries import Delivery
+from piccolo_api_fastapi.deliveries import Delivery, Kept
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
     IdentityTaken,
@@ -113,7 +113,7 @@ class Mailboxes(Generic[UserT]):
 
     async def issue_verification(self, user: UserT) -> VerifyEmail:
         """A link and a code for the present address of a user; older ones end."""
-        key, code = primary_key(user), service.new_code()
+        key, code, now = primary_key(user), service.new_code(), self.users.clock()
         hashed = Binding(user.email, code=await self.users.hasher.hash(code))
         async with store(), transaction(self.users.table):
             token = await self._verification.issue(key, Binding(user.email).write(), replace=True)
@@ -122,10 +122,11 @@ class Mailboxes(Generic[UserT]):
             to=user.email,
             username=user.username,
             user=key,
-            at=self.users.clock(),
+            at=now,
             link=self.links.to("verify", token),
             code=code,
-            expires_at=self.users.clock() + self.lifetimes.code,
+            code_expires_at=now + self.lifetimes.code,
+            expires_at=now + self.lifetimes.verification,
         )
 
     async def may_send(self, user: UserT, sending: Sending) -> bool:
@@ -263,8 +264,8 @@ class Mailboxes(Generic[UserT]):
             try:
                 # As much work where there is no code as where there is one, or the time that it
                 # takes would tell who has an account.
-                code = None if ticket is None else Binding.of(ticket).code
-                await self.users.hasher.verify(code, digits)
+                encoded = None if ticket is None else Binding.of(ticket).code
+                await self.users.hasher.verify(encoded, digits)
             except PasswordMismatch:
                 ticket = None
             if ticket is None:
@@ -327,13 +328,17 @@ class Mailboxes(Generic[UserT]):
         if (present := real_email(user.email)) is not None and present != new:
             await self.send(EmailChangeRequested(to=present, new=new, **to))
 
-    async def confirm_change(self, token: str, caller: "Caller[UserT] | None") -> "Changed[UserT]":
+    async def confirm_change(self, token: str, caller: "Caller[UserT] | None") -> Kept | None:
         """
         Change an address by the secret of a link that was sent to the new one.
 
         Args:
             token: The secret.
             caller: Whose credential goes on.
+
+        Returns:
+            What is to be sent to the old address, unless whoever registered it never proved
+            that it was theirs.
 
         Raises:
             InvalidTicket: It is unknown, used, expired, or the address was changed or the user
@@ -351,29 +356,12 @@ class Mailboxes(Generic[UserT]):
                 await self._end_factors_of_new(key, caller)
                 await self._move(key, binding)
                 await self._change.burn(ticket)
-                undo = await self._undo(key, binding.old)
                 before = await self.mark_verified(key, binding.email)
                 user = await self.get(key)
                 await self._end_others(user, caller, everything=before.is_new)
+                notice = None if before.is_new else await self._notice(user, binding.old)
                 await emit(AuthEvent("user_email_changed", now, key))
-        return Changed(user, binding.old, undo)
-
-    async def tell_change(self, changed: "Changed[UserT]") -> None:
-        """Tell the old address of a change, and how to undo it."""
-        if changed.undo is None or real_email(changed.old) is None:
-            return
-        now = self.users.clock()
-        await self.send(
-            EmailChanged(
-                to=changed.old,
-                username=changed.user.username,
-                user=primary_key(changed.user),
-                at=now,
-                new=changed.user.email,
-                link=self.links.to("undo", changed.undo),
-                expires_at=now + self.lifetimes.undo,
-            )
-        )
+        return notice
 
     async def undo_change(self, token: str) -> UserT:
         """
@@ -431,14 +419,17 @@ class Mailboxes(Generic[UserT]):
         if own is not None:
             await own.renew()
 
-    async def _undo(self, user: Any, old: str) -> str | None:
-        """A secret that undoes a change, if the old address was the user's for certain."""
-        if not await service.is_verified(self.table, user, old):
+    async def _notice(self, user: UserT, old: str) -> Kept | None:
+        """What tells the old address of a change, and how to undo it. It is the owner's."""
+        if real_email(old) is None or old.lower() == user.email:
             return None
-        now = self.users.clock()
-        return await service.remember_change(
-            self._changes, user, old, now, now + self.lifetimes.undo
-        )
+        key, now = primary_key(user), self.users.clock()
+        until = now + self.lifetimes.undo
+        token = await service.remember_change(self._changes, key, old, now, until)
+        link: Any = {"link": self.links.to("undo", token), "expires_at": until}
+        to: Any = {"to": old, "username": user.username, "user": key, "at": now}
+        # Kept in this transaction: the link is all that its owner has against a thief.
+        return await self.send.keep(EmailChanged(**to, **link, new=user.email))
 
     async def _undo_again(self, user: Any, old: str) -> tuple[str, datetime] | None:
         """Another link that undoes a change from an address, as long as that can be undone."""
@@ -481,19 +472,3 @@ class Verified(Generic[UserT]):
 
     user: UserT
     needs_password: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Changed(Generic[UserT]):
-    """
-    An address was changed.
-
-    Args:
-        user: Whose, with the new one.
-        old: The old one.
-        undo: The secret that undoes it.
-    """
-
-    user: UserT
-    old: str
-    undo: str | None = field(repr=False)

@@ -40,13 +40,6 @@ async def begin(
     await table.insert(row)
 
 
-async def is_verified(table: type[EmailStatus], user: Any, email: str) -> bool:
-    """Whether this address of a user is verified."""
-    return await table.exists().where(
-        table.user == user, table.email == email, table.verified_at.is_not_null()
-    )
-
-
 async def is_waiting(table: type[EmailStatus], user: Any, email: str) -> bool:
     """Whether a user is inactive only until this address is verified."""
     return await table.exists().where(

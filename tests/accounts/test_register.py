@@ -119,6 +119,15 @@ async def test_one_answer(client: httpx.AsyncClient, outbox: Outbox) -> None:
     assert await User.count() == 2
 
 
+async def test_the_words_of_a_stranger(client: httpx.AsyncClient, outbox: Outbox) -> None:
+    """What somebody calls themselves is sent to nobody whose address it may be."""
+    words = "your parcel waits at https://evil.example/x"
+    await register(client, username=words)
+    assert "parcel" not in repr(outbox.last(VerifyEmail)) + outbox.last(VerifyEmail).text()
+    await register(client, username=words, email="other@example.com")
+    assert "parcel" not in repr(outbox.last(UsernameTaken)) + outbox.last(UsernameTaken).text()
+
+
 def answering(app: FastAPI, path: str, *bodies: dict[str, Any]) -> Callable[[], Awaitable[float]]:
     """
     Asks the application and measures until the last byte of the answer, not what comes after.

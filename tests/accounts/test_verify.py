@@ -74,6 +74,13 @@ async def test_a_code_is_good_once(client: httpx.AsyncClient, outbox: Outbox) ->
     await assert_single_winner(use)
 
 
+async def test_what_the_mail_says(client: httpx.AsyncClient, outbox: Outbox) -> None:
+    """The link is good for a day, the code for a quarter of an hour."""
+    await register(client)
+    text = outbox.last(VerifyEmail).text()
+    assert "The code is good until 2026-01-01 00:15 UTC, the link until 2026-01-02 00:00" in text
+
+
 @pytest.mark.security(84)
 @pytest.mark.security(86)
 async def test_nothing_of_it_is_stored(client: httpx.AsyncClient, outbox: Outbox) -> None:

@@ -11,6 +11,7 @@ from piccolo_api_fastapi import (
     Accounts,
     AuthEvent,
     EmailChange,
+    EmailStatus,
     JWTAuth,
     Login,
     Message,
@@ -53,6 +54,14 @@ def outbox() -> Outbox:
 
 
 @pytest.fixture
+async def ada(ada: User, clock: FrozenClock) -> User:
+    """An ordinary user with a verified address."""
+    status: Any = {"user": ada.id, "email": ada.email, "verified_at": clock.now}
+    await EmailStatus.insert(EmailStatus(**status))
+    return ada
+
+
+@pytest.fixture
 def delivery(users: Users[User], outbox: Outbox) -> Delivery:
     """Sends to the outbox."""
     return Delivery(outbox, users)
@@ -87,6 +96,16 @@ async def test_again(
     assert await UnsentMail.count() == 0
 
 
+async def test_a_stranger(
+    delivery: Delivery, outbox: Outbox, ada: User, clock: FrozenClock
+) -> None:
+    """An address that is not verified gets no name: a stranger may have chosen it."""
+    await EmailStatus.update({EmailStatus.verified_at: None}, force=True)
+    await delivery(told(ada, clock)[0])
+    assert outbox.last(PasswordChanged).username == ""
+    assert outbox.last(PasswordChanged).text().startswith("Hello,\n")
+
+
 async def test_with_the_next(
     delivery: Delivery, outbox: Outbox, ada: User, clock: FrozenClock
 ) -> None:
@@ -107,7 +126,7 @@ async def test_what_is_not_kept(
     to: Any = {"to": ada.email, "username": "ada", "at": clock.now}
     link: Any = {"link": "https://app.example.com/x#token=s3cret", "expires_at": clock.now}
     for message in (
-        VerifyEmail(**to, **link, user=ada.id, code="123456"),
+        VerifyEmail(**to, **link, user=ada.id, code="123456", code_expires_at=clock.now),
         ResetPassword(**to, **link, user=ada.id),
         ConfirmEmail(**to, **link, user=ada.id),
         EmailChanged(**to, **link, user=ada.id, new="lovelace@example.com"),
@@ -305,6 +324,49 @@ async def test_undo(
     assert await EmailChange.count().where(EmailChange.undone_at.is_null()) == 0
     [user] = await User.objects().where(User.id == ada.id)
     assert user.email == "ada@example.com"
+
+
+async def test_a_server_that_died_before_the_notice(
+    app: FastAPI,
+    accounts: Accounts[User],
+    outbox: Outbox,
+    ada: User,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What tells the owner of a change is kept with the change, and sent when somebody is there."""
+
+    async def die(*_: Any) -> None:
+        """Nothing comes after the answer."""
+
+    monkeypatch.setattr(Delivery, "send_kept", die)
+    async with new_client(app) as thief:
+        await log_in(thief)
+        body = {"current_password": PASSWORD, "email": "thief@example.com"}
+        await thief.post("/auth/change-email", json=body)
+        body = {"token": link_of(outbox)}
+        assert (await thief.post("/auth/change-email/confirm", json=body)).status_code == 204
+        await thief.get("/auth/me")
+        assert await UnsentMail.count() == 1  # for whoever makes the first attempt
+        clock.advance(INTERVAL)
+        await thief.get("/auth/me")
+        assert await UnsentMail.count() == 0
+        assert outbox.last(EmailChanged).to == "ada@example.com"
+        undo = {"token": outbox.token(EmailChanged)}
+        assert (await thief.post("/auth/change-email/undo", json=undo)).status_code == 204
+
+
+async def test_what_is_kept_is_forgotten(
+    delivery: Delivery, outbox: Outbox, ada: User, clock: FrozenClock
+) -> None:
+    """Once it is sent; and what failed before goes along."""
+    first, second, *_ = told(ada, clock)
+    outbox.is_down = True
+    await delivery(first)
+    outbox.is_down = False
+    await delivery.send_kept(await delivery.keep(second))
+    assert {first, second} == set(outbox.messages)
+    assert await UnsentMail.count() == 0
 
 
 async def test_nothing_left_to_undo(
