@@ -1,10 +1,12 @@
 """What happened, for whoever wants to know: one event an operation, told to every listener."""
 
+import asyncio
 import inspect
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -63,6 +65,10 @@ Listener: TypeAlias = Callable[[AuthEvent], Awaitable[None] | None]
 
 When: TypeAlias = Literal["before_commit", "after_commit"]
 
+TOLD_AT_ONCE = 100
+"""Listeners that are being told by `tell`; while so many hang, no more are."""
+
+_telling: set[asyncio.Task[None]] = set()
 _listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": []}
 
 
@@ -95,6 +101,31 @@ async def emit(event: AuthEvent) -> None:
     await after_commit(partial(_publish, event))
 
 
+def tell(event: AuthEvent) -> None:
+    """
+    Tell of what is no change in a database, such as the refusal of a limit.
+
+    No listener can stop it or hold it up: an async one goes on in a task of its own, outside the
+    open transaction, one of `before_commit` too, and what it raises is logged.
+    """
+    log_event(event)
+    record_event(event)
+    if len(_telling) >= TOLD_AT_ONCE:
+        logger.error("Listeners are too slow to be told of %s", event.name)
+        return
+    for listener in (*_listeners["before_commit"], *_listeners["after_commit"]):
+        try:
+            told = listener(event)
+        except Exception:
+            logger.exception("A listener failed on %s", event.name)
+            continue
+        if inspect.isawaitable(told):
+            finishing = _finish(told, event)
+            task = Context().run(asyncio.get_running_loop().create_task, finishing)
+            _telling.add(task)  # which nobody else keeps
+            task.add_done_callback(_telling.discard)
+
+
 @asynccontextmanager
 async def telling(name: str, clock: Clock, *errors: type[Exception]) -> AsyncIterator[None]:
     """
@@ -114,10 +145,19 @@ async def telling(name: str, clock: Clock, *errors: type[Exception]) -> AsyncIte
 
 async def _publish(event: AuthEvent) -> None:
     for listener in (log_event, record_event, *_listeners["after_commit"]):
-        try:
-            await _tell(listener, event)
-        except Exception:  # noqa: PERF203 - one listener must not stop the next
-            logger.exception("A listener failed on %s", event.name)
+        await _tell_safely(listener, event)
+
+
+async def _finish(told: Awaitable[None], event: AuthEvent) -> None:
+    await _tell_safely(lambda _: told, event)
+
+
+async def _tell_safely(listener: Callable[[AuthEvent], Any], event: AuthEvent) -> None:
+    """One listener must not stop the next."""
+    try:
+        await _tell(listener, event)
+    except Exception:
+        logger.exception("A listener failed on %s", event.name)
 
 
 async def _tell(listener: Callable[[AuthEvent], Any], event: AuthEvent) -> None:

@@ -160,7 +160,7 @@ class RateLimit:
         if not defaults.are_on():
             return Quota()
         quota = await self._limiter.take(*self._charge(key, cost, limits))
-        await self._check(quota, self._said(quota))
+        self._check(quota, self._said(quota))
         return quota
 
     @asynccontextmanager
@@ -187,7 +187,7 @@ class RateLimit:
             yield Quota()
             return
         async with self._limiter.attempts.attempt(*self._charge(key, cost, limits)) as reserved:
-            await self._check(reserved.quota, self._said(reserved.quota))
+            self._check(reserved.quota, self._said(reserved.quota))
             yield reserved.quota
 
     async def peek(self, key: str, *, limits: Limits | None = None) -> Quota:
@@ -251,7 +251,7 @@ class RateLimit:
         bill.add(quota)
         headers = bill.headers(self.headers)
         if not quota.allowed:
-            await self._check(quota, headers)
+            self._check(quota, headers)
         announce(connection, headers, response.headers)
         return quota
 
@@ -261,10 +261,10 @@ class RateLimit:
             return {}
         return self.headers(quota.standings)
 
-    async def _check(self, quota: Quota, headers: Mapping[str, str]) -> None:
+    def _check(self, quota: Quota, headers: Mapping[str, str]) -> None:
         if quota.allowed:
             return
-        await self._limiter.report(quota)
+        self._limiter.report(quota)
         if not self._limiter.shadow:
             seconds = max(1, -(-quota.retry_after // _SECOND))
             raise TooManyRequests(retry_after=seconds, headers=headers)

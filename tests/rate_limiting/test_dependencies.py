@@ -395,6 +395,19 @@ async def test_shadow(store: Store) -> None:
             quota.failed = True
 
 
+@pytest.mark.security(99)
+async def test_an_event_that_is_refused() -> None:
+    """Who can't be told of a refusal does not change it."""
+
+    def fails(_: AuthEvent) -> None:
+        raise RuntimeError
+
+    end = subscribe(fails, when="before_commit")
+    async with new_client(serving(RateLimit("1/minute", scope="refused event"))) as client:
+        assert await statuses(client, *["/"] * 3) == [200, 429, 429]
+    end()
+
+
 async def test_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood is told of once a second, with its size."""
     events: list[AuthEvent] = []
