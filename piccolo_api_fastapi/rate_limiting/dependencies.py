@@ -49,7 +49,7 @@ class RateLimit:
             its number. They come back one after another.
         key: Who is counted: `by_address`, or another function or dependency that returns
             a string, or `None` to exempt the request.
-        cost: What a request costs, or a function or dependency that says so.
+        cost: What a request costs, or a function or dependency that says so; `None` exempts.
         scope: What is limited, by default each route for itself. Limits with
             equal scopes, numbers and blocks are one.
         count: `"failures"` gives back what a request cost that ended well.
@@ -243,6 +243,8 @@ class RateLimit:
         scope = self.scope or route_scope(connection.scope)
         budget = self._budgets.of(limits, scope)
         cost = self._cost.value or await self._cost.of(connection, solved)
+        if cost is None:
+            return None
         return budget, compact(key), _within(cost, budget)
 
     async def _pass(self, connection: HTTPConnection, quota: Quota, response: Response) -> Quota:

@@ -541,3 +541,10 @@ async def test_response_parameter(store: Store) -> None:
     async with new_client(app) as client:
         answer = await client.get("/")
         assert (answer.headers["x-mine"], answer.headers["ratelimit"][:10]) == ("yes", '"5/minute"')
+
+
+async def test_no_cost() -> None:
+    """A cost of `None` exempts a request, as a key and limits do."""
+    limit = RateLimit("1/minute", scope="no cost", cost=lambda _: None)
+    async with new_client(serving(limit)) as client:
+        assert await statuses(client, *["/"] * 3) == [200, 200, 200]
