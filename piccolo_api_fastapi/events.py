@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -67,6 +68,10 @@ Listener: TypeAlias = Callable[[AuthEvent], Awaitable[None] | None]
 
 When: TypeAlias = Literal["before_commit", "after_commit"]
 
+TOLD_AT_ONCE = 100
+"""Listeners that are being told by `tell`; while so many hang, no more are."""
+
+_telling: set[asyncio.Task[None]] = set()
 _listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": []}
 
 
@@ -100,6 +105,27 @@ async def emit(event: AuthEvent) -> None:
     await after_commit(partial(_publish, event))
 
 
+def tell(event: AuthEvent) -> None:
+    """
+    Tell of what is no change in a database, such as the refusal of a limit.
+
+    No listener can stop it or hold it up: an async one goes on in a task of its own, outside the
+    open transaction, one of `before_commit` too, for `LISTENER_SECONDS`, and what it raises is
+    logged.
+    """
+    log_event(event)
+    record_event(event)
+    if len(_telling) >= TOLD_AT_ONCE:
+        logger.error("Listeners are too slow to be told of %s", event.name)
+        return
+    for listener in (*_listeners["before_commit"], *_listeners["after_commit"]):
+        if (told := _call(listener, event)) is not None:
+            waiting = _wait_for(told, event)
+            task = Context().run(asyncio.get_running_loop().create_task, waiting)
+            _telling.add(task)  # which nobody else keeps
+            task.add_done_callback(_telling.discard)
+
+
 @asynccontextmanager
 async def telling(name: str, clock: Clock, *errors: type[Exception]) -> AsyncIterator[None]:
     """
@@ -119,14 +145,19 @@ async def telling(name: str, clock: Clock, *errors: type[Exception]) -> AsyncIte
 
 async def _publish(event: AuthEvent) -> None:
     for listener in (log_event, record_event, *_listeners["after_commit"]):
-        try:
-            told: Any = listener(event)
-        # Nothing was awaited: if this is a cancellation, it is not ours.
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
-            _log_failure(event, error)
-            continue
-        if inspect.isawaitable(told):
+        if (told := _call(listener, event)) is not None:
             await _wait_for(told, event)
+
+
+def _call(listener: Callable[[AuthEvent], Any], event: AuthEvent) -> Awaitable[Any] | None:
+    """Tell a listener, which must not stop the next; returns what there is to wait for."""
+    try:
+        told = listener(event)
+    # Nothing was awaited: if this is a cancellation, it is not ours.
+    except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
+        _log_failure(event, error)
+        return None
+    return told if inspect.isawaitable(told) else None
 
 
 async def _wait_for(told: Awaitable[Any], event: AuthEvent) -> None:

@@ -29,7 +29,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi import telemetry as telemetry_module
 from piccolo_api_fastapi.database import after_commit, engine_of, transaction
 from piccolo_api_fastapi.errors import Forbidden
-from piccolo_api_fastapi.events import Listener, emit
+from piccolo_api_fastapi.events import Listener, emit, tell
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, log_in, new_client
 
@@ -299,3 +299,37 @@ def test_time() -> None:
     """Events tell the time with its zone."""
     at = datetime(2026, 1, 1, tzinfo=timezone.utc)
     assert AuthEvent("x", at).fields()["at"].endswith("+00:00")
+
+
+async def test_what_is_no_change(
+    caplog: pytest.LogCaptureFixture, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what a limit did everybody is told, and nobody can stop it or hold it up."""
+    told: list[str] = []
+    event = AuthEvent("excess_rate_limit_exceeded", clock())
+    hangs = asyncio.Event()
+
+    def fails(_: AuthEvent) -> None:
+        raise RuntimeError
+
+    async def fails_later(_: AuthEvent) -> None:
+        raise RuntimeError
+
+    async def listens(_: AuthEvent) -> None:
+        await hangs.wait()
+        told.append("hung")
+
+    endings = [subscribe(fails, when="before_commit"), subscribe(fails_later, when="before_commit")]
+    endings += [subscribe(listens), subscribe(lambda _: told.append("at once"))]
+    tell(event)
+    assert told == ["at once"]
+    monkeypatch.setattr(events, "TOLD_AT_ONCE", 1)
+    tell(event)
+    assert told == ["at once"]
+    hangs.set()
+    await asyncio.wait(set(events._telling))
+    assert told == ["at once", "hung"]
+    for end in endings:
+        end()
+    assert caplog.text.count("A listener failed") == 2
+    assert "too slow" in caplog.text

@@ -49,7 +49,7 @@ class RateLimit:
             its number. They come back one after another.
         key: Who is counted: `by_address`, or another function or dependency that returns
             a string, or `None` to exempt the request.
-        cost: What a request costs, or a function or dependency that says so.
+        cost: What a request costs, or a function or dependency that says so; `None` exempts.
         scope: What is limited, by default each route for itself. Limits with
             equal scopes, numbers and blocks are one.
         count: `"failures"` gives back what a request cost that ended well.
@@ -160,7 +160,7 @@ class RateLimit:
         if not defaults.are_on():
             return Quota()
         quota = await self._limiter.take(*self._charge(key, cost, limits))
-        await self._check(quota, self._said(quota))
+        self._check(quota, self._said(quota))
         return quota
 
     @asynccontextmanager
@@ -187,7 +187,7 @@ class RateLimit:
             yield Quota()
             return
         async with self._limiter.attempts.attempt(*self._charge(key, cost, limits)) as reserved:
-            await self._check(reserved.quota, self._said(reserved.quota))
+            self._check(reserved.quota, self._said(reserved.quota))
             yield reserved.quota
 
     async def peek(self, key: str, *, limits: Limits | None = None) -> Quota:
@@ -243,6 +243,8 @@ class RateLimit:
         scope = self.scope or route_scope(connection.scope)
         budget = self._budgets.of(limits, scope)
         cost = self._cost.value or await self._cost.of(connection, solved)
+        if cost is None:
+            return None
         return budget, compact(key), _within(cost, budget)
 
     async def _pass(self, connection: HTTPConnection, quota: Quota, response: Response) -> Quota:
@@ -251,7 +253,7 @@ class RateLimit:
         bill.add(quota)
         headers = bill.headers(self.headers)
         if not quota.allowed:
-            await self._check(quota, headers)
+            self._check(quota, headers)
         announce(connection, headers, response.headers)
         return quota
 
@@ -261,10 +263,10 @@ class RateLimit:
             return {}
         return self.headers(quota.standings)
 
-    async def _check(self, quota: Quota, headers: Mapping[str, str]) -> None:
+    def _check(self, quota: Quota, headers: Mapping[str, str]) -> None:
         if quota.allowed:
             return
-        await self._limiter.report(quota)
+        self._limiter.report(quota)
         if not self._limiter.shadow:
             seconds = max(1, -(-quota.retry_after // _SECOND))
             raise TooManyRequests(retry_after=seconds, headers=headers)

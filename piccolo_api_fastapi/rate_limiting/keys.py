@@ -136,14 +136,16 @@ async def body_field(connection: HTTPConnection, field: str) -> Any:
     """A field of a JSON object or a form, as it was sent; `None` where there is none."""
     if not isinstance(connection, Request):
         return None
+    with suppress(RuntimeError, ClientDisconnect):  # FastAPI has read it as a form already
+        await connection.body()  # so that the endpoint can read it again
+    kind = connection.headers.get("content-type", "").strip().lower()
+    if kind.startswith(_FORMS):
+        with suppress(ValueError, HTTPException, ClientDisconnect):
+            if (value := (await connection.form()).get(field)) is not None:
+                return value
+    # Whatever it is called: names of JSON are many, and some endpoints ask for none.
     try:
-        with suppress(RuntimeError):  # FastAPI has read it as a form already
-            await connection.body()  # so that the endpoint can read it again
-        kind = connection.headers.get("content-type", "").strip().lower()
-        if kind.startswith(_FORMS):
-            return (await connection.form()).get(field)
-        # Whatever else it is called: names of JSON are many, and some endpoints ask for none.
         body = await connection.json()
-    except (ValueError, RecursionError, HTTPException, ClientDisconnect):
+    except (ValueError, RecursionError, RuntimeError, ClientDisconnect):
         return None
     return body.get(field) if isinstance(body, dict) else None

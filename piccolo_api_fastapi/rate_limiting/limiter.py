@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.errors import StoreUnavailable
-from piccolo_api_fastapi.events import AuthEvent, emit
+from piccolo_api_fastapi.events import AuthEvent, tell
 
 from . import defaults
 from .attempts import Attempts
@@ -76,7 +76,7 @@ class Limiter:
         except (StoreDown, StoreBusy):
             raise StoreUnavailable from None
 
-    async def report(self, quota: Quota) -> None:
+    def report(self, quota: Quota) -> None:
         """Tell of a refusal, with those that came since the last time."""
         self._refused += 1
         now = time.monotonic()
@@ -84,4 +84,4 @@ class Limiter:
             refused, self._refused = self._refused, 0
             self._report_at = now + REPORT_EVERY
             data = {"scope": quota.scope, "refused": refused, "shadow": self.shadow}
-            await emit(AuthEvent("excess_rate_limit_exceeded", utcnow(), data=data))
+            tell(AuthEvent("excess_rate_limit_exceeded", utcnow(), data=data))

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from piccolo_api_fastapi.clock import Clock, utcnow
-from piccolo_api_fastapi.events import AuthEvent, emit
+from piccolo_api_fastapi.events import AuthEvent, tell
 
 from .grammar import SECOND, microseconds
 from .stores import Budget, Marks, StoreBusy, StoreDown, Verdict
@@ -101,7 +101,7 @@ class RemoteStore(ABC):
             await self._fell(error)
             raise StoreDown from None
         if self._is_down:
-            await self._rose()
+            self._rose()
         return result
 
     async def _fell(self, error: Exception) -> None:
@@ -111,12 +111,12 @@ class RemoteStore(ABC):
         if was_up:
             logger.warning("The store of rate limits does not answer: %r", error)
             data = {"error": type(error).__name__}
-            await emit(AuthEvent("sys_rate_limit_store_down", utcnow(), data=data))
+            tell(AuthEvent("sys_rate_limit_store_down", utcnow(), data=data))
 
-    async def _rose(self) -> None:
+    def _rose(self) -> None:
         self._is_down = False
         logger.warning("The store of rate limits answers again.")
-        await emit(AuthEvent("sys_rate_limit_store_up", utcnow()))
+        tell(AuthEvent("sys_rate_limit_store_up", utcnow()))
 
 
 class Gate:

@@ -395,6 +395,19 @@ async def test_shadow(store: Store) -> None:
             quota.failed = True
 
 
+@pytest.mark.security(99)
+async def test_an_event_that_is_refused() -> None:
+    """Who can't be told of a refusal does not change it."""
+
+    def fails(_: AuthEvent) -> None:
+        raise RuntimeError
+
+    end = subscribe(fails, when="before_commit")
+    async with new_client(serving(RateLimit("1/minute", scope="refused event"))) as client:
+        assert await statuses(client, *["/"] * 3) == [200, 429, 429]
+    end()
+
+
 async def test_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood is told of once a second, with its size."""
     events: list[AuthEvent] = []
@@ -528,3 +541,10 @@ async def test_response_parameter(store: Store) -> None:
     async with new_client(app) as client:
         answer = await client.get("/")
         assert (answer.headers["x-mine"], answer.headers["ratelimit"][:10]) == ("yes", '"5/minute"')
+
+
+async def test_no_cost() -> None:
+    """A cost of `None` exempts a request, as a key and limits do."""
+    limit = RateLimit("1/minute", scope="no cost", cost=lambda _: None)
+    async with new_client(serving(limit)) as client:
+        assert await statuses(client, *["/"] * 3) == [200, 200, 200]

@@ -204,3 +204,26 @@ async def test_long_keys(store: Store) -> None:
     for key in ("secret" * 100, "\ud800" * 65, "\x00"):
         assert (await limit.hit(key)).remaining == 0
         assert (await limit.peek(key)).remaining == 0
+
+
+@pytest.mark.security(99)
+@pytest.mark.parametrize(
+    "kind",
+    ["application/x-www-form-urlencoded", "multipart/form-data", "multipart/form-data; boundary=x"],
+)
+async def test_json_that_is_called_a_form(kind: str) -> None:
+    """Nobody avoids a limit by what JSON is called, where an endpoint reads it all the same."""
+    app = FastAPI()
+    limit = RateLimit("2/minute", key=by_body("email"), scope=f"json called {kind}")
+
+    @app.post("/", dependencies=[Depends(limit)])
+    async def read(request: Request) -> str:
+        return str((await request.json())["email"])
+
+    statuses = []
+    for number in range(3):
+        transport = httpx.ASGITransport(app=app, client=(f"192.0.2.{number}", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="https://testserver") as client:
+            body = {"content": b'{"email": "ada@example.com"}', "headers": {"content-type": kind}}
+            statuses.append((await client.post("/", **body)).status_code)  # type: ignore[arg-type]
+    assert statuses == [200, 200, 429]
