@@ -25,6 +25,7 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
     Unprocessable,
     UnsupportedMediaType,
+    ValueTaken,
     WeakPassword,
 )
 from piccolo_api_fastapi.identity import Identity
@@ -139,7 +140,7 @@ def _register_at_once(
         status_code=201,
         dependencies=before,
         response_model=accounts.models.me,
-        responses=responses(*errors, *_OPEN, WeakPassword, IdentityTaken, HasherBusy),
+        responses=responses(*errors, *_OPEN, WeakPassword, IdentityTaken, ValueTaken, HasherBusy),
     )
 
 
@@ -422,7 +423,7 @@ def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseMode
         operation_id="change_me",
         summary="Change what is known of me",
         response_model=accounts.models.me,
-        responses=responses(*_GUARDED, *_BODY),
+        responses=responses(*_GUARDED, *_BODY, ValueTaken),
     )
 
 
