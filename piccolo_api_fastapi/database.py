@@ -23,6 +23,7 @@ except ImportError:  # the `postgres` extra is not installed
     _POSTGRES_OUTAGES: tuple[type[Exception], ...] = ()
     _POSTGRES_REFUSALS: tuple[type[Exception], ...] = ()
     _POSTGRES_UNIQUE: tuple[type[Exception], ...] = ()
+    _POSTGRES_UNUSABLE: tuple[type[Exception], ...] = ()
 else:
     _POSTGRES_OUTAGES = (
         asyncpg.InterfaceError,
@@ -35,6 +36,7 @@ else:
     # The driver's own complaints about a value are InterfaceErrors too.
     _POSTGRES_REFUSALS = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
     _POSTGRES_UNIQUE = (asyncpg.UniqueViolationError,)
+    _POSTGRES_UNUSABLE = (asyncpg.DataError,)
 
 _SQLITE_OUTAGES = ("unable to open", "locked", "disk i/o", "readonly", "full", "not a database")
 
@@ -155,6 +157,17 @@ def is_unique_violation(error: BaseException) -> bool:
     if isinstance(error, sqlite3.IntegrityError):
         return "UNIQUE" in str(error)
     return isinstance(error, _POSTGRES_UNIQUE)
+
+
+def refused_columns(error: BaseException) -> frozenset[str]:
+    """The names of columns that a unique violation tells of, among other words; never values."""
+    key = str(getattr(error, "detail", None) or error).partition(")=(")[0]
+    return frozenset(re.findall(r"\w+", key))
+
+
+def is_unusable_value(error: BaseException) -> bool:
+    """Whether a value does not fit its column, as the driver or the database says."""
+    return isinstance(error, (OverflowError, *_POSTGRES_UNUSABLE))
 
 
 class _Statement(QueryString):

@@ -23,6 +23,7 @@ What can go wrong, as one tree.
     ├── NotFound                404
     ├── Conflict                409  another request was first
     │   ├── IdentityTaken       409  username or e-mail belongs to somebody
+    │   ├── ValueTaken          409  another value belongs to somebody
     │   └── TokenLimitReached   409  the user has as many API tokens as they may
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
@@ -272,6 +273,13 @@ class IdentityTaken(Conflict):
 
     code = "identity_taken"
     message = "This username or e-mail address is taken."
+
+
+class ValueTaken(Conflict):
+    """A value that only one user may have belongs to another already."""
+
+    code = "value_taken"
+    message = "One of these values belongs to somebody else."
 
 
 class TokenLimitReached(Conflict):

@@ -113,6 +113,20 @@ class UsernameTaken(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DetailTaken(Message):
+    """To a new address, whose owner gave something else that only one account may have."""
+
+    subject = "Please register again"
+
+    def body(self) -> str:
+        """That something is taken."""
+        return (
+            "Something that you filled in beside your username belongs to another account, so "
+            "there is no account for you yet.\nPlease register again with something else."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResetPassword(LinkMessage):
     """To somebody who forgot their password."""
 

@@ -25,6 +25,7 @@ MessageT = TypeVar("MessageT", bound=Message)
 
 __all__ = [
     "FrozenClock",
+    "Outbox",
     "acting_as",
     "assert_single_winner",
     "cheap_hasher",
@@ -32,6 +33,8 @@ __all__ = [
     "cheap_pbkdf2_hasher",
     "no_rate_limits",
     "race",
+    "timing_auc",
+    "totp_code",
 ]
 
 
@@ -213,10 +216,12 @@ async def timing_auc(
     times: tuple[list[float], list[float]] = ([], [])
     asked = ((times[0], first), (times[1], second))
     gc.disable()
-    for pair in range(pairs):
-        # In turns, since each answer is followed by work that the next one may feel.
-        for measured, ask in asked if pair % 2 else reversed(asked):
-            measured.append(await ask())
-    gc.enable()
+    try:
+        for pair in range(pairs):
+            # In turns, since each answer is followed by work that the next one may feel.
+            for measured, ask in asked if pair % 2 else reversed(asked):
+                measured.append(await ask())
+    finally:
+        gc.enable()
     wins = sum((a < b) + (a == b) / 2 for a in times[0] for b in times[1])
     return wins / pairs**2

@@ -12,8 +12,14 @@ from piccolo.table import Table
 from typing_extensions import TypeVar
 
 from .clock import Clock, utcnow
-from .database import column_names, is_unique_violation, store, transaction
-from .errors import ConfigurationError, IdentityTaken, InvalidCredentials, Unprocessable
+from .database import column_names, is_unique_violation, refused_columns, store, transaction
+from .errors import (
+    ConfigurationError,
+    IdentityTaken,
+    InvalidCredentials,
+    Unprocessable,
+    ValueTaken,
+)
 from .events import AuthEvent, emit
 from .factors import PASSWORD, Factors
 from .failure_counters import FailureCounter
@@ -306,6 +312,7 @@ class Users(Generic[UserT]):
             Unprocessable: A value can't be used.
             WeakPassword: The policy refuses the password.
             IdentityTaken: The username or the address belongs to somebody.
+            ValueTaken: The value of another column does.
         """
         email = None if email is None else normal_email(email)
         username = self._own_name(username, email)
@@ -357,7 +364,9 @@ class Users(Generic[UserT]):
                 await emit(AuthEvent("user_created", self.clock(), primary_key(user)))
         except Exception as error:
             if is_unique_violation(error):
-                raise IdentityTaken from None
+                names = refused_columns(error)
+                is_identity = names & _IDENTITY or names.isdisjoint(column_names(self.table))
+                raise (IdentityTaken if is_identity else ValueTaken) from None
             raise
         return user
 
@@ -655,6 +664,9 @@ class Users(Generic[UserT]):
         await passwords.insert(row).on_conflict(
             target=passwords.user, action="DO UPDATE", values=values
         )
+
+
+_IDENTITY = frozenset({"username", "email"})
 
 
 def _sentence(error: Unprocessable | IdentityTaken) -> str:

@@ -133,3 +133,10 @@ async def test_timing_auc() -> None:
     assert await timing_auc(taking(2), taking(1), 4) == 0
     assert asked[8:16] == [2, 1, 1, 2, 2, 1, 1, 2]
     assert gc.isenabled()
+
+    async def fails() -> float:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await timing_auc(fails, fails, 1)
+    assert gc.isenabled()

@@ -1,6 +1,7 @@
 """`Accounts`: what people do with accounts of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any, Generic, cast
@@ -10,7 +11,12 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi.account_limits import AccountLimits
 from piccolo_api_fastapi.csrf import SameOrigin
-from piccolo_api_fastapi.database import store, transaction
+from piccolo_api_fastapi.database import (
+    is_unique_violation,
+    is_unusable_value,
+    store,
+    transaction,
+)
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FieldError,
@@ -19,6 +25,7 @@ from piccolo_api_fastapi.errors import (
     SessionEnded,
     TooManyRequests,
     Unprocessable,
+    ValueTaken,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.factors import PASSWORD, StepUp
@@ -29,6 +36,7 @@ from piccolo_api_fastapi.in_person import InPerson, in_person
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail import (
     AccountClosed,
+    DetailTaken,
     Mail,
     PasswordChanged,
     ResetPassword,
@@ -226,6 +234,10 @@ class Accounts(Generic[UserT]):
         self._check_columns(columns)
         encoded = await self.users.encode(password, name, address)
         await self.accept(address)
+        if columns:
+            with _refusing():
+                async with store():
+                    await service.check_values(self.users.table, dict(columns))
         return Registration(name, address, password, encoded, dict(columns))
 
     async def register(self, registration: Registration) -> None:
@@ -237,6 +249,8 @@ class Accounts(Generic[UserT]):
             user = await self._create(registration)
         except IdentityTaken:
             await self._register_again(registration)
+        except ValueTaken:
+            await self._tell_stranger(DetailTaken, registration)
         else:
             await self.mailboxes.send_verification(user)
 
@@ -255,8 +269,7 @@ class Accounts(Generic[UserT]):
     async def _register_again(self, registration: Registration) -> None:
         owner = await self.mailboxes.find(registration.email)
         if owner is None:
-            to: Any = {"to": registration.email, "username": registration.username, "user": None}
-            await self.mailboxes.send(UsernameTaken(at=self.users.clock(), **to))
+            await self._tell_stranger(UsernameTaken, registration)
         elif await self.mailboxes.is_new(owner):
             # Of two passwords nobody knows which is the owner's: neither will be good.
             # Noted before they are compared, since that may fail.
@@ -266,6 +279,12 @@ class Accounts(Generic[UserT]):
             await self.mailboxes.request_verification(registration.email)
         else:
             await self.mailboxes.tell_owner(owner)
+
+    async def _tell_stranger(
+        self, kind: type[UsernameTaken | DetailTaken], registration: Registration
+    ) -> None:
+        to: Any = {"to": registration.email, "username": registration.username, "user": None}
+        await self.mailboxes.send(kind(at=self.users.clock(), **to))
 
     async def register_and_tell(
         self, username: str, email: str | None, password: str, columns: Mapping[str, Any]
@@ -277,9 +296,11 @@ class Accounts(Generic[UserT]):
             Unprocessable: A value can't be used.
             WeakPassword: The policy refuses the password.
             IdentityTaken: The username or the address belongs to somebody.
+            ValueTaken: The value of another column does.
         """
         self._check_columns(columns)
-        return await self.users.create(username, password, email=email, **columns)
+        with _refusing():
+            return await self.users.create(username, password, email=email, **columns)
 
     async def request_reset(self, email: str) -> None:
         """Send a link for a new password to the stored address of a user, if there is one."""
@@ -379,17 +400,19 @@ class Accounts(Generic[UserT]):
             The user as they are then.
 
         Raises:
-            Unprocessable: A column can't be empty.
+            Unprocessable: A column can't be empty, or a value does not fit it.
+            ValueTaken: A value belongs to somebody else.
             SessionEnded: The account was closed meanwhile.
         """
         self._check_columns(values)
         if not values:
             return user
         key = primary_key(user)
-        async with store(), transaction(self.users.table):
-            if not await service.update_columns(self.users.table, key, dict(values)):
-                raise SessionEnded
-            await emit(AuthEvent("user_updated", self.users.clock(), key))
+        with _refusing():
+            async with store(), transaction(self.users.table):
+                if not await service.update_columns(self.users.table, key, dict(values)):
+                    raise SessionEnded
+                await emit(AuthEvent("user_updated", self.users.clock(), key))
         return await self.users.get(key) or user
 
     async def close(
@@ -424,6 +447,26 @@ class Accounts(Generic[UserT]):
         """Whom a message is for."""
         key, now = primary_key(user), self.users.clock()
         return {"to": user.email, "username": user.username, "user": key, "at": now}
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """
+    Say what the database says of values that somebody filled in.
+
+    Raises:
+        ValueTaken: One belongs to somebody else.
+        Unprocessable: One does not fit its column.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_unique_violation(error):
+            raise ValueTaken from None
+        if is_unusable_value(error):
+            unusable = FieldError(("body",), "A value can't be stored.", "value_unusable")
+            raise Unprocessable([unusable]) from None
+        raise
 
 
 async def _nobody() -> None:

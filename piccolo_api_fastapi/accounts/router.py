@@ -26,6 +26,7 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
     Unprocessable,
     UnsupportedMediaType,
+    ValueTaken,
     WeakPassword,
 )
 from piccolo_api_fastapi.identity import Identity
@@ -141,7 +142,7 @@ def _register_at_once(
         status_code=201,
         dependencies=before,
         response_model=accounts.models.me,
-        responses=responses(*errors, *_OPEN, WeakPassword, IdentityTaken, HasherBusy),
+        responses=responses(*errors, *_OPEN, WeakPassword, IdentityTaken, ValueTaken, HasherBusy),
     )
 
 
@@ -429,7 +430,7 @@ def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseMode
         operation_id="change_me",
         summary="Change what is known of me",
         response_model=accounts.models.me,
-        responses=responses(*_GUARDED, SessionEnded, *_BODY),
+        responses=responses(*_GUARDED, SessionEnded, *_BODY, ValueTaken),
     )
 
 

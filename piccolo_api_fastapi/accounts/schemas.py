@@ -2,14 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from piccolo.apps.user.tables import BaseUser
-from piccolo.columns import Column, ForeignKey
+from piccolo.columns import (
+    JSON,
+    BigInt,
+    Column,
+    DoublePrecision,
+    ForeignKey,
+    Integer,
+    Real,
+    SmallInt,
+    Timestamp,
+    Timestamptz,
+)
 from piccolo.utils.pydantic import create_pydantic_model
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, create_model
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NaiveDatetime,
+    SecretStr,
+    create_model,
+)
 
+from piccolo_api_fastapi import strict_json
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.user_tables import primary_key
@@ -173,12 +194,70 @@ def make_models(users: type[BaseUser], extra: Sequence[str], *, has_mail: bool) 
     fields: Any = {"include_columns": columns}
     given = create_pydantic_model(users, model_name="Given", all_optional=True, **fields)
     shown = create_pydantic_model(users, model_name="Shown", **fields)
+    fitted = _fit(given, columns)
     return Models(
-        register=create_model("RegisterIn", __base__=(base, given), __doc__=base.__doc__),
+        register=create_model("RegisterIn", __base__=(base, fitted), __doc__=base.__doc__),
         me=create_model("MeOut", __base__=(MeOut, shown), __doc__=MeOut.__doc__),
-        change=create_model("MeIn", __base__=(Strict, given), __doc__="What is to change."),
+        change=create_model("MeIn", __base__=(Strict, fitted), __doc__="What is to change."),
         extra=tuple(extra),
     )
+
+
+def _fit(given: type[BaseModel], columns: Sequence[Column]) -> type[BaseModel]:
+    """The fields of Piccolo's model, with the bounds that its types leave out."""
+    fields: dict[str, Any] = {}
+    for column in columns:
+        name, kind = column._meta.name, _kind(column)  # noqa: SLF001
+        if kind is not None:
+            field = given.model_fields[name]
+            known: dict[str, Any] = dict(
+                title=field.title, json_schema_extra=field.json_schema_extra
+            )  # noqa: C408
+            fields[name] = (kind | None, Field(None, alias=field.alias, **known))
+    return create_model("Fitted", __base__=given, **fields)
+
+
+def _kind(column: Column) -> Any:
+    """What fits a column on every database."""
+    for kind, annotation in _KINDS.items():
+        if isinstance(column, kind):
+            return annotation
+    return None
+
+
+def _integer(bits: int) -> Any:
+    return Annotated[int, Field(ge=-(2 ** (bits - 1)), le=2 ** (bits - 1) - 1)]
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(timezone.utc) if at.tzinfo else at
+    except OverflowError:
+        raise ValueError("In UTC this is beyond the calendar.") from None
+
+
+def _json(text: str) -> str:
+    try:
+        strict_json.loads(text.encode())
+    except ValueError:
+        raise ValueError("This is not JSON that can be stored.") from None
+    return text
+
+
+_FLOAT = 3.4028234663852886e38
+"""The largest number of 32 bits (IEEE 754)."""
+
+_KINDS: dict[type[Column], Any] = {
+    # The derived ones before those that they derive from.
+    SmallInt: _integer(16),
+    BigInt: _integer(64),
+    Integer: _integer(32),
+    DoublePrecision: float,
+    Real: Annotated[float, Field(ge=-_FLOAT, le=_FLOAT)],
+    Timestamp: NaiveDatetime,
+    Timestamptz: Annotated[datetime, AfterValidator(_in_utc)],
+    JSON: Annotated[str, AfterValidator(_json)],
+}
 
 
 def _column(users: type[BaseUser], name: str) -> Column:

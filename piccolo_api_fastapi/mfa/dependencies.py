@@ -148,9 +148,9 @@ class TOTP(SecondFactor):
                 raise WrongConfirmation
             codes = await self.recovery.write(key, now)
             await self.users.end_credentials(user, keep=keep)
+            await emit(AuthEvent("authn_mfa_enrolled", now, key, {"factor": self.name}))
             if then is not None:
                 await then()
-        await emit(AuthEvent("authn_mfa_enrolled", now, key, {"factor": self.name}))
         return codes
 
     async def verify(self, user: BaseUser, code: str) -> None:
@@ -188,9 +188,9 @@ class TOTP(SecondFactor):
             if not any(row["confirmed_at"] for row in removed):
                 raise NotFound
             await self.users.end_credentials(user, keep=keep)
+            await emit(AuthEvent("authn_mfa_removed", now, key, {"factor": self.name}))
             if then is not None:
                 await then()
-        await emit(AuthEvent("authn_mfa_removed", now, key, {"factor": self.name}))
 
     async def adopt(self, user: Any, secret: bytes, *, used_at: datetime | None = None) -> bool:
         """

@@ -90,9 +90,9 @@ class RecoveryCodes(SecondFactor):
                 raise NotFound
             codes = await self.write(key, now)
             await self.users.end_credentials(user, keep=keep)
+            await emit(AuthEvent("authn_recovery_codes_replaced", now, key))
             if then is not None:
                 await then()
-        await emit(AuthEvent("authn_recovery_codes_replaced", now, key))
         return codes
 
     async def write(self, user: Any, now: datetime) -> list[str]:

@@ -8,17 +8,21 @@ from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import (
     TOTP,
+    AuthEvent,
     ConfigurationError,
     Login,
     PlainText,
+    RecoveryCode,
     TOTPSecret,
     User,
     Users,
     XChaCha20Poly1305,
     auth_tables,
+    subscribe,
 )
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
+    Forbidden,
     InvalidCode,
     TooManyRequests,
 )
@@ -234,3 +238,33 @@ async def test_custom_user(database: Any, clock: FrozenClock) -> None:
 def test_repr() -> None:
     """What is shown of an enrolment has no secret."""
     assert "GEZD" not in repr(Enrolment("GEZD", "otpauth://totp/x?secret=GEZD"))
+
+
+@pytest.mark.parametrize(
+    "name", ["authn_mfa_enrolled", "authn_mfa_removed", "authn_recovery_codes_replaced"]
+)
+async def test_refused_by_a_listener(
+    users: Users[User], ada: User, clock: FrozenClock, name: str
+) -> None:
+    """Events of changes are told in their transaction: what a listener raises undoes them."""
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    phone = Phone((await totp.begin(ada)).uri, clock)
+
+    def refuse(event: AuthEvent) -> None:
+        if event.name == name:
+            raise Forbidden
+
+    end = subscribe(refuse, when="before_commit")
+    try:
+        with pytest.raises(Forbidden):  # noqa: PT012 - one of the three refuses
+            await totp.confirm(ada, phone.code())
+            before = await RecoveryCode.select()
+            await totp.recovery.replace(ada)
+            await totp.remove(ada)
+    finally:
+        end()
+    is_enrolled = name != "authn_mfa_enrolled"
+    assert await totp.is_enrolled(ada) is is_enrolled
+    assert await RecoveryCode.count() == 10 * is_enrolled
+    if name == "authn_recovery_codes_replaced":
+        assert await RecoveryCode.select() == before
