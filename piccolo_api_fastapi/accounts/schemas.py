@@ -210,10 +210,9 @@ def _fit(given: type[BaseModel], columns: Sequence[Column]) -> type[BaseModel]:
         name, kind = column._meta.name, _kind(column)  # noqa: SLF001
         if kind is not None:
             field = given.model_fields[name]
-            known: dict[str, Any] = dict(
-                title=field.title, json_schema_extra=field.json_schema_extra
-            )  # noqa: C408
-            fields[name] = (kind | None, Field(None, alias=field.alias, **known))
+            extra: Any = field.json_schema_extra
+            new = Field(None, alias=field.alias, title=field.title, json_schema_extra=extra)
+            fields[name] = (kind | None, new)
     return create_model("Fitted", __base__=given, **fields)
 
 

@@ -254,6 +254,7 @@ async def test_refused_by_a_listener(
         if event.name == name:
             raise Forbidden
 
+    before: list[dict[str, Any]] = []
     end = subscribe(refuse, when="before_commit")
     try:
         with pytest.raises(Forbidden):  # noqa: PT012 - one of the three refuses
