@@ -211,7 +211,7 @@ class Accounts(Generic[UserT]):
         if "@" in identity.user.username:
             normal_username(address, self.users.table.username.length or 0)
         await self.prove(identity, password, request)
-        if not await self.mailboxes.may_send(identity.user, "verification"):
+        if not await self.mailboxes.may_send(identity.user, "change"):
             raise TooManyRequests(retry_after=60)
         return address
 
@@ -312,13 +312,16 @@ class Accounts(Generic[UserT]):
 
     async def send_reset(self, user: UserT) -> None:
         """Send a link for a new password; if that fails, the next request may do so at once."""
+        await self.mailboxes.or_forget(user, "reset", lambda: self._send_reset(user))
+
+    async def _send_reset(self, user: UserT) -> bool:
         key, now = primary_key(user), self.users.clock()
-        token = await self._resets.issue(key, user.email, replace=True)
-        await emit(AuthEvent("authn_password_reset_requested", now, key))
+        async with store(), transaction(self.users.table):
+            token = await self._resets.issue(key, user.email, replace=True)
+            await emit(AuthEvent("authn_password_reset_requested", now, key))
         link = self.mailboxes.links.to("reset", token)
         message = ResetPassword(**self._to(user), link=link, expires_at=now + self._resets.lifetime)
-        if not await self.mailboxes.send(message):
-            await self.mailboxes.forget_sending(user, "reset")
+        return await self.mailboxes.send(message)
 
     async def reset_password(self, token: str, password: str) -> UserT:
         """

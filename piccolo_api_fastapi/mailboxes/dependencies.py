@@ -160,16 +160,42 @@ class Mailboxes(Generic[UserT]):
 
     async def send_verification(self, user: UserT) -> None:
         """Send a link and a code; if that fails, the next request may do so at once."""
-        if not await self.send(await self.issue_verification(user)):
-            await self.forget_sending(user, "verification")
 
-    async def tell_owner(self, owner: UserT) -> None:
-        """Tell the owner of an address that somebody else wants it, but not too often."""
-        if await self.may_send(owner, "verification"):
-            whom: Any = {"username": owner.username, "user": primary_key(owner)}
-            message = AlreadyRegistered(to=owner.email, at=self.users.clock(), **whom)
-            if not await self.send(message):
-                await self.forget_sending(owner, "verification")
+        async def work() -> bool:
+            return await self.send(await self.issue_verification(user))
+
+        await self.or_forget(user, "verification", work)
+
+    async def tell_owner(self, owner: UserT) -> bool:
+        """
+        Tell the owner of an address that somebody else wants it, but not too often. Whether
+        nothing failed.
+        """
+        if not await self.may_send(owner, "verification"):
+            return True
+        whom: Any = {"username": owner.username, "user": primary_key(owner)}
+        message = AlreadyRegistered(to=owner.email, at=self.users.clock(), **whom)
+        return await self.or_forget(owner, "verification", lambda: self.send(message))
+
+    async def or_forget(
+        self, user: UserT, sending: Sending, work: Callable[[], Awaitable[bool]]
+    ) -> bool:
+        """
+        Do what sends a mail for which `may_send` was asked.
+
+        Args:
+            user: Whose.
+            sending: What.
+            work: Returns whether the mail went out; or raises. If not, the next request may send
+                another at once.
+        """
+        is_sent = False
+        try:
+            is_sent = await work()
+        finally:
+            if not is_sent:
+                await self.forget_sending(user, sending)
+        return is_sent
 
     async def forget_sending(self, user: UserT, sending: Sending) -> None:
         """A mail did not go out: the next request may send another at once."""
@@ -316,17 +342,23 @@ class Mailboxes(Generic[UserT]):
             user: Whose address.
             new: In its normal form.
         """
-        key, now, owner = primary_key(user), self.users.clock(), await self.find(new)
-        to: Any = {"username": user.username, "user": key, "at": now}
-        if owner is not None and await self._keeps(owner, key):
-            if primary_key(owner) != key:
-                await self.tell_owner(owner)
-        else:
-            token = await self._change.issue(key, Binding(new, user.email).write(), replace=True)
-            link, expires_at = self.links.to("change", token), now + self.lifetimes.change
-            await self.send(ConfirmEmail(to=new, link=link, expires_at=expires_at, **to))
+        await self.or_forget(user, "change", lambda: self._ask(user, new))
         if (present := real_email(user.email)) is not None and present != new:
-            await self.send(EmailChangeRequested(to=present, new=new, **to))
+            to: Any = {"to": present, "username": user.username, "user": primary_key(user)}
+            await self.send(EmailChangeRequested(at=self.users.clock(), new=new, **to))
+
+    async def _ask(self, user: UserT, new: str) -> bool:
+        """Ask at an address, or tell its owner. Whether nothing failed: either looks the same."""
+        key, now, owner = primary_key(user), self.users.clock(), await self.find(new)
+        if owner is not None and await self._keeps(owner, key):
+            return primary_key(owner) == key or await self.tell_owner(owner)
+        token = await self._change.issue(key, Binding(new, user.email).write(), replace=True)
+        link: Any = {
+            "link": self.links.to("change", token),
+            "expires_at": now + self.lifetimes.change,
+        }
+        to: Any = {"to": new, "username": user.username, "user": key, "at": now}
+        return await self.send(ConfirmEmail(**to, **link))
 
     async def confirm_change(self, token: str, caller: "Caller[UserT] | None") -> Kept | None:
         """

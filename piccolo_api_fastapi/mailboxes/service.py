@@ -22,8 +22,8 @@ UNDO_TOKEN = OpaqueToken("undo")
 
 CODE_LENGTH = 6
 
-Sending: TypeAlias = Literal["verification", "reset"]
-"""What is sent to people who may not be signed in, and therefore not too often."""
+Sending: TypeAlias = Literal["verification", "reset", "change"]
+"""What is sent to people who may not be signed in, or at their word to others: not too often."""
 
 
 async def begin(
@@ -154,7 +154,7 @@ async def may_send(
 
 async def forget_sending(table: type[EmailStatus], user: Any, sending: Sending) -> None:
     """A message did not go out: the next request may send another at once."""
-    column = table.verification_sent_at if sending == "verification" else table.reset_sent_at
+    column = table._meta.get_column_by_name(f"{sending}_sent_at")  # noqa: SLF001
     await table.update({column: None}).where(table.user == user)
 
 

@@ -30,6 +30,7 @@ class EmailStatus(VerificationTable, FailureCounter, Table, tablename="auth_emai
     )
     verification_sent_at = Timestamptz(null=True, default=None)
     reset_sent_at = Timestamptz(null=True, default=None)
+    change_sent_at = Timestamptz(null=True, default=None)
 
 
 class EmailChange(Table, tablename="auth_email_change"):

@@ -385,6 +385,28 @@ async def test_a_squatted_address_in_upper_case(
     assert row["email"].endswith("@no-email.invalid")
 
 
+@pytest.mark.parametrize("address", ["lovelace@example.com", "grace@example.com"])
+async def test_a_change_whose_mail_fails(
+    client: httpx.AsyncClient, users: Users[User], ada: User, outbox: Outbox, address: str
+) -> None:
+    """It is asked for again at once, whether the address is somebody's or not."""
+    await users.create("grace", PASSWORD, email="grace@example.com")
+    outbox.is_down = True
+    assert (await change_email(client, address)).status_code == 202
+    outbox.is_down = False
+    assert (await change_email(client, address)).status_code == 202
+    assert (await change_email(client, address)).status_code == 429
+
+
+async def test_a_change_and_a_stranger(
+    client: httpx.AsyncClient, ada: User, outbox: Outbox
+) -> None:
+    """Somebody who registers the address of a user does not keep them from changing it."""
+    await register(client, username="eve", password=NEW)
+    assert outbox.last(AlreadyRegistered).to == ada.email
+    assert (await change_email(client)).status_code == 202
+
+
 async def test_its_own_address(
     client: httpx.AsyncClient, ada: User, outbox: Outbox, clock: FrozenClock
 ) -> None:

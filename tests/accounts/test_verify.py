@@ -21,8 +21,11 @@ from piccolo_api_fastapi import (
     Users,
     accounts_router,
     require,
+    subscribe,
 )
+from piccolo_api_fastapi.errors import Forbidden, HasherBusy
 from piccolo_api_fastapi.mail import AlreadyRegistered, ResetPassword, VerifyEmail
+from piccolo_api_fastapi.mailboxes import Mailboxes
 from piccolo_api_fastapi.testing import (
     FrozenClock,
     Outbox,
@@ -432,6 +435,39 @@ async def test_mail_is_down(
     else:
         await resend(client)
         assert (await verify(client, outbox)).status_code == 200
+
+
+async def test_a_code_that_could_not_be_hashed(
+    client: httpx.AsyncClient, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is an account and no mail: the next request sends it at once."""
+
+    async def fail(*_: Any) -> None:
+        raise HasherBusy(retry_after=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mailboxes, "issue_verification", fail)
+        await register(client)
+    assert len(outbox.messages) == 0
+    await resend(client)
+    assert (await verify(client, outbox)).status_code == 200
+
+
+async def test_a_reset_that_a_listener_refuses(client: httpx.AsyncClient, outbox: Outbox) -> None:
+    """It leaves no link, and the next request sends one at once."""
+
+    def refuse(event: AuthEvent) -> None:
+        if event.name == "authn_password_reset_requested":
+            raise Forbidden
+
+    await register(client)
+    await verify(client, outbox)
+    stop = subscribe(refuse, when="before_commit")
+    await client.post("/auth/forgot-password", json=ADA)
+    stop()
+    assert not await Ticket.exists().where(Ticket.purpose == "reset-password")
+    await client.post("/auth/forgot-password", json=ADA)
+    assert outbox.token(ResetPassword)
 
 
 async def test_required(app: FastAPI, client: httpx.AsyncClient, outbox: Outbox) -> None:
