@@ -4,10 +4,10 @@ import asyncio
 import inspect
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from contextvars import Context
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context, ContextVar
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypeAlias
@@ -71,6 +71,7 @@ When: TypeAlias = Literal["before_commit", "after_commit"]
 TOLD_AT_ONCE = 100
 """Listeners that are being told by `tell`; while so many hang, no more are."""
 
+_client: ContextVar[tuple[str | None, str | None] | None] = ContextVar("client", default=None)
 _telling: set[asyncio.Task[None]] = set()
 _listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": []}
 
@@ -93,6 +94,23 @@ def subscribe(listener: Listener, *, when: When = "after_commit") -> Callable[[]
     return lambda: _listeners[when].remove(listener)
 
 
+@contextmanager
+def asked_by(ip: str | None, user_agent: str | None) -> Iterator[None]:
+    """Within it, events tell of this client, unless they tell of one themselves."""
+    token = _client.set((ip, user_agent))
+    try:
+        yield
+    finally:
+        _client.reset(token)
+
+
+def _located(event: AuthEvent) -> AuthEvent:
+    if (client := _client.get()) is None:
+        return event
+    ip, user_agent = client
+    return replace(event, data={"ip": ip, "user_agent": user_agent, **event.data})
+
+
 async def emit(event: AuthEvent) -> None:
     """
     Tell of an event: in the open transaction, and once it is committed.
@@ -100,6 +118,7 @@ async def emit(event: AuthEvent) -> None:
     Raises:
         Exception: Whatever a `before_commit` listener raised.
     """
+    event = _located(event)
     for listener in tuple(_listeners["before_commit"]):
         await _tell(listener, event)
     await after_commit(partial(_publish, event))
@@ -113,6 +132,7 @@ def tell(event: AuthEvent) -> None:
     open transaction, one of `before_commit` too, for `LISTENER_SECONDS`, and what it raises is
     logged.
     """
+    event = _located(event)
     log_event(event)
     record_event(event)
     if len(_telling) >= TOLD_AT_ONCE:
@@ -127,7 +147,9 @@ def tell(event: AuthEvent) -> None:
 
 
 @asynccontextmanager
-async def telling(name: str, clock: Clock, *errors: type[Exception]) -> AsyncIterator[None]:
+async def telling(
+    name: str, clock: Clock, *errors: type[Exception], user: Any = None
+) -> AsyncIterator[None]:
     """
     Tell of a failure when one of these errors is raised within.
 
@@ -135,11 +157,12 @@ async def telling(name: str, clock: Clock, *errors: type[Exception]) -> AsyncIte
         name: The name of the event.
         clock: Tells when.
         errors: Which errors.
+        user: The primary key of the user, where one is known.
     """
     try:
         yield
     except errors as error:
-        await emit(AuthEvent(name, clock(), data={"error": type(error).__name__}))
+        await emit(AuthEvent(name, clock(), user, {"error": type(error).__name__}))
         raise
 
 

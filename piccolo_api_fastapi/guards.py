@@ -21,11 +21,12 @@ from .errors import (
     EnrolmentRequired,
     Forbidden,
     InvalidToken,
+    StepUpRequired,
     Unauthenticated,
 )
 from .exemptions import is_exempt
 from .identity import Identity, UserT, check_scopes
-from .refusals import tell_refusal
+from .refusals import Refusal, tell_refusal
 
 _IDENTITIES = "piccolo_api_fastapi.identities"
 
@@ -52,7 +53,7 @@ class Guard(Generic[UserT]):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
         try:
             return (await self.identify(connection, scopes.scopes)).user
-        except Forbidden as error:
+        except (Forbidden, StepUpRequired) as error:
             await tell_refusal_by(error, connection, self)
             raise
 
@@ -277,7 +278,7 @@ class IdentityOf(Generic[UserT]):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
         try:
             return await self._guard.identify(connection, scopes.scopes)
-        except Forbidden as error:
+        except (Forbidden, StepUpRequired) as error:
             await tell_refusal_by(error, connection, self._guard)
             raise
 
@@ -300,7 +301,7 @@ def signature_of(
     return inspect.Signature(parameters)
 
 
-async def tell_refusal_by(error: Forbidden, connection: HTTPConnection, guard: Guard[Any]) -> None:
+async def tell_refusal_by(error: Refusal, connection: HTTPConnection, guard: Guard[Any]) -> None:
     """Tell of a refusal by a guard, and of whom it found."""
     known = connection.scope.get(_IDENTITIES, {}).values()
     await tell_refusal(error, connection, guard.now(), known)

@@ -6,7 +6,7 @@ from typing import Generic
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
-from .errors import Forbidden, SessionEnded
+from .errors import Forbidden, SessionEnded, StepUpRequired
 from .guards import Guard, signature_of, tell_refusal_by
 from .identity import Identity, UserT
 
@@ -67,7 +67,7 @@ async def _find_or_none(
         found = await guard.find(connection)
     except SessionEnded:
         return None
-    except Forbidden as error:
+    except (Forbidden, StepUpRequired) as error:
         await tell_refusal_by(error, connection, guard)
         raise
     if found is None and "authorization" not in connection.headers:
@@ -76,6 +76,6 @@ async def _find_or_none(
         return None  # good for enrolling a second factor, and for nothing else
     try:
         return await guard.identify(connection, scopes)
-    except Forbidden as error:
+    except (Forbidden, StepUpRequired) as error:
         await tell_refusal_by(error, connection, guard)
         raise

@@ -2,24 +2,28 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 
-from .errors import Forbidden, InsufficientScope
+from .errors import Forbidden, InsufficientScope, StepUpRequired
 from .events import AuthEvent, emit
+from .factors import StepUp
 from .identity import Identity, client_info
 from .user_tables import primary_key
 
+Refusal: TypeAlias = Forbidden | StepUpRequired
+"""Whoever asks is known, and may not, or not yet."""
+
 
 async def tell_refusal(
-    error: Forbidden,
+    error: Refusal,
     connection: HTTPConnection,
     now: datetime,
     known: Iterable[Identity[Any] | None] = (),
 ) -> None:
     """
-    Tell of a 403 by a guard, as `authz_fail`.
+    Tell of a 403 by a guard, or of a factor that was not presented lately, as `authz_fail`.
 
     Args:
         error: Says why.
@@ -33,6 +37,28 @@ async def tell_refusal(
     await _tell(error, connection, now, user, scheme)
 
 
+async def check_step_up(
+    step_up: StepUp, identity: Identity[Any], connection: HTTPConnection, now: datetime
+) -> None:
+    """
+    Make sure that a factor was presented lately, and tell of it if not.
+
+    Args:
+        step_up: Which factor, and how lately.
+        identity: Who asks.
+        connection: The request.
+        now: The present time.
+
+    Raises:
+        StepUpRequired: It was not.
+    """
+    try:
+        step_up.check(identity.factors, now)
+    except StepUpRequired as error:
+        await tell_refusal(error, connection, now, [identity])
+        raise
+
+
 async def tell_refused_claims(
     error: Forbidden, connection: HTTPConnection, now: datetime, subject: str, scheme: str
 ) -> None:
@@ -41,7 +67,7 @@ async def tell_refused_claims(
 
 
 async def _tell(
-    error: Forbidden, connection: HTTPConnection, now: datetime, user: Any, scheme: str | None
+    error: Refusal, connection: HTTPConnection, now: datetime, user: Any, scheme: str | None
 ) -> None:
     client = client_info(connection)
     data = {

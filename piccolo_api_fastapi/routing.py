@@ -28,8 +28,10 @@ from .errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
+from .events import asked_by
 from .exemptions import public
 from .hashing_threads import hashing_for
+from .identity import client_info
 from .problems import PROBLEM_MEDIA_TYPE, phrase, problem
 
 MAXIMUM_BODY = 16 * 1024
@@ -72,9 +74,14 @@ class AuthRoute(APIRoute):
         return strict
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Also answer the 405, which is raised before the handler runs."""
+        """
+        Let events know the client, those of what is done after the answer as well, and answer the
+        405, which is raised before the handler runs.
+        """
+        client = client_info(Request(scope))
         try:
-            await super().handle(scope, receive, send)
+            with asked_by(client.ip, client.user_agent):
+                await super().handle(scope, receive, send)
         except HTTPException as error:
             response = problem_response(error, Request(scope))
             response.headers["Allow"] = _allowed_methods(scope)

@@ -1,7 +1,7 @@
 """`Accounts`: what people do with accounts of their own."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any, Generic, cast
@@ -45,6 +45,7 @@ from piccolo_api_fastapi.mail import (
 from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.mailboxes import Caller, Mailboxes, MailLifetimes
 from piccolo_api_fastapi.optional_guards import optional
+from piccolo_api_fastapi.refusals import check_step_up
 from piccolo_api_fastapi.tickets import Tickets
 from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import Users, UserT
@@ -207,9 +208,12 @@ class Accounts(Generic[UserT]):
             StepUpRequired: It was not given, and no factor was presented lately.
             TooManyRequests: They asked a moment ago.
         """
-        address = normal_email(email)
-        if "@" in identity.user.username:
-            normal_username(address, self.users.table.username.length or 0)
+        key = primary_key(identity.user)
+        failing = telling("user_email_change_fail", self.users.clock, Unprocessable, user=key)
+        async with failing:
+            address = normal_email(email)
+            if "@" in identity.user.username:
+                normal_username(address, self.users.table.username.length or 0)
         await self.prove(identity, password, request)
         if not await self.mailboxes.may_send(identity.user, "change"):
             raise TooManyRequests(retry_after=60)
@@ -227,17 +231,18 @@ class Accounts(Generic[UserT]):
             HasherBusy: Too many passwords are being hashed.
             StoreUnavailable: The database is down: better said now than after the answer.
         """
-        address = normal_email(email)
-        name = normal_username(username or address, self.users.table.username.length or 0)
-        if "@" in name and name != address:
-            normal_username("", 0)  # or it would catch logins by the address of somebody else
-        self._check_columns(columns)
-        encoded = await self.users.encode(password, name, address)
-        await self.accept(address)
-        if columns:
-            with _refusing():
-                async with store():
-                    await service.check_values(self.users.table, dict(columns))
+        async with telling("user_register_fail", self.users.clock, Unprocessable):
+            address = normal_email(email)
+            name = normal_username(username or address, self.users.table.username.length or 0)
+            if "@" in name and name != address:
+                normal_username("", 0)  # or it would catch logins by the address of somebody else
+            self._check_columns(columns)
+            encoded = await self.users.encode(password, name, address)
+            await self.accept(address)
+            if columns:
+                with _refusing():
+                    async with store():
+                        await service.check_values(self.users.table, dict(columns))
         return Registration(name, address, password, encoded, dict(columns))
 
     async def register(self, registration: Registration) -> None:
@@ -246,13 +251,18 @@ class Accounts(Generic[UserT]):
         answer, which is the same for all.
         """
         try:
-            user = await self._create(registration)
+            async with self._registering():
+                user = await self._create(registration)
         except IdentityTaken:
             await self._register_again(registration)
         except ValueTaken:
             await self._tell_stranger(DetailTaken, registration)
         else:
             await self.mailboxes.send_verification(user)
+
+    def _registering(self) -> AbstractAsyncContextManager[None]:
+        errors = (Unprocessable, IdentityTaken, ValueTaken)
+        return telling("user_register_fail", self.users.clock, *errors)
 
     async def _create(self, registration: Registration) -> UserT:
         async with store(), transaction(self.users.table):
@@ -298,14 +308,18 @@ class Accounts(Generic[UserT]):
             IdentityTaken: The username or the address belongs to somebody.
             ValueTaken: The value of another column does.
         """
-        self._check_columns(columns)
-        with _refusing():
-            return await self.users.create(username, password, email=email, **columns)
+        async with self._registering():
+            self._check_columns(columns)
+            with _refusing():
+                return await self.users.create(username, password, email=email, **columns)
 
     async def request_reset(self, email: str) -> None:
         """Send a link for a new password to the stored address of a user, if there is one."""
         user = await self.mailboxes.find(email)
         if user is None or not (user.active or await self.mailboxes.waits(user)):
+            key = None if user is None else primary_key(user)
+            name = "authn_password_reset_request_fail"
+            await emit(AuthEvent(name, self.users.clock(), key))
             return
         if await self.mailboxes.may_send(user, "reset"):
             await self.send_reset(user)
@@ -333,7 +347,8 @@ class Accounts(Generic[UserT]):
                 user is disabled.
             WeakPassword: The policy refuses the password; the link stays good.
         """
-        async with telling("authn_password_reset_fail", self.users.clock, InvalidTicket):
+        errors = (InvalidTicket, Unprocessable)
+        async with telling("authn_password_reset_fail", self.users.clock, *errors):
             ticket = await self._resets.present(token)
             user = await self.mailboxes.get(ticket.user)
             encoded = await self.users.encode(password, user.username, real_email(user.email))
@@ -364,7 +379,9 @@ class Accounts(Generic[UserT]):
         """
         await self.prove(identity, current, request)
         user = identity.user
-        encoded = await self.users.encode(new, user.username, real_email(user.email))
+        clock, key = self.users.clock, primary_key(user)
+        async with telling("authn_password_change_fail", clock, Unprocessable, user=key):
+            encoded = await self.users.encode(new, user.username, real_email(user.email))
         async with store(), transaction(self.users.table):
             await self.users.store_password(user, encoded, keep=identity.credential_id)
             await self.guard.step_up(identity, PASSWORD, request, response)
@@ -382,7 +399,7 @@ class Accounts(Generic[UserT]):
             StepUpRequired: There is none, and no factor was presented lately.
         """
         if password is None:
-            FRESH.check(identity.factors, self.users.clock())
+            await check_step_up(FRESH, identity, request, self.users.clock())
         else:
             await self.login.confirm_password(identity.user, password, self.login.client(request))
 

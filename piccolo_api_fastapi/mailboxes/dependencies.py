@@ -352,7 +352,9 @@ class Mailboxes(Generic[UserT]):
         key, now, owner = primary_key(user), self.users.clock(), await self.find(new)
         if owner is not None and await self._keeps(owner, key):
             return primary_key(owner) == key or await self.tell_owner(owner)
-        token = await self._change.issue(key, Binding(new, user.email).write(), replace=True)
+        async with store(), transaction(self.users.table):
+            token = await self._change.issue(key, Binding(new, user.email).write(), replace=True)
+            await emit(AuthEvent("user_email_change_requested", now, key))
         link: Any = {
             "link": self.links.to("change", token),
             "expires_at": now + self.lifetimes.change,

@@ -26,6 +26,7 @@ from piccolo_api_fastapi.guards import Guard
 from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.in_person import in_person
 from piccolo_api_fastapi.problems import responses
+from piccolo_api_fastapi.refusals import check_step_up
 from piccolo_api_fastapi.requirements import require
 from piccolo_api_fastapi.routing import AuthRoute
 from piccolo_api_fastapi.users import UserT
@@ -75,9 +76,11 @@ def _add_enrolment(router: APIRouter, totp: TOTP, guard: Guard[Any], within: tim
             recovery_codes_left=await totp.recovery.left(identity.user),
         )
 
-    async def recent(identity: Annotated[Identity[Any], Depends(person.identity)]) -> Identity[Any]:
+    async def recent(
+        request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
+    ) -> Identity[Any]:
         is_enrolled = await totp.is_enrolled(identity.user)
-        StepUp(mfa=is_enrolled, within=within).check(identity.factors, guard.now())
+        await check_step_up(StepUp(mfa=is_enrolled, within=within), identity, request, guard.now())
         return identity
 
     @router.post(
