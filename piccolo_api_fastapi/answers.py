@@ -36,33 +36,21 @@ class Answer:
         self.status: int | None = None
         self.on_begin: list[Callable[[int], Awaitable[None]]] = []
 
-    async def send(self, message: Message, send: Send) -> None:
-        """Send what may be the beginning of an answer: with the headers, and tell of it."""
-        status = _status_in(message) if self.status is None else None
-        if status is None:
-            await send(message)
-            return
-        self.status = status
-        if message["type"] != "websocket.close":  # which is all that there is of it
-            self._complete(message)
-        await send(message)
-        for tell in self.on_begin:
-            await tell(status)
-
-    def _complete(self, message: Message) -> None:
-        if self.headers:
+    def begin(self, message: Message) -> bool:
+        """Complete what may be the beginning of an answer; whether it is."""
+        self.status = message.get("status", _OF_WEBSOCKETS.get(message["type"]))
+        begins = self.status is not None
+        if begins and self.headers and message["type"] != "websocket.close":  # which has none
             headers = MutableHeaders(raw=list(message.get("headers", ())))
             for name, value in self.headers.items():
                 headers.setdefault(name, value)
             message["headers"] = headers.raw
+        return begins
 
-
-def _status_in(message: Message) -> int | None:
-    """The status of an answer that begins; of a WebSocket the one that the server sends."""
-    if message["type"] in ("http.response.start", "websocket.http.response.start"):
-        status: int = message["status"]
-        return status
-    return _OF_WEBSOCKETS.get(message["type"])
+    async def tell(self) -> None:
+        """Tell those who wait for the status."""
+        for hear in self.on_begin:
+            await hear(self.status or 0)
 
 
 def answer_of(scope: Scope) -> Answer | None:
@@ -138,7 +126,10 @@ class AnswerMiddleware:
             scope[CLIENT_ADDRESS] = self.client_address
 
         async def complete(message: Message) -> None:
-            await answer.send(message, send)
+            begins = answer.status is None and answer.begin(message)
+            await send(message)
+            if begins and answer.on_begin:
+                await answer.tell()
 
         if self.limit is None:
             await self.app(scope, receive, complete)

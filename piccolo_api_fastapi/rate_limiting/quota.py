@@ -47,9 +47,8 @@ class Quota:
     @property
     def is_recent(self) -> bool:
         """Whether something was charged just now, perhaps elsewhere, that may yet be given back."""
-        if self._verdict is None:
-            return False
-        return 0 <= self._verdict.now - self._verdict.newest < waiting.RECENT * SECOND
+        age = -1 if self._verdict is None else self._verdict.now - self._verdict.newest
+        return 0 <= age < waiting.RECENT * SECOND
 
     @property
     def remaining(self) -> int | None:
