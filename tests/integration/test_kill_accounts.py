@@ -11,7 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
-from piccolo_api_fastapi import EmailChange, EmailStatus, Password, Session, Ticket, User
+from piccolo_api_fastapi import (
+    EmailChange,
+    EmailStatus,
+    Password,
+    Session,
+    Ticket,
+    UnsentMail,
+    User,
+)
 from tests.conftest import PASSWORD, log_in
 from tests.integration.served import mailbox_of
 from tests.integration.test_kill import Server
@@ -169,9 +177,42 @@ async def test_change_email(
     is_done = fatal == "answer"
     [user] = await User.select(User.email)
     assert user["email"] == ("lovelace@example.com" if is_done else ADA["email"])
-    assert await EmailChange.count() == int(is_done)
+    assert await EmailChange.count() == await UnsentMail.count() == int(is_done)
     assert await post(client, "change-email/confirm", token=token) == (401 if is_done else 204)
     assert (await log_in(client, "lovelace@example.com")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "fatal",
+    ["user_email_verified", "authn_password_change", "user_email_change_undone", "answer"],
+)
+async def test_undo(
+    server: Server, client: httpx.AsyncClient, mailbox: Mailbox, fatal: str
+) -> None:
+    """
+    Undone, with no password and no session left, or not at all, and then the link works. The link
+    for a new password may be lost; the owner asks for another.
+    """
+    await enter(client, mailbox)
+    await post(client, "change-email", email="thief@example.com", current_password=PASSWORD)
+    token = await mailbox.token("ConfirmEmail")
+    assert await post(client, "change-email/confirm", token=token) == 204
+    undo = await mailbox.token("EmailChanged")
+    await send_and_kill(server, client, fatal, "change-email/undo", token=undo)
+    await check_invariants()
+    is_done = fatal == "answer"
+    [user] = await User.select(User.email)
+    [password] = await Password.select(Password.hash)
+    assert user["email"] == (ADA["email"] if is_done else "thief@example.com")
+    assert (password["hash"] == "") is is_done
+    assert await EmailChange.count().where(EmailChange.undone_at.is_not_null()) == int(is_done)
+    assert await Session.count() == int(not is_done)
+    assert await post(client, "change-email/undo", token=undo) == (401 if is_done else 204)
+    if is_done:
+        assert await post(client, "forgot-password", email=ADA["email"]) == 202
+    token = await mailbox.token("ResetPassword")
+    assert await post(client, "reset-password", token=token, password=NEW) == 204
+    assert (await log_in(client, ADA["email"], NEW)).status_code == 200
 
 
 @pytest.mark.parametrize("fatal", ["user_deleted", "answer"])
