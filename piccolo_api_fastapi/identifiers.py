@@ -43,11 +43,12 @@ def normal_email(email: str) -> str:
     try:
         normal = _valid(_fold(email))
         # What folds into something else, or into no address, has no one form.
-        if len(normal) <= MAXIMUM_LENGTH and normal == _valid(normal):
-            return normal
+        is_stable = len(normal) <= MAXIMUM_LENGTH and normal == _valid(normal)
     except EmailNotValidError:
-        pass
-    raise _unusable("email", "email_invalid", "This is not an e-mail address.")
+        normal, is_stable = "", False
+    if not is_stable:
+        raise _unusable("email", "email_invalid", "This is not an e-mail address.")
+    return normal
 
 
 def candidates(identifier: str) -> tuple[str, str, str] | None:

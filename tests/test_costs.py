@@ -41,7 +41,7 @@ PICCOLO_CALLS = 24
 TOLERANCE = 1
 """CPython does not tell of each call of a path that is warm; 3.12 counts no comprehensions."""
 
-PEAK = {"postgres": 360_000, "sqlite": 45_000}
+PEAK = {"postgres": 360_000, "sqlite": 60_000}
 """
 Bytes that a request may have allocated at any one time, in all packages: it was 35,000, most of it
 httpx and FastAPI, and 256 KiB more for what asyncpg reads into.

@@ -101,7 +101,7 @@ async def test_the_app_of_a_thief(
         assert (await thief.get("/auth/me")).status_code == 401
     assert await TOTPSecret.count() == await RecoveryCode.count() == 0
     [undone] = [event for event in events if event.name == "user_email_change_undone"]
-    assert undone.data == {"ended_factors": True}
+    assert undone.data["ended_factors"] is True
 
 
 @pytest.mark.security(79)
@@ -146,4 +146,4 @@ async def test_the_app_of_the_owner(
     assert await TOTPSecret.count() == 1
     assert await RecoveryCode.count() == 0
     [undone] = [event for event in events if event.name == "user_email_change_undone"]
-    assert undone.data == {"ended_factors": True}
+    assert undone.data["ended_factors"] is True

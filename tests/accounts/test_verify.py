@@ -425,9 +425,8 @@ async def test_mail_is_down(
         assert (await client.post(f"/auth/{path}", json=ADA)).status_code == 202
     failed = [event for event in events if event.name == "sys_mail_fail"]
     message = "ResetPassword" if kind == "reset" else "VerifyEmail"
-    assert [dict(event.data) for event in failed] == [
-        {"message": message, "error": "ConnectionError", "attempts": 1}
-    ]
+    expected = {"message": message, "error": "ConnectionError", "attempts": 1}
+    assert [{key: event.data[key] for key in expected} for event in failed] == [expected]
     outbox.is_down = False
     if kind == "reset":
         await client.post("/auth/forgot-password", json=ADA)

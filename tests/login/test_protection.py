@@ -80,6 +80,11 @@ async def statuses(app: FastAPI, tries: Any) -> Counter[int]:
     return answers
 
 
+def many(store: str, database: Any) -> int:
+    """A thousand tries where that is quick."""
+    return 1000 if store == "memory" and database.engine_type == "postgres" else 100
+
+
 async def test_one_address_at_one_account(app: FastAPI, ada: User, store: str) -> None:
     """30 wrong passwords from one address at one account: five are looked at (D-M6)."""
     assert await statuses(app, [("192.0.2.1", "ada")] * 30) == {401: 5, 429: 25}
@@ -88,17 +93,19 @@ async def test_one_address_at_one_account(app: FastAPI, ada: User, store: str) -
 @pytest.mark.security(93)
 @pytest.mark.parametrize("name", ["ada", "nobody"])
 async def test_many_addresses_at_one_account(
-    app: FastAPI, ada: User, store: str, name: str
+    app: FastAPI, database: Any, ada: User, store: str, name: str
 ) -> None:
     """1,000 addresses at one account get as far as one, whether there is such a user or not."""
-    tries = [(address_of(number), name) for number in range(1000 if store == "memory" else 100)]
+    tries = [(address_of(number), name) for number in range(many(store, database))]
     assert (await statuses(app, tries))[401] == 5
 
 
 @pytest.mark.security(93)
-async def test_one_address_at_many_accounts(app: FastAPI, ada: User, store: str) -> None:
+async def test_one_address_at_many_accounts(
+    app: FastAPI, database: Any, ada: User, store: str
+) -> None:
     """One address at 1,000 accounts gets 20 tries."""
-    names = ["ada", *(f"user{number}" for number in range(999 if store == "memory" else 99))]
+    names = ["ada", *(f"user{number}" for number in range(many(store, database) - 1))]
     assert (await statuses(app, [("192.0.2.1", name) for name in names]))[401] == 20
 
 

@@ -1,18 +1,20 @@
 """Second factors that users have to enrol before anything else."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from piccolo_api_fastapi import (
     TOTP,
     ClientInfo,
     Login,
+    SessionAuth,
     User,
     Users,
+    optional,
 )
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, bearer, log_in, new_client
@@ -88,6 +90,23 @@ async def test_enrolment_is_required(
     other = new_client(app)
     assert (await second_step(other, await challenge(other), phone.code())).status_code == 200
     assert (await client.post("/auth/logout")).status_code == 204
+
+
+async def test_nobody_yet(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    session: SessionAuth[User],
+    ada: User,
+    required: None,
+) -> None:
+    """Where a user is optional, whoever has to enrol is nobody."""
+
+    @app.get("/maybe")
+    async def maybe(user: Annotated[User | None, Depends(optional(session))]) -> bool:
+        return user is not None
+
+    await log_in(client)
+    assert (await client.get("/maybe")).json() is False
 
 
 async def test_enrolment_is_required_of_apps(
