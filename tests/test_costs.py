@@ -227,7 +227,7 @@ async def test_nothing_is_built(
     assert "table.py:__init__" not in of_piccolo
 
 
-LEFT_BEHIND = 1024
+LEFT_BEHIND = 4096
 """Bytes that the package may have allocated in twenty requests and not given back; it was 0."""
 
 

@@ -26,7 +26,7 @@ class Dialect:
         greatest: The function that gives the greatest of its arguments.
         least: The one that gives the least.
         find: Where a text stands in another.
-        now: The time, of the server where it has a clock; with a placeholder otherwise.
+        now: The time, of the server; with a placeholder where another is given.
     """
 
     greatest: str
@@ -39,7 +39,10 @@ GIVEN = "CAST({} AS BIGINT)"
 POSTGRES = Dialect(
     "GREATEST", "LEAST", "strpos", "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 )
-SQLITE = Dialect("max", "min", "instr", GIVEN)
+# Asked when the statement has the lock: who came first would else have the later time.
+SQLITE = Dialect(
+    "max", "min", "instr", "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
+)
 
 
 def numbers_of(rate: AnyRate) -> int:

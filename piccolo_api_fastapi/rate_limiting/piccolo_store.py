@@ -103,9 +103,7 @@ class PiccoloStore(RemoteStore):
 
     def _values(self, name: str, cost: int, marks: Marks | None) -> list[Any]:
         """The parameters of a statement, with the time if the server is not to say it."""
-        time: list[Any] = []
-        if self._clock or self._is_sqlite:
-            time.append(microseconds(self._clock or utcnow))
+        time: list[Any] = [microseconds(self._clock)] if self._clock else []
         if cost > 0:
             return [name, *time, *time]
         return [*time, *(marks or ()), name]
