@@ -85,6 +85,18 @@ def redis_is_up() -> bool:
     return True
 
 
+def need_postgres() -> None:
+    """Skip what can't be tested without PostgreSQL."""
+    if not postgres_is_up():
+        pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
+
+
+def need_redis() -> None:
+    """Skip what can't be tested without Redis."""
+    if not redis_is_up():
+        pytest.skip("Redis does not answer at REDIS_URL")
+
+
 async def _make_postgres_database(name: str) -> None:
     connection = await asyncpg.connect(**PG, database="postgres")
     await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -199,8 +211,8 @@ def _run_script(path: str, script: str) -> None:
 @asynccontextmanager
 async def open_database(kind: str, sqlite_path: Path, database_name: str) -> AsyncIterator[Any]:
     """An engine with empty tables."""
-    if kind == "postgres" and not postgres_is_up():
-        pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
+    if kind == "postgres":
+        need_postgres()
     if kind not in _engines:
         _engines[kind] = await _make_engines(kind, sqlite_path, database_name)
     engine, own = _engines[kind]

@@ -231,7 +231,7 @@ class Accounts(Generic[UserT]):
             HasherBusy: Too many passwords are being hashed.
             StoreUnavailable: The database is down: better said now than after the answer.
         """
-        async with telling("user_register_fail", self.users.clock, Unprocessable):
+        async with self._registering():
             address = normal_email(email)
             name = normal_username(username or address, self.users.table.username.length or 0)
             if "@" in name and name != address:

@@ -34,15 +34,17 @@ async def ping(users: type[BaseUser]) -> None:
 async def check_values(users: type[BaseUser], values: dict[str, Any]) -> None:
     """Let the database look at values without storing them: whether they fit their columns."""
     key = users._meta.primary_key  # noqa: SLF001
-    columns: dict[Any, Any] = {getattr(users, name): value for name, value in values.items()}
-    await users.update(columns).where(key.is_null())
+    await users.update(_columns(users, values)).where(key.is_null())
 
 
 async def update_columns(users: type[BaseUser], user: Any, values: dict[str, Any]) -> bool:
     """Change the columns that a user may change. Whether there still is that user."""
     key = users._meta.primary_key  # noqa: SLF001
-    columns: dict[Any, Any] = {getattr(users, name): value for name, value in values.items()}
-    return bool(await users.update(columns).where(key == user).returning(key))
+    return bool(await users.update(_columns(users, values)).where(key == user).returning(key))
+
+
+def _columns(users: type[BaseUser], values: dict[str, Any]) -> dict[Any, Any]:
+    return {getattr(users, name): value for name, value in values.items()}
 
 
 async def delete_user(users: type[BaseUser], user: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
+    TOTP,
     Accounts,
     AuthEvent,
     JWTAuth,
@@ -19,6 +20,7 @@ from piccolo_api_fastapi import (
     accounts_router,
     install,
     jwt_router,
+    mfa_router,
     session_router,
     subscribe,
 )
@@ -79,6 +81,24 @@ def _app(
     users: Users[User], session: SessionAuth[User], jwt: JWTAuth[User], outbox: Outbox
 ) -> FastAPI:
     return build(users, session, jwt, mail=outbox, extra=["first_name", "last_name"])
+
+
+def build_with_factors(
+    users: Users[User], session: SessionAuth[User], totp: TOTP, **options: Any
+) -> FastAPI:
+    """An application with sessions, accounts and authenticator apps."""
+    login = Login(users, factors=[totp])
+    accounts = Accounts(users, base_url=BASE_URL, schemes=[session], login=login, **options)
+    app = FastAPI()
+    install(app)
+    app.state.accounts = accounts
+    for router in (
+        session_router(session, login),
+        accounts_router(accounts),
+        mfa_router(totp, session),
+    ):
+        app.include_router(router, prefix="/auth")
+    return app
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
     TOTP,
-    Accounts,
     AuthEvent,
-    Login,
     RecoveryCode,
     Session,
     SessionAuth,
@@ -19,14 +17,10 @@ from piccolo_api_fastapi import (
     User,
     Users,
     XChaCha20Poly1305,
-    accounts_router,
-    install,
-    mfa_router,
-    session_router,
 )
 from piccolo_api_fastapi.mail import ConfirmEmail, EmailChanged, LinkMessage, ResetPassword
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, totp_code
-from tests.accounts.conftest import BASE_URL, NEW
+from tests.accounts.conftest import NEW, build_with_factors
 from tests.conftest import KEY, PASSWORD, log_in, new_client
 
 
@@ -41,18 +35,7 @@ def app(
     users: Users[User], session: SessionAuth[User], outbox: Outbox, totp: TOTP, ada: User
 ) -> FastAPI:
     """An application with accounts and second factors."""
-    login = Login(users, factors=[totp])
-    accounts = Accounts(users, mail=outbox, base_url=BASE_URL, schemes=[session], login=login)
-    app = FastAPI()
-    install(app)
-    app.state.accounts = accounts
-    for router in (
-        session_router(session, login),
-        accounts_router(accounts),
-        mfa_router(totp, session),
-    ):
-        app.include_router(router, prefix="/auth")
-    return app
+    return build_with_factors(users, session, totp, mail=outbox)
 
 
 def link_to(outbox: Outbox, kind: type[LinkMessage]) -> str:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from examples.production.stack import Stack, running
-from tests.conftest import PASSWORD, PG, REDIS_URL, SECRET, bearer, postgres_is_up, redis_is_up
+from tests.conftest import PASSWORD, PG, REDIS_URL, SECRET, bearer, need_postgres, need_redis
 
 SBIN = "/usr/sbin:/usr/bin:/bin"
 NAME = "piccolo_api_fastapi_production_test"
@@ -48,10 +48,8 @@ async def run_on_postgres(statement: str) -> None:
 @pytest.fixture(scope="module")
 def database() -> Iterator[None]:
     """The database of the example, migrated by it, with ada."""
-    if not postgres_is_up():
-        pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
-    if not redis_is_up():
-        pytest.skip("Redis does not answer at REDIS_URL")
+    need_postgres()
+    need_redis()
     asyncio.run(run_on_postgres(f'DROP DATABASE IF EXISTS "{NAME}" WITH (FORCE)'))
     asyncio.run(run_on_postgres(f'CREATE DATABASE "{NAME}"'))
     command = [sys.executable, "-m", "examples.production", "--prepare-only"]

@@ -8,14 +8,13 @@ from redis.asyncio import Redis
 from starlette.testclient import WebSocketDenialResponse
 
 from examples.rate_limits.app import STORE, app
-from tests.conftest import REDIS_URL, new_client, redis_is_up
+from tests.conftest import REDIS_URL, need_redis, new_client
 
 
 @pytest.fixture(autouse=True)
 async def redis(monkeypatch: pytest.MonkeyPatch, database_name: str) -> AsyncIterator[None]:
     """Keys of this test's own."""
-    if not redis_is_up():
-        pytest.skip("Redis does not answer at REDIS_URL")
+    need_redis()
     monkeypatch.setattr(STORE, "_prefix", f"example-{database_name}")
     client = Redis.from_url(REDIS_URL)
     for name in [name async for name in client.scan_iter(f"example-{database_name}:*")]:

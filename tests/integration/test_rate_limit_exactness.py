@@ -14,7 +14,7 @@ from redis.asyncio import RedisCluster
 
 from piccolo_api_fastapi import RateLimit, RedisStore
 from piccolo_api_fastapi.testing import race
-from tests.conftest import PG, REDIS_URL, open_database, redis_is_up
+from tests.conftest import PG, REDIS_URL, need_redis, open_database
 from tests.integration.limited import storm, try_at_once
 from tests.integration.redis_servers import NEEDS_REDIS, RedisServer
 from tests.rate_limiting.conftest import PATIENT
@@ -47,8 +47,7 @@ async def passed(
 @pytest.mark.security(95)
 async def test_redis(pool: Executor) -> None:
     """Of four times 200 calls at once exactly 100 pass, five times in a row (D-R5)."""
-    if not redis_is_up():
-        pytest.skip("Redis does not answer at REDIS_URL")
+    need_redis()
     assert await passed(pool, "redis", REDIS_URL, "100/hour", 200, 5) == [100] * 5
 
 
@@ -82,8 +81,7 @@ async def refused(pool: Executor, kind: str, where: Any, rounds: int, calls: int
 @pytest.mark.security(99)
 async def test_right_attempts_on_redis(pool: Executor) -> None:
     """Who is right is not refused for what another process is still checking."""
-    if not redis_is_up():
-        pytest.skip("Redis does not answer at REDIS_URL")
+    need_redis()
     assert await refused(pool, "redis", REDIS_URL, 5, 6) == []
 
 

@@ -31,6 +31,7 @@ from piccolo_api_fastapi.database import transaction
 from piccolo_api_fastapi.errors import Unavailable
 from piccolo_api_fastapi.hashing_threads import HashingThreads
 from piccolo_api_fastapi.passwords import PasswordHasher
+from piccolo_api_fastapi.testing import auc
 from tests.conftest import PASSWORD, SECRET, log_in, new_client
 
 
@@ -111,11 +112,6 @@ async def test_one_cost(users: Users[User], ada: User) -> None:
     for one, other in ALIKE:
         assert 0.4 <= auc(spent[one], spent[other]) <= 0.6, other
     assert await PasswordFailures.exists().where(PasswordFailures.failed_count == 5)
-
-
-def auc(some: list[float], others: list[float]) -> float:
-    """How well one can tell which is which: 0.5 is not at all."""
-    return sum(a > b for a in some for b in others) / len(some) / len(others)
 
 
 @pytest.mark.security(6)

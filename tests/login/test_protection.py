@@ -35,7 +35,7 @@ from piccolo_api_fastapi.passwords import PasswordHasher
 from piccolo_api_fastapi.rate_limiting.stores import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
 from piccolo_api_fastapi.user_lookup import UserLookup
-from tests.conftest import PASSWORD, REDIS_URL, SECRET, get_tokens, log_in, redis_is_up
+from tests.conftest import PASSWORD, REDIS_URL, SECRET, get_tokens, log_in, need_redis
 
 STORES = ["memory", "redis", "piccolo"]
 
@@ -49,8 +49,7 @@ async def store(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[
     elif request.param == "piccolo":
         use_store(PiccoloStore(clock=FrozenClock()))
     else:
-        if not redis_is_up():
-            pytest.skip("Redis does not answer at REDIS_URL")
+        need_redis()
         kept = RedisStore(REDIS_URL, prefix=f"test-{uuid4()}", timeout=timedelta(seconds=5))
         use_store(kept)
     yield request.param

@@ -13,7 +13,7 @@ from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.rate_limiting import self_checks
 from piccolo_api_fastapi.rate_limiting.stores import Store
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import REDIS_URL, open_database, redis_is_up
+from tests.conftest import REDIS_URL, need_redis, open_database
 
 STORES = ["memory", "redis", "sqlite", "postgres"]
 PATIENT = timedelta(seconds=30)
@@ -42,8 +42,7 @@ async def store(
         if request.param == "memory":
             yield MemoryStore(clock=time)
         elif request.param == "redis":
-            if not redis_is_up():
-                pytest.skip("Redis does not answer at REDIS_URL")
+            need_redis()
             redis = RedisStore(REDIS_URL, prefix=f"test-{uuid4()}", timeout=PATIENT, clock=time)
             stack.push_async_callback(redis.close)
             yield redis

@@ -12,7 +12,7 @@ from piccolo_api_fastapi.errors import TooManyRequests
 from piccolo_api_fastapi.rate_limiting import waiting
 from piccolo_api_fastapi.rate_limiting.stores import Budget, Marks, Store, Verdict
 from piccolo_api_fastapi.testing import race
-from tests.conftest import REDIS_URL, redis_is_up
+from tests.conftest import REDIS_URL, need_redis
 from tests.rate_limiting.conftest import PATIENT
 
 pytestmark = [
@@ -37,8 +37,7 @@ async def attempt(limit: RateLimit, *, right: bool = True) -> str:
 @pytest.fixture
 async def counting() -> AsyncIterator["Counting"]:
     """A store that counts."""
-    if not redis_is_up():
-        pytest.skip("Redis does not answer at REDIS_URL")
+    need_redis()
     store = Counting(REDIS_URL, prefix=f"test-{uuid4()}", timeout=PATIENT)
     yield store
     await store.close()
@@ -125,8 +124,7 @@ class Full(Counting):
 
 async def test_a_fast_limit(time: Clock | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where places come free all the time nobody waits for longer than attempts take."""
-    if not redis_is_up():
-        pytest.skip("Redis does not answer at REDIS_URL")
+    need_redis()
     monkeypatch.setattr(waiting, "RECENT", 0.2)
     monkeypatch.setattr(waiting, "PATIENCE", 3600.0)
     store = Full(REDIS_URL, prefix=f"test-{uuid4()}", timeout=PATIENT)

@@ -14,14 +14,13 @@ from piccolo_api_fastapi import ConfigurationError, Quota, RateLimit, RedisStore
 from piccolo_api_fastapi.errors import StoreUnavailable
 from piccolo_api_fastapi.rate_limiting import redis_line, redis_store
 from piccolo_api_fastapi.testing import race
-from tests.conftest import REDIS_URL, redis_is_up
+from tests.conftest import REDIS_URL, need_redis
 
 
 @pytest.fixture
 async def redis() -> AsyncIterator[Redis]:
     """A client, to look at what is stored."""
-    if not redis_is_up():
-        pytest.skip("Redis does not answer at REDIS_URL")
+    need_redis()
     client = Redis.from_url(REDIS_URL, decode_responses=True)
     yield client
     await client.aclose()
