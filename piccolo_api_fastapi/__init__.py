@@ -13,6 +13,7 @@ from .accounts import (
     verify_email_router,
 )
 from .captcha import Captcha, CaptchaVerifier, HCaptcha, ReCaptchaV2, ReCaptchaV3, Turnstile
+from .client import ClientInfo
 from .client_address import ClientAddress
 from .cookies import Cookie
 from .csrf import SameOrigin
@@ -24,7 +25,7 @@ from .event_log import EventRecord, delete_old_events, protect_events, record_ev
 from .events import AuthEvent, subscribe
 from .exemptions import public
 from .guards import AnyOf
-from .identity import ClientInfo, Identity
+from .identity import Identity
 from .in_person import in_person
 from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router

@@ -8,6 +8,7 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from .access_tokens import Claims
+from .bearer import bearer_token
 from .clock import Clock
 from .errors import (
     EnrolmentRequired,
@@ -18,7 +19,7 @@ from .errors import (
     Unauthenticated,
 )
 from .factors import ENROLMENT
-from .identity import bearer_token, check_scopes
+from .identity import check_scopes
 from .refusals import tell_refused_claims
 
 

@@ -4,33 +4,15 @@ import asyncio
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache, partial
 from typing import Any, TypeVar
 
+from .client import hashing_client
 from .errors import HasherBusy
 
 T = TypeVar("T")
-
-_client: ContextVar[str | None] = ContextVar("client", default=None)
-
-
-@contextmanager
-def hashing_for(client: str | None) -> Iterator[None]:
-    """
-    Within it, what is hashed is hashed for this client.
-
-    Args:
-        client: The address, as limits count it; `None` for nobody in particular.
-    """
-    token = _client.set(client)
-    try:
-        yield
-    finally:
-        _client.reset(token)
 
 
 class HashingThreads:
@@ -82,7 +64,7 @@ class HashingThreads:
             waiter.cancel()
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
-        client = _client.get()
+        client = hashing_client()
         with self._lock:
             if self._count >= self.threads + self.waiting:
                 raise HasherBusy

@@ -20,7 +20,7 @@ from .exemptions import is_public
 from .guards import Guard, IdentityOf
 from .optional_guards import Optional, OptionalIdentity
 from .problems import responses
-from .routing import TokenRoute, problem_response, validation_error
+from .routing import problem_response, validation_error
 
 _GUARDS = (Guard, IdentityOf, Optional, OptionalIdentity)
 
@@ -117,8 +117,8 @@ def _document_guards(
 
 
 def _document_invalid_input(operation: dict[str, Any], route: RouteContext) -> None:
-    """A 422 is a problem, and the token endpoint has none: see `TokenRoute`."""
-    if isinstance(route.original_route, TokenRoute):
+    """A 422 is a problem, and a route may have none: see `AuthRoute.documents_422`."""
+    if not getattr(route.original_route, "documents_422", True):
         operation["responses"].pop("422", None)
     elif "application/json" in operation["responses"].get("422", {}).get("content", {}):
         operation["responses"]["422"] = responses(Unprocessable)[422]

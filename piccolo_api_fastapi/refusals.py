@@ -6,10 +6,11 @@ from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 
+from .client import client_info
 from .errors import Forbidden, InsufficientScope, StepUpRequired
 from .events import AuthEvent, emit
 from .factors import StepUp
-from .identity import Identity, client_info
+from .identity import Identity
 from .user_tables import primary_key
 
 Refusal: TypeAlias = Forbidden | StepUpRequired

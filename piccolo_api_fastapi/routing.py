@@ -16,6 +16,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from . import strict_json
 from .answers import note_status
+from .client import client_info, hashing_for
 from .client_address import client_address_of
 from .database import is_outage
 from .errors import (
@@ -30,8 +31,6 @@ from .errors import (
 )
 from .events import asked_by
 from .exemptions import public
-from .hashing_threads import hashing_for
-from .identity import client_info
 from .problems import PROBLEM_MEDIA_TYPE, phrase, problem
 
 MAXIMUM_BODY = 16 * 1024
@@ -52,6 +51,9 @@ class AuthRoute(APIRoute):
     Bodies are capped at 16 KiB and of the one content type that the route reads.
     Endpoints are `public`: what they need, they ask for themselves.
     """
+
+    documents_422 = True
+    """Whether OpenAPI shows a 422 for what does not validate."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, public(endpoint), **options)
@@ -138,16 +140,6 @@ class AuthRoute(APIRoute):
         names = [name for name, _ in pairs]
         if len(set(names)) < len(names) or any("\x00" in name + value for name, value in pairs):
             raise InvalidRequest
-
-
-class TokenRoute(AuthRoute):
-    """A route of the token endpoint: its validation errors are OAuth errors too."""
-
-    def translate(self, error: Exception) -> HTTPException:
-        """As elsewhere, with `invalid_request` for a form or JSON that does not validate."""
-        if isinstance(error, RequestValidationError | Unprocessable):
-            return InvalidRequest()
-        return super().translate(error)
 
 
 def validation_error(error: RequestValidationError) -> Unprocessable:

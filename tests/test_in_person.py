@@ -25,9 +25,9 @@ from piccolo_api_fastapi import (
     require,
     session_router,
 )
+from piccolo_api_fastapi.bearer import bearer_token
 from piccolo_api_fastapi.errors import InvalidToken, Unauthenticated
 from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import bearer_token
 from piccolo_api_fastapi.testing import acting_as
 from tests.conftest import bearer, get_tokens, log_in, new_client
 

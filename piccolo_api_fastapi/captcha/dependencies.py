@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import Header
 from starlette.requests import Request
 
+from piccolo_api_fastapi.client import ClientInfo, client_info
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.errors import (
     CaptchaFailed,
@@ -19,7 +20,6 @@ from piccolo_api_fastapi.errors import (
     ConfigurationError,
 )
 from piccolo_api_fastapi.events import AuthEvent, emit
-from piccolo_api_fastapi.identity import ClientInfo, client_info
 
 from .service import MAXIMUM_RESPONSE, Outage, Refusal, expect, site_verify
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from piccolo_api_fastapi.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError
-from piccolo_api_fastapi.identity import ClientInfo
 
 MAXIMUM_RESPONSE = 8 * 1024
 """Characters of what a widget gives: Turnstile's are 2,048 at most, others' a few thousand."""

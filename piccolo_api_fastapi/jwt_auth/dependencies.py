@@ -10,7 +10,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
+from piccolo_api_fastapi.bearer import bearer_token
 from piccolo_api_fastapi.claims_guard import ClaimsOf
+from piccolo_api_fastapi.client import client_info
 from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
@@ -25,12 +27,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import (
-    SCOPE_TOKEN,
-    Identity,
-    bearer_token,
-    client_info,
-)
+from piccolo_api_fastapi.identity import SCOPE_TOKEN, Identity
 from piccolo_api_fastapi.keys import Key, KeyRing
 from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
 from piccolo_api_fastapi.token_pairs import Grant, TokenPair, TokenPairs

@@ -36,13 +36,14 @@ from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.problems import PROBLEM_MEDIA_TYPE, responses
-from piccolo_api_fastapi.routing import AuthRoute, TokenRoute
+from piccolo_api_fastapi.routing import AuthRoute
 from piccolo_api_fastapi.token_pairs import TokenPair
 from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import UserT
 
 from . import service
 from .dependencies import JWTAuth
+from .route import TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 
 _ALWAYS = (ContentTooLarge, StoreUnavailable)

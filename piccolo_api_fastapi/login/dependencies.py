@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeAlias, cast
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from piccolo_api_fastapi.client import ClientInfo, client_info
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FactorDisabled,
@@ -21,7 +22,6 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.identifiers import one_name
-from piccolo_api_fastapi.identity import ClientInfo, client_info
 from piccolo_api_fastapi.known_devices import KnownDevices
 from piccolo_api_fastapi.login_limits import Attempt, LoginLimits
 from piccolo_api_fastapi.second_factors import SecondFactor

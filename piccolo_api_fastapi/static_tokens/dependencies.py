@@ -9,6 +9,7 @@ from typing import Any, cast
 from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.bearer import bearer_token
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     InsufficientScope,
@@ -18,7 +19,7 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
 )
 from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import NEVER, Identity, bearer_token
+from piccolo_api_fastapi.identity import NEVER, Identity
 from piccolo_api_fastapi.users import Users, UserT
 
 _SECRET = re.compile(r"[A-Za-z0-9_~+/=-]{32,512}")

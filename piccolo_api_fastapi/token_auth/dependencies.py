@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.bearer import bearer_token
 from piccolo_api_fastapi.database import store
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
@@ -24,7 +25,7 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
 )
 from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import NEVER, SCOPE_TOKEN, Identity, bearer_token
+from piccolo_api_fastapi.identity import NEVER, SCOPE_TOKEN, Identity
 from piccolo_api_fastapi.tokens import OpaqueToken
 from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.users import Users, UserT

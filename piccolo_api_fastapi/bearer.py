@@ -1,0 +1,28 @@
+"""The token of an `Authorization: Bearer` header."""
+
+from starlette.requests import HTTPConnection
+
+from .errors import (
+    InvalidRequest,
+    InvalidToken,
+)
+
+
+def bearer_token(connection: HTTPConnection) -> str | None:
+    """
+    The token of `Authorization: Bearer …` (RFC 6750 section 2.1), or `None`.
+
+    Raises:
+        InvalidRequest: There are two `Authorization` headers.
+        InvalidToken: The scheme is there and the token is not.
+    """
+    values = connection.headers.getlist("authorization")
+    if len(values) > 1:
+        msg = "There are two Authorization headers."
+        raise InvalidRequest(msg, headers={"WWW-Authenticate": 'Bearer error="invalid_request"'})
+    scheme, _, token = (values[0] if values else "").partition(" ")
+    if scheme.casefold() != "bearer":
+        return None
+    if not (token := token.strip(" ")):
+        raise InvalidToken
+    return token
