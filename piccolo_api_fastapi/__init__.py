@@ -13,23 +13,31 @@ from .accounts import (
     verify_email_router,
 )
 from .captcha import Captcha, CaptchaVerifier, HCaptcha, ReCaptchaV2, ReCaptchaV3, Turnstile
-from .client import ClientInfo
-from .client_address import ClientAddress
-from .cookies import Cookie
+from .core.crypto.encryption import (
+    EncryptionProvider,
+    Fernet,
+    PlainText,
+    XChaCha20Poly1305,
+    generate_key,
+)
+from .core.crypto.keys import Key, KeyRing
+from .core.database.sqlite import PersistentSQLiteEngine
+from .core.events.events import AuthEvent, subscribe
+from .core.events.log import EventRecord, delete_old_events, protect_events, record_events
+from .core.http.client import ClientInfo
+from .core.http.client_address import ClientAddress
+from .core.http.cookies import Cookie
+from .core.http.problems import ErrorBody, responses
+from .core.http.public_routes import public
 from .csrf import SameOrigin
 from .deliveries import UnsentMail, delete_expired_unsent_mail
 from .email_codes import EmailCode, SentCode
-from .encryption import EncryptionProvider, Fernet, PlainText, XChaCha20Poly1305, generate_key
 from .errors import AuthError, ConfigurationError
-from .event_log import EventRecord, delete_old_events, protect_events, record_events
-from .events import AuthEvent, subscribe
-from .exemptions import public
 from .guards import AnyOf
 from .identity import Identity
 from .in_person import in_person
 from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
-from .keys import Key, KeyRing
 from .known_devices import KnownDevice, KnownDevices, delete_expired_devices
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
 from .login_limits import LoginLimits
@@ -41,9 +49,7 @@ from .optional_guards import optional
 from .password_guesses import delete_old_guesses
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
-from .persistent_sqlite import PersistentSQLiteEngine
 from .piccolo_app import AuthTables, auth_tables, delete_expired
-from .problems import ErrorBody, responses
 from .rate_limiting import (
     MemoryStore,
     PiccoloStore,

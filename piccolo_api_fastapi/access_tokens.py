@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import jwt
 
-from . import strict_json
+from .core.crypto.keys import Key, KeyRing
+from .core.http import strict_json
 from .errors import ConfigurationError, InvalidToken
-from .keys import Key, KeyRing
 
 TYPE = "at+jwt"
 """RFC 9068 section 2.1."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from .answers import status_of
+from .core.http.middleware import status_of
 from .errors import Unprocessable
 from .identifiers import normal_email
 from .rate_limiting import Quota, RateLimit, Standing, rate_limit_headers

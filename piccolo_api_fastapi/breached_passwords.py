@@ -4,8 +4,8 @@ import hashlib
 import importlib
 
 from .clock import Clock, utcnow
+from .core.events.events import AuthEvent, emit
 from .errors import ConfigurationError
-from .events import AuthEvent, emit
 
 
 class BreachedPasswords:

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from .clock import Clock
-from .database import store
-from .encryption import EncryptionProvider
+from .core.crypto.encryption import EncryptionProvider
+from .core.database.failure_counters import forgive, reserve
+from .core.database.transactions import store
+from .core.events.events import AuthEvent, emit
 from .errors import InvalidCode, NotFound, SecretUnreadable
-from .events import AuthEvent, emit
-from .failure_counters import forgive, reserve
 
 
 class GuardedSecrets:

@@ -13,7 +13,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from .clock import Clock, utcnow
-from .database import store
+from .core.database.transactions import store
+from .core.http.public_routes import is_exempt
 from .errors import (
     AuthError,
     ConfigurationError,
@@ -24,7 +25,6 @@ from .errors import (
     StepUpRequired,
     Unauthenticated,
 )
-from .exemptions import is_exempt
 from .identity import Identity, UserT, check_scopes
 from .refusals import Refusal, tell_refusal
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from .client import hashing_client
+from .core.http.client import hashing_client
 from .errors import HasherBusy
 
 T = TypeVar("T")

@@ -12,10 +12,10 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
 from .clock import Clock
-from .database import delete_in_batches, engine_of, store
+from .core.database.failure_counters import FREE_FAILURES, MOST_FAILURES, wait_after
+from .core.database.transactions import delete_in_batches, engine_of, store
+from .core.events.events import AuthEvent, emit
 from .errors import HasherBusy, InvalidCredentials, Unavailable
-from .events import AuthEvent, emit
-from .failure_counters import FREE_FAILURES, MOST_FAILURES, wait_after
 from .keyed_locks import KeyedLocks
 
 LEASE = 15_000

@@ -15,11 +15,11 @@ from piccolo.conf.apps import AppConfig
 from piccolo.table import Table, create_table_class
 
 from .clock import utcnow
+from .core.crypto.encryption import generate_key
+from .core.events.log import EventRecord, delete_old_events, protect_events
 from .deliveries import UnsentMail, delete_expired_unsent_mail
 from .email_codes import SentCode
-from .encryption import generate_key
 from .errors import ConfigurationError
-from .event_log import EventRecord, delete_old_events, protect_events
 from .jwt_auth import RefreshFamily, delete_expired_families
 from .known_devices import KnownDevice, delete_expired_devices
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes

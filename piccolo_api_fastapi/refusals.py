@@ -6,12 +6,12 @@ from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 
-from .client import client_info
+from .core.database.user_tables import primary_key
+from .core.events.events import AuthEvent, emit
+from .core.http.client import client_info
 from .errors import Forbidden, InsufficientScope, StepUpRequired
-from .events import AuthEvent, emit
 from .factors import StepUp
 from .identity import Identity
-from .user_tables import primary_key
 
 Refusal: TypeAlias = Forbidden | StepUpRequired
 """Whoever asks is known, and may not, or not yet."""

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from starlette.requests import HTTPConnection
 
-from .database import store
+from .core.database.transactions import store
 from .errors import AuthError, ConfigurationError, EmailNotVerified, StepUpRequired
 from .factors import StepUp
 from .guards import Guard, signature_of

@@ -7,7 +7,7 @@ from typing import Any
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import Table
 
-from .database import store
+from .core.database.transactions import store
 from .identifiers import candidates
 from .passwords import is_pbkdf2
 

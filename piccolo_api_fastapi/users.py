@@ -12,23 +12,15 @@ from piccolo.table import Table
 from typing_extensions import TypeVar
 
 from .clock import Clock, utcnow
-from .database import column_names, is_unique_violation, refused_columns, store, transaction
-from .errors import (
-    ConfigurationError,
-    IdentityTaken,
-    InvalidCredentials,
-    Unprocessable,
-    ValueTaken,
+from .core.database.failure_counters import FailureCounter
+from .core.database.transactions import (
+    column_names,
+    is_unique_violation,
+    refused_columns,
+    store,
+    transaction,
 )
-from .events import AuthEvent, emit
-from .factors import PASSWORD, Factors
-from .failure_counters import FailureCounter
-from .identifiers import no_email, normal_email, normal_username, one_name, real_email
-from .password_guesses import PasswordGuesses
-from .password_policy import PasswordPolicy
-from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
-from .user_lookup import Account, UserLookup, fingerprint
-from .user_tables import (
+from .core.database.user_tables import (
     CredentialTable,
     bound,
     browser_tables,
@@ -37,6 +29,20 @@ from .user_tables import (
     primary_key,
     verification_tables,
 )
+from .core.events.events import AuthEvent, emit
+from .errors import (
+    ConfigurationError,
+    IdentityTaken,
+    InvalidCredentials,
+    Unprocessable,
+    ValueTaken,
+)
+from .factors import PASSWORD, Factors
+from .identifiers import no_email, normal_email, normal_username, one_name, real_email
+from .password_guesses import PasswordGuesses
+from .password_policy import PasswordPolicy
+from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
+from .user_lookup import Account, UserLookup, fingerprint
 
 MARKER = "pbkdf2_sha256$1$!$!"
 """

@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 from piccolo_api_fastapi import errors
+from piccolo_api_fastapi.core.http.problems import problem, responses
 from piccolo_api_fastapi.errors import (
     AuthError,
     FieldError,
@@ -15,7 +16,6 @@ from piccolo_api_fastapi.errors import (
     WeakPassword,
     WrongConfirmation,
 )
-from piccolo_api_fastapi.problems import problem, responses
 
 
 def every_error() -> list[type[AuthError]]:

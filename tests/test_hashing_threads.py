@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from piccolo_api_fastapi.client import hashing_for
+from piccolo_api_fastapi.core.http.client import hashing_for
 from piccolo_api_fastapi.errors import HasherBusy
 from piccolo_api_fastapi.hashing_threads import HashingThreads
 from piccolo_api_fastapi.testing import race

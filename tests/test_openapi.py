@@ -25,7 +25,7 @@ from piccolo_api_fastapi import (
     jwt_router,
     public,
 )
-from piccolo_api_fastapi.problems import PROBLEM_MEDIA_TYPE
+from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE
 
 # The document is the same on each database.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -33,7 +33,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.clock import utcnow
-from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import InvalidToken
 from piccolo_api_fastapi.migration_ledger import LEDGER
 from piccolo_api_fastapi.piccolo_api_migration import (

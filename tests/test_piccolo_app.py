@@ -20,6 +20,7 @@ from piccolo_api_fastapi import (
     delete_expired,
 )
 from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.core.database.user_tables import user_table_of
 from piccolo_api_fastapi.piccolo_app import (
     APP_CONFIG,
     clean,
@@ -29,7 +30,6 @@ from piccolo_api_fastapi.piccolo_app import (
     reencrypt,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from piccolo_api_fastapi.user_tables import user_table_of
 from tests.conftest import PASSWORD, get_tokens, log_in
 from tests.models import Customer, Member
 

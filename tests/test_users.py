@@ -27,6 +27,7 @@ from piccolo_api_fastapi import (
     jwt_router,
     session_router,
 )
+from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.errors import (
     IdentityTaken,
     InvalidCredentials,
@@ -39,7 +40,6 @@ from piccolo_api_fastapi.testing import (
     cheap_pbkdf2_hasher,
     race,
 )
-from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import MARKER, Proof
 from tests.conftest import (
     PASSWORD,

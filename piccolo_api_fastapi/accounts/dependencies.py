@@ -10,13 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from piccolo_api_fastapi.account_limits import AccountLimits
-from piccolo_api_fastapi.csrf import SameOrigin
-from piccolo_api_fastapi.database import (
+from piccolo_api_fastapi.core.database.transactions import (
     is_unique_violation,
     is_unusable_value,
     store,
     transaction,
 )
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
+from piccolo_api_fastapi.csrf import SameOrigin
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FieldError,
@@ -27,7 +29,6 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     ValueTaken,
 )
-from piccolo_api_fastapi.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.factors import PASSWORD, StepUp
 from piccolo_api_fastapi.guards import AnyOf, Scheme
 from piccolo_api_fastapi.identifiers import normal_email, normal_username, real_email
@@ -47,7 +48,6 @@ from piccolo_api_fastapi.mailboxes import Caller, Mailboxes, MailLifetimes
 from piccolo_api_fastapi.optional_guards import optional
 from piccolo_api_fastapi.refusals import check_step_up
 from piccolo_api_fastapi.tickets import Tickets
-from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import Users, UserT
 
 from . import service

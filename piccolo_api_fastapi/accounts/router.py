@@ -8,6 +8,9 @@ from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, SecretStr
 
 from piccolo_api_fastapi.account_limits import unless_refused
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.deliveries import quietly
 from piccolo_api_fastapi.errors import (
     ContentTooLarge,
@@ -31,10 +34,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.mail import AccountClosed, PasswordChanged
-from piccolo_api_fastapi.problems import responses
 from piccolo_api_fastapi.rate_limiting import RateLimit
-from piccolo_api_fastapi.routing import AuthRoute
-from piccolo_api_fastapi.user_tables import primary_key
 
 from .dependencies import Accounts
 from .schemas import (

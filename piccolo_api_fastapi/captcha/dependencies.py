@@ -11,15 +11,15 @@ from typing import Annotated, Any, Literal, TypeAlias
 from fastapi import Header
 from starlette.requests import Request
 
-from piccolo_api_fastapi.client import ClientInfo, client_info
 from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.errors import (
     CaptchaFailed,
     CaptchaRequired,
     CaptchaUnavailable,
     ConfigurationError,
 )
-from piccolo_api_fastapi.events import AuthEvent, emit
 
 from .service import MAXIMUM_RESPONSE, Outage, Refusal, expect, site_verify
 

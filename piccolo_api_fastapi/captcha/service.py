@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from piccolo_api_fastapi.client import ClientInfo
+from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError
 
 MAXIMUM_RESPONSE = 8 * 1024

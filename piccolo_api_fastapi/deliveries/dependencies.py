@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from piccolo_api_fastapi.database import store
-from piccolo_api_fastapi.events import AuthEvent, emit, logger
+from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.user_tables import bound
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
 from piccolo_api_fastapi.mail import (
     EmailChanged,
     EmailChangeRequested,
@@ -20,7 +21,6 @@ from piccolo_api_fastapi.mail import (
     PasswordChanged,
     SecondFactorChanged,
 )
-from piccolo_api_fastapi.user_tables import bound
 from piccolo_api_fastapi.users import Users
 
 from . import service

@@ -7,19 +7,19 @@ from typing import Any, TypeAlias
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.database import store
-from piccolo_api_fastapi.encryption import EncryptionProvider, XChaCha20Poly1305
+from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
+from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     InvalidCode,
     Unavailable,
 )
-from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.one_time_codes import digits_of
 from piccolo_api_fastapi.second_factors import SecondFactor
-from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users
 
 from . import service

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from piccolo_api_fastapi.failure_counters import forgiven
+from piccolo_api_fastapi.core.database.failure_counters import forgiven
 
 from .tables import SentCode
 

@@ -4,7 +4,7 @@ from piccolo.columns import UUID, ForeignKey, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
-from piccolo_api_fastapi.failure_counters import FailureCounter
+from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
 from piccolo_api_fastapi.users import User
 
 

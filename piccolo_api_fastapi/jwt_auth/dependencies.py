@@ -12,8 +12,10 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
 from piccolo_api_fastapi.bearer import bearer_token
 from piccolo_api_fastapi.claims_guard import ClaimsOf
-from piccolo_api_fastapi.client import client_info
-from piccolo_api_fastapi.database import store
+from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
+from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
+from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     EnrolmentRequired,
@@ -28,10 +30,8 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.guards import Scheme
 from piccolo_api_fastapi.identity import SCOPE_TOKEN, Identity
-from piccolo_api_fastapi.keys import Key, KeyRing
 from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
 from piccolo_api_fastapi.token_pairs import Grant, TokenPair, TokenPairs
-from piccolo_api_fastapi.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import service

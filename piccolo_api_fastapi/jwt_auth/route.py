@@ -3,11 +3,11 @@
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     InvalidRequest,
     Unprocessable,
 )
-from piccolo_api_fastapi.routing import AuthRoute
 
 
 class TokenRoute(AuthRoute):

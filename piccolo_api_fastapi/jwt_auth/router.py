@@ -7,7 +7,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 
-from piccolo_api_fastapi.database import store
+from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
@@ -35,10 +38,7 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
-from piccolo_api_fastapi.problems import PROBLEM_MEDIA_TYPE, responses
-from piccolo_api_fastapi.routing import AuthRoute
 from piccolo_api_fastapi.token_pairs import TokenPair
-from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import UserT
 
 from . import service

@@ -6,14 +6,19 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from piccolo_api_fastapi.client import ClientInfo
-from piccolo_api_fastapi.database import CompiledQuery, delete_in_batches, store, transaction
+from piccolo_api_fastapi.core.database.transactions import (
+    CompiledQuery,
+    delete_in_batches,
+    store,
+    transaction,
+)
+from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import InvalidGrant, NotFound
-from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
 from piccolo_api_fastapi.refresh_tokens import RefreshToken
 from piccolo_api_fastapi.token_pairs import Grant
-from piccolo_api_fastapi.user_tables import take_user, user_columns
 
 from .tables import RefreshFamily
 

@@ -7,10 +7,10 @@ from typing import Any, Generic, cast
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from piccolo_api_fastapi.cookies import Cookie
-from piccolo_api_fastapi.database import store
+from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
+from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
-from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users, UserT
 
 from . import service

@@ -4,9 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from piccolo_api_fastapi.database import delete_in_batches, keep_newest, store, transaction
+from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
+from piccolo_api_fastapi.core.database.transactions import (
+    delete_in_batches,
+    keep_newest,
+    store,
+    transaction,
+)
 from piccolo_api_fastapi.identifiers import one_name
-from piccolo_api_fastapi.tokens import OpaqueToken
 
 from .tables import KnownDevice
 

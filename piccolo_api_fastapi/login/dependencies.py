@@ -10,7 +10,9 @@ from typing import Any, Generic, Literal, TypeAlias, cast
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from piccolo_api_fastapi.client import ClientInfo, client_info
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FactorDisabled,
@@ -19,14 +21,12 @@ from piccolo_api_fastapi.errors import (
     InvalidTicket,
     TooManyRequests,
 )
-from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.identifiers import one_name
 from piccolo_api_fastapi.known_devices import KnownDevices
 from piccolo_api_fastapi.login_limits import Attempt, LoginLimits
 from piccolo_api_fastapi.second_factors import SecondFactor
 from piccolo_api_fastapi.tickets import Ticket, Tickets
-from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from .service import Challenge, FirstStep, LoginAttempt, run_hooks

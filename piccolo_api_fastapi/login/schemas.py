@@ -6,8 +6,8 @@ from uuid import UUID
 from piccolo.apps.user.tables import BaseUser
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.identifiers import real_email
-from piccolo_api_fastapi.user_tables import primary_key
 
 from .service import Challenge
 

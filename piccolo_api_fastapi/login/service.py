@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 
-from piccolo_api_fastapi.client import ClientInfo
+from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import LoginRefused
 from piccolo_api_fastapi.factors import PASSWORD
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic
 
-from piccolo_api_fastapi.database import store, transaction
+from piccolo_api_fastapi.core.database.failure_counters import reserve
+from piccolo_api_fastapi.core.database.transactions import store, transaction
+from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.deliveries import Delivery, Kept
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
@@ -15,8 +18,6 @@ from piccolo_api_fastapi.errors import (
     NotFound,
     TooManyRequests,
 )
-from piccolo_api_fastapi.events import AuthEvent, emit, telling
-from piccolo_api_fastapi.failure_counters import reserve
 from piccolo_api_fastapi.identifiers import normal_email, real_email
 from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.mail import (
@@ -30,7 +31,6 @@ from piccolo_api_fastapi.mail import (
 from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.passwords import PasswordMismatch
 from piccolo_api_fastapi.tickets import Ticket, Tickets
-from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users, UserT
 
 from . import service

@@ -9,12 +9,16 @@ from uuid import uuid4
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.database import delete_in_batches, is_unique_violation, store
+from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
+from piccolo_api_fastapi.core.database.transactions import (
+    delete_in_batches,
+    is_unique_violation,
+    store,
+)
+from piccolo_api_fastapi.core.database.user_tables import factor_tables
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
 from piccolo_api_fastapi.identifiers import no_email
 from piccolo_api_fastapi.tickets import Ticket
-from piccolo_api_fastapi.tokens import OpaqueToken
-from piccolo_api_fastapi.user_tables import factor_tables
 
 from .tables import EmailChange, EmailStatus
 

@@ -4,8 +4,8 @@ from piccolo.columns import UUID, Boolean, ForeignKey, Integer, Timestamptz, Var
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
-from piccolo_api_fastapi.failure_counters import FailureCounter
-from piccolo_api_fastapi.user_tables import VerificationTable
+from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
+from piccolo_api_fastapi.core.database.user_tables import VerificationTable
 from piccolo_api_fastapi.users import User
 
 

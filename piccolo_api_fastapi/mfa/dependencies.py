@@ -7,16 +7,16 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.database import store, transaction
-from piccolo_api_fastapi.encryption import EncryptionProvider, XChaCha20Poly1305
+from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
+from piccolo_api_fastapi.core.database.transactions import store, transaction
+from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidCode, NotFound, WrongConfirmation
-from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.one_time_codes import SECRET_BYTES, Authenticator, digits_of
 from piccolo_api_fastapi.recovery_codes import RecoveryCodes
 from piccolo_api_fastapi.second_factors import CompleteHook, SecondFactor
-from piccolo_api_fastapi.user_tables import bound, primary_key
 from piccolo_api_fastapi.users import Users
 
 from . import service

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from piccolo_api_fastapi.failure_counters import forgiven
+from piccolo_api_fastapi.core.database.failure_counters import forgiven
 
 from .tables import TOTPSecret
 

@@ -4,8 +4,8 @@ from piccolo.columns import UUID, BigInt, ForeignKey, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
-from piccolo_api_fastapi.failure_counters import FailureCounter
-from piccolo_api_fastapi.user_tables import FactorTable
+from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
+from piccolo_api_fastapi.core.database.user_tables import FactorTable
 from piccolo_api_fastapi.users import User
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi.answers import answer_of
+from piccolo_api_fastapi.core.http.middleware import answer_of
 
 from . import self_checks
 from .headers import HeaderWriter, Standing

@@ -10,7 +10,7 @@ from fastapi import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi.answers import answer_of, status_of
+from piccolo_api_fastapi.core.http.middleware import answer_of, status_of
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,

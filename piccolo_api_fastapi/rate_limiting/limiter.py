@@ -4,8 +4,8 @@ import time
 from typing import Literal, TypeAlias
 
 from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.core.events.events import AuthEvent, tell
 from piccolo_api_fastapi.errors import StoreUnavailable
-from piccolo_api_fastapi.events import AuthEvent, tell
 
 from . import defaults
 from .attempts import Attempts

@@ -11,7 +11,7 @@ from piccolo.engine.base import Engine
 from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi.clock import Clock, utcnow
-from piccolo_api_fastapi.database import engine_of
+from piccolo_api_fastapi.core.database.transactions import engine_of
 
 from . import piccolo_sql as sql
 from .grammar import SECOND, microseconds

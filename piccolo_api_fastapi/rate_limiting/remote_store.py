@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from piccolo_api_fastapi.clock import Clock, utcnow
-from piccolo_api_fastapi.events import AuthEvent, tell
+from piccolo_api_fastapi.core.events.events import AuthEvent, tell
 
 from .grammar import SECOND, microseconds
 from .stores import Budget, Marks, StoreBusy, StoreDown, Verdict

@@ -6,6 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     ContentTooLarge,
@@ -35,9 +38,6 @@ from piccolo_api_fastapi.login import (
     UserOut,
 )
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
-from piccolo_api_fastapi.problems import responses
-from piccolo_api_fastapi.routing import AuthRoute
-from piccolo_api_fastapi.user_tables import primary_key
 from piccolo_api_fastapi.users import UserT
 
 from . import service

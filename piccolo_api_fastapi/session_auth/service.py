@@ -8,19 +8,19 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
-from piccolo_api_fastapi.client import ClientInfo
-from piccolo_api_fastapi.database import (
+from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
+from piccolo_api_fastapi.core.database.transactions import (
     CompiledQuery,
     delete_in_batches,
     keep_newest,
     store,
     transaction,
 )
+from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
-from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
-from piccolo_api_fastapi.tokens import OpaqueToken
-from piccolo_api_fastapi.user_tables import take_user, user_columns
 
 from .tables import Session
 

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from piccolo_api_fastapi.database import delete_in_batches, store, transaction
+from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
+from piccolo_api_fastapi.core.database.transactions import delete_in_batches, store, transaction
+from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidTicket
-from piccolo_api_fastapi.tokens import OpaqueToken
-from piccolo_api_fastapi.user_tables import bound
 from piccolo_api_fastapi.users import Users
 
 from .tables import Ticket

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
+from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     Conflict,
@@ -19,9 +21,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.guards import Guard
 from piccolo_api_fastapi.in_person import InPerson, in_person
-from piccolo_api_fastapi.problems import responses
 from piccolo_api_fastapi.requirements import require
-from piccolo_api_fastapi.routing import AuthRoute
 from piccolo_api_fastapi.users import UserT
 
 from .dependencies import TokenAuth

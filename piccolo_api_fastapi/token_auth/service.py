@@ -6,11 +6,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from piccolo_api_fastapi.database import CompiledQuery, delete_in_batches, store, transaction
+from piccolo_api_fastapi.core.database.transactions import (
+    CompiledQuery,
+    delete_in_batches,
+    store,
+    transaction,
+)
+from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns, user_table_of
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached
-from piccolo_api_fastapi.events import AuthEvent, emit
 from piccolo_api_fastapi.identity import check_scopes
-from piccolo_api_fastapi.user_tables import take_user, user_columns, user_table_of
 
 from .tables import APIToken
 

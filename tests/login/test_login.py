@@ -27,7 +27,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import Unavailable
 from piccolo_api_fastapi.hashing_threads import HashingThreads
 from piccolo_api_fastapi.passwords import PasswordHasher

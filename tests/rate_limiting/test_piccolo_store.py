@@ -21,7 +21,7 @@ from piccolo_api_fastapi import (
     auth_tables,
     subscribe,
 )
-from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
 from piccolo_api_fastapi.piccolo_app import clean
 from piccolo_api_fastapi.rate_limiting import defaults, piccolo_store

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import ClientAddress, RateLimit, by_address
-from piccolo_api_fastapi.client_address import CLIENT_ADDRESS
+from piccolo_api_fastapi.core.http.client_address import CLIENT_ADDRESS
 from piccolo_api_fastapi.rate_limiting import self_checks
 from tests.conftest import new_client
 

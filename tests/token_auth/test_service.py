@@ -17,7 +17,7 @@ from piccolo_api_fastapi import (
     auth_tables,
     delete_expired_tokens,
 )
-from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import (
     Conflict,
     InsufficientScope,

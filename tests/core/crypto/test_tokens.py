@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.errors import ConfigurationError
-from piccolo_api_fastapi.tokens import OpaqueToken
 
 TOKEN = OpaqueToken("ses")
 

@@ -10,8 +10,14 @@ from piccolo.columns import UUID, Text, Timestamptz, Varchar
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
-from .database import delete_in_batches, engine_of, store, transaction
-from .errors import ConfigurationError
+from piccolo_api_fastapi.core.database.transactions import (
+    delete_in_batches,
+    engine_of,
+    store,
+    transaction,
+)
+from piccolo_api_fastapi.errors import ConfigurationError
+
 from .events import AuthEvent, subscribe
 
 MINIMUM_KEEP = timedelta(days=1)

@@ -7,8 +7,9 @@ from typing import Any
 from piccolo.columns import BigInt, Integer
 from piccolo.table import Table
 
-from .database import store
-from .errors import FactorDisabled, NotFound, TooManyRequests
+from piccolo_api_fastapi.errors import FactorDisabled, NotFound, TooManyRequests
+
+from .transactions import store
 
 FREE_FAILURES = 5
 """So many in a row cost no waiting."""

@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from starlette.requests import HTTPConnection
 
-from .errors import ConfigurationError
+from piccolo_api_fastapi.errors import ConfigurationError
 
-CLIENT_ADDRESS = "piccolo_api_fastapi.client_address"
+CLIENT_ADDRESS = "piccolo_api_fastapi.core.http.client_address"
 """Where in the scope `install` puts the one of the application."""
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address

@@ -15,7 +15,7 @@ from piccolo.query.base import Query
 from piccolo.querystring import QueryString
 from piccolo.table import Table
 
-from .errors import StoreUnavailable
+from piccolo_api_fastapi.errors import StoreUnavailable
 
 try:
     import asyncpg

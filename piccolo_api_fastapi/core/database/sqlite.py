@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.querystring import QueryString
 
-from .errors import ConfigurationError
+from piccolo_api_fastapi.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from aiosqlite import Connection

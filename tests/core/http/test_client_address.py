@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import ClientAddress, ConfigurationError, install
-from piccolo_api_fastapi.client import client_info
-from piccolo_api_fastapi.client_address import client_address_of
+from piccolo_api_fastapi.core.http.client import client_info
+from piccolo_api_fastapi.core.http.client_address import client_address_of
 
 PROXIES = ClientAddress(trusted=["10.0.0.0/8", "fd00::/8", "192.0.2.1"])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from .errors import ConfigurationError, InvalidSession
+from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
 
 SameSite = Literal["lax", "strict", "none"]
 

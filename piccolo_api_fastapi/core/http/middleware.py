@@ -10,8 +10,9 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from piccolo_api_fastapi.errors import AuthError
+
 from .client_address import CLIENT_ADDRESS, ClientAddress
-from .errors import AuthError
 
 ANSWER = "piccolo_api_fastapi.answer"
 _OF_WEBSOCKETS = {"websocket.accept": 101, "websocket.close": 403}

@@ -17,19 +17,12 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from piccolo_api_fastapi import (
-    AuthEvent,
-    SessionAuth,
-    User,
-    Users,
-    events,
-    session_router,
-    subscribe,
-)
-from piccolo_api_fastapi import telemetry as telemetry_module
-from piccolo_api_fastapi.database import after_commit, engine_of, transaction
+from piccolo_api_fastapi import AuthEvent, SessionAuth, User, Users, session_router, subscribe
+from piccolo_api_fastapi.core.database.transactions import after_commit, engine_of, transaction
+from piccolo_api_fastapi.core.events import events
+from piccolo_api_fastapi.core.events import telemetry as telemetry_module
+from piccolo_api_fastapi.core.events.events import Listener, emit, tell
 from piccolo_api_fastapi.errors import Forbidden
-from piccolo_api_fastapi.events import Listener, emit, tell
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, log_in, new_client
 

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from piccolo_api_fastapi import ConfigurationError, Key, KeyRing
-from piccolo_api_fastapi.encryption import (
+from piccolo_api_fastapi.core.crypto.encryption import (
     EncryptionProvider,
     Fernet,
     PlainText,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, FastAPI, Form, Request
 from starlette.exceptions import HTTPException
 
-from piccolo_api_fastapi.routing import AuthRoute
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from tests.conftest import new_client
 
 

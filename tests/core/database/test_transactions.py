@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 from piccolo.engine.sqlite import SQLiteEngine
 
-from piccolo_api_fastapi import User, Users, database
-from piccolo_api_fastapi.database import (
+from piccolo_api_fastapi import User, Users
+from piccolo_api_fastapi.core.database import transactions as database
+from piccolo_api_fastapi.core.database.transactions import (
     CompiledQuery,
     is_outage,
     is_unique_violation,

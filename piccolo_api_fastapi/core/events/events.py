@@ -12,8 +12,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
-from .clock import Clock
-from .database import after_commit
+from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.database.transactions import after_commit
+
 from .telemetry import record_event
 
 logger = logging.getLogger("piccolo_api_fastapi")

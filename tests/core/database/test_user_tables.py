@@ -7,8 +7,8 @@ import pytest
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi import User
-from piccolo_api_fastapi.database import column_names
-from piccolo_api_fastapi.user_tables import load
+from piccolo_api_fastapi.core.database.transactions import column_names
+from piccolo_api_fastapi.core.database.user_tables import load
 from piccolo_api_fastapi.users import MARKER
 from tests.models import Customer, Member
 

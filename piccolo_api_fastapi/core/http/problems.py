@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from .errors import AuthError, TokenRequestError, Unprocessable
+from piccolo_api_fastapi.errors import AuthError, TokenRequestError, Unprocessable
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """RFC 9457 section 3."""

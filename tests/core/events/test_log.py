@@ -20,9 +20,9 @@ from piccolo_api_fastapi import (
     protect_events,
     record_events,
 )
-from piccolo_api_fastapi.database import transaction
+from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.events.events import emit
 from piccolo_api_fastapi.errors import StoreUnavailable
-from piccolo_api_fastapi.events import emit
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in
 

@@ -6,8 +6,9 @@ from typing import Any, ClassVar, TypeVar, cast
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import TABLE_REGISTRY, Table
 
-from .database import column_names
-from .errors import ConfigurationError
+from piccolo_api_fastapi.errors import ConfigurationError
+
+from .transactions import column_names
 
 BaseUserT = TypeVar("BaseUserT", bound=BaseUser)
 TableT = TypeVar("TableT", bound=Table)

@@ -7,7 +7,7 @@ import secrets
 import zlib
 from dataclasses import dataclass, field
 
-from .errors import ConfigurationError
+from piccolo_api_fastapi.errors import ConfigurationError
 
 RANDOM_BYTES = 32
 """256 bits from the operating system; OWASP ASVS 5.0 V7.2.3 asks for 128."""

@@ -17,7 +17,8 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 from typing_extensions import Self
 
-from .errors import ConfigurationError, SecretUnreadable
+from piccolo_api_fastapi.errors import ConfigurationError, SecretUnreadable
+
 from .keys import KeyRing
 
 ENVIRONMENT_VARIABLE = "AUTH_ENCRYPTION_KEYS"

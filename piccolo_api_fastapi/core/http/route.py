@@ -14,12 +14,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
-from . import strict_json
-from .answers import note_status
-from .client import client_info, hashing_for
-from .client_address import client_address_of
-from .database import is_outage
-from .errors import (
+from piccolo_api_fastapi.core.database.transactions import is_outage
+from piccolo_api_fastapi.core.events.events import asked_by
+from piccolo_api_fastapi.errors import (
     AuthError,
     ContentTooLarge,
     FieldError,
@@ -29,9 +26,13 @@ from .errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from .events import asked_by
-from .exemptions import public
+
+from . import strict_json
+from .client import client_info, hashing_for
+from .client_address import client_address_of
+from .middleware import note_status
 from .problems import PROBLEM_MEDIA_TYPE, phrase, problem
+from .public_routes import public
 
 MAXIMUM_BODY = 16 * 1024
 """Bytes; no payload of these routes comes near it."""

@@ -1,0 +1,1 @@
+"""Opaque tokens, signing keys and encryption."""

@@ -1,0 +1,1 @@
+"""Transactions, statements, outages, and the tables bound to a user table."""

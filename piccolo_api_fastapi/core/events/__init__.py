@@ -1,0 +1,1 @@
+"""Events: emitting, logging and storing them, and telemetry."""
