@@ -1,5 +1,11 @@
 """Authentication and rate limiting for FastAPI on Piccolo, as dependencies and routers."""
 
+from .access.csrf import SameOrigin
+from .access.guards import AnyOf
+from .access.identity import Identity
+from .access.optional_user import optional
+from .access.person_only import in_person
+from .access.requirements import require
 from .access_tokens import Claims
 from .account_limits import AccountLimits
 from .accounts import (
@@ -29,13 +35,9 @@ from .core.http.client_address import ClientAddress
 from .core.http.cookies import Cookie
 from .core.http.problems import ErrorBody, responses
 from .core.http.public_routes import public
-from .csrf import SameOrigin
 from .deliveries import UnsentMail, delete_expired_unsent_mail
 from .email_codes import EmailCode, SentCode
 from .errors import AuthError, ConfigurationError
-from .guards import AnyOf
-from .identity import Identity
-from .in_person import in_person
 from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
 from .known_devices import KnownDevice, KnownDevices, delete_expired_devices
@@ -45,7 +47,6 @@ from .mail import ConsoleMail, Mail, Message
 from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
 from .mfa import TOTP, TOTPSecret, mfa_router
 from .notices import KnownBrowser, Notices
-from .optional_guards import optional
 from .password_guesses import delete_old_guesses
 from .password_policy import PasswordPolicy
 from .passwords import PasswordHasher, PBKDF2Hasher
@@ -68,7 +69,6 @@ from .rate_limiting import (
     use_store,
 )
 from .recovery_codes import RecoveryCode, RecoveryCodes
-from .requirements import require
 from .second_factors import SecondFactor
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
 from .smtp_mail import SMTPMail

@@ -7,8 +7,11 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
+from .access.bearer import bearer_token
+from .access.identity import check_scopes
+from .access.refusal_events import tell_refused_claims
+from .access.step_up import ENROLMENT
 from .access_tokens import Claims
-from .bearer import bearer_token
 from .clock import Clock
 from .errors import (
     EnrolmentRequired,
@@ -18,9 +21,6 @@ from .errors import (
     InvalidToken,
     Unauthenticated,
 )
-from .factors import ENROLMENT
-from .identity import check_scopes
-from .refusals import tell_refused_claims
 
 
 class ClaimsOf(SecurityBase):

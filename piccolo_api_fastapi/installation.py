@@ -13,14 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .access.guards import Guard, IdentityOf
+from .access.optional_user import Optional, OptionalIdentity
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import Admission, AnswerMiddleware, answer_of
 from .core.http.problems import responses
 from .core.http.public_routes import is_public
 from .core.http.route import problem_response, validation_error
 from .errors import AuthError, ConfigurationError, Unprocessable
-from .guards import Guard, IdentityOf
-from .optional_guards import Optional, OptionalIdentity
 
 _GUARDS = (Guard, IdentityOf, Optional, OptionalIdentity)
 

@@ -15,10 +15,10 @@ import nacl.secret
 from cryptography.fernet import Fernet, InvalidToken
 from piccolo.engine.sqlite import SQLiteEngine
 
+from .access.identity import NEVER
 from .core.database.transactions import engine_of, store, transaction
 from .core.database.user_tables import bound
 from .errors import ConfigurationError
-from .identity import NEVER
 from .mfa import TOTP
 from .migration_ledger import Ledger
 from .session_auth import Session

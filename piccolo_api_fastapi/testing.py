@@ -12,9 +12,9 @@ from uuid import uuid4
 
 from starlette.requests import HTTPConnection
 
-from .factors import PASSWORD, Factors
-from .guards import Guard
-from .identity import Identity, UserT
+from .access.guards import Guard
+from .access.identity import Identity, UserT
+from .access.step_up import PASSWORD, Factors
 from .mail import LinkMessage, Message
 from .one_time_codes import Authenticator
 from .passwords import PasswordHasher, PBKDF2Hasher, replace_default_hasher

@@ -11,6 +11,7 @@ from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 from typing_extensions import TypeVar
 
+from .access.step_up import PASSWORD, Factors
 from .clock import Clock, utcnow
 from .core.database.failure_counters import FailureCounter
 from .core.database.transactions import (
@@ -37,7 +38,6 @@ from .errors import (
     Unprocessable,
     ValueTaken,
 )
-from .factors import PASSWORD, Factors
 from .identifiers import no_email, normal_email, normal_username, one_name, real_email
 from .password_guesses import PasswordGuesses
 from .password_policy import PasswordPolicy

@@ -28,7 +28,7 @@ from piccolo_api_fastapi import (
     session_router,
     token_router,
 )
-from piccolo_api_fastapi.guards import Guard
+from piccolo_api_fastapi.access.guards import Guard
 
 from .vocabulary import (
     EMAIL,

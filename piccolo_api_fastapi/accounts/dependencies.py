@@ -9,6 +9,13 @@ from typing import Any, Generic, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from piccolo_api_fastapi.access.csrf import SameOrigin
+from piccolo_api_fastapi.access.guards import AnyOf, Scheme
+from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.optional_user import optional
+from piccolo_api_fastapi.access.person_only import InPerson, in_person
+from piccolo_api_fastapi.access.refusal_events import check_step_up
+from piccolo_api_fastapi.access.step_up import PASSWORD, StepUp
 from piccolo_api_fastapi.account_limits import AccountLimits
 from piccolo_api_fastapi.core.database.transactions import (
     is_unique_violation,
@@ -18,7 +25,6 @@ from piccolo_api_fastapi.core.database.transactions import (
 )
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
-from piccolo_api_fastapi.csrf import SameOrigin
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FieldError,
@@ -29,11 +35,7 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     ValueTaken,
 )
-from piccolo_api_fastapi.factors import PASSWORD, StepUp
-from piccolo_api_fastapi.guards import AnyOf, Scheme
 from piccolo_api_fastapi.identifiers import normal_email, normal_username, real_email
-from piccolo_api_fastapi.identity import Identity
-from piccolo_api_fastapi.in_person import InPerson, in_person
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail import (
     AccountClosed,
@@ -45,8 +47,6 @@ from piccolo_api_fastapi.mail import (
 )
 from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.mailboxes import Caller, Mailboxes, MailLifetimes
-from piccolo_api_fastapi.optional_guards import optional
-from piccolo_api_fastapi.refusals import check_step_up
 from piccolo_api_fastapi.tickets import Tickets
 from piccolo_api_fastapi.users import Users, UserT
 

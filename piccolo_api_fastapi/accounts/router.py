@@ -7,6 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
 from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, SecretStr
 
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.account_limits import unless_refused
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
@@ -32,7 +33,6 @@ from piccolo_api_fastapi.errors import (
     ValueTaken,
     WeakPassword,
 )
-from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.mail import AccountClosed, PasswordChanged
 from piccolo_api_fastapi.rate_limiting import RateLimit
 

@@ -9,8 +9,11 @@ from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.guards import Scheme
+from piccolo_api_fastapi.access.identity import SCOPE_TOKEN, Identity
+from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
-from piccolo_api_fastapi.bearer import bearer_token
 from piccolo_api_fastapi.claims_guard import ClaimsOf
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.database.transactions import store
@@ -27,9 +30,6 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.factors import PASSWORD
-from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import SCOPE_TOKEN, Identity
 from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
 from piccolo_api_fastapi.token_pairs import Grant, TokenPair, TokenPairs
 from piccolo_api_fastapi.users import Proof, Users, UserT

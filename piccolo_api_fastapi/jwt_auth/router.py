@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.transactions import store
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
@@ -35,7 +36,6 @@ from piccolo_api_fastapi.errors import (
     UnsupportedGrantType,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.token_pairs import TokenPair

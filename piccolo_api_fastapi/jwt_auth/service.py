@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
+from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
 from piccolo_api_fastapi.core.database.transactions import (
     CompiledQuery,
     delete_in_batches,
@@ -16,7 +17,6 @@ from piccolo_api_fastapi.core.database.user_tables import take_user, user_column
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import InvalidGrant, NotFound
-from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
 from piccolo_api_fastapi.refresh_tokens import RefreshToken
 from piccolo_api_fastapi.token_pairs import Grant
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeAlias, cast
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
@@ -21,7 +22,6 @@ from piccolo_api_fastapi.errors import (
     InvalidTicket,
     TooManyRequests,
 )
-from piccolo_api_fastapi.factors import PASSWORD
 from piccolo_api_fastapi.identifiers import one_name
 from piccolo_api_fastapi.known_devices import KnownDevices
 from piccolo_api_fastapi.login_limits import Attempt, LoginLimits

@@ -4,6 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.person_only import in_person
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -21,9 +24,6 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.guards import Guard
-from piccolo_api_fastapi.identity import Identity
-from piccolo_api_fastapi.in_person import in_person
 from piccolo_api_fastapi.users import UserT
 
 from .dependencies import Login

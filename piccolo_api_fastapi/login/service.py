@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 
+from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import LoginRefused
-from piccolo_api_fastapi.factors import PASSWORD
 
 
 @dataclass(frozen=True, slots=True)

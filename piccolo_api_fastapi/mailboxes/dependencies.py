@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic
 
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.failure_counters import reserve
 from piccolo_api_fastapi.core.database.transactions import store, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
@@ -19,7 +20,6 @@ from piccolo_api_fastapi.errors import (
     TooManyRequests,
 )
 from piccolo_api_fastapi.identifiers import normal_email, real_email
-from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.mail import (
     AlreadyRegistered,
     ConfirmEmail,

@@ -8,6 +8,12 @@ from typing import Annotated, Any
 import segno
 from fastapi import APIRouter, Depends, Request, Response
 
+from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.person_only import in_person
+from piccolo_api_fastapi.access.refusal_events import check_step_up
+from piccolo_api_fastapi.access.requirements import require
+from piccolo_api_fastapi.access.step_up import StepUp
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -23,12 +29,6 @@ from piccolo_api_fastapi.errors import (
     UnsupportedMediaType,
     WrongConfirmation,
 )
-from piccolo_api_fastapi.factors import StepUp
-from piccolo_api_fastapi.guards import Guard
-from piccolo_api_fastapi.identity import Identity
-from piccolo_api_fastapi.in_person import in_person
-from piccolo_api_fastapi.refusals import check_step_up
-from piccolo_api_fastapi.requirements import require
 from piccolo_api_fastapi.users import UserT
 
 from .dependencies import TOTP

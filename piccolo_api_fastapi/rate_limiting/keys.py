@@ -8,10 +8,10 @@ from typing import Any, TypeAlias
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
+from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.client_address import ClientAddress, client_address_of
-from piccolo_api_fastapi.guards import Guard
-from piccolo_api_fastapi.identity import Identity
 
 from . import self_checks
 from .stores import digest

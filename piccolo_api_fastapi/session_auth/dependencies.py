@@ -9,11 +9,14 @@ from fastapi.openapi.models import APIKey
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from piccolo_api_fastapi.access.csrf import SameOrigin
+from piccolo_api_fastapi.access.guards import Scheme
+from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.database.transactions import store
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.cookies import Cookie
-from piccolo_api_fastapi.csrf import SameOrigin
 from piccolo_api_fastapi.errors import (
     COOKIE_CHALLENGE,
     ConfigurationError,
@@ -25,9 +28,6 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.factors import PASSWORD
-from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import service

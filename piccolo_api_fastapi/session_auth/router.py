@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -28,7 +29,6 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.identity import Identity
 from piccolo_api_fastapi.login import (
     Challenge,
     EnrolmentRequiredOut,

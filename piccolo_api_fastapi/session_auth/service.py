@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
+from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.transactions import (
     CompiledQuery,
@@ -20,7 +21,6 @@ from piccolo_api_fastapi.core.database.user_tables import take_user, user_column
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
-from piccolo_api_fastapi.factors import Factors, read_factors, write_factors
 
 from .tables import Session
 

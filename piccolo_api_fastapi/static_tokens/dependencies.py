@@ -9,7 +9,9 @@ from typing import Any, cast
 from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi.bearer import bearer_token
+from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.guards import Scheme
+from piccolo_api_fastapi.access.identity import NEVER, Identity
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     InsufficientScope,
@@ -18,8 +20,6 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import NEVER, Identity
 from piccolo_api_fastapi.users import Users, UserT
 
 _SECRET = re.compile(r"[A-Za-z0-9_~+/=-]{32,512}")

@@ -11,7 +11,9 @@ from uuid import UUID, uuid4
 from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi.bearer import bearer_token
+from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.guards import Scheme
+from piccolo_api_fastapi.access.identity import NEVER, SCOPE_TOKEN, Identity
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.transactions import store
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
@@ -26,8 +28,6 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
     Unprocessable,
 )
-from piccolo_api_fastapi.guards import Scheme
-from piccolo_api_fastapi.identity import NEVER, SCOPE_TOKEN, Identity
 from piccolo_api_fastapi.users import Users, UserT
 
 from . import service

@@ -6,6 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 
+from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.person_only import InPerson, in_person
+from piccolo_api_fastapi.access.requirements import require
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -19,9 +22,6 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.guards import Guard
-from piccolo_api_fastapi.in_person import InPerson, in_person
-from piccolo_api_fastapi.requirements import require
 from piccolo_api_fastapi.users import UserT
 
 from .dependencies import TokenAuth

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from piccolo_api_fastapi.access.identity import check_scopes
 from piccolo_api_fastapi.core.database.transactions import (
     CompiledQuery,
     delete_in_batches,
@@ -15,7 +16,6 @@ from piccolo_api_fastapi.core.database.transactions import (
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns, user_table_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached
-from piccolo_api_fastapi.identity import check_scopes
 
 from .tables import APIToken
 

@@ -20,8 +20,8 @@ from piccolo_api_fastapi import (
     optional,
     require,
 )
+from piccolo_api_fastapi.access.step_up import StepUp, acr, amr, read_factors, write_factors
 from piccolo_api_fastapi.errors import CredentialNotAllowed, InvalidToken, SessionEnded
-from piccolo_api_fastapi.factors import StepUp, acr, amr, read_factors, write_factors
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
-CLIENT_ADDRESS = "piccolo_api_fastapi.core.http.client_address"
+CLIENT_ADDRESS = "piccolo_api_fastapi.client_address"
 """Where in the scope `install` puts the one of the application."""
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address

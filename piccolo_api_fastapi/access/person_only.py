@@ -5,7 +5,8 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from .errors import AuthError, ConfigurationError, CredentialNotAllowed
+from piccolo_api_fastapi.errors import AuthError, ConfigurationError, CredentialNotAllowed
+
 from .guards import AnyOf, Guard, Scheme
 from .identity import Identity, UserT
 from .requirements import Require

@@ -12,10 +12,10 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from .clock import Clock, utcnow
-from .core.database.transactions import store
-from .core.http.public_routes import is_exempt
-from .errors import (
+from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.http.public_routes import is_exempt
+from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
     CredentialNotAllowed,
@@ -25,8 +25,9 @@ from .errors import (
     StepUpRequired,
     Unauthenticated,
 )
+
 from .identity import Identity, UserT, check_scopes
-from .refusals import Refusal, tell_refusal
+from .refusal_events import Refusal, tell_refusal
 
 _IDENTITIES = "piccolo_api_fastapi.identities"
 

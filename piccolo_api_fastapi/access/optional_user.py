@@ -6,7 +6,8 @@ from typing import Generic
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
-from .errors import Forbidden, SessionEnded, StepUpRequired
+from piccolo_api_fastapi.errors import Forbidden, SessionEnded, StepUpRequired
+
 from .guards import Guard, signature_of, tell_refusal_by
 from .identity import Identity, UserT
 

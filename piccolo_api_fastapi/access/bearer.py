@@ -2,10 +2,7 @@
 
 from starlette.requests import HTTPConnection
 
-from .errors import (
-    InvalidRequest,
-    InvalidToken,
-)
+from piccolo_api_fastapi.errors import InvalidRequest, InvalidToken
 
 
 def bearer_token(connection: HTTPConnection) -> str | None:

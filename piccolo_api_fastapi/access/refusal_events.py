@@ -6,12 +6,13 @@ from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 
-from .core.database.user_tables import primary_key
-from .core.events.events import AuthEvent, emit
-from .core.http.client import client_info
-from .errors import Forbidden, InsufficientScope, StepUpRequired
-from .factors import StepUp
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.http.client import client_info
+from piccolo_api_fastapi.errors import Forbidden, InsufficientScope, StepUpRequired
+
 from .identity import Identity
+from .step_up import StepUp
 
 Refusal: TypeAlias = Forbidden | StepUpRequired
 """Whoever asks is known, and may not, or not yet."""

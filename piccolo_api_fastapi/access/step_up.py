@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from .errors import ConfigurationError, StepUpRequired
+from piccolo_api_fastapi.errors import ConfigurationError, StepUpRequired
 
 PASSWORD = "password"  # noqa: S105 - the name of a factor
 

@@ -18,16 +18,16 @@ from piccolo_api_fastapi import (
     SessionAuth,
     User,
     Users,
-    in_person,
     install,
     jwt_router,
     optional,
     require,
     session_router,
 )
-from piccolo_api_fastapi.bearer import bearer_token
+from piccolo_api_fastapi.access import person_only as in_person
+from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.errors import InvalidToken, Unauthenticated
-from piccolo_api_fastapi.guards import Scheme
 from piccolo_api_fastapi.testing import acting_as
 from tests.conftest import bearer, get_tokens, log_in, new_client
 

@@ -8,8 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from piccolo.apps.user.tables import BaseUser
 
-from .errors import InsufficientScope
-from .factors import Factors
+from piccolo_api_fastapi.errors import InsufficientScope
+
+from .step_up import Factors
 
 UserT = TypeVar("UserT", bound=BaseUser)
 

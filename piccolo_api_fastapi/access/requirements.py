@@ -5,11 +5,17 @@ from datetime import timedelta
 
 from starlette.requests import HTTPConnection
 
-from .core.database.transactions import store
-from .errors import AuthError, ConfigurationError, EmailNotVerified, StepUpRequired
-from .factors import StepUp
+from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.errors import (
+    AuthError,
+    ConfigurationError,
+    EmailNotVerified,
+    StepUpRequired,
+)
+
 from .guards import Guard, signature_of
 from .identity import Identity, UserT
+from .step_up import StepUp
 
 
 class Require(Guard[UserT]):

@@ -7,7 +7,8 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.errors import ConfigurationError, CrossSiteRequest
-from piccolo_api_fastapi.refusals import tell_refusal
+
+from .refusal_events import tell_refusal
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """RFC 9110 section 9.2.1."""

@@ -1,0 +1,10 @@
+"""Who is calling, and what they may do."""
+
+from .csrf import SameOrigin
+from .guards import AnyOf
+from .identity import Identity
+from .optional_user import optional
+from .person_only import in_person
+from .requirements import require
+
+__all__ = ["AnyOf", "Identity", "SameOrigin", "in_person", "optional", "require"]

@@ -1,5 +1,0 @@
-"""Refusing what other sites make a browser send."""
-
-from .dependencies import SameOrigin
-
-__all__ = ["SameOrigin"]
