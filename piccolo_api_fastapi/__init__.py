@@ -47,9 +47,6 @@ from .mail import ConsoleMail, Mail, Message
 from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
 from .mfa import TOTP, TOTPSecret, mfa_router
 from .notices import KnownBrowser, Notices
-from .password_guesses import delete_old_guesses
-from .password_policy import PasswordPolicy
-from .passwords import PasswordHasher, PBKDF2Hasher
 from .piccolo_app import AuthTables, auth_tables, delete_expired
 from .rate_limiting import (
     MemoryStore,
@@ -76,7 +73,10 @@ from .static_tokens import StaticTokens
 from .tickets import Ticket, Tickets, delete_expired_tickets
 from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
 from .token_commands import token_commands
-from .users import Password, PasswordFailures, Proof, User, Users, is_service
+from .users.passwords.guesses import delete_old_guesses
+from .users.passwords.hasher import PasswordHasher, PBKDF2Hasher
+from .users.passwords.policy import PasswordPolicy
+from .users.users import Password, PasswordFailures, Proof, User, Users, is_service
 
 __all__ = [
     "TOTP",

@@ -9,9 +9,9 @@ from starlette.requests import HTTPConnection
 
 from .core.http.middleware import status_of
 from .errors import Unprocessable
-from .identifiers import normal_email
 from .rate_limiting import Quota, RateLimit, Standing, rate_limit_headers
 from .rate_limiting.keys import body_field, normalised
+from .users.identifiers import normal_email
 
 
 async def by_email(connection: HTTPConnection) -> str | None:

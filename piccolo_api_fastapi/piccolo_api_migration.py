@@ -23,7 +23,7 @@ from .mfa import TOTP
 from .migration_ledger import Ledger
 from .session_auth import Session
 from .token_auth import APIToken
-from .users import Users
+from .users.users import Users
 
 Decrypt: TypeAlias = Callable[[str], str]
 """Decrypts what piccolo-api encrypted: the `decrypt` of one of its providers will do."""

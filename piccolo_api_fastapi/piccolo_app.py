@@ -25,7 +25,6 @@ from .known_devices import KnownDevice, delete_expired_devices
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .mfa import TOTP, TOTPSecret
 from .notices import KnownBrowser
-from .password_guesses import delete_old_guesses
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .rate_limiting import PiccoloStore, RateLimitState
 from .recovery_codes import RecoveryCode
@@ -33,7 +32,8 @@ from .session_auth import Session, delete_expired_sessions
 from .tickets import Ticket, delete_expired_tickets
 from .token_auth import APIToken, delete_expired_tokens
 from .token_commands import token_commands
-from .users import Password, PasswordFailures, User, Users
+from .users.passwords.guesses import delete_old_guesses
+from .users.users import Password, PasswordFailures, User, Users
 
 TableT = TypeVar("TableT", bound=Table)
 

@@ -17,8 +17,8 @@ from .access.identity import Identity, UserT
 from .access.step_up import PASSWORD, Factors
 from .mail import LinkMessage, Message
 from .one_time_codes import Authenticator
-from .passwords import PasswordHasher, PBKDF2Hasher, replace_default_hasher
 from .rate_limiting import no_rate_limits
+from .users.passwords.hasher import PasswordHasher, PBKDF2Hasher, replace_default_hasher
 
 ResultT = TypeVar("ResultT")
 MessageT = TypeVar("MessageT", bound=Message)

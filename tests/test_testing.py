@@ -11,7 +11,6 @@ from fastapi import Depends, FastAPI
 
 from piccolo_api_fastapi import AnyOf, JWTAuth, SessionAuth, User, optional, require
 from piccolo_api_fastapi.mail import AccountClosed, ResetPassword
-from piccolo_api_fastapi.passwords import default_hasher
 from piccolo_api_fastapi.testing import (
     FrozenClock,
     Outbox,
@@ -21,6 +20,7 @@ from piccolo_api_fastapi.testing import (
     race,
     timing_auc,
 )
+from piccolo_api_fastapi.users.passwords.hasher import default_hasher
 from tests.conftest import SECRET, new_client
 
 

@@ -29,8 +29,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert {path.relative_to(ROOT).as_posix() for path in files} == names
     assert {
         "piccolo_api_fastapi/py.typed",
-        "piccolo_api_fastapi/common_passwords.txt",
-        "piccolo_api_fastapi/common_passwords.LICENSE.txt",
+        "piccolo_api_fastapi/users/passwords/common_passwords.txt",
+        "piccolo_api_fastapi/users/passwords/common_passwords.LICENSE.txt",
     } <= names
 
 

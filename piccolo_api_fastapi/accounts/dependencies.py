@@ -35,7 +35,6 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     ValueTaken,
 )
-from piccolo_api_fastapi.identifiers import normal_email, normal_username, real_email
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail import (
     AccountClosed,
@@ -48,7 +47,8 @@ from piccolo_api_fastapi.mail import (
 from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.mailboxes import Caller, Mailboxes, MailLifetimes
 from piccolo_api_fastapi.tickets import Tickets
-from piccolo_api_fastapi.users import Users, UserT
+from piccolo_api_fastapi.users.identifiers import normal_email, normal_username, real_email
+from piccolo_api_fastapi.users.users import Users, UserT
 
 from . import service
 from .schemas import Models, make_models

@@ -33,7 +33,7 @@ from pydantic import (
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http import strict_json
 from piccolo_api_fastapi.errors import ConfigurationError
-from piccolo_api_fastapi.identifiers import real_email
+from piccolo_api_fastapi.users.identifiers import real_email
 
 _PASSWORD = "correct horse battery"  # noqa: S105 - an example
 

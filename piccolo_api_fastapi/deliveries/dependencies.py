@@ -21,7 +21,7 @@ from piccolo_api_fastapi.mail import (
     PasswordChanged,
     SecondFactorChanged,
 )
-from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.users.users import Users
 
 from . import service
 from .tables import UnsentMail

@@ -17,10 +17,10 @@ from piccolo_api_fastapi.errors import (
     Unavailable,
 )
 from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
-from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.one_time_codes import digits_of
 from piccolo_api_fastapi.second_factors import SecondFactor
-from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.users.identifiers import real_email
+from piccolo_api_fastapi.users.users import Users
 
 from . import service
 from .tables import SentCode

@@ -32,7 +32,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
 from piccolo_api_fastapi.token_pairs import Grant, TokenPair, TokenPairs
-from piccolo_api_fastapi.users import Proof, Users, UserT
+from piccolo_api_fastapi.users.users import Proof, Users, UserT
 
 from . import service
 from .tables import RefreshFamily

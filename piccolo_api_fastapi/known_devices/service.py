@@ -11,7 +11,7 @@ from piccolo_api_fastapi.core.database.transactions import (
     store,
     transaction,
 )
-from piccolo_api_fastapi.identifiers import one_name
+from piccolo_api_fastapi.users.identifiers import one_name
 
 from .tables import KnownDevice
 

@@ -22,12 +22,12 @@ from piccolo_api_fastapi.errors import (
     InvalidTicket,
     TooManyRequests,
 )
-from piccolo_api_fastapi.identifiers import one_name
 from piccolo_api_fastapi.known_devices import KnownDevices
 from piccolo_api_fastapi.login_limits import Attempt, LoginLimits
 from piccolo_api_fastapi.second_factors import SecondFactor
 from piccolo_api_fastapi.tickets import Ticket, Tickets
-from piccolo_api_fastapi.users import Proof, Users, UserT
+from piccolo_api_fastapi.users.identifiers import one_name
+from piccolo_api_fastapi.users.users import Proof, Users, UserT
 
 from .service import Challenge, FirstStep, LoginAttempt, run_hooks
 

@@ -7,7 +7,7 @@ from piccolo.apps.user.tables import BaseUser
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.identifiers import real_email
+from piccolo_api_fastapi.users.identifiers import real_email
 
 from .service import Challenge
 

@@ -19,7 +19,6 @@ from piccolo_api_fastapi.errors import (
     NotFound,
     TooManyRequests,
 )
-from piccolo_api_fastapi.identifiers import normal_email, real_email
 from piccolo_api_fastapi.mail import (
     AlreadyRegistered,
     ConfirmEmail,
@@ -29,9 +28,10 @@ from piccolo_api_fastapi.mail import (
     VerifyEmail,
 )
 from piccolo_api_fastapi.mail_links import Links
-from piccolo_api_fastapi.passwords import PasswordMismatch
 from piccolo_api_fastapi.tickets import Ticket, Tickets
-from piccolo_api_fastapi.users import Users, UserT
+from piccolo_api_fastapi.users.identifiers import normal_email, real_email
+from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch
+from piccolo_api_fastapi.users.users import Users, UserT
 
 from . import service
 from .service import Before, Binding, Sending

@@ -29,7 +29,7 @@ from piccolo_api_fastapi.errors import (
     UnsupportedMediaType,
     WrongConfirmation,
 )
-from piccolo_api_fastapi.users import UserT
+from piccolo_api_fastapi.users.users import UserT
 
 from .dependencies import TOTP
 from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut

@@ -6,9 +6,9 @@ from piccolo_api_fastapi.core.database.transactions import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.deliveries import Delivery
-from piccolo_api_fastapi.identifiers import real_email
 from piccolo_api_fastapi.mail import Mail, Message, NewSignIn, SecondFactorChanged
-from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.users.identifiers import real_email
+from piccolo_api_fastapi.users.users import Users
 
 from . import service
 from .tables import KnownBrowser

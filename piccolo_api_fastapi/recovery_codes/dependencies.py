@@ -13,7 +13,7 @@ from piccolo_api_fastapi.errors import ConfigurationError, FactorDisabled, Inval
 from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.one_time_codes import recovery_digest
 from piccolo_api_fastapi.second_factors import CompleteHook, SecondFactor
-from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.users.users import Users
 
 from . import service
 from .tables import RecoveryCode

@@ -29,7 +29,6 @@ from piccolo_api_fastapi import (
     register_router,
     session_router,
 )
-from piccolo_api_fastapi.hashing_threads import HashingThreads
 from piccolo_api_fastapi.mail import (
     AlreadyRegistered,
     ConfirmEmail,
@@ -38,6 +37,7 @@ from piccolo_api_fastapi.mail import (
     VerifyEmail,
 )
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, race, timing_auc
+from piccolo_api_fastapi.users.passwords.threads import HashingThreads
 from tests.accounts.conftest import BASE_URL, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, log_in, new_client
 from tests.models import Customer

@@ -29,9 +29,9 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import Unavailable
-from piccolo_api_fastapi.hashing_threads import HashingThreads
-from piccolo_api_fastapi.passwords import PasswordHasher
 from piccolo_api_fastapi.testing import auc
+from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
+from piccolo_api_fastapi.users.passwords.threads import HashingThreads
 from tests.conftest import PASSWORD, SECRET, log_in, new_client
 
 

@@ -31,10 +31,10 @@ from piccolo_api_fastapi import (
     use_store,
 )
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.passwords import PasswordHasher
 from piccolo_api_fastapi.rate_limiting.stores import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
-from piccolo_api_fastapi.user_lookup import UserLookup
+from piccolo_api_fastapi.users.lookup import UserLookup
+from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
 from tests.conftest import PASSWORD, REDIS_URL, SECRET, get_tokens, log_in, need_redis
 
 STORES = ["memory", "redis", "piccolo"]

@@ -40,7 +40,7 @@ from piccolo_api_fastapi.testing import (
     cheap_pbkdf2_hasher,
     race,
 )
-from piccolo_api_fastapi.users import MARKER, Proof
+from piccolo_api_fastapi.users.users import MARKER, Proof
 from tests.conftest import (
     PASSWORD,
     SECRET,

@@ -11,17 +11,17 @@ from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 from typing_extensions import TypeVar
 
-from .access.step_up import PASSWORD, Factors
-from .clock import Clock, utcnow
-from .core.database.failure_counters import FailureCounter
-from .core.database.transactions import (
+from piccolo_api_fastapi.access.step_up import PASSWORD, Factors
+from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
+from piccolo_api_fastapi.core.database.transactions import (
     column_names,
     is_unique_violation,
     refused_columns,
     store,
     transaction,
 )
-from .core.database.user_tables import (
+from piccolo_api_fastapi.core.database.user_tables import (
     CredentialTable,
     bound,
     browser_tables,
@@ -30,19 +30,26 @@ from .core.database.user_tables import (
     primary_key,
     verification_tables,
 )
-from .core.events.events import AuthEvent, emit
-from .errors import (
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.errors import (
     ConfigurationError,
     IdentityTaken,
     InvalidCredentials,
     Unprocessable,
     ValueTaken,
 )
+
 from .identifiers import no_email, normal_email, normal_username, one_name, real_email
-from .password_guesses import PasswordGuesses
-from .password_policy import PasswordPolicy
-from .passwords import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher, is_pbkdf2
-from .user_lookup import Account, UserLookup, fingerprint
+from .lookup import Account, UserLookup, fingerprint
+from .passwords.guesses import PasswordGuesses
+from .passwords.hasher import (
+    PasswordHasher,
+    PasswordMismatch,
+    PBKDF2Hasher,
+    default_hasher,
+    is_pbkdf2,
+)
+from .passwords.policy import PasswordPolicy
 
 MARKER = "pbkdf2_sha256$1$!$!"
 """

@@ -11,8 +11,9 @@ from typing import TypeVar
 import nacl.exceptions
 import nacl.pwhash
 
-from .errors import ConfigurationError
-from .hashing_threads import HashingThreads, shared_threads
+from piccolo_api_fastapi.errors import ConfigurationError
+
+from .threads import HashingThreads, shared_threads
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from .errors import HasherBusy
+from piccolo_api_fastapi.errors import HasherBusy
 
 
 class _Lock(asyncio.Lock):

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from piccolo_api_fastapi import AuthEvent, ConfigurationError, PasswordPolicy, subscribe
-from piccolo_api_fastapi.breached_passwords import BreachedPasswords
 from piccolo_api_fastapi.errors import WeakPassword
+from piccolo_api_fastapi.users.passwords.breached import BreachedPasswords
 
 PASSWORD = "zq8vw2kx"
 DIGEST = hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).hexdigest().upper()

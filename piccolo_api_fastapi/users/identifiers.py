@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from email_validator import EmailNotValidError, validate_email
 
-from .errors import FieldError, Unprocessable
+from piccolo_api_fastapi.errors import FieldError, Unprocessable
 
 MAXIMUM_LENGTH = 254
 """RFC 5321 section 4.5.3.1.3, without the angle brackets; longer ones are looked up nowhere."""

@@ -18,10 +18,10 @@ from piccolo_api_fastapi import (
     subscribe,
 )
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials
-from piccolo_api_fastapi.passwords import PasswordHasher
 from piccolo_api_fastapi.piccolo_app import unlock_user
 from piccolo_api_fastapi.testing import FrozenClock, race
-from piccolo_api_fastapi.user_lookup import UserLookup
+from piccolo_api_fastapi.users.lookup import UserLookup
+from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
 from tests.conftest import PASSWORD, log_in, new_client
 
 SECOND = timedelta(seconds=1)
@@ -220,7 +220,7 @@ async def test_who_waits_too_long(
     users: Users[User], ada: User, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who can't be looked at in time is told to come back, and not counted."""
-    monkeypatch.setattr("piccolo_api_fastapi.password_guesses.PATIENCE", 0.01)
+    monkeypatch.setattr("piccolo_api_fastapi.users.passwords.guesses.PATIENCE", 0.01)
     await is_right(users, "ada", "wrong")
     lease = int((clock.now + 15 * SECOND).timestamp() * 1000)
     await PasswordFailures.update({PasswordFailures.checking_until: lease}, force=True)

@@ -8,8 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
-from .errors import ConfigurationError, FieldError, WeakPassword
-from .passwords import MAXIMUM_CHARACTERS, is_hashable
+from piccolo_api_fastapi.errors import ConfigurationError, FieldError, WeakPassword
+
+from .hasher import MAXIMUM_CHARACTERS, is_hashable
 
 BreachCheck: TypeAlias = Callable[[str], Awaitable[bool] | bool]
 """Says whether a password is known to have leaked."""
@@ -95,5 +96,9 @@ def _personal(own: tuple[str | None, ...]) -> set[str]:
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    text = files("piccolo_api_fastapi").joinpath("common_passwords.txt").read_text("utf-8")
+    text = (
+        files("piccolo_api_fastapi.users.passwords")
+        .joinpath("common_passwords.txt")
+        .read_text("utf-8")
+    )
     return frozenset(text.split())

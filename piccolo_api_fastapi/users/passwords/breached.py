@@ -3,9 +3,9 @@
 import hashlib
 import importlib
 
-from .clock import Clock, utcnow
-from .core.events.events import AuthEvent, emit
-from .errors import ConfigurationError
+from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.errors import ConfigurationError
 
 
 class BreachedPasswords:

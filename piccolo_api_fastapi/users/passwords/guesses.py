@@ -11,12 +11,17 @@ from typing import Any, Literal, TypeAlias
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
-from .clock import Clock
-from .core.database.failure_counters import FREE_FAILURES, MOST_FAILURES, wait_after
-from .core.database.transactions import delete_in_batches, engine_of, store
-from .core.events.events import AuthEvent, emit
-from .errors import HasherBusy, InvalidCredentials, Unavailable
-from .keyed_locks import KeyedLocks
+from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.database.failure_counters import (
+    FREE_FAILURES,
+    MOST_FAILURES,
+    wait_after,
+)
+from piccolo_api_fastapi.core.database.transactions import delete_in_batches, engine_of, store
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, Unavailable
+
+from .locks import KeyedLocks
 
 LEASE = 15_000
 """Milliseconds that a guess may be checked; after that its process is taken to be dead."""

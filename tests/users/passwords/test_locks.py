@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from piccolo_api_fastapi.errors import HasherBusy
-from piccolo_api_fastapi.keyed_locks import KeyedLocks
+from piccolo_api_fastapi.users.passwords.locks import KeyedLocks
 
 
 async def test_one_at_a_time() -> None:

@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from .core.http.client import hashing_client
-from .errors import HasherBusy
+from piccolo_api_fastapi.core.http.client import hashing_client
+from piccolo_api_fastapi.errors import HasherBusy
 
 T = TypeVar("T")
 

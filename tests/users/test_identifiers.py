@@ -6,8 +6,8 @@ import unicodedata
 import pytest
 from email_validator import validate_email
 
-from piccolo_api_fastapi import identifiers
 from piccolo_api_fastapi.errors import Unprocessable
+from piccolo_api_fastapi.users.users import identifiers
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 
 from piccolo_api_fastapi.core.http.client import hashing_for
 from piccolo_api_fastapi.errors import HasherBusy
-from piccolo_api_fastapi.hashing_threads import HashingThreads
 from piccolo_api_fastapi.testing import race
+from piccolo_api_fastapi.users.passwords.threads import HashingThreads
 
 
 @pytest.mark.security(10)

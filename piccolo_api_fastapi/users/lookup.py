@@ -7,9 +7,10 @@ from typing import Any
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import Table
 
-from .core.database.transactions import store
+from piccolo_api_fastapi.core.database.transactions import store
+
 from .identifiers import candidates
-from .passwords import is_pbkdf2
+from .passwords.hasher import is_pbkdf2
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi import ConfigurationError, PasswordHasher, PasswordPolicy, PBKDF2Hasher
 from piccolo_api_fastapi.errors import HasherBusy, WeakPassword
-from piccolo_api_fastapi.hashing_threads import HashingThreads, shared_threads
-from piccolo_api_fastapi.passwords import PasswordMismatch, is_hashable
 from piccolo_api_fastapi.testing import cheap_hasher, cheap_pbkdf2_hasher
+from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch, is_hashable
+from piccolo_api_fastapi.users.passwords.threads import HashingThreads, shared_threads
 
 HASHERS = pytest.mark.parametrize("hasher", [cheap_hasher(), cheap_pbkdf2_hasher()])
 

@@ -1,0 +1,1 @@
+"""Hashing, storing, checking and choosing passwords."""
