@@ -17,14 +17,14 @@ from piccolo.table import Table, create_table_class
 from .clock import utcnow
 from .core.crypto.encryption import generate_key
 from .core.events.log import EventRecord, delete_old_events, protect_events
-from .deliveries import UnsentMail, delete_expired_unsent_mail
 from .email_codes import SentCode
 from .errors import ConfigurationError
 from .jwt_auth import RefreshFamily, delete_expired_families
 from .known_devices import KnownDevice, delete_expired_devices
+from .mail.delivery import UnsentMail, delete_expired_unsent_mail
+from .mail.notices import KnownBrowser
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .mfa import TOTP, TOTPSecret
-from .notices import KnownBrowser
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .rate_limiting import PiccoloStore, RateLimitState
 from .recovery_codes import RecoveryCode

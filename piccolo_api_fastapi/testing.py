@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from .access.guards import Guard
 from .access.identity import Identity, UserT
 from .access.step_up import PASSWORD, Factors
-from .mail import LinkMessage, Message
+from .mail.messages import LinkMessage, Message
 from .one_time_codes import Authenticator
 from .rate_limiting import no_rate_limits
 from .users.passwords.hasher import PasswordHasher, PBKDF2Hasher, replace_default_hasher

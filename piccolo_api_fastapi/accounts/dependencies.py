@@ -36,7 +36,8 @@ from piccolo_api_fastapi.errors import (
     ValueTaken,
 )
 from piccolo_api_fastapi.login import Login
-from piccolo_api_fastapi.mail import (
+from piccolo_api_fastapi.mail.links import Links
+from piccolo_api_fastapi.mail.messages import (
     AccountClosed,
     DetailTaken,
     Mail,
@@ -44,7 +45,6 @@ from piccolo_api_fastapi.mail import (
     ResetPassword,
     UsernameTaken,
 )
-from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.mailboxes import Caller, Mailboxes, MailLifetimes
 from piccolo_api_fastapi.tickets import Tickets
 from piccolo_api_fastapi.users.identifiers import normal_email, normal_username, real_email

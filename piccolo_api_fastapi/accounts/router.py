@@ -12,7 +12,6 @@ from piccolo_api_fastapi.account_limits import unless_refused
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
-from piccolo_api_fastapi.deliveries import quietly
 from piccolo_api_fastapi.errors import (
     ContentTooLarge,
     CredentialNotAllowed,
@@ -33,7 +32,8 @@ from piccolo_api_fastapi.errors import (
     ValueTaken,
     WeakPassword,
 )
-from piccolo_api_fastapi.mail import AccountClosed, PasswordChanged
+from piccolo_api_fastapi.mail.delivery import quietly
+from piccolo_api_fastapi.mail.messages import AccountClosed, PasswordChanged
 from piccolo_api_fastapi.rate_limiting import RateLimit
 
 from .dependencies import Accounts

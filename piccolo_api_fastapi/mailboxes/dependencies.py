@@ -11,7 +11,6 @@ from piccolo_api_fastapi.core.database.failure_counters import reserve
 from piccolo_api_fastapi.core.database.transactions import store, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
-from piccolo_api_fastapi.deliveries import Delivery, Kept
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
     IdentityTaken,
@@ -19,7 +18,9 @@ from piccolo_api_fastapi.errors import (
     NotFound,
     TooManyRequests,
 )
-from piccolo_api_fastapi.mail import (
+from piccolo_api_fastapi.mail.delivery import Delivery, Kept
+from piccolo_api_fastapi.mail.links import Links
+from piccolo_api_fastapi.mail.messages import (
     AlreadyRegistered,
     ConfirmEmail,
     EmailChanged,
@@ -27,7 +28,6 @@ from piccolo_api_fastapi.mail import (
     Mail,
     VerifyEmail,
 )
-from piccolo_api_fastapi.mail_links import Links
 from piccolo_api_fastapi.tickets import Ticket, Tickets
 from piccolo_api_fastapi.users.identifiers import normal_email, real_email
 from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch

@@ -22,7 +22,7 @@ from piccolo_api_fastapi import (
     reset_password_router,
     verify_email_router,
 )
-from piccolo_api_fastapi.mail_links import Links
+from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import SECRET
 from tests.models import Customer

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from piccolo_api_fastapi import ConfigurationError, ConsoleMail, Message, SMTPMail, mail
+from piccolo_api_fastapi import ConfigurationError, ConsoleMail, Message, SMTPMail
 from piccolo_api_fastapi.mail import (
     AccountClosed,
     AlreadyRegistered,
@@ -33,6 +33,7 @@ from piccolo_api_fastapi.mail import (
     UsernameTaken,
     VerifyEmail,
 )
+from piccolo_api_fastapi.mail import messages as mail
 
 # Python 3.10 never closes a transport that was upgraded by STARTTLS.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")

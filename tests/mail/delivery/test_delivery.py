@@ -26,8 +26,6 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.deliveries import Delivery
-from piccolo_api_fastapi.deliveries.service import INTERVAL, MAXIMUM_AGE, MAXIMUM_ATTEMPTS
 from piccolo_api_fastapi.mail import (
     AccountClosed,
     AlreadyRegistered,
@@ -41,6 +39,8 @@ from piccolo_api_fastapi.mail import (
     UsernameTaken,
     VerifyEmail,
 )
+from piccolo_api_fastapi.mail.delivery import Delivery
+from piccolo_api_fastapi.mail.delivery.queries import INTERVAL, MAXIMUM_AGE, MAXIMUM_ATTEMPTS
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, race
 from tests.conftest import PASSWORD, log_in, new_client
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from piccolo_api_fastapi.core.database.transactions import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
-from piccolo_api_fastapi.mail import (
+from piccolo_api_fastapi.mail.messages import (
     EmailChanged,
     EmailChangeRequested,
     LinkMessage,
@@ -23,7 +23,7 @@ from piccolo_api_fastapi.mail import (
 )
 from piccolo_api_fastapi.users.users import Users
 
-from . import service
+from . import queries as service
 from .tables import UnsentMail
 
 _TELLING: tuple[type[Message], ...] = (

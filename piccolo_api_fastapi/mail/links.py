@@ -2,7 +2,7 @@
 
 import re
 
-from .errors import ConfigurationError
+from piccolo_api_fastapi.errors import ConfigurationError
 
 _BASE_URL = re.compile(
     r"(https://[^/?#\s@]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^?#\s]*)?"

@@ -1,6 +1,6 @@
 """Mail that tells people what was done with their account."""
 
-from .dependencies import Notices
+from .service import Notices
 from .tables import KnownBrowser
 
 __all__ = ["KnownBrowser", "Notices"]

@@ -10,8 +10,9 @@ from typing import Any, Literal, TypeAlias
 
 from email_validator import validate_email
 
-from .errors import ConfigurationError
-from .mail import Message
+from piccolo_api_fastapi.errors import ConfigurationError
+
+from .messages import Message
 
 Render: TypeAlias = Callable[[Message, EmailMessage], None]
 """Gives a mail its subject and its content."""

@@ -1,0 +1,42 @@
+"""Mail: messages, and the services that send them."""
+
+from .messages import (
+    AccountClosed,
+    AlreadyRegistered,
+    ConfirmEmail,
+    ConsoleMail,
+    DetailTaken,
+    EmailChanged,
+    EmailChangeRequested,
+    LinkMessage,
+    Mail,
+    Message,
+    NewSignIn,
+    PasswordChanged,
+    ResetPassword,
+    SecondFactorChanged,
+    UsernameTaken,
+    VerifyEmail,
+)
+from .smtp import SMTPMail, render_plainly
+
+__all__ = [
+    "AccountClosed",
+    "AlreadyRegistered",
+    "ConfirmEmail",
+    "ConsoleMail",
+    "DetailTaken",
+    "EmailChangeRequested",
+    "EmailChanged",
+    "LinkMessage",
+    "Mail",
+    "Message",
+    "NewSignIn",
+    "PasswordChanged",
+    "ResetPassword",
+    "SMTPMail",
+    "SecondFactorChanged",
+    "UsernameTaken",
+    "VerifyEmail",
+    "render_plainly",
+]
