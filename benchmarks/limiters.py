@@ -23,7 +23,7 @@ from slowapi.util import get_remote_address
 
 from piccolo_api_fastapi import MemoryStore, PiccoloStore, RateLimit, RedisStore, install
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
-from piccolo_api_fastapi.rate_limiting.stores import Store
+from piccolo_api_fastapi.rate_limiting.stores.store import Store
 
 Call: TypeAlias = Callable[[str], Awaitable[Any]]
 

@@ -20,7 +20,7 @@ from benchmarks.jobs.growth import Probe
 from benchmarks.limiters import ADDRESS, Call
 from benchmarks.samples import as_json, figure, ratio
 from piccolo_api_fastapi import RedisStore
-from piccolo_api_fastapi.rate_limiting.tables import RateLimitState
+from piccolo_api_fastapi.rate_limiting.stores.tables import RateLimitState
 
 AT_ONCE = 64
 FEW = 2

@@ -1,14 +1,14 @@
 """Limits: so many in so much time, for requests and for whatever else is counted."""
 
-from .defaults import no_rate_limits, use_store
 from .dependencies import RateLimit
 from .headers import Standing, legacy_headers, rate_limit_headers
 from .keys import by_address, by_body, by_client_address, by_credential, by_user
-from .memory_store import MemoryStore
-from .piccolo_store import PiccoloStore
 from .quota import Quota
-from .redis_store import RedisStore
-from .tables import RateLimitState
+from .stores.defaults import no_rate_limits, use_store
+from .stores.memory_store import MemoryStore
+from .stores.piccolo_store import PiccoloStore
+from .stores.redis_store import RedisStore
+from .stores.tables import RateLimitState
 
 __all__ = [
     "MemoryStore",

@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from starlette.exceptions import HTTPException
 
-from . import waiting
-from .grammar import SECOND
+from . import turns as waiting
+from .algorithms.grammar import SECOND
 from .quota import Quota
-from .stores import Budget
-from .waiting import Turn
+from .stores.store import Budget
+from .turns import Turn
 
 Take: TypeAlias = Callable[[Budget, str, int, bool], Awaitable[Quota]]
 """Charges a budget; at last whether the store itself has to say so, and not what is remembered."""

@@ -8,10 +8,10 @@ from fastapi import params
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
-from .gcra import Rate
-from .grammar import LONGEST, SECOND, Limit, parse
-from .stores import REMEMBERED, AnyRate, Budget
-from .strict_log import MAXIMUM, StrictRate
+from .algorithms.gcra import Rate
+from .algorithms.grammar import LONGEST, SECOND, Limit, parse
+from .algorithms.strict_log import MAXIMUM, StrictRate
+from .stores.store import REMEMBERED, AnyRate, Budget
 
 Limits: TypeAlias = str | Sequence[str]
 """One string or several."""

@@ -18,17 +18,18 @@ from piccolo_api_fastapi.errors import (
     TooManyRequests,
 )
 
-from . import defaults, self_checks
-from .asking import Asked, awaited, signature
+from . import hints as self_checks
 from .attempts import NOT_TRIED, Reservation
-from .bills import announce, bill_of
 from .budgets import Budgets, Limits
+from .charges import announce, bill_of
 from .headers import HeaderWriter, rate_limit_headers
 from .keys import Key, by_address, compact
 from .limiter import Limiter, OnError
 from .quota import Quota
+from .request_settings import Asked, awaited, signature
 from .scopes import route_scope
-from .stores import Budget, Store
+from .stores import defaults
+from .stores.store import Budget, Store
 
 Count: TypeAlias = Literal["requests", "failures"]
 

@@ -13,8 +13,8 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.client_address import ClientAddress, client_address_of
 
-from . import self_checks
-from .stores import digest
+from . import hints as self_checks
+from .stores.store import digest
 
 Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
 """Says who makes a request; `None` counts nobody."""

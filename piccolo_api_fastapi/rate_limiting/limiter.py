@@ -7,10 +7,10 @@ from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.events.events import AuthEvent, tell
 from piccolo_api_fastapi.errors import StoreUnavailable
 
-from . import defaults
 from .attempts import Attempts
 from .quota import Quota
-from .stores import Budget, Store, StoreBusy, StoreDown
+from .stores import defaults
+from .stores.store import Budget, Store, StoreBusy, StoreDown
 
 OnError: TypeAlias = Literal["local", "deny", "allow"]
 REPORT_EVERY = 1.0

@@ -5,10 +5,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TypeAlias
 
-from . import waiting
-from .grammar import SECOND
+from . import turns as waiting
+from .algorithms.grammar import SECOND
 from .headers import Standing
-from .stores import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict, marks_of
+from .stores.store import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict, marks_of
 
 Charge: TypeAlias = tuple[Store, Budget, str, int]
 """What was asked of a store: for which budget, whose key, and how much."""

@@ -9,7 +9,7 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi import PiccoloStore, RateLimit, RedisStore
-from piccolo_api_fastapi.rate_limiting.stores import Store
+from piccolo_api_fastapi.rate_limiting.stores.store import Store
 from piccolo_api_fastapi.testing import race
 from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
 from tests.conftest import use_engine

@@ -19,10 +19,14 @@ from redis.backoff import NoBackoff
 from piccolo_api_fastapi import AuthEvent, RateLimit, RedisStore, install, subscribe
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.rate_limiting import defaults, remote_store
-from piccolo_api_fastapi.rate_limiting.grammar import microseconds
+from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
 from piccolo_api_fastapi.rate_limiting.limiter import OnError
-from piccolo_api_fastapi.rate_limiting.stores import StoreBusy, Verdict
+from piccolo_api_fastapi.rate_limiting.stores.store import (
+    StoreBusy,
+    Verdict,
+    defaults,
+    remote_store,
+)
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import new_client
 from tests.integration.redis_servers import NEEDS_REDIS, RedisServer

@@ -31,7 +31,7 @@ from piccolo_api_fastapi import (
     use_store,
 )
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.rate_limiting.stores import StoreDown
+from piccolo_api_fastapi.rate_limiting.stores.store import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
 from piccolo_api_fastapi.users.lookup import UserLookup
 from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher

@@ -10,8 +10,8 @@ import pytest
 
 from piccolo_api_fastapi import MemoryStore, PiccoloStore, RedisStore
 from piccolo_api_fastapi.clock import Clock
-from piccolo_api_fastapi.rate_limiting import self_checks
-from piccolo_api_fastapi.rate_limiting.stores import Store
+from piccolo_api_fastapi.rate_limiting import hints as self_checks
+from piccolo_api_fastapi.rate_limiting.stores.store import Store
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import REDIS_URL, need_redis, open_database
 

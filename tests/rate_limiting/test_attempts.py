@@ -9,8 +9,8 @@ import pytest
 from piccolo_api_fastapi import RateLimit, RedisStore
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import TooManyRequests
-from piccolo_api_fastapi.rate_limiting import waiting
-from piccolo_api_fastapi.rate_limiting.stores import Budget, Marks, Store, Verdict
+from piccolo_api_fastapi.rate_limiting import turns as waiting
+from piccolo_api_fastapi.rate_limiting.stores.store import Budget, Marks, Store, Verdict
 from piccolo_api_fastapi.testing import race
 from tests.conftest import REDIS_URL, need_redis
 from tests.rate_limiting.conftest import PATIENT

@@ -23,9 +23,10 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.errors import TooManyRequests
-from piccolo_api_fastapi.rate_limiting import scopes, self_checks
+from piccolo_api_fastapi.rate_limiting import hints as self_checks
+from piccolo_api_fastapi.rate_limiting import scopes
 from piccolo_api_fastapi.rate_limiting.scopes import route_scope
-from piccolo_api_fastapi.rate_limiting.stores import Store
+from piccolo_api_fastapi.rate_limiting.stores.store import Store
 from piccolo_api_fastapi.testing import FrozenClock, no_rate_limits, race
 from tests.conftest import new_client, web_socket
 

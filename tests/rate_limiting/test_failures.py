@@ -20,8 +20,8 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from piccolo_api_fastapi import ConfigurationError, PiccoloStore, RateLimit, RedisStore, install
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, TooManyRequests
-from piccolo_api_fastapi.rate_limiting import waiting
-from piccolo_api_fastapi.rate_limiting.stores import Store
+from piccolo_api_fastapi.rate_limiting import turns as waiting
+from piccolo_api_fastapi.rate_limiting.stores.store import Store
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
 from tests.conftest import new_client
 

@@ -1,6 +1,6 @@
 """The one step of a `RedisStore`, as Redis runs it: the rules of `gcra` and `strict_log`."""
 
-from .gcra import BLOCKED
+from piccolo_api_fastapi.rate_limiting.algorithms.gcra import BLOCKED
 
 SCRIPT = """
 local BLOCKED = {BLOCKED}

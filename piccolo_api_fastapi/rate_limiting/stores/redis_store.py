@@ -8,17 +8,17 @@ from weakref import WeakKeyDictionary
 
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import ConfigurationError
+from piccolo_api_fastapi.rate_limiting.algorithms.gcra import Rate
+from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
 
-from .gcra import Rate
-from .grammar import microseconds
 from .redis_script import SCRIPT
 from .remote_store import RemoteStore
-from .stores import REMEMBERED, Budget, Marks, Verdict, row_name
+from .store import REMEMBERED, Budget, Marks, Verdict, row_name
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis, RedisCluster
 
-    from .redis_line import Client, Line
+    from .redis_connection import Client, Line
 
 SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 """By which Redis calls the script."""
@@ -52,7 +52,7 @@ class RedisStore(RemoteStore):
         clock: Clock | None = None,
     ) -> None:
         try:
-            from .redis_line import Client, Line  # noqa: PLC0415 - an extra
+            from .redis_connection import Client, Line  # noqa: PLC0415 - an extra
         except ImportError:
             msg = "RedisStore needs the extra: pip install 'piccolo-api-fastapi[redis]'."
             raise ConfigurationError(msg) from None

@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.middleware import answer_of
 
-from . import self_checks
+from . import hints as self_checks
 from .headers import HeaderWriter, Standing
 from .quota import Quota
 

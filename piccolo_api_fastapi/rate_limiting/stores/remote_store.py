@@ -10,9 +10,9 @@ from weakref import WeakKeyDictionary
 
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.events.events import AuthEvent, tell
+from piccolo_api_fastapi.rate_limiting.algorithms.grammar import SECOND, microseconds
 
-from .grammar import SECOND, microseconds
-from .stores import Budget, Marks, StoreBusy, StoreDown, Verdict
+from .store import Budget, Marks, StoreBusy, StoreDown, Verdict
 
 logger = logging.getLogger("piccolo_api_fastapi")
 ResultT = TypeVar("ResultT")

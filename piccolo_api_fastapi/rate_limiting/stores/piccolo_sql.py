@@ -9,9 +9,10 @@ Microseconds since 1970 have 16 digits until 2286.
 
 from dataclasses import dataclass
 
-from .gcra import BLOCKED, Rate
-from .stores import AnyRate, Budget, State
-from .strict_log import StrictRate
+from piccolo_api_fastapi.rate_limiting.algorithms.gcra import BLOCKED, Rate
+from piccolo_api_fastapi.rate_limiting.algorithms.strict_log import StrictRate
+
+from .store import AnyRate, Budget, State
 
 WIDTH = 17
 NOTHING = "," + "0" * 16

@@ -10,9 +10,9 @@ import pytest
 
 from piccolo_api_fastapi import PiccoloStore
 from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.rate_limiting.algorithms.grammar import SECOND, microseconds
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
-from piccolo_api_fastapi.rate_limiting.grammar import SECOND, microseconds
-from piccolo_api_fastapi.rate_limiting.stores import (
+from piccolo_api_fastapi.rate_limiting.stores.store import (
     Budget,
     Marks,
     State,

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from piccolo_api_fastapi import ConfigurationError, MemoryStore
-from piccolo_api_fastapi.rate_limiting import self_checks
+from piccolo_api_fastapi.rate_limiting import hints as self_checks
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
-from piccolo_api_fastapi.rate_limiting.stores import Budget
+from piccolo_api_fastapi.rate_limiting.stores.store import Budget
 from piccolo_api_fastapi.testing import FrozenClock
 
 MEBIBYTE = 1024 * 1024

@@ -5,11 +5,11 @@ import time
 
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import ConfigurationError
+from piccolo_api_fastapi.rate_limiting import hints as self_checks
+from piccolo_api_fastapi.rate_limiting.algorithms.gcra import Rate
+from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
 
-from . import self_checks
-from .gcra import Rate
-from .grammar import microseconds
-from .stores import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, Marks, State, Verdict, settle
+from .store import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, Marks, State, Verdict, settle
 
 
 class MemoryStore:

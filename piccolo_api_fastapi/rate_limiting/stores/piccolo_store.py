@@ -12,11 +12,11 @@ from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.database.transactions import engine_of
+from piccolo_api_fastapi.rate_limiting.algorithms.grammar import SECOND, microseconds
 
 from . import piccolo_sql as sql
-from .grammar import SECOND, microseconds
 from .remote_store import Gate, RemoteStore
-from .stores import Budget, Marks, StoreBusy, Verdict, row_name, settle
+from .store import Budget, Marks, StoreBusy, Verdict, row_name, settle
 from .tables import RateLimitState
 
 SWEEP_EVERY = 60 * SECOND

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import ClientAddress, RateLimit, by_address
 from piccolo_api_fastapi.core.http.client_address import CLIENT_ADDRESS
-from piccolo_api_fastapi.rate_limiting import self_checks
+from piccolo_api_fastapi.rate_limiting import hints as self_checks
 from tests.conftest import new_client
 
 

@@ -12,7 +12,7 @@ from redis.exceptions import MaxConnectionsError, NoScriptError
 
 from .redis_script import SCRIPT
 from .remote_store import Gate
-from .stores import StoreBusy
+from .store import StoreBusy
 
 LARGEST_BATCH = 256
 CALLS_AT_ONCE = 16

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from piccolo_api_fastapi.rate_limiting.gcra import Rate
-from piccolo_api_fastapi.rate_limiting.grammar import SECOND, Limit
-from piccolo_api_fastapi.rate_limiting.stores import AnyRate, State
-from piccolo_api_fastapi.rate_limiting.strict_log import StrictRate
+from piccolo_api_fastapi.rate_limiting.algorithms.gcra import Rate
+from piccolo_api_fastapi.rate_limiting.algorithms.grammar import SECOND, Limit
+from piccolo_api_fastapi.rate_limiting.algorithms.strict_log import StrictRate
+from piccolo_api_fastapi.rate_limiting.stores.store import AnyRate, State
 
 START = 1_700_000_000 * SECOND
 

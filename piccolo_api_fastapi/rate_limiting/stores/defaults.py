@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .memory_store import MemoryStore
-from .stores import Store
+from .store import Store
 
 LOCAL = MemoryStore()
 """The store of this process: where nothing else is set, and while that does not answer."""

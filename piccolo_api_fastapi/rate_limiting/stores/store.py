@@ -5,8 +5,8 @@ from hashlib import blake2b
 from itertools import repeat
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from .gcra import Rate
-from .strict_log import StrictRate
+from piccolo_api_fastapi.rate_limiting.algorithms.gcra import Rate
+from piccolo_api_fastapi.rate_limiting.algorithms.strict_log import StrictRate
 
 AnyRate: TypeAlias = Rate | StrictRate
 State: TypeAlias = Any

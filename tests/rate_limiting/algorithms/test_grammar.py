@@ -3,7 +3,7 @@
 import pytest
 
 from piccolo_api_fastapi import ConfigurationError, RateLimit
-from piccolo_api_fastapi.rate_limiting.grammar import SECOND, Limit, parse
+from piccolo_api_fastapi.rate_limiting.algorithms.grammar import SECOND, Limit, parse
 
 MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
 

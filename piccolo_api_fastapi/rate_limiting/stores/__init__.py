@@ -1,0 +1,1 @@
+"""Where limits are counted: memory, Redis or the database."""
