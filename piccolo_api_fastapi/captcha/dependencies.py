@@ -21,7 +21,7 @@ from piccolo_api_fastapi.errors import (
     ConfigurationError,
 )
 
-from .service import MAXIMUM_RESPONSE, Outage, Refusal, expect, site_verify
+from .siteverify import MAXIMUM_RESPONSE, Outage, Refusal, expect, site_verify
 
 CaptchaVerifier: TypeAlias = Callable[[str, ClientInfo], Awaitable[bool] | bool]
 """

@@ -32,7 +32,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.captcha.service import MAXIMUM_VERDICT
+from piccolo_api_fastapi.captcha.siteverify import MAXIMUM_VERDICT
 from piccolo_api_fastapi.errors import CaptchaUnavailable
 from tests.conftest import PASSWORD, SECRET, bearer, log_in, new_client
 from tests.integration.serving import serving
