@@ -35,19 +35,22 @@ from .core.http.client_address import ClientAddress
 from .core.http.cookies import Cookie
 from .core.http.problems import ErrorBody, responses
 from .core.http.public_routes import public
-from .email_codes import EmailCode, SentCode
 from .errors import AuthError, ConfigurationError
 from .installation import install
 from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
-from .known_devices import KnownDevice, KnownDevices, delete_expired_devices
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
-from .login_limits import LoginLimits
+from .login.known_devices import KnownDevice, KnownDevices, delete_expired_devices
+from .login.limits import LoginLimits
+from .login.mfa.email_codes import EmailCode, SentCode
+from .login.mfa.recovery_codes import RecoveryCode, RecoveryCodes
+from .login.mfa.second_factor import SecondFactor
+from .login.mfa.totp import TOTP, TOTPSecret, mfa_router
+from .login.tickets import Ticket, Tickets, delete_expired_tickets
 from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.messages import ConsoleMail, Mail, Message
 from .mail.notices import KnownBrowser, Notices
 from .mail.smtp import SMTPMail
 from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
-from .mfa import TOTP, TOTPSecret, mfa_router
 from .piccolo_app import AuthTables, auth_tables, delete_expired
 from .rate_limiting import (
     MemoryStore,
@@ -66,11 +69,8 @@ from .rate_limiting import (
     rate_limit_headers,
     use_store,
 )
-from .recovery_codes import RecoveryCode, RecoveryCodes
-from .second_factors import SecondFactor
 from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
 from .static_tokens import StaticTokens
-from .tickets import Ticket, Tickets, delete_expired_tickets
 from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
 from .token_commands import token_commands
 from .users.passwords.guesses import delete_old_guesses

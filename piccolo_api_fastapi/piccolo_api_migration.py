@@ -19,7 +19,7 @@ from .access.identity import NEVER
 from .core.database.transactions import engine_of, store, transaction
 from .core.database.user_tables import bound
 from .errors import ConfigurationError
-from .mfa import TOTP
+from .login.mfa.totp import TOTP
 from .migration_ledger import Ledger
 from .session_auth import Session
 from .token_auth import APIToken

@@ -17,19 +17,19 @@ from piccolo.table import Table, create_table_class
 from .clock import utcnow
 from .core.crypto.encryption import generate_key
 from .core.events.log import EventRecord, delete_old_events, protect_events
-from .email_codes import SentCode
 from .errors import ConfigurationError
 from .jwt_auth import RefreshFamily, delete_expired_families
-from .known_devices import KnownDevice, delete_expired_devices
+from .login.known_devices import KnownDevice, delete_expired_devices
+from .login.mfa.email_codes import SentCode
+from .login.mfa.recovery_codes import RecoveryCode
+from .login.mfa.totp import TOTP, TOTPSecret
+from .login.tickets import Ticket, delete_expired_tickets
 from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.notices import KnownBrowser
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
-from .mfa import TOTP, TOTPSecret
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .rate_limiting import PiccoloStore, RateLimitState
-from .recovery_codes import RecoveryCode
 from .session_auth import Session, delete_expired_sessions
-from .tickets import Ticket, delete_expired_tickets
 from .token_auth import APIToken, delete_expired_tokens
 from .token_commands import token_commands
 from .users.passwords.guesses import delete_old_guesses

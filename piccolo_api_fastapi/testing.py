@@ -15,8 +15,8 @@ from starlette.requests import HTTPConnection
 from .access.guards import Guard
 from .access.identity import Identity, UserT
 from .access.step_up import PASSWORD, Factors
+from .login.mfa.one_time_codes import Authenticator
 from .mail.messages import LinkMessage, Message
-from .one_time_codes import Authenticator
 from .rate_limiting import no_rate_limits
 from .users.passwords.hasher import PasswordHasher, PBKDF2Hasher, replace_default_hasher
 

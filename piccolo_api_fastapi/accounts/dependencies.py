@@ -36,6 +36,7 @@ from piccolo_api_fastapi.errors import (
     ValueTaken,
 )
 from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.login.tickets import Tickets
 from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.mail.messages import (
     AccountClosed,
@@ -46,7 +47,6 @@ from piccolo_api_fastapi.mail.messages import (
     UsernameTaken,
 )
 from piccolo_api_fastapi.mailboxes import Caller, Mailboxes, MailLifetimes
-from piccolo_api_fastapi.tickets import Tickets
 from piccolo_api_fastapi.users.identifiers import normal_email, normal_username, real_email
 from piccolo_api_fastapi.users.users import Users, UserT
 

@@ -1,9 +1,9 @@
 """Logging in: an identifier, a password and a second factor become a proven user."""
 
-from .dependencies import Login, LoginHook
+from .attempts import Challenge, LoginAttempt
 from .router import reauthentication_router
 from .schemas import EnrolmentRequiredOut, MFARequiredOut, SignedIn, UserOut
-from .service import Challenge, LoginAttempt
+from .service import Login, LoginHook
 
 __all__ = [
     "Challenge",

@@ -26,8 +26,8 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users.users import UserT
 
-from .dependencies import Login
 from .schemas import ReauthenticationIn
+from .service import Login
 
 
 def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRouter:

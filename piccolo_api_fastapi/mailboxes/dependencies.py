@@ -18,6 +18,7 @@ from piccolo_api_fastapi.errors import (
     NotFound,
     TooManyRequests,
 )
+from piccolo_api_fastapi.login.tickets import Ticket, Tickets
 from piccolo_api_fastapi.mail.delivery import Delivery, Kept
 from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.mail.messages import (
@@ -28,7 +29,6 @@ from piccolo_api_fastapi.mail.messages import (
     Mail,
     VerifyEmail,
 )
-from piccolo_api_fastapi.tickets import Ticket, Tickets
 from piccolo_api_fastapi.users.identifiers import normal_email, real_email
 from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch
 from piccolo_api_fastapi.users.users import Users, UserT

@@ -17,7 +17,7 @@ from piccolo_api_fastapi.core.database.transactions import (
 )
 from piccolo_api_fastapi.core.database.user_tables import factor_tables
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
-from piccolo_api_fastapi.tickets import Ticket
+from piccolo_api_fastapi.login.tickets import Ticket
 from piccolo_api_fastapi.users.identifiers import no_email
 
 from .tables import EmailChange, EmailStatus

@@ -15,10 +15,10 @@ from piccolo_api_fastapi import (
     subscribe,
 )
 from piccolo_api_fastapi.errors import InvalidCode, NotFound, TooManyRequests
-from piccolo_api_fastapi.one_time_codes import new_recovery_code
+from piccolo_api_fastapi.login.mfa.one_time_codes import new_recovery_code
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
 from tests.conftest import KEY
-from tests.mfa.conftest import Phone
+from tests.login.mfa.totp.conftest import Phone
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from starlette.exceptions import HTTPException
 
-from .errors import ConfigurationError, TooManyRequests
-from .rate_limiting import Quota, RateLimit
+from piccolo_api_fastapi.errors import ConfigurationError, TooManyRequests
+from piccolo_api_fastapi.rate_limiting import Quota, RateLimit
 
 BY_ADDRESS = RateLimit("20/15minutes", scope="login: address", on_error="deny")
 

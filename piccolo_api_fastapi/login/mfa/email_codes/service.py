@@ -16,13 +16,13 @@ from piccolo_api_fastapi.errors import (
     InvalidCode,
     Unavailable,
 )
-from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
-from piccolo_api_fastapi.one_time_codes import digits_of
-from piccolo_api_fastapi.second_factors import SecondFactor
+from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
+from piccolo_api_fastapi.login.mfa.one_time_codes import digits_of
+from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
 from piccolo_api_fastapi.users.identifiers import real_email
 from piccolo_api_fastapi.users.users import Users
 
-from . import service
+from . import queries as service
 from .tables import SentCode
 
 Send: TypeAlias = Callable[[Any, str], Awaitable[None]]

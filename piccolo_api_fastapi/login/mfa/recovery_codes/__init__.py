@@ -1,6 +1,6 @@
 """Codes on paper, for when the phone is gone."""
 
-from .dependencies import RecoveryCodes
+from .service import RecoveryCodes
 from .tables import RecoveryCode
 
 __all__ = ["RecoveryCode", "RecoveryCodes"]

@@ -26,7 +26,7 @@ from piccolo_api_fastapi.errors import (
     InvalidCode,
     TooManyRequests,
 )
-from piccolo_api_fastapi.mfa import Enrolment
+from piccolo_api_fastapi.login.mfa.totp import Enrolment
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race, totp_code
 from tests.conftest import KEY
 from tests.models import Customer

@@ -31,8 +31,8 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users.users import UserT
 
-from .dependencies import TOTP
 from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
+from .service import TOTP
 
 RECENT = timedelta(minutes=5)
 

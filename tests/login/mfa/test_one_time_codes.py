@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import ConfigurationError
-from piccolo_api_fastapi.one_time_codes import (
+from piccolo_api_fastapi.login.mfa.one_time_codes import (
     Authenticator,
     digits_of,
     new_recovery_code,

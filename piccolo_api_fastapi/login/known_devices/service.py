@@ -13,8 +13,8 @@ from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
 from piccolo_api_fastapi.users.users import Users, UserT
 
-from . import service
-from .service import DEVICE_TOKEN
+from . import queries as service
+from .queries import DEVICE_TOKEN
 from .tables import KnownDevice
 
 

@@ -10,12 +10,12 @@ from piccolo_api_fastapi.core.database.transactions import store, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import ConfigurationError, FactorDisabled, InvalidCode, NotFound
-from piccolo_api_fastapi.guarded_secrets import GuardedSecrets
-from piccolo_api_fastapi.one_time_codes import recovery_digest
-from piccolo_api_fastapi.second_factors import CompleteHook, SecondFactor
+from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
+from piccolo_api_fastapi.login.mfa.one_time_codes import recovery_digest
+from piccolo_api_fastapi.login.mfa.second_factor import CompleteHook, SecondFactor
 from piccolo_api_fastapi.users.users import Users
 
-from . import service
+from . import queries as service
 from .tables import RecoveryCode
 
 

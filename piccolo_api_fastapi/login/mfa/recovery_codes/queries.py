@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from piccolo_api_fastapi.one_time_codes import new_recovery_code, recovery_digest
+from piccolo_api_fastapi.login.mfa.one_time_codes import new_recovery_code, recovery_digest
 
 from .tables import RecoveryCode
 

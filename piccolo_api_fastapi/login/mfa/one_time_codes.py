@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.twofactor.hotp import HOTPHashTypes
 from cryptography.hazmat.primitives.twofactor.totp import TOTP as TOTPAlgorithm  # noqa: N811
 
-from .errors import ConfigurationError
+from piccolo_api_fastapi.errors import ConfigurationError
 
 SECRET_BYTES = 20
 """160 bits: RFC 4226 section 4, R6."""

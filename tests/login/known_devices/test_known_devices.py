@@ -23,7 +23,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.known_devices.service import DEVICE_TOKEN
+from piccolo_api_fastapi.login.known_devices.queries import DEVICE_TOKEN
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import PASSWORD, log_in, new_client
 from tests.models import Customer

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from .clock import Clock
-from .core.crypto.encryption import EncryptionProvider
-from .core.database.failure_counters import forgive, reserve
-from .core.database.transactions import store
-from .core.events.events import AuthEvent, emit
-from .errors import InvalidCode, NotFound, SecretUnreadable
+from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider
+from piccolo_api_fastapi.core.database.failure_counters import forgive, reserve
+from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.errors import InvalidCode, NotFound, SecretUnreadable
 
 
 class GuardedSecrets:
