@@ -38,8 +38,8 @@ from piccolo_api_fastapi import (
     SessionAuth,
     delete_expired_sessions,
 )
-from piccolo_api_fastapi.access_tokens import CACHE_SIZE, AccessTokens
 from piccolo_api_fastapi.errors import SessionEnded
+from piccolo_api_fastapi.schemes.jwt.access_tokens import CACHE_SIZE, AccessTokens
 
 from . import machine
 from .contenders.vocabulary import SECRET

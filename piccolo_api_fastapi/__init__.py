@@ -6,7 +6,6 @@ from .access.identity import Identity
 from .access.optional_user import optional
 from .access.person_only import in_person
 from .access.requirements import require
-from .access_tokens import Claims
 from .account_limits import AccountLimits
 from .accounts import (
     Accounts,
@@ -37,7 +36,6 @@ from .core.http.problems import ErrorBody, responses
 from .core.http.public_routes import public
 from .errors import AuthError, ConfigurationError
 from .installation import install
-from .jwt_auth import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
 from .login.known_devices import KnownDevice, KnownDevices, delete_expired_devices
 from .login.limits import LoginLimits
@@ -69,10 +67,12 @@ from .rate_limiting import (
     rate_limit_headers,
     use_store,
 )
-from .session_auth import Session, SessionAuth, delete_expired_sessions, session_router
-from .static_tokens import StaticTokens
-from .token_auth import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
-from .token_commands import token_commands
+from .schemes.api_tokens import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
+from .schemes.api_tokens.commands import token_commands
+from .schemes.jwt import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
+from .schemes.jwt.access_tokens import Claims
+from .schemes.sessions import Session, SessionAuth, delete_expired_sessions, session_router
+from .schemes.static_tokens import StaticTokens
 from .users.passwords.guesses import delete_old_guesses
 from .users.passwords.hasher import PasswordHasher, PBKDF2Hasher
 from .users.passwords.policy import PasswordPolicy

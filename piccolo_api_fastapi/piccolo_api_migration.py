@@ -21,8 +21,8 @@ from .core.database.user_tables import bound
 from .errors import ConfigurationError
 from .login.mfa.totp import TOTP
 from .migration_ledger import Ledger
-from .session_auth import Session
-from .token_auth import APIToken
+from .schemes.api_tokens import APIToken
+from .schemes.sessions import Session
 from .users.users import Users
 
 Decrypt: TypeAlias = Callable[[str], str]

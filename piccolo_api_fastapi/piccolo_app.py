@@ -18,7 +18,6 @@ from .clock import utcnow
 from .core.crypto.encryption import generate_key
 from .core.events.log import EventRecord, delete_old_events, protect_events
 from .errors import ConfigurationError
-from .jwt_auth import RefreshFamily, delete_expired_families
 from .login.known_devices import KnownDevice, delete_expired_devices
 from .login.mfa.email_codes import SentCode
 from .login.mfa.recovery_codes import RecoveryCode
@@ -29,9 +28,10 @@ from .mail.notices import KnownBrowser
 from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .rate_limiting import PiccoloStore, RateLimitState
-from .session_auth import Session, delete_expired_sessions
-from .token_auth import APIToken, delete_expired_tokens
-from .token_commands import token_commands
+from .schemes.api_tokens import APIToken, delete_expired_tokens
+from .schemes.api_tokens.commands import token_commands
+from .schemes.jwt import RefreshFamily, delete_expired_families
+from .schemes.sessions import Session, delete_expired_sessions
 from .users.passwords.guesses import delete_old_guesses
 from .users.users import Password, PasswordFailures, User, Users
 

@@ -18,13 +18,13 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import JWTAuth, Password, RefreshFamily, Session, User, Users
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidGrant
+from piccolo_api_fastapi.schemes.jwt.token_pairs import TokenPair
 from piccolo_api_fastapi.testing import (
     FrozenClock,
     assert_single_winner,
     cheap_pbkdf2_hasher,
     race,
 )
-from piccolo_api_fastapi.token_pairs import TokenPair
 from piccolo_api_fastapi.users.users import MARKER
 from tests.conftest import PASSWORD, STOCK, bearer, get_tokens, log_in, new_client, use_engine
 from tests.integration.hammer import hammer

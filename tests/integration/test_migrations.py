@@ -34,7 +34,7 @@ from piccolo_api_fastapi import (
     token_router,
 )
 from piccolo_api_fastapi.errors import InvalidCredentials
-from piccolo_api_fastapi.session_auth.service import SESSION_TOKEN
+from piccolo_api_fastapi.schemes.sessions.queries import SESSION_TOKEN
 from piccolo_api_fastapi.testing import totp_code
 from piccolo_api_fastapi.users.users import MARKER
 from tests.conftest import PASSWORD, PG, SECRET, STOCK, bearer, new_client, use_engine

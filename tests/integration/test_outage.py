@@ -20,7 +20,7 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import create_db_tables
 
 from piccolo_api_fastapi import Login, Proof, RefreshFamily, Session, User, Users, session_router
-from piccolo_api_fastapi.session_auth import SessionAuth
+from piccolo_api_fastapi.schemes.sessions import SessionAuth
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import (
     PASSWORD,

@@ -17,10 +17,10 @@ from piccolo_api_fastapi import (
     User,
     Users,
     is_service,
-    token_commands,
     token_router,
 )
 from piccolo_api_fastapi.access import person_only as in_person
+from piccolo_api_fastapi.schemes.api_tokens import commands as token_commands
 from tests.models import Customer
 
 users = Users()

@@ -27,7 +27,7 @@ from piccolo_api_fastapi import (
     require,
     session_router,
 )
-from piccolo_api_fastapi.token_pairs import TokenPair
+from piccolo_api_fastapi.schemes.jwt.token_pairs import TokenPair
 
 users = Users()
 session = SessionAuth(users)

@@ -24,7 +24,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.jwt_auth import JWTAuth
+from piccolo_api_fastapi.schemes.jwt import JWTAuth
 from piccolo_api_fastapi.testing import assert_single_winner, race
 from tests.conftest import (
     PASSWORD,

@@ -1,9 +1,9 @@
 """Sessions for browsers: a cookie, and a row that can be listed and revoked."""
 
 from .dependencies import SessionAuth
+from .queries import delete_expired_sessions
 from .router import session_router
 from .schemas import SessionOut
-from .service import delete_expired_sessions
 from .tables import Session
 
 __all__ = ["Session", "SessionAuth", "SessionOut", "delete_expired_sessions", "session_router"]

@@ -17,10 +17,10 @@ from piccolo_api_fastapi.core.database.user_tables import take_user, user_column
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import InvalidGrant, NotFound
-from piccolo_api_fastapi.refresh_tokens import RefreshToken
-from piccolo_api_fastapi.token_pairs import Grant
 
+from .refresh_tokens import RefreshToken
 from .tables import RefreshFamily
+from .token_pairs import Grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from piccolo_api_fastapi.token_pairs import TokenPair
-
 from .tables import RefreshFamily
+from .token_pairs import TokenPair
 
 
 class TokenForm(BaseModel):

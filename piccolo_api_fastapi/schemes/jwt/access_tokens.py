@@ -13,9 +13,9 @@ from typing import Any, cast
 
 import jwt
 
-from .core.crypto.keys import Key, KeyRing
-from .core.http import strict_json
-from .errors import ConfigurationError, InvalidToken
+from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
+from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.errors import ConfigurationError, InvalidToken
 
 TYPE = "at+jwt"
 """RFC 9068 section 2.1."""

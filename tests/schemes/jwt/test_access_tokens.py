@@ -10,10 +10,10 @@ from typing import Any
 import jwt
 import pytest
 
-from piccolo_api_fastapi import access_tokens
-from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidToken
+from piccolo_api_fastapi.schemes.jwt import access_tokens
+from piccolo_api_fastapi.schemes.jwt.access_tokens import AccessTokens, Claims
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 AT = int(NOW.timestamp())

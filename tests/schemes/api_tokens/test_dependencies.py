@@ -14,8 +14,8 @@ from piccolo.engine.sqlite import SQLiteEngine
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import APIToken, JWTAuth, TokenAuth, User, Users
+from piccolo_api_fastapi.schemes.api_tokens import queries as service
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
-from piccolo_api_fastapi.token_auth import service
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, web_socket
 
 USES = 1000

@@ -25,8 +25,8 @@ from piccolo_api_fastapi.errors import (
     TokenLimitReached,
     Unprocessable,
 )
+from piccolo_api_fastapi.schemes.api_tokens import queries as service
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
-from piccolo_api_fastapi.token_auth import service
 from tests.models import Customer
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from .access.step_up import ENROLMENT, Factors, acr, amr
+from piccolo_api_fastapi.access.step_up import ENROLMENT, Factors, acr, amr
+
 from .access_tokens import AccessTokens, Claims
 from .refresh_tokens import RefreshToken, RefreshTokens
 

@@ -25,8 +25,8 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.users.users import UserT
 
 from .dependencies import TokenAuth
+from .queries import May
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
-from .service import May
 
 _ALWAYS = (ContentTooLarge, StoreUnavailable)
 

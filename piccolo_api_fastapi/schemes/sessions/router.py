@@ -40,7 +40,7 @@ from piccolo_api_fastapi.login import (
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
 from piccolo_api_fastapi.users.users import UserT
 
-from . import service
+from . import queries as service
 from .dependencies import SessionAuth
 from .schemas import SessionOut
 

@@ -30,8 +30,8 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users.users import Users, UserT
 
-from . import service
-from .service import May, NewToken
+from . import queries as service
+from .queries import May, NewToken
 from .tables import APIToken
 
 _CENTURY = timedelta(days=36_525)

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from .core.crypto.keys import KeyRing
+from piccolo_api_fastapi.core.crypto.keys import KeyRing
 
 PREFIX = "rt_"
 _GENERATION_BYTES = 4

@@ -30,8 +30,8 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users.users import Proof, Users, UserT
 
-from . import service
-from .service import PICCOLO_API_TOKEN, SESSION_TOKEN, Lifetimes
+from . import queries as service
+from .queries import PICCOLO_API_TOKEN, SESSION_TOKEN, Lifetimes
 from .tables import Session
 
 

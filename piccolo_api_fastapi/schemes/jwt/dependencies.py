@@ -13,8 +13,6 @@ from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.access.identity import SCOPE_TOKEN, Identity
 from piccolo_api_fastapi.access.step_up import PASSWORD
-from piccolo_api_fastapi.access_tokens import AccessTokens, Claims
-from piccolo_api_fastapi.claims_guard import ClaimsOf
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.database.transactions import store
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
@@ -30,12 +28,14 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.refresh_tokens import RefreshToken, RefreshTokens
-from piccolo_api_fastapi.token_pairs import Grant, TokenPair, TokenPairs
 from piccolo_api_fastapi.users.users import Proof, Users, UserT
 
-from . import service
+from . import queries as service
+from .access_tokens import AccessTokens, Claims
+from .claims import ClaimsOf
+from .refresh_tokens import RefreshToken, RefreshTokens
 from .tables import RefreshFamily
+from .token_pairs import Grant, TokenPair, TokenPairs
 
 
 class JWTAuth(Scheme[UserT]):

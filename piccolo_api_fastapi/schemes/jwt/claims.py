@@ -7,13 +7,12 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
-from .access.bearer import bearer_token
-from .access.identity import check_scopes
-from .access.refusal_events import tell_refused_claims
-from .access.step_up import ENROLMENT
-from .access_tokens import Claims
-from .clock import Clock
-from .errors import (
+from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.identity import check_scopes
+from piccolo_api_fastapi.access.refusal_events import tell_refused_claims
+from piccolo_api_fastapi.access.step_up import ENROLMENT
+from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.errors import (
     EnrolmentRequired,
     Forbidden,
     InsufficientScope,
@@ -21,6 +20,8 @@ from .errors import (
     InvalidToken,
     Unauthenticated,
 )
+
+from .access_tokens import Claims
 
 
 class ClaimsOf(SecurityBase):

@@ -24,7 +24,7 @@ from piccolo_api_fastapi import (
     jwt_router,
 )
 from piccolo_api_fastapi.access import person_only as in_person
-from piccolo_api_fastapi.static_tokens import dependencies
+from piccolo_api_fastapi.schemes.static_tokens import dependencies
 from tests.conftest import bearer, get_tokens, new_client
 
 METRICS = "m" * 32

@@ -9,7 +9,7 @@ import pytest
 
 from piccolo_api_fastapi import AuthEvent, JWTAuth, RefreshFamily, User, Users, subscribe
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
-from piccolo_api_fastapi.refresh_tokens import RefreshTokens
+from piccolo_api_fastapi.schemes.jwt.refresh_tokens import RefreshTokens
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import bearer, get_tokens
 

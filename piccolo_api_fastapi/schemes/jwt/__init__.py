@@ -1,9 +1,9 @@
 """Bearer tokens for apps: short access tokens, and refresh tokens that rotate."""
 
 from .dependencies import JWTAuth
+from .queries import delete_expired_families
 from .router import jwt_router
 from .schemas import FamilyOut, TokenOut
-from .service import delete_expired_families
 from .tables import RefreshFamily
 
 __all__ = [

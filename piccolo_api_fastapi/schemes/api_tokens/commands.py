@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-from .errors import AuthError, NotFound, Unprocessable
-from .token_auth import APIToken, NewToken, TokenAuth
+from piccolo_api_fastapi.errors import AuthError, NotFound, Unprocessable
+
+from . import APIToken, NewToken, TokenAuth
 
 Command: TypeAlias = Callable[..., Awaitable[None]]
 

@@ -38,13 +38,13 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
-from piccolo_api_fastapi.token_pairs import TokenPair
 from piccolo_api_fastapi.users.users import UserT
 
-from . import service
+from . import queries as service
 from .dependencies import JWTAuth
 from .route import TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
+from .token_pairs import TokenPair
 
 _ALWAYS = (ContentTooLarge, StoreUnavailable)
 _GUARDED = (Unauthenticated, InvalidToken, InvalidRequest, *_ALWAYS)

@@ -24,7 +24,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.session_auth.service import Lifetimes
+from piccolo_api_fastapi.schemes.sessions.queries import Lifetimes
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import PASSWORD, log_in, new_client
 from tests.models import Customer

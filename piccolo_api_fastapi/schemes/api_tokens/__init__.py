@@ -1,9 +1,9 @@
 """API tokens for scripts and machines: made by people, shown once, refused where people belong."""
 
 from .dependencies import TokenAuth
+from .queries import NewToken, delete_expired_tokens
 from .router import token_router
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
-from .service import NewToken, delete_expired_tokens
 from .tables import APIToken
 
 __all__ = [

@@ -1,0 +1,1 @@
+"""The security schemes that OpenAPI lists."""
