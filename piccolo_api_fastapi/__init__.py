@@ -6,7 +6,6 @@ from .access.identity import Identity
 from .access.optional_user import optional
 from .access.person_only import in_person
 from .access.requirements import require
-from .account_limits import AccountLimits
 from .accounts import (
     Accounts,
     accounts_router,
@@ -16,6 +15,13 @@ from .accounts import (
     register_router,
     reset_password_router,
     verify_email_router,
+)
+from .accounts.limits import AccountLimits
+from .accounts.mailboxes import (
+    EmailChange,
+    EmailStatus,
+    MailLifetimes,
+    delete_expired_email_changes,
 )
 from .captcha import Captcha, CaptchaVerifier, HCaptcha, ReCaptchaV2, ReCaptchaV3, Turnstile
 from .core.crypto.encryption import (
@@ -48,7 +54,6 @@ from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.messages import ConsoleMail, Mail, Message
 from .mail.notices import KnownBrowser, Notices
 from .mail.smtp import SMTPMail
-from .mailboxes import EmailChange, EmailStatus, MailLifetimes, delete_expired_email_changes
 from .piccolo_app import AuthTables, auth_tables, delete_expired
 from .rate_limiting import (
     MemoryStore,

@@ -14,6 +14,7 @@ from piccolo.columns.base import OnDelete
 from piccolo.conf.apps import AppConfig
 from piccolo.table import Table, create_table_class
 
+from .accounts.mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .clock import utcnow
 from .core.crypto.encryption import generate_key
 from .core.events.log import EventRecord, delete_old_events, protect_events
@@ -25,7 +26,6 @@ from .login.mfa.totp import TOTP, TOTPSecret
 from .login.tickets import Ticket, delete_expired_tickets
 from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.notices import KnownBrowser
-from .mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
 from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
 from .rate_limiting import PiccoloStore, RateLimitState
 from .schemes.api_tokens import APIToken, delete_expired_tokens

@@ -1,6 +1,5 @@
 """Accounts: register, verify, reset, change and close."""
 
-from .dependencies import Accounts
 from .router import (
     accounts_router,
     change_email_router,
@@ -10,6 +9,7 @@ from .router import (
     reset_password_router,
     verify_email_router,
 )
+from .service import Accounts
 
 __all__ = [
     "Accounts",

@@ -8,7 +8,6 @@ from fastapi.params import Depends as Dependency
 from pydantic import BaseModel, SecretStr
 
 from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.account_limits import unless_refused
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -36,7 +35,7 @@ from piccolo_api_fastapi.mail.delivery import quietly
 from piccolo_api_fastapi.mail.messages import AccountClosed, PasswordChanged
 from piccolo_api_fastapi.rate_limiting import RateLimit
 
-from .dependencies import Accounts
+from .limits import unless_refused
 from .schemas import (
     Accepted,
     ChangeEmailIn,
@@ -48,6 +47,7 @@ from .schemas import (
     TokenIn,
     VerifyEmailIn,
 )
+from .service import Accounts
 
 Captcha: TypeAlias = Callable[..., Any] | None
 

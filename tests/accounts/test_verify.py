@@ -23,9 +23,9 @@ from piccolo_api_fastapi import (
     require,
     subscribe,
 )
+from piccolo_api_fastapi.accounts.mailboxes import Mailboxes
 from piccolo_api_fastapi.errors import Forbidden, HasherBusy
 from piccolo_api_fastapi.mail import AlreadyRegistered, ResetPassword, VerifyEmail
-from piccolo_api_fastapi.mailboxes import Mailboxes
 from piccolo_api_fastapi.testing import (
     FrozenClock,
     Outbox,

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from .core.http.middleware import status_of
-from .errors import Unprocessable
-from .rate_limiting import Quota, RateLimit, Standing, rate_limit_headers
-from .rate_limiting.keys import body_field, normalised
-from .users.identifiers import normal_email
+from piccolo_api_fastapi.core.http.middleware import status_of
+from piccolo_api_fastapi.errors import Unprocessable
+from piccolo_api_fastapi.rate_limiting import Quota, RateLimit, Standing, rate_limit_headers
+from piccolo_api_fastapi.rate_limiting.keys import body_field, normalised
+from piccolo_api_fastapi.users.identifiers import normal_email
 
 
 async def by_email(connection: HTTPConnection) -> str | None:

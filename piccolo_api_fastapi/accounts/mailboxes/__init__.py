@@ -1,7 +1,7 @@
 """Mailboxes: whose an address is, proved by what is mailed to it, and changes of address."""
 
-from .dependencies import Caller, Mailboxes, MailLifetimes
-from .service import delete_expired_email_changes
+from .queries import delete_expired_email_changes
+from .service import Caller, Mailboxes, MailLifetimes
 from .tables import EmailChange, EmailStatus
 
 __all__ = [

@@ -33,8 +33,8 @@ from piccolo_api_fastapi.users.identifiers import normal_email, real_email
 from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch
 from piccolo_api_fastapi.users.users import Users, UserT
 
-from . import service
-from .service import Before, Binding, Sending
+from . import queries as service
+from .queries import Before, Binding, Sending
 from .tables import EmailChange, EmailStatus
 
 _CODE = re.compile(rf"[0-9]{{{service.CODE_LENGTH}}}", re.ASCII)
