@@ -54,7 +54,7 @@ from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.messages import ConsoleMail, Mail, Message
 from .mail.notices import KnownBrowser, Notices
 from .mail.smtp import SMTPMail
-from .piccolo_app import AuthTables, auth_tables, delete_expired
+from .piccolo_app.app import AuthTables, auth_tables, delete_expired
 from .rate_limiting import (
     MemoryStore,
     PiccoloStore,

@@ -15,15 +15,16 @@ import nacl.secret
 from cryptography.fernet import Fernet, InvalidToken
 from piccolo.engine.sqlite import SQLiteEngine
 
-from .access.identity import NEVER
-from .core.database.transactions import engine_of, store, transaction
-from .core.database.user_tables import bound
-from .errors import ConfigurationError
-from .login.mfa.totp import TOTP
-from .migration_ledger import Ledger
-from .schemes.api_tokens import APIToken
-from .schemes.sessions import Session
-from .users.users import Users
+from piccolo_api_fastapi.access.identity import NEVER
+from piccolo_api_fastapi.core.database.transactions import engine_of, store, transaction
+from piccolo_api_fastapi.core.database.user_tables import bound
+from piccolo_api_fastapi.errors import ConfigurationError
+from piccolo_api_fastapi.login.mfa.totp import TOTP
+from piccolo_api_fastapi.schemes.api_tokens import APIToken
+from piccolo_api_fastapi.schemes.sessions import Session
+from piccolo_api_fastapi.users.users import Users
+
+from .ledger import Ledger
 
 Decrypt: TypeAlias = Callable[[str], str]
 """Decrypts what piccolo-api encrypted: the `decrypt` of one of its providers will do."""

@@ -3,7 +3,7 @@
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
-from .core.database.transactions import engine_of
+from piccolo_api_fastapi.core.database.transactions import engine_of
 
 LEDGER = "auth_piccolo_api_moved"
 """The table. The first run makes it, and it goes with the last of the old rows."""

@@ -14,26 +14,31 @@ from piccolo.columns.base import OnDelete
 from piccolo.conf.apps import AppConfig
 from piccolo.table import Table, create_table_class
 
-from .accounts.mailboxes import EmailChange, EmailStatus, delete_expired_email_changes
-from .clock import utcnow
-from .core.crypto.encryption import generate_key
-from .core.events.log import EventRecord, delete_old_events, protect_events
-from .errors import ConfigurationError
-from .login.known_devices import KnownDevice, delete_expired_devices
-from .login.mfa.email_codes import SentCode
-from .login.mfa.recovery_codes import RecoveryCode
-from .login.mfa.totp import TOTP, TOTPSecret
-from .login.tickets import Ticket, delete_expired_tickets
-from .mail.delivery import UnsentMail, delete_expired_unsent_mail
-from .mail.notices import KnownBrowser
-from .piccolo_api_migration import decrypt_with, migrate_from_piccolo_api
-from .rate_limiting import PiccoloStore, RateLimitState
-from .schemes.api_tokens import APIToken, delete_expired_tokens
-from .schemes.api_tokens.commands import token_commands
-from .schemes.jwt import RefreshFamily, delete_expired_families
-from .schemes.sessions import Session, delete_expired_sessions
-from .users.passwords.guesses import delete_old_guesses
-from .users.users import Password, PasswordFailures, User, Users
+from piccolo_api_fastapi.accounts.mailboxes import (
+    EmailChange,
+    EmailStatus,
+    delete_expired_email_changes,
+)
+from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.core.crypto.encryption import generate_key
+from piccolo_api_fastapi.core.events.log import EventRecord, delete_old_events, protect_events
+from piccolo_api_fastapi.errors import ConfigurationError
+from piccolo_api_fastapi.login.known_devices import KnownDevice, delete_expired_devices
+from piccolo_api_fastapi.login.mfa.email_codes import SentCode
+from piccolo_api_fastapi.login.mfa.recovery_codes import RecoveryCode
+from piccolo_api_fastapi.login.mfa.totp import TOTP, TOTPSecret
+from piccolo_api_fastapi.login.tickets import Ticket, delete_expired_tickets
+from piccolo_api_fastapi.mail.delivery import UnsentMail, delete_expired_unsent_mail
+from piccolo_api_fastapi.mail.notices import KnownBrowser
+from piccolo_api_fastapi.rate_limiting import PiccoloStore, RateLimitState
+from piccolo_api_fastapi.schemes.api_tokens import APIToken, delete_expired_tokens
+from piccolo_api_fastapi.schemes.api_tokens.commands import token_commands
+from piccolo_api_fastapi.schemes.jwt import RefreshFamily, delete_expired_families
+from piccolo_api_fastapi.schemes.sessions import Session, delete_expired_sessions
+from piccolo_api_fastapi.users.passwords.guesses import delete_old_guesses
+from piccolo_api_fastapi.users.users import Password, PasswordFailures, User, Users
+
+from .from_piccolo_api.migration import decrypt_with, migrate_from_piccolo_api
 
 TableT = TypeVar("TableT", bound=Table)
 

@@ -1,0 +1,1 @@
+"""Moving the rows of piccolo-api into the tables of this library."""
