@@ -41,7 +41,7 @@ from piccolo_api_fastapi import (
     session_router,
     use_store,
 )
-from piccolo_api_fastapi.rate_limiting.stores.store import defaults
+from piccolo_api_fastapi.rate_limiting.stores import defaults
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
 from tests.models import Customer, Member
 

@@ -1,1 +1,1 @@
-"""What every feature stands on, and no feature changes: HTTP, the database, events, cryptography."""
+"""What every feature stands on: HTTP, the database, events, cryptography."""

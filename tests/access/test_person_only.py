@@ -18,13 +18,13 @@ from piccolo_api_fastapi import (
     SessionAuth,
     User,
     Users,
+    in_person,
     install,
     jwt_router,
     optional,
     require,
     session_router,
 )
-from piccolo_api_fastapi.access import person_only as in_person
 from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.errors import InvalidToken, Unauthenticated

@@ -19,6 +19,7 @@ from piccolo_api_fastapi import (
     TokenAuth,
     User,
     Users,
+    in_person,
     jwt_router,
     optional,
     record_events,
@@ -26,7 +27,6 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.access import person_only as in_person
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import bearer, get_tokens, log_in, new_client
 

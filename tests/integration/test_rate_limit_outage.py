@@ -21,12 +21,8 @@ from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
 from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
 from piccolo_api_fastapi.rate_limiting.limiter import OnError
-from piccolo_api_fastapi.rate_limiting.stores.store import (
-    StoreBusy,
-    Verdict,
-    defaults,
-    remote_store,
-)
+from piccolo_api_fastapi.rate_limiting.stores import defaults, remote_store
+from piccolo_api_fastapi.rate_limiting.stores.store import StoreBusy, Verdict
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import new_client
 from tests.integration.redis_servers import NEEDS_REDIS, RedisServer

@@ -21,7 +21,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.database.user_tables import user_table_of
-from piccolo_api_fastapi.piccolo_app import (
+from piccolo_api_fastapi.piccolo_app.app import (
     APP_CONFIG,
     clean,
     delete_events,

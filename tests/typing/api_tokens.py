@@ -16,11 +16,11 @@ from piccolo_api_fastapi import (
     TokenAuth,
     User,
     Users,
+    in_person,
     is_service,
+    token_commands,
     token_router,
 )
-from piccolo_api_fastapi.access import person_only as in_person
-from piccolo_api_fastapi.schemes.api_tokens import commands as token_commands
 from tests.models import Customer
 
 users = Users()

@@ -7,7 +7,7 @@ import pytest
 from email_validator import validate_email
 
 from piccolo_api_fastapi.errors import Unprocessable
-from piccolo_api_fastapi.users.users import identifiers
+from piccolo_api_fastapi.users import identifiers
 
 
 @pytest.mark.parametrize(

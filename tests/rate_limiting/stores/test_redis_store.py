@@ -12,8 +12,8 @@ from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 
 from piccolo_api_fastapi import ConfigurationError, Quota, RateLimit, RedisStore
 from piccolo_api_fastapi.errors import StoreUnavailable
-from piccolo_api_fastapi.rate_limiting.stores.store import redis_connection as redis_line
-from piccolo_api_fastapi.rate_limiting.stores.store import redis_store
+from piccolo_api_fastapi.rate_limiting.stores import redis_connection as redis_line
+from piccolo_api_fastapi.rate_limiting.stores import redis_store
 from piccolo_api_fastapi.testing import race
 from tests.conftest import REDIS_URL, need_redis
 

@@ -6,9 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from piccolo_api_fastapi import TokenAuth, User, Users, is_service
+from piccolo_api_fastapi import TokenAuth, User, Users, is_service, token_commands
 from piccolo_api_fastapi.piccolo_app import APP_CONFIG
-from piccolo_api_fastapi.schemes.api_tokens import commands as token_commands
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD
 from tests.models import Customer

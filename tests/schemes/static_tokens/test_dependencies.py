@@ -19,11 +19,11 @@ from piccolo_api_fastapi import (
     TokenAuth,
     User,
     Users,
+    in_person,
     install,
     is_service,
     jwt_router,
 )
-from piccolo_api_fastapi.access import person_only as in_person
 from piccolo_api_fastapi.schemes.static_tokens import dependencies
 from tests.conftest import bearer, get_tokens, new_client
 
