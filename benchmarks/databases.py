@@ -52,7 +52,7 @@ def piccolo_engine(*, keeps: bool = False) -> Any:
     else:
         engine = SQLiteEngine(path=database_of_this_process(), timeout=30)
     for table in TABLE_REGISTRY:
-        table._meta._db = engine  # noqa: SLF001 - there is no `piccolo_conf` here
+        table._meta._db = engine  # noqa: SLF001
     return engine
 
 

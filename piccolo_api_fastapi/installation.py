@@ -49,8 +49,9 @@ def install(
         ConfigurationError: The limit needs dependencies, and there are none before a route.
     """
     if limit is not None and limit.asks_dependencies:
-        msg = "The key, cost and limits of a limit for everything can't be dependencies."
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            "The key, cost and limits of a limit for everything can't be dependencies."
+        )
     app.add_middleware(
         AnswerMiddleware, client_address=client_address, limit=limit, refuse=problem_response
     )

@@ -156,8 +156,7 @@ async def assert_single_winner(call: Callable[[], Awaitable[ResultT]], n: int = 
     results: list[Any] = await race(call, n)
     winners = [result for result in results if result and not isinstance(result, BaseException)]
     if len(winners) != 1:
-        msg = f"{len(winners)} of {n} callers won."
-        raise AssertionError(msg)
+        raise AssertionError(f"{len(winners)} of {n} callers won.")
     winner: ResultT = winners[0]
     return winner
 
@@ -193,8 +192,7 @@ class Outbox:
             AssertionError: There is none, or it is another.
         """
         if not self.messages or not isinstance(self.messages[-1], kind):
-            msg = f"The last message is no {kind.__name__}: {self.messages[-1:]}"
-            raise AssertionError(msg)
+            raise AssertionError(f"The last message is no {kind.__name__}: {self.messages[-1:]}")
         return self.messages[-1]
 
     def token(self, kind: type[LinkMessage]) -> str:

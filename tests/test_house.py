@@ -69,7 +69,9 @@ def test_there_is_a_package_to_read() -> None:
     assert FEATURES
 
 
-@pytest.mark.parametrize("folder", [PACKAGE, *FEATURES], ids=lambda folder: folder.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "folder", [PACKAGE, *FEATURES], ids=lambda folder: folder.relative_to(ROOT).as_posix()
+)
 def test_exports_equal_all(folder: Path) -> None:
     """An `__init__` imports what `__all__` names, and does nothing else."""
     tree = tree_of(folder / "__init__.py")

@@ -131,8 +131,7 @@ def program(name: str) -> str:
     """
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if found is None:
-        msg = f"{name} is not installed: apt-get install {name}"
-        raise FileNotFoundError(msg)
+        raise FileNotFoundError(f"{name} is not installed: apt-get install {name}")
     return found
 
 
@@ -177,8 +176,7 @@ def wait_until(is_up: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not is_up():
         if time.monotonic() > until:
-            msg = "The stack does not come up."
-            raise TimeoutError(msg)
+            raise TimeoutError("The stack does not come up.")
         time.sleep(0.05)
 
 

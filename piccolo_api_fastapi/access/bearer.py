@@ -15,8 +15,10 @@ def bearer_token(connection: HTTPConnection) -> str | None:
     """
     values = connection.headers.getlist("authorization")
     if len(values) > 1:
-        msg = "There are two Authorization headers."
-        raise InvalidRequest(msg, headers={"WWW-Authenticate": 'Bearer error="invalid_request"'})
+        raise InvalidRequest(
+            "There are two Authorization headers.",
+            headers={"WWW-Authenticate": 'Bearer error="invalid_request"'},
+        )
     scheme, _, token = (values[0] if values else "").partition(" ")
     if scheme.casefold() != "bearer":
         return None

@@ -39,8 +39,9 @@ class SameOrigin:
     def __init__(self, *, trusted_origins: Collection[str] = (), strict: bool = False) -> None:
         for origin in trusted_origins:
             if isinstance(trusted_origins, str) or not _ORIGIN.fullmatch(origin):
-                msg = "A trusted origin is like https://app.example.com, with no path."
-                raise ConfigurationError(msg)
+                raise ConfigurationError(
+                    "A trusted origin is like https://app.example.com, with no path."
+                )
         self.trusted_origins = frozenset(trusted_origins)
         self.strict = strict
 

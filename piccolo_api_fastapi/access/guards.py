@@ -251,8 +251,7 @@ class AnyOf(Guard[UserT]):
 
     def __init__(self, *schemes: Scheme[UserT]) -> None:
         if not schemes or len({scheme.scheme_name for scheme in schemes}) < len(schemes):
-            msg = "AnyOf takes one or more schemes with different names."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("AnyOf takes one or more schemes with different names.")
         self.schemes = schemes
         self.__signature__ = signature_of(schemes)
 

@@ -20,8 +20,7 @@ class InPerson(Require[UserT]):
     ) -> None:
         allowed = [scheme for scheme in guard.schemes if scheme.manages_credentials]
         if not allowed:
-            msg = "None of the schemes may manage credentials."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("None of the schemes may manage credentials.")
         # What OpenAPI is told.
         super().__init__(AnyOf(*allowed), ())
         self._guard = guard

@@ -91,12 +91,10 @@ def require(  # noqa: PLR0913 - each a word of its own
         ConfigurationError: Nothing is required, `scopes` is one string, or `within` is no time.
     """
     if isinstance(scopes, str):
-        msg = "scopes is a list of strings."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("scopes is a list of strings.")
     flags = {"admin": admin, "superuser": superuser}
     needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
     step_up = StepUp(mfa, factor, within)
     if not needed and not step_up and not verified:
-        msg = "require() needs something to require."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("require() needs something to require.")
     return Require(guard, needed, step_up or None, verified=verified)

@@ -66,8 +66,7 @@ class StepUp:
 
     def __post_init__(self) -> None:
         if self.within is not None and self.within < timedelta(seconds=1):
-            msg = "within= is a second at least."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("within= is a second at least.")
 
     def __bool__(self) -> bool:
         return self.mfa or self.factor is not None or self.within is not None

@@ -33,13 +33,13 @@ async def ping(users: type[BaseUser]) -> None:
 
 async def check_values(users: type[BaseUser], values: dict[str, Any]) -> None:
     """Let the database look at values without storing them: whether they fit their columns."""
-    key = users._meta.primary_key  # noqa: SLF001
+    key = users._meta.primary_key
     await users.update(_columns(users, values)).where(key.is_null())
 
 
 async def update_columns(users: type[BaseUser], user: Any, values: dict[str, Any]) -> bool:
     """Change the columns that a user may change. Whether there still is that user."""
-    key = users._meta.primary_key  # noqa: SLF001
+    key = users._meta.primary_key
     return bool(await users.update(_columns(users, values)).where(key == user).returning(key))
 
 
@@ -49,5 +49,5 @@ def _columns(users: type[BaseUser], values: dict[str, Any]) -> dict[Any, Any]:
 
 async def delete_user(users: type[BaseUser], user: Any) -> None:
     """Delete a user; what belongs to them goes with them."""
-    key = users._meta.primary_key  # noqa: SLF001
+    key = users._meta.primary_key
     await users.delete().where(key == user)

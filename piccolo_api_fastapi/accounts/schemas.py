@@ -207,7 +207,7 @@ def _fit(given: type[BaseModel], columns: Sequence[Column]) -> type[BaseModel]:
     """The fields of Piccolo's model, with the bounds that its types leave out."""
     fields: dict[str, Any] = {}
     for column in columns:
-        name, kind = column._meta.name, _kind(column)  # noqa: SLF001
+        name, kind = column._meta.name, _kind(column)
         if kind is not None:
             field = given.model_fields[name]
             extra: Any = field.json_schema_extra
@@ -260,8 +260,8 @@ _KINDS: dict[type[Column], Any] = {
 
 
 def _column(users: type[BaseUser], name: str) -> Column:
-    found = [column for column in users._meta.columns if column._meta.name == name]  # noqa: SLF001
-    if not found or found[0]._meta.primary_key or found[0]._meta.secret:  # noqa: SLF001
+    found = [column for column in users._meta.columns if column._meta.name == name]
+    if not found or found[0]._meta.primary_key or found[0]._meta.secret:
         raise ConfigurationError(f"extra={name!r} is no column that people may change.")
     if name in _RESERVED or isinstance(found[0], ForeignKey):
         raise ConfigurationError(f"extra={name!r} is no column that people may change.")

@@ -120,13 +120,13 @@ class Accounts(Generic[UserT]):
         self._mailboxes: Mailboxes[UserT] | None = None
         self._check_owners()
         if (mail is None) is not (base_url is None):
-            msg = "Mail needs a base_url for its links, and a base_url needs mail."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "Mail needs a base_url for its links, and a base_url needs mail."
+            )
         if not set(paths or ()) <= PATHS.keys() or reset_lifetime > timedelta(hours=1):
-            msg = (
+            raise ConfigurationError(
                 "The paths are verify, reset, change and undo; a reset link lives an hour at most."
             )
-            raise ConfigurationError(msg)
         if mail is not None and base_url is not None:
             links = Links(base_url, {**PATHS, **(paths or {})})
             self._mailboxes = Mailboxes(self.users, mail, links, lifetimes or MailLifetimes())
@@ -141,8 +141,7 @@ class Accounts(Generic[UserT]):
         """The primary keys of one user table are no good for another."""
         owners = [self.login.users, *(getattr(scheme, "users", None) for scheme in self.schemes)]
         if any(owner is not None and owner.table is not self.users.table for owner in owners):
-            msg = "A scheme, or the login, is for another user table."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A scheme, or the login, is for another user table.")
 
     @property
     def has_mail(self) -> bool:
@@ -158,8 +157,7 @@ class Accounts(Generic[UserT]):
             ConfigurationError: There is no mail.
         """
         if self._mailboxes is None:
-            msg = "This needs Accounts(mail=…, base_url=…)."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("This needs Accounts(mail=…, base_url=…).")
         return self._mailboxes
 
     @property
@@ -171,8 +169,7 @@ class Accounts(Generic[UserT]):
             ConfigurationError: There are no schemes.
         """
         if not self.schemes:
-            msg = "This needs Accounts(schemes=[…])."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("This needs Accounts(schemes=[…]).")
         return in_person(AnyOf(*self.schemes))
 
     def spared(
@@ -454,11 +451,11 @@ class Accounts(Generic[UserT]):
             await service.delete_user(self.users.table, key)
 
     def _check_columns(self, values: Mapping[str, Any]) -> None:
-        columns = {column._meta.name: column for column in self.users.table._meta.columns}  # noqa: SLF001
+        columns = {column._meta.name: column for column in self.users.table._meta.columns}
         missing = [
             FieldError(("body", name), "This can't be empty.", "column_null")
             for name, value in values.items()
-            if value is None and not columns[name]._meta.null  # noqa: SLF001
+            if value is None and not columns[name]._meta.null
         ]
         if missing:
             raise Unprocessable(missing)

@@ -74,8 +74,9 @@ class Captcha:
         clock: Clock = utcnow,
     ) -> None:
         if on_outage not in ("deny", "allow") or timeout <= 0 or not callable(verifier):
-            msg = "A Captcha takes a callable, a timeout above 0, and on_outage deny or allow."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "A Captcha takes a callable, a timeout above 0, and on_outage deny or allow."
+            )
         self.field = field
         self.timeout = timeout
         self.on_outage = on_outage
@@ -122,8 +123,7 @@ class Captcha:
         except (OSError, TimeoutError, asyncio.TimeoutError, CaptchaUnavailable) as error:
             raise Outage(type(error).__name__) from None
         if verdict is not True and verdict is not False:
-            msg = "A CAPTCHA verifier returns True or False."
-            raise TypeError(msg)
+            raise TypeError("A CAPTCHA verifier returns True or False.")
         if not verdict:
             raise Refusal("not-solved")
 

@@ -207,11 +207,11 @@ def site_verify(
     try:
         httpx = importlib.import_module("httpx")
     except ImportError:
-        msg = "CAPTCHA needs the extra: pip install 'piccolo-api-fastapi[http]'."
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(
+            "CAPTCHA needs the extra: pip install 'piccolo-api-fastapi[http]'."
+        ) from None
     if not secret:
-        msg = "A CAPTCHA needs the secret that the vendor gave you."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("A CAPTCHA needs the secret that the vendor gave you.")
     return SiteVerify(
         url, secret, expected, parameters or {}, send_ip, httpx, httpx.create_ssl_context()
     )
@@ -227,8 +227,7 @@ def expect(
         ConfigurationError: The host names are one string, or the score is not between 0 and 1.
     """
     if isinstance(hostnames, str) or not 0 <= (score or 0) <= 1:
-        msg = "hostnames is a list of strings, and a score is between 0 and 1."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("hostnames is a list of strings, and a score is between 0 and 1.")
     return Expected(frozenset(hostnames), action, score)
 
 

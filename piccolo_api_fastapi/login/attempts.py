@@ -85,5 +85,4 @@ async def run_hooks(hooks: Iterable[Callable[[LoginAttempt], Any]], attempt: Log
         if isinstance(reason, str):
             raise LoginRefused(reason)
         if reason is not None:
-            msg = "A login hook returns a reason to refuse, or None."
-            raise TypeError(msg)
+            raise TypeError("A login hook returns a reason to refuse, or None.")

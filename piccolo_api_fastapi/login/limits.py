@@ -81,8 +81,9 @@ class LoginLimits:
 
     def __post_init__(self) -> None:
         if not all(limit is None or limit.is_for_code for limit in (self.address, self.account)):
-            msg = "The limits of a login have a scope, fixed limits, and no key of their own."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "The limits of a login have a scope, fixed limits, and no key of their own."
+            )
 
     @asynccontextmanager
     async def attempt(

@@ -81,8 +81,7 @@ class ReauthenticationIn(BaseModel):
             ValueError: That is so.
         """
         if (self.password is None) is (self.code is None):
-            msg = "Send a password or a code."
-            raise ValueError(msg)
+            raise ValueError("Send a password or a code.")
         return self
 
 

@@ -110,15 +110,12 @@ class Login(Generic[UserT]):
         if self.known_devices is not None:
             owners.append(self.known_devices.users)
         if any(users.table is not self.users.table for users in owners):
-            msg = "A factor, or the known devices, are for another user table."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A factor, or the known devices, are for another user table.")
         names = [one.name for factor in self.factors for one in (factor, *factor.companions)]
         if len(set(names)) < len(names):
-            msg = "Two factors have one name."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("Two factors have one name.")
         if self.mfa_required and not self.factors:
-            msg = "A second factor is required, and there is none: factors=[…]."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A second factor is required, and there is none: factors=[…].")
 
     def client(self, connection: HTTPConnection) -> ClientInfo:
         """What `start` and the others want to know of the client of a request."""

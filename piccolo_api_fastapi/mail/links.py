@@ -25,11 +25,11 @@ class Links:
 
     def __init__(self, base_url: str, paths: dict[str, str]) -> None:
         if not _BASE_URL.fullmatch(base_url):
-            msg = "base_url is like https://app.example.com; plain http is for localhost."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "base_url is like https://app.example.com; plain http is for localhost."
+            )
         if not all(path.startswith("/") and "#" not in path for path in paths.values()):
-            msg = "The path of a page begins with a slash and has no fragment."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("The path of a page begins with a slash and has no fragment.")
         self._base_url = base_url.rstrip("/")
         self._paths = paths
 

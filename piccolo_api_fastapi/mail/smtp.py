@@ -63,16 +63,19 @@ class SMTPMail:
         try:
             self._smtp = importlib.import_module("aiosmtplib")
         except ImportError:
-            msg = "SMTPMail needs the extra: pip install 'piccolo-api-fastapi[mail]'."
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError(
+                "SMTPMail needs the extra: pip install 'piccolo-api-fastapi[mail]'."
+            ) from None
         try:
             self._sender = Address(name, addr_spec=sender)
         except (ValueError, IndexError):
-            msg = "The sender is an e-mail address, and its name has no line breaks."
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError(
+                "The sender is an e-mail address, and its name has no line breaks."
+            ) from None
         if tls not in ("starttls", "tls", "none") or (tls == "none" and password is not None):
-            msg = "tls is starttls, tls or none; without TLS no password is sent."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "tls is starttls, tls or none; without TLS no password is sent."
+            )
         self._render = render
         self._options = {
             "hostname": host,

@@ -254,8 +254,7 @@ def _old_key() -> bytes | None:
     try:
         return None if key is None else bytes.fromhex(key)
     except ValueError:
-        msg = "PICCOLO_API_ENCRYPTION_KEY is not in hex."
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError("PICCOLO_API_ENCRYPTION_KEY is not in hex.") from None
 
 
 def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[TableT]:
@@ -266,7 +265,7 @@ def _bind(kind: type[TableT], user: type[BaseUser], **options: Any) -> type[Tabl
 def _copy(
     kind: type[TableT], user: type[BaseUser], columns: dict[str, Any] | None = None
 ) -> type[TableT]:
-    name = f"{user._meta.tablename}_{kind._meta.tablename}"  # noqa: SLF001
+    name = f"{user._meta.tablename}_{kind._meta.tablename}"
     table = create_table_class(
         f"{user.__name__}{kind.__name__}", (kind,), {"tablename": name}, columns or {}
     )

@@ -38,8 +38,9 @@ class Budgets:
         self._block = 0 if block is None else block // timedelta(microseconds=1)
         self._made: dict[tuple[Limits, str], Budget] = {}
         if burst is not None and (strict or burst < 1):
-            msg = "burst is 1 or more; with strict=True the number of the limit may come at once."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "burst is 1 or more; with strict=True the number of the limit may come at once."
+            )
 
     def source(self, limits: Sequence[Any]) -> Any:
         """
@@ -53,8 +54,9 @@ class Budgets:
             return tuple(limits)
         if len(limits) == 1 and (callable(limits[0]) or isinstance(limits[0], params.Depends)):
             return limits[0]
-        msg = "RateLimit takes strings such as '10/minute', or one function or dependency."
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            "RateLimit takes strings such as '10/minute', or one function or dependency."
+        )
 
     def of(self, limits: Limits, scope: str) -> Budget:
         """
@@ -74,8 +76,7 @@ class Budgets:
         texts = (limits,) if isinstance(limits, str) else limits
         parsed = [limit for text in texts for limit in parse(text)]
         if len(set(parsed)) < len(parsed):
-            msg = "The same limit is given twice."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("The same limit is given twice.")
         shortest = min(parsed, key=lambda limit: limit.period)
         return [
             self._strict_rate(limit)
@@ -87,19 +88,22 @@ class Budgets:
     def _rate(self, limit: Limit, burst: int | None) -> Rate:
         rate = Rate(limit, burst, self._block)
         if rate.tolerance > LONGEST:
-            msg = f"A burst of {burst} takes longer than 100 years to come back by {limit}."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                f"A burst of {burst} takes longer than 100 years to come back by {limit}."
+            )
         self._check_block(limit, rate.tolerance)
         return rate
 
     def _strict_rate(self, limit: Limit) -> StrictRate:
         if limit.amount > MAXIMUM:
-            msg = f"A strict limit keeps each request, and so at most {MAXIMUM}."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                f"A strict limit keeps each request, and so at most {MAXIMUM}."
+            )
         self._check_block(limit, limit.period)
         return StrictRate(limit, self._block)
 
     def _check_block(self, limit: Limit, window: int) -> None:
         if 0 < self._block < window or self._block > LONGEST_BLOCK:
-            msg = f"{limit} needs a block of {window / SECOND:g} s, all that it counts, or more."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                f"{limit} needs a block of {window / SECOND:g} s, all that it counts, or more."
+            )

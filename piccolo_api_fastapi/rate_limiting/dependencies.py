@@ -72,8 +72,9 @@ class RateLimit:
         if count != "failures":
             return object.__new__(cls)
         if cls is not RateLimit:
-            msg = "count='failures' is a class by itself, and goes with no other."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "count='failures' is a class by itself, and goes with no other."
+            )
         return object.__new__(_FailureLimit)
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
@@ -92,8 +93,9 @@ class RateLimit:
         headers: HeaderWriter | None = rate_limit_headers,
     ) -> None:
         if count not in ("requests", "failures") or on_error not in ("local", "deny", "allow"):
-            msg = "count is 'requests' or 'failures'; on_error 'local', 'deny' or 'allow'."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "count is 'requests' or 'failures'; on_error 'local', 'deny' or 'allow'."
+            )
         self_checks.check_is_made_once()
         self._budgets = Budgets(burst, block, strict=strict)
         self._limits = Asked("limits", self._budgets.source(limits))
@@ -214,18 +216,17 @@ class RateLimit:
         words = self._limits.value
         most = self._budgets.of(words, "").most if words else cost
         if not 0 < cost <= most:
-            msg = "A cost is 1 or more, and no more than the limits ever admit."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A cost is 1 or more, and no more than the limits ever admit.")
 
     def _charge(self, key: str, cost: int, limits: Limits | None) -> tuple[Budget, str, int]:
         """What to ask the store, from code."""
         if self.scope is None:
-            msg = "A RateLimit needs a scope to be asked from code, where there is no route."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "A RateLimit needs a scope to be asked from code, where there is no route."
+            )
         words = limits or self._limits.value
         if words is None:
-            msg = "This RateLimit asks for its limits: say which."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("This RateLimit asks for its limits: say which.")
         budget = self._budgets.of(words, self.scope)
         return budget, compact(key), _within(cost, budget)
 

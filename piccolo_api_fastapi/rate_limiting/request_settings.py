@@ -89,8 +89,7 @@ def _takes_connection(call: Callable[..., Any]) -> bool:
     try:
         parameters = list(inspect.signature(call, eval_str=True).parameters.values())
     except (NameError, ValueError, TypeError):
-        msg = f"The parameters of {call!r} can't be read."
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(f"The parameters of {call!r} can't be read.") from None
     if len(parameters) != 1 or parameters[0].default is not inspect.Parameter.empty:
         return False
     return parameters[0].annotation in _CONNECTIONS

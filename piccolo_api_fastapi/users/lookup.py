@@ -48,10 +48,10 @@ class UserLookup:
     def __init__(self, users: type[BaseUser], passwords: type[Table] | None) -> None:
         self._table = users
         columns = [
-            f'u."{column._meta.db_column_name}" AS "{column._meta.name}"'  # noqa: SLF001
-            for column in users._meta.columns  # noqa: SLF001
+            f'u."{column._meta.db_column_name}" AS "{column._meta.name}"'
+            for column in users._meta.columns
         ]
-        key = users._meta.primary_key._meta.db_column_name  # noqa: SLF001
+        key = users._meta.primary_key._meta.db_column_name
         join = ""
         if passwords is not None:
             columns += ['p."hash" AS "_hash"', 'p."superseded" AS "_superseded"']
@@ -96,4 +96,4 @@ def _account(row: dict[str, Any]) -> Account:
 
 
 def _name(table: type[Table]) -> str:
-    return table._meta.get_formatted_tablename()  # noqa: SLF001
+    return table._meta.get_formatted_tablename()

@@ -82,7 +82,7 @@ class User(BaseUser, tablename="piccolo_user"):
 
     def __init__(self, _data: dict[Any, Any] | None = None, **values: Any) -> None:
         for column, value in (_data or {}).items():
-            values[column if isinstance(column, str) else column._meta.name] = value  # noqa: SLF001
+            values[column if isinstance(column, str) else column._meta.name] = value
         exists = values.pop("_exists_in_db", False)
         # An empty password would be hashed, at the full price.
         values.setdefault("password", MARKER)
@@ -123,8 +123,7 @@ class User(BaseUser, tablename="piccolo_user"):
             ValueError: The username or the password is missing, unusable or taken.
         """
         if not username or not password:
-            msg = "A username and a password must be provided."
-            raise ValueError(msg)
+            raise ValueError("A username and a password must be provided.")
         email = extra_params.pop("email", None) or None
         active = extra_params.pop("active", False)
         try:
@@ -149,8 +148,7 @@ class User(BaseUser, tablename="piccolo_user"):
         users = Users(cls)
         row = await users.find(user) if isinstance(user, str) else await users.get(user)
         if row is None:
-            msg = "There is no such user."
-            raise ValueError(msg)
+            raise ValueError("There is no such user.")
         await users.set_password(row, password)
 
     @classmethod
@@ -267,23 +265,21 @@ class Users(Generic[UserT]):
         clock: Clock = utcnow,
     ) -> None:
         if interop and hasher is not None and not isinstance(hasher, PBKDF2Hasher):
-            msg = "The interop mode needs a PBKDF2Hasher."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("The interop mode needs a PBKDF2Hasher.")
         self.table: type[UserT] = cast("Any", User) if table is None else table
         self.policy = policy or PasswordPolicy()
         self.clock = clock
         self.interop = interop
         self._kept = tuple(keeps_on_new_password)
         if not all(issubclass(kind, CredentialTable) for kind in self._kept):
-            msg = "Only tables of credentials can be kept."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("Only tables of credentials can be kept.")
         self._hasher = hasher or (PBKDF2Hasher() if interop else None)
         self._scopes_of = scopes_of
         self._passwords = None if interop else bound(Password, self.table)
         self._lookup = UserLookup(self.table, self._passwords)
         failures = bound(PasswordFailures, self.table)
         self._guesses = PasswordGuesses(failures, self.table, clock)
-        self._key = self.table._meta.primary_key  # noqa: SLF001
+        self._key = self.table._meta.primary_key
 
     @property
     def hasher(self) -> PasswordHasher:
@@ -542,7 +538,7 @@ class Users(Generic[UserT]):
             HasherBusy: Too many passwords are being hashed.
         """
         account = await self._lookup.find(identifier)
-        user = None if account is None else account.values[self._key._meta.name]  # noqa: SLF001
+        user = None if account is None else account.values[self._key._meta.name]
         name = f"name {one_name(identifier)}" if account is None else f"user {user}"
         if account is not None and counted_as is not None:
             name = f"{counted_as} of {name}"
@@ -613,7 +609,7 @@ class Users(Generic[UserT]):
 
     async def _refuse_if_taken(self, username: str, email: str | None) -> None:
         """The unique indexes know exact text only; older rows may be in upper case."""
-        name = self.table._meta.get_formatted_tablename()  # noqa: SLF001
+        name = self.table._meta.get_formatted_tablename()
         rows = await self.table.raw(
             f"SELECT 1 FROM {name} "  # noqa: S608 - names of our own
             'WHERE lower("username") = {} OR lower("email") IN ({}, {}) LIMIT 1',

@@ -44,8 +44,7 @@ def postgres_programs() -> Path | None:
         if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
             return folder
     if os.environ.get("CI"):
-        msg = "There is no initdb on this machine."
-        raise RuntimeError(msg)
+        raise RuntimeError("There is no initdb on this machine.")
     return None
 
 

@@ -109,8 +109,7 @@ async def test_headers_on_every_answer(store: Store) -> None:
         if kind == "missing":
             raise HTTPException(404)
         if kind == "broken":
-            msg = "This is a bug."
-            raise RuntimeError(msg)
+            raise RuntimeError("This is a bug.")
         made: dict[str, Any] = {
             "data": dict,
             "response": lambda: JSONResponse({}),

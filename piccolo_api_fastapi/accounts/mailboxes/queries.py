@@ -142,7 +142,7 @@ async def may_send(
         now: The present time.
         since: Not if one went out after this.
     """
-    name, column = table._meta.get_formatted_tablename(), f"{sending}_sent_at"  # noqa: SLF001
+    name, column = table._meta.get_formatted_tablename(), f"{sending}_sent_at"
     await table.insert(table(user=user, email=email)).on_conflict(
         target=table.user, action="DO NOTHING"
     )
@@ -158,7 +158,7 @@ async def may_send(
 
 async def forget_sending(table: type[EmailStatus], user: Any, sending: Sending) -> None:
     """A message did not go out: the next request may send another at once."""
-    column = table._meta.get_column_by_name(f"{sending}_sent_at")  # noqa: SLF001
+    column = table._meta.get_column_by_name(f"{sending}_sent_at")
     await table.update({column: None}).where(table.user == user)
 
 
@@ -219,7 +219,7 @@ async def hold_address(users: type[BaseUser], user: Any, email: str) -> dict[str
     Whether this is the address of a user, and will be until the transaction ends: `active`, and
     when they logged in last.
     """
-    key = users._meta.primary_key  # noqa: SLF001
+    key = users._meta.primary_key
     rows = (
         await users.update({users.email: users.email})
         .where(key == user, users.email == email)
@@ -230,7 +230,7 @@ async def hold_address(users: type[BaseUser], user: Any, email: str) -> dict[str
 
 async def activate(users: type[BaseUser], user: Any) -> None:
     """Let a user log in who was waiting for it, and did not before they were disabled."""
-    key = users._meta.primary_key  # noqa: SLF001
+    key = users._meta.primary_key
     await users.update({users.active: True}).where(key == user, users.last_login.is_null())
 
 
@@ -279,7 +279,7 @@ async def release_address(
     They keep their account, without an address.
     """
     name, key = _names(users)
-    known = status._meta.get_formatted_tablename()  # noqa: SLF001
+    known = status._meta.get_formatted_tablename()
     nobody = no_email()
     await users.raw(
         f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
@@ -380,9 +380,9 @@ async def end_factors(users: type[BaseUser], user: Any, since: datetime) -> bool
     """
     ended = []
     for table in factor_tables(users):
-        enrolled_at = table._meta.get_column_by_name(table.enrolled_at)  # type: ignore[attr-defined]  # noqa: SLF001
+        enrolled_at = table._meta.get_column_by_name(table.enrolled_at)  # type: ignore[attr-defined]
         condition: Any = (table.user == user) & (enrolled_at >= since)  # type: ignore[attr-defined]
-        ended += await table.delete().where(condition).returning(table._meta.primary_key)  # noqa: SLF001
+        ended += await table.delete().where(condition).returning(table._meta.primary_key)
     return bool(ended)
 
 
@@ -430,5 +430,5 @@ async def delete_expired_email_changes(
 
 def _names(users: type[BaseUser]) -> tuple[str, str]:
     """The names of the user table and of its key, for SQL."""
-    key = users._meta.primary_key._meta.db_column_name  # noqa: SLF001
-    return users._meta.get_formatted_tablename(), f'"{key}"'  # noqa: SLF001
+    key = users._meta.primary_key._meta.db_column_name
+    return users._meta.get_formatted_tablename(), f'"{key}"'

@@ -96,8 +96,7 @@ class _KeyedProvider(EncryptionProvider):
             ConfigurationError: It is not set, or a key is malformed or too short.
         """
         if not (keys := os.environ.get(variable, "")):
-            msg = f"{variable} is not set; generate_key() makes a key."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(f"{variable} is not set; generate_key() makes a key.")
         return cls(keys)
 
     async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str:
@@ -192,8 +191,9 @@ class PlainText(EncryptionProvider):
 
     def __init__(self, *, i_know_that_nothing_is_encrypted: bool = False) -> None:
         if i_know_that_nothing_is_encrypted is not True:
-            msg = "PlainText encrypts nothing: use XChaCha20Poly1305, or say that you know."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "PlainText encrypts nothing: use XChaCha20Poly1305, or say that you know."
+            )
 
     async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str:
         """The plaintext, in base64, beside a digest of what it belongs to."""

@@ -58,8 +58,7 @@ class Key:
         """
         raw = secret.encode() if isinstance(secret, str) else secret
         if len(raw) < MINIMUM_SECRET_BYTES:
-            msg = f"A secret has at least {MINIMUM_SECRET_BYTES} bytes."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(f"A secret has at least {MINIMUM_SECRET_BYTES} bytes.")
         return cls(_kid(kid, _derive(raw, b"kid").hex()[:16]), "HS256", raw, raw)
 
     @classmethod
@@ -85,8 +84,7 @@ class Key:
             else:
                 signing, verifying = None, serialization.load_pem_public_key(raw)
         except (ValueError, TypeError):
-            msg = "This is not a PEM key, or its password is wrong."
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError("This is not a PEM key, or its password is wrong.") from None
         algorithm = _algorithm(verifying)
         return cls(_kid(kid, _thumbprint(verifying)), algorithm, verifying, signing)
 
@@ -122,14 +120,11 @@ class KeyRing:
         self.current = current
         self._keys = {key.kid: key for key in (current, *retired)}
         if current.signing is None:
-            msg = "The current key of a ring has its private half."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("The current key of a ring has its private half.")
         if len(self._keys) != 1 + len(retired):
-            msg = "Two keys of a ring have the same id."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("Two keys of a ring have the same id.")
         if len({key.algorithm == "HS256" for key in self}) > 1:
-            msg = "A ring holds secrets or asymmetric keys, never both."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A ring holds secrets or asymmetric keys, never both.")
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._keys.values())
@@ -152,8 +147,7 @@ class KeyRing:
         try:
             secrets = [base64.b64decode(key.strip(), validate=True) for key in keys.split(",")]
         except ValueError:
-            msg = "A key is not base64; generate_key() makes one."
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError("A key is not base64; generate_key() makes one.") from None
         return cls(*(Key.from_secret(secret) for secret in secrets))
 
     def subkeys(self, purpose: str) -> dict[str, bytes]:
@@ -192,8 +186,9 @@ def _secret_bytes(signing: bytes | PrivateKey) -> bytes:
 def _kid(given: str | None, derived: str) -> str:
     kid = derived if given is None else given
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", kid):
-        msg = "A key id is 1 to 64 letters, digits, dots, dashes and underscores."
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            "A key id is 1 to 64 letters, digits, dots, dashes and underscores."
+        )
     return kid
 
 
@@ -204,8 +199,7 @@ def _algorithm(key: object) -> str:
         return "ES256"
     if isinstance(key, RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS:
         return "RS256"
-    msg = "Supported keys are Ed25519, P-256 and RSA of 2048 bits or more."
-    raise ConfigurationError(msg)
+    raise ConfigurationError("Supported keys are Ed25519, P-256 and RSA of 2048 bits or more.")
 
 
 _JWK_MEMBERS = {

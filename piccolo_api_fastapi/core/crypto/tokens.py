@@ -33,8 +33,7 @@ class OpaqueToken:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]{1,16}", self.prefix):
-            msg = "A token prefix is 1 to 16 lower-case letters and digits."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A token prefix is 1 to 16 lower-case letters and digits.")
         pattern = re.compile(rf"({self.prefix}_[A-Za-z0-9_-]{{43}})([0-9a-f]{{8}})")
         object.__setattr__(self, "_pattern", pattern)
 

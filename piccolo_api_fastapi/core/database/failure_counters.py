@@ -67,7 +67,7 @@ async def reserve(
         TooManyRequests: After so many failures one has to wait.
         FactorDisabled: There were too many for waiting to help.
     """
-    name = table._meta.get_formatted_tablename()  # noqa: SLF001
+    name = table._meta.get_formatted_tablename()
     present = int(now.timestamp() * 1000)
     count = '"failed_count" + 1'
     async with store():

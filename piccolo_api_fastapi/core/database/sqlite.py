@@ -38,8 +38,9 @@ class PersistentSQLiteEngine(SQLiteEngine):
 
     def __init__(self, path: str, *, connections: int = 2, **options: Any) -> None:
         if connections < 1 or path == ":memory:" or path.startswith("file:"):
-            msg = "A PersistentSQLiteEngine keeps one or more connections to a file."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "A PersistentSQLiteEngine keeps one or more connections to a file."
+            )
         super().__init__(path, **{"timeout": 30, **options})
         self._connections = connections
         self._pool: _Pool | None = None

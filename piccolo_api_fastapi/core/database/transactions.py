@@ -43,7 +43,7 @@ _SQLITE_OUTAGES = ("unable to open", "locked", "disk i/o", "readonly", "full", "
 
 def engine_of(table: type[Table]) -> Engine[Any]:
     """The engine a table lives on; looked up late, so that importing needs no configuration."""
-    return table._meta.db  # noqa: SLF001 - Piccolo's way to reach it
+    return table._meta.db
 
 
 @dataclass(slots=True)
@@ -217,15 +217,14 @@ class CompiledQuery:
         query = self._build(*self._sentinels)
         sql, arguments = query.querystrings[0].compile_string(kind)
         if list(arguments) != list(self._sentinels):
-            msg = "The sentinels do not come in the order of the SQL."
-            raise ValueError(msg)
+            raise ValueError("The sentinels do not come in the order of the SQL.")
         self._compiled[kind] = sql, re.sub(r"\$[0-9]+|\?", "{}", sql)
         return self._compiled[kind]
 
 
 def column_names(table: type[Table]) -> Sequence[str]:
     """The names of all columns of a table."""
-    return [column._meta.name for column in table._meta.columns]  # noqa: SLF001
+    return [column._meta.name for column in table._meta.columns]
 
 
 async def keep_newest(table: type[Table], user: Any, cap: int, column: str) -> None:
@@ -238,7 +237,7 @@ async def keep_newest(table: type[Table], user: Any, cap: int, column: str) -> N
         cap: How many stay.
         column: Which column says how new a row is.
     """
-    name = table._meta.get_formatted_tablename()  # noqa: SLF001
+    name = table._meta.get_formatted_tablename()
     await table.raw(
         f'DELETE FROM {name} WHERE "user" = {{}} AND "id" NOT IN ('  # noqa: S608 - our own names
         f'SELECT "id" FROM {name} WHERE "user" = {{}} '
@@ -266,7 +265,7 @@ async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> i
     On SQLite batches are small, and after each comes a rest as long as it took: whoever
     waits for the lock of the file asks for it now and then, and would not get it for seconds.
     """
-    key = table._meta.primary_key  # noqa: SLF001
+    key = table._meta.primary_key
     is_sqlite = isinstance(engine_of(table), SQLiteEngine)
     size = min(batch, SQLITE_BATCH) if is_sqlite else batch
     clock = asyncio.get_running_loop().time
@@ -276,7 +275,7 @@ async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> i
         rows = await table.select(key).where(condition).limit(size)
         if not rows:
             return total
-        ids = [row[key._meta.name] for row in rows]  # noqa: SLF001
+        ids = [row[key._meta.name] for row in rows]
         await table.delete().where(key.is_in(ids))
         total += len(ids)
         if is_sqlite:

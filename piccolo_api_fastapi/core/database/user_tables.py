@@ -62,19 +62,20 @@ def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
     for table in reversed(TABLE_REGISTRY):
         if issubclass(table, kind) and user_table_of(table) is user_table:
             return table
-    msg = f"No {kind.__name__} table is bound to {user_table.__name__}; call auth_tables() first."
-    raise ConfigurationError(msg)
+    raise ConfigurationError(
+        f"No {kind.__name__} table is bound to {user_table.__name__}; call auth_tables() first."
+    )
 
 
 def user_table_of(table: type[Table]) -> type[BaseUser]:
     """The user table that the foreign key `user` of a table goes to."""
-    user: Any = table._meta.get_column_by_name("user")  # noqa: SLF001
-    return cast("type[BaseUser]", user._foreign_key_meta.resolved_references)  # noqa: SLF001
+    user: Any = table._meta.get_column_by_name("user")
+    return cast("type[BaseUser]", user._foreign_key_meta.resolved_references)
 
 
 def user_columns(table: type[Table]) -> list[Any]:
     """All columns of the user that a row belongs to, to be selected along with it."""
-    user: Any = table._meta.get_column_by_name("user")  # noqa: SLF001
+    user: Any = table._meta.get_column_by_name("user")
     names = column_names(user_table_of(table))
     return [getattr(user, name).as_alias(f"{_USER}{name}") for name in names]
 
@@ -87,7 +88,7 @@ def take_user(row: dict[str, Any]) -> dict[str, Any]:
 
 def primary_key(row: Table) -> Any:
     """The primary key of a row, whatever its name."""
-    return getattr(row, row._meta.primary_key._meta.name)  # noqa: SLF001
+    return getattr(row, row._meta.primary_key._meta.name)
 
 
 def load(table: type[BaseUserT], values: dict[str, Any]) -> BaseUserT:
@@ -142,6 +143,6 @@ def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
 def _marked(marker: type, user_table: type[BaseUser]) -> Iterator[type[Table]]:
     for table in TABLE_REGISTRY:
         if issubclass(table, marker):
-            owner = user_table_of(table)._meta  # noqa: SLF001
-            if owner.get_formatted_tablename() == user_table._meta.get_formatted_tablename():  # noqa: SLF001
+            owner = user_table_of(table)._meta
+            if owner.get_formatted_tablename() == user_table._meta.get_formatted_tablename():
                 yield table

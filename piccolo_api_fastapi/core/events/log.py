@@ -93,8 +93,7 @@ async def protect_events(
         ConfigurationError: `keep` is less than a day.
     """
     if keep < MINIMUM_KEEP:
-        msg = "Events are kept for a day at least."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("Events are kept for a day at least.")
     is_sqlite = isinstance(engine_of(table), SQLiteEngine)
     async with store(), transaction(table):
         for statement in _sqlite(table, keep) if is_sqlite else _postgres(table, keep):
@@ -116,7 +115,7 @@ def _row(table: type[EventRecord], event: AuthEvent) -> EventRecord:
 
 
 def _sqlite(table: type[Table], keep: timedelta) -> Iterator[str]:
-    name: Any = table._meta.tablename  # noqa: SLF001
+    name: Any = table._meta.tablename
     oldest = f"strftime('%Y-%m-%d %H:%M:%S', 'now', '-{int(keep.total_seconds())} seconds')"
     triggers = {"no_update": "BEFORE UPDATE", "no_delete": "BEFORE DELETE"}
     conditions = {"no_delete": f'WHEN OLD."at" > {oldest}'}
@@ -129,8 +128,8 @@ def _sqlite(table: type[Table], keep: timedelta) -> Iterator[str]:
 
 
 def _postgres(table: type[Table], keep: timedelta) -> Iterator[str]:
-    name: Any = table._meta.tablename  # noqa: SLF001
-    target = table._meta.get_formatted_tablename()  # noqa: SLF001
+    name: Any = table._meta.tablename
+    target = table._meta.get_formatted_tablename()
     young = f"OLD.at > now() - interval '{int(keep.total_seconds())} seconds'"
     triggers = {
         "no_update": ("BEFORE UPDATE", "FOR EACH ROW"),

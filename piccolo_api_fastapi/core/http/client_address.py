@@ -55,15 +55,15 @@ class ClientAddress:
         ipv6_prefix: int = 64,
     ) -> None:
         if isinstance(trusted, str) or not 16 <= ipv6_prefix <= 128:  # noqa: PLR2004
-            msg = "trusted is a list of networks or a number, ipv6_prefix 16 to 128."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "trusted is a list of networks or a number, ipv6_prefix 16 to 128."
+            )
         self.hops = trusted if isinstance(trusted, int) else 0
         self.networks: list[IPNetwork] = []
         self.trusts_unix = False
         if isinstance(trusted, int):
             if trusted < 1:
-                msg = "With no proxy leave trusted away."
-                raise ConfigurationError(msg)
+                raise ConfigurationError("With no proxy leave trusted away.")
         else:
             self.trusts_unix = "unix" in trusted
             self.networks = [_network(name) for name in trusted if name != "unix"]
@@ -179,5 +179,4 @@ def _network(text: str) -> IPNetwork:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        msg = f"{text!r} is no network such as 10.0.0.0/8."
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(f"{text!r} is no network such as 10.0.0.0/8.") from None

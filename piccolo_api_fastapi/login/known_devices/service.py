@@ -45,8 +45,9 @@ class KnownDevices(Generic[UserT]):
         cap: int = 20,
     ) -> None:
         if cap < 1 or lifetime < timedelta(days=1):
-            msg = "A user has one known browser at least, known for a day at least."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "A user has one known browser at least, known for a day at least."
+            )
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
         self.table = bound(KnownDevice, self.users.table)
         self.cookie = cookie or Cookie(name="__Host-known-device")

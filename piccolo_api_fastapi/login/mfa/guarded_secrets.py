@@ -88,4 +88,4 @@ class GuardedSecrets:
         await forgive(self.table, user)
 
     def _bound_to(self, user: Any) -> bytes:
-        return f"{self.table._meta.tablename} {user}".encode()  # noqa: SLF001
+        return f"{self.table._meta.tablename} {user}".encode()

@@ -54,11 +54,9 @@ class Authenticator:
 
     def __post_init__(self) -> None:
         if self.digits not in range(6, 9) or self.algorithm not in ALGORITHMS:
-            msg = "A code has 6 to 8 digits, made with SHA1, SHA256 or SHA512."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A code has 6 to 8 digits, made with SHA1, SHA256 or SHA512.")
         if self.period not in range(10, 301):
-            msg = "A code is shown for 10 to 300 seconds."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A code is shown for 10 to 300 seconds.")
 
     def step(self, now: datetime) -> int:
         """The number of the period (RFC 6238 section 4.2)."""

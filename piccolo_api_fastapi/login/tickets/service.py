@@ -47,11 +47,11 @@ class Tickets:
         self.attempts = attempts
         self.table = table or bound(Ticket, users.table)
         if lifetime <= timedelta(0) or attempts < 1:
-            msg = "A ticket lives for some time and can be presented once at least."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "A ticket lives for some time and can be presented once at least."
+            )
         if not 0 < len(purpose) <= (self.table.purpose.length or 0):
-            msg = "The purpose of a ticket has 1 to 32 characters."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("The purpose of a ticket has 1 to 32 characters.")
 
     async def issue(self, user: Any, data: str = "", *, replace: bool = False) -> str:
         """

@@ -90,8 +90,9 @@ def _keyed(cipher: Callable[[bytes], CipherT], key: bytes) -> CipherT:
     try:
         return cipher(key)
     except ValueError:
-        msg = "The key of piccolo-api is none: it has the wrong length or form."
-        raise ConfigurationError(msg) from None
+        raise ConfigurationError(
+            "The key of piccolo-api is none: it has the wrong length or form."
+        ) from None
 
 
 async def migrate_from_piccolo_api(
@@ -125,12 +126,10 @@ async def migrate_from_piccolo_api(
             authenticator can't be decrypted; or a dry run is asked for in an open transaction.
     """
     if (totp is None) is not (decrypt is None):
-        msg = "Authenticators need both: totp= to encrypt, decrypt= to decrypt."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("Authenticators need both: totp= to encrypt, decrypt= to decrypt.")
     migration = _Migration(Users() if users is None else users, erase=erase)
     if dry_run and engine_of(migration.users.table).current_transaction.get() is not None:
-        msg = "A dry run needs a transaction of its own, which it can undo."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("A dry run needs a transaction of its own, which it can undo.")
     with suppress(_DryRun):
         async with store(), transaction(migration.users.table):
             await migration.ledger.open()
@@ -200,11 +199,10 @@ class _Migration:
             _DryRun: It is to be undone.
         """
         if self.moved.unreadable and not keep_unreadable:
-            msg = (
+            raise ConfigurationError(
                 f"{self.moved.unreadable} authenticators can't be decrypted: is it the right key? "
                 "Nothing was moved. To go on without them, keep_unreadable."
             )
-            raise ConfigurationError(msg)
         if self._erases and not await self._rows("authenticator_secret"):
             await self.ledger.drop()
         if dry_run:

@@ -70,11 +70,11 @@ def parse(text: str) -> tuple[Limit, ...]:
 def _parse_one(text: str) -> Limit:
     match = _LIMIT.fullmatch(text)
     if match is None:
-        msg = f"A limit is like '10/minute' or '100 per 2 hours', not {text!r}."
-        raise ConfigurationError(msg)
+        raise ConfigurationError(f"A limit is like '10/minute' or '100 per 2 hours', not {text!r}.")
     period = int(match[2] or 1) * _SECONDS[match[3].lower()] * SECOND
     limit = Limit(int(match[1]), period)
     if not 0 < limit.amount <= period or not 0 < period <= LONGEST:
-        msg = f"{text!r} limits nothing: it takes 1 or more, in at most 100 years."
-        raise ConfigurationError(msg)
+        raise ConfigurationError(
+            f"{text!r} limits nothing: it takes 1 or more, in at most 100 years."
+        )
     return limit

@@ -30,8 +30,7 @@ class MemoryStore:
 
     def __init__(self, *, max_keys: int = 100_000, clock: Clock | None = None) -> None:
         if max_keys < 100:  # noqa: PLR2004
-            msg = "A memory store keeps 100 keys at least."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A memory store keeps 100 keys at least.")
         self._half = max_keys // 2
         self._clock = clock
         self._tables: dict[str, list[_Table]] = {}

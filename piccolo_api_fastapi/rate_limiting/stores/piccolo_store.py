@@ -95,7 +95,7 @@ class PiccoloStore(RemoteStore):
 
     @property
     def _name(self) -> str:
-        return self._table._meta.get_formatted_tablename()  # noqa: SLF001 - Piccolo's way
+        return self._table._meta.get_formatted_tablename()
 
     @property
     def _is_sqlite(self) -> bool:

@@ -54,8 +54,9 @@ class RedisStore(RemoteStore):
         try:
             from .redis_connection import Client, Line  # noqa: PLC0415 - an extra
         except ImportError:
-            msg = "RedisStore needs the extra: pip install 'piccolo-api-fastapi[redis]'."
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError(
+                "RedisStore needs the extra: pip install 'piccolo-api-fastapi[redis]'."
+            ) from None
         super().__init__(clock)
         seconds = timeout.total_seconds()
 

@@ -83,16 +83,17 @@ class TokenAuth(Scheme[UserT]):
         accepts_piccolo_api: bool = False,
     ) -> None:
         if not timedelta(0) < expires_in <= _CENTURY:
-            msg = "expires_in is more than nothing, and a hundred years at most."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "expires_in is more than nothing, and a hundred years at most."
+            )
         if max_per_user is not None and max_per_user < 1:
-            msg = "A user may have one token at least."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A user may have one token at least.")
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
         self.table = table or bound(APIToken, self.users.table)
         if user_table_of(self.table) is not self.users.table:
-            msg = "The table of API tokens is bound to another user table; see auth_tables()."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "The table of API tokens is bound to another user table; see auth_tables()."
+            )
         self.clock = self.users.clock
         self.kind = OpaqueToken(prefix)
         self.expires_in = expires_in
@@ -281,8 +282,7 @@ class TokenAuth(Scheme[UserT]):
 def _usable_name(name: str, maximum: int) -> str:
     name = name.strip()
     if not name or not name.isprintable() or len(name) > maximum:
-        msg = f"Use 1 to {maximum} characters that can be seen."
-        raise _unusable("name", "name_invalid", msg)
+        raise _unusable("name", "name_invalid", f"Use 1 to {maximum} characters that can be seen.")
     return name
 
 

@@ -114,7 +114,7 @@ async def create(row: APIToken, *, now: datetime, cap: int | None, may: May) -> 
 async def _lock(row: APIToken, may: May) -> None:
     """Lock the user, so that whoever counts or ends their tokens waits; then ask again."""
     users = user_table_of(type(row))
-    key = users._meta.primary_key  # noqa: SLF001
+    key = users._meta.primary_key
     held = (
         await users.update({users.active: users.active})
         .where(key == row.user, users.active.eq(value=True))

@@ -51,8 +51,7 @@ def token_router(
     for scheme in guard.schemes:
         users = getattr(scheme, "users", token.users)
         if users.table is not token.users.table:
-            msg = "The API tokens and the guard are for different user tables."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("The API tokens and the guard are for different user tables.")
     router = APIRouter(route_class=AuthRoute, tags=["API tokens"])
     _add_own(router, token, in_person(guard, token))
     recent = guard if within is None else require(guard, within=within)

@@ -100,16 +100,13 @@ class AccessTokens:
 
     def __post_init__(self) -> None:
         if not self.issuer or not self.audience:
-            msg = "issuer and audience are not empty."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("issuer and audience are not empty.")
         if not timedelta(0) < self.lifetime <= timedelta(days=1):
-            msg = (
+            raise ConfigurationError(
                 "An access token lives for a day at most; sessions and refresh tokens live longer."
             )
-            raise ConfigurationError(msg)
         if not timedelta(0) <= self.leeway <= timedelta(minutes=1):
-            msg = "The leeway is a minute at most (RFC 7519 section 4.1.4)."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("The leeway is a minute at most (RFC 7519 section 4.1.4).")
 
     def encode(self, claims: Claims) -> str:
         """
@@ -119,8 +116,7 @@ class AccessTokens:
             ConfigurationError: An extra claim has a reserved name.
         """
         if taken := RESERVED & claims.extra.keys():
-            msg = f"These claims are ours: {', '.join(sorted(taken))}."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(f"These claims are ours: {', '.join(sorted(taken))}.")
         issued_at = int(claims.issued_at.timestamp())
         payload = dict(claims.extra) | {
             "iss": self.issuer,

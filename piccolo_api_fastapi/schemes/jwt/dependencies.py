@@ -93,11 +93,13 @@ class JWTAuth(Scheme[UserT]):
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
         self.table = table or bound(RefreshFamily, self.users.table)
         if user_table_of(self.table) is not self.users.table:
-            msg = "The table of families is bound to another user table; see auth_tables()."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "The table of families is bound to another user table; see auth_tables()."
+            )
         if not timedelta(0) <= grace <= timedelta(minutes=1) or refresh_lifetime <= access_lifetime:
-            msg = "The grace is a minute at most, and a family outlives its access tokens."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "The grace is a minute at most, and a family outlives its access tokens."
+            )
         self.clock = self.users.clock
         self.keys = _ring(secret, keys)
         self.refresh_lifetime = refresh_lifetime
@@ -278,8 +280,7 @@ class JWTAuth(Scheme[UserT]):
 
 def _ring(secret: str | bytes | None, keys: KeyRing | None) -> KeyRing:
     if (secret is None) is (keys is None):
-        msg = "JWTAuth takes a secret or keys, one of the two."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("JWTAuth takes a secret or keys, one of the two.")
     return keys or KeyRing(Key.from_secret(secret or b""))
 
 

@@ -72,8 +72,7 @@ def jwt_router(
     """
     login = login or Login(jwt.users)
     if login.users.table is not jwt.users.table:
-        msg = "The scheme and the login are for different user tables."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("The scheme and the login are for different user tables.")
     router = APIRouter(route_class=AuthRoute, tags=["tokens"])
     tokens = APIRouter(route_class=TokenRoute)
     _add_token(tokens, jwt, login, captcha)

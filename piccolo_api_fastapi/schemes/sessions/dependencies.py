@@ -80,13 +80,13 @@ class SessionAuth(Scheme[UserT]):
         accepts_piccolo_api: bool = False,
     ) -> None:
         if cap is not None and cap < 1:
-            msg = "A user may have one session at least."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("A user may have one session at least.")
         self.users: Users[UserT] = cast("Any", Users()) if users is None else users
         self.table = table or bound(Session, self.users.table)
         if user_table_of(self.table) is not self.users.table:
-            msg = "The table of sessions is bound to another user table; see auth_tables()."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "The table of sessions is bound to another user table; see auth_tables()."
+            )
         self.clock = self.users.clock
         self.cookie = cookie or Cookie()
         self.lifetimes = Lifetimes(idle, absolute)

@@ -51,8 +51,9 @@ class Lifetimes:
 
     def __post_init__(self) -> None:
         if not TOUCH_INTERVAL < self.idle <= self.absolute:
-            msg = "A session lasts longer than a minute idle, and no longer idle than in all."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "A session lasts longer than a minute idle, and no longer idle than in all."
+            )
 
     def expiry(self, now: datetime, absolute_expires_at: datetime) -> datetime:
         """When a session seen now ends unless it is seen again."""

@@ -70,8 +70,7 @@ def session_router(
     """
     login = login or Login(session.users)
     if login.users.table is not session.users.table:
-        msg = "The session and the login are for different user tables."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("The session and the login are for different user tables.")
     router = APIRouter(route_class=AuthRoute, tags=["sessions"])
     _add_login(router, session, login, captcha)
     _add_sessions(router, session)

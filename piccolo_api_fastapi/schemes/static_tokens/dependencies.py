@@ -100,12 +100,12 @@ def _digests(secrets: Mapping[str, str | Sequence[str]]) -> dict[bytes, str]:
         # Nothing, as of a variable that is not set, is no secret either.
         for secret in [several] if isinstance(several, str) else several or [""]:
             if not _SECRET.fullmatch(secret) or _digest(secret) in names:
-                msg = f"The secret of {name!r} is short, unusable or not its own."
-                raise ConfigurationError(msg)
+                raise ConfigurationError(
+                    f"The secret of {name!r} is short, unusable or not its own."
+                )
             names[_digest(secret)] = name
     if not names:
-        msg = "StaticTokens takes one secret or more."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("StaticTokens takes one secret or more.")
     return names
 
 

@@ -34,8 +34,9 @@ class BreachedPasswords:
         try:
             self._httpx = importlib.import_module("httpx")
         except ImportError:
-            msg = "BreachedPasswords needs the extra: pip install 'piccolo-api-fastapi[http]'."
-            raise ConfigurationError(msg) from None
+            raise ConfigurationError(
+                "BreachedPasswords needs the extra: pip install 'piccolo-api-fastapi[http]'."
+            ) from None
         self._url = url
         self._timeout = timeout
         self._clock = clock

@@ -188,9 +188,9 @@ def _reserve_sql(table: type[Table], users: type[Table]) -> str:
 
     It takes the key, the user, the end of the lease and the present time.
     """
-    name = table._meta.get_formatted_tablename()  # noqa: SLF001
-    owner = users._meta.get_formatted_tablename()  # noqa: SLF001
-    primary = users._meta.primary_key._meta.db_column_name  # noqa: SLF001
+    name = table._meta.get_formatted_tablename()
+    owner = users._meta.get_formatted_tablename()
+    primary = users._meta.primary_key._meta.db_column_name
     # Who is deleted at this very moment is nobody; SQLite has one writer at a time.
     lock = "" if isinstance(engine_of(table), SQLiteEngine) else " FOR KEY SHARE"
     now, count = 'excluded."changed_at"', 'g."failed_count" + 1'

@@ -63,10 +63,9 @@ class PasswordHasher:
     ) -> None:
         weak = memory_kib < OWASP_MEMORY_KIB or iterations < OWASP_ITERATIONS
         if weak and not allow_weak:
-            msg = (
+            raise ConfigurationError(
                 f"Argon2id needs {OWASP_MEMORY_KIB} KiB and {OWASP_ITERATIONS} iterations or more."
             )
-            raise ConfigurationError(msg)
         self.memory_kib = memory_kib
         self.iterations = iterations
         self._threads = threads
@@ -147,8 +146,7 @@ class PBKDF2Hasher(PasswordHasher):
     ) -> None:
         super().__init__(threads=threads)
         if iterations < PBKDF2_ITERATIONS and not allow_weak:
-            msg = f"PBKDF2 needs {PBKDF2_ITERATIONS} iterations or more."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(f"PBKDF2 needs {PBKDF2_ITERATIONS} iterations or more.")
         self.iterations = iterations
 
     def needs_rehash(self, encoded: str) -> bool:

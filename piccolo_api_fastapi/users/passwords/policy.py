@@ -38,8 +38,7 @@ class PasswordPolicy:
 
     def __post_init__(self) -> None:
         if not 8 <= self.minimum <= MAXIMUM_CHARACTERS:  # noqa: PLR2004 - NIST's floor
-            msg = f"The minimum is between 8 and {MAXIMUM_CHARACTERS}."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(f"The minimum is between 8 and {MAXIMUM_CHARACTERS}.")
 
     @classmethod
     def strict(cls, **options: Any) -> "PasswordPolicy":

@@ -66,8 +66,9 @@ class EmailCode(SecondFactor):
         interval: timedelta = timedelta(minutes=1),
     ) -> None:
         if digits not in range(6, 9) or not timedelta(0) < interval <= lifetime:
-            msg = "A code has 6 to 8 digits, and is good until another may be sent."
-            raise ConfigurationError(msg)
+            raise ConfigurationError(
+                "A code has 6 to 8 digits, and is good until another may be sent."
+            )
         self.users = Users() if users is None else users
         self.encryption = encryption or XChaCha20Poly1305.from_environment()
         self.digits = digits

@@ -31,8 +31,7 @@ class RecoveryCodes(SecondFactor):
 
     def __init__(self, users: Users[Any], secrets: GuardedSecrets, count: int) -> None:
         if not 1 <= count <= 100:  # noqa: PLR2004 - said in the message
-            msg = "There are 1 to 100 recovery codes."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("There are 1 to 100 recovery codes.")
         self.users = users
         self.count = count
         self.table = bound(RecoveryCode, users.table)

@@ -54,8 +54,7 @@ def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -
         ConfigurationError: `within` is no time, or no scheme of the guard is for people.
     """
     if within < timedelta(seconds=1):
-        msg = "within= is a second at least."
-        raise ConfigurationError(msg)
+        raise ConfigurationError("within= is a second at least.")
     router = APIRouter(route_class=AuthRoute, tags=["mfa"])
     _add_enrolment(router, totp, guard, within)
     _add_changes(router, totp, require(guard, mfa=True, within=within))

@@ -73,8 +73,7 @@ class TOTP(SecondFactor):
         recovery_codes: int = 10,
     ) -> None:
         if not issuer or ":" in issuer or window not in range(11):
-            msg = "The issuer has no colon, and the window is 0 to 10 periods."
-            raise ConfigurationError(msg)
+            raise ConfigurationError("The issuer has no colon, and the window is 0 to 10 periods.")
         Authenticator(b"\x00" * SECRET_BYTES, digits, period, algorithm)
         self.users = Users() if users is None else users
         self.encryption = encryption or XChaCha20Poly1305.from_environment()
@@ -235,7 +234,7 @@ class TOTP(SecondFactor):
     async def _reencrypt(self, row: TOTPSecret) -> int:
         moved = 0
         for column in (self.table.secret, self.table.pending):
-            blob = getattr(row, column._meta.name)  # noqa: SLF001
+            blob = getattr(row, column._meta.name)
             if blob is not None and not self.encryption.is_current(blob):
                 plaintext = await self._secrets.decrypt(row.user, blob)
                 new = await self._secrets.encrypt(row.user, plaintext)

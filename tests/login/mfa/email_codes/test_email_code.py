@@ -46,8 +46,7 @@ class Outbox:
     async def __call__(self, user: Any, code: str) -> None:
         """Send."""
         if self.is_down:
-            msg = "554 no thanks"
-            raise ConnectionError(msg)
+            raise ConnectionError("554 no thanks")
         self.sent.append((user.username, code))
 
     @property
