@@ -1,23 +1,29 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs compat bench
+.PHONY: help demo test test-all check docs compat bench
+# Python keeps what it compiled, or each process of the tests would compile the same files again.
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 LOWEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null || echo python3)
 PACKAGE := -e '.[http,mail,postgres,redis,sqlite]'
+PYTEST := pytest -n 2 --dist worksteal -rs
 
 # Without PostgreSQL or Redis their tests are skipped, each named with the reason, and what only they run is not counted as missed.
 POSTGRES = python3 -c "import os, socket; socket.create_connection((os.getenv('PG_HOST', '127.0.0.1'), int(os.getenv('PG_PORT', '5432'))), 2)" 2>/dev/null
 REDIS = python3 -c "import os, socket, urllib.parse as u; w = u.urlsplit(os.getenv('REDIS_URL', 'redis://127.0.0.1:6379')); socket.create_connection((w.hostname, w.port or 6379), 2)" 2>/dev/null
 
 help:  ## Show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(VENV)-demo/.stamp  ## Run the quickstart on HOST:PORT (127.0.0.1:8000)
 	$(VENV)-demo/bin/python -m examples.quickstart
 
-test: $(VENV)/.stamp  ## Run the tests in parallel, with branch coverage
-	$(BIN)/pytest -n 2 --dist loadfile -rs --cov $$([ -n "$$CI" ] || { $(POSTGRES) && $(REDIS); } || echo --cov-fail-under=0)
+test: $(VENV)/.stamp  ## Run the tests but the slow ones, in parallel
+	$(BIN)/$(PYTEST) -m 'not slow'
+
+test-all: $(VENV)/.stamp  ## Run all tests, with branch coverage
+	$(BIN)/$(PYTEST) --cov $$([ -n "$$CI" ] || { $(POSTGRES) && $(REDIS); } || echo --cov-fail-under=0)
 
 check: $(VENV)/.stamp  ## Lint, format, types and import directions
 	$(BIN)/ruff check && $(BIN)/ruff format --check
@@ -29,12 +35,12 @@ docs: $(VENV)/.stamp  ## Build the documentation into site/
 bench: $(VENV)-bench/.stamp  ## Measure beside the peers, in MINUTES (60); QUICK=1 within two minutes
 	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
-compat: $(VENV)-lowest/.stamp  ## Run the tests with the lowest supported versions
-	$(VENV)-lowest/bin/pytest -n 2 --dist loadfile -rs
+compat: $(VENV)-lowest/.stamp  ## Run them with the lowest supported versions, on uvloop
+	EVENT_LOOP=uvloop $(VENV)-lowest/bin/$(PYTEST) -m 'not slow'
 
 $(VENV)/.stamp: pyproject.toml
 	test -x $(BIN)/uv || { python3 -m venv $(VENV) && $(BIN)/pip install --quiet uv; }
-	$(BIN)/uv pip install --quiet --python $(VENV) --group dev $(PACKAGE)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV) --group dev $(PACKAGE)
 	touch $@
 
 # Only what the quickstart needs, so that it is up in a moment.
@@ -46,12 +52,12 @@ $(VENV)-demo/.stamp: pyproject.toml
 # The peers have pins of their own.
 $(VENV)-bench/.stamp: $(VENV)/.stamp
 	test -x $(VENV)-bench/bin/python || $(BIN)/uv venv --quiet $(VENV)-bench
-	$(BIN)/uv pip install --quiet --python $(VENV)-bench --group bench $(PACKAGE)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)-bench --group bench $(PACKAGE)
 	touch $@
 
 # Each direct dependency at its declared lower bound, on Python 3.10 where there is one.
 $(VENV)-lowest/.stamp: $(VENV)/.stamp
 	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) $(VENV)-lowest
 	$(BIN)/uv pip compile --quiet --python $(VENV)-lowest --resolution lowest-direct --no-deps --strip-extras --all-extras pyproject.toml --output-file $(VENV)-lowest/lowest.txt
-	$(BIN)/uv pip install --quiet --python $(VENV)-lowest --constraints $(VENV)-lowest/lowest.txt --group dev $(PACKAGE)
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)-lowest --constraints $(VENV)-lowest/lowest.txt --group dev $(PACKAGE)
 	touch $@
