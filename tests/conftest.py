@@ -1,12 +1,15 @@
 """Real databases, a frozen clock and a small application for every test."""
 
 import asyncio
+import gc
 import os
+import re
+import shutil
 import socket
 import sqlite3
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +22,6 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from piccolo.engine.postgres import PostgresEngine
-from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
 
 from piccolo_api_fastapi import (
@@ -27,6 +29,7 @@ from piccolo_api_fastapi import (
     AnyOf,
     JWTAuth,
     Login,
+    PersistentSQLiteEngine,
     SessionAuth,
     User,
     Users,
@@ -62,63 +65,126 @@ OWN: list[type[Table]] = [Customer, *auth_tables(Customer), Member, *auth_tables
 TABLES: list[type[Table]] = [*STOCK, *OWN]
 
 
-def postgres_is_up() -> bool:
-    """Whether PostgreSQL answers; with CI=true it has to."""
+NO_POSTGRES = "PostgreSQL does not answer at PG_HOST:PG_PORT"
+NO_REDIS = "Redis does not answer at REDIS_URL"
+
+
+def pytest_configure() -> None:
+    """
+    Run the tests on asyncio's event loop, as most applications do; with `EVENT_LOOP=uvloop` on that.
+
+    Importing `piccolo.main` installs uvloop for the whole process, so that only other processes may.
+    """
+    modules: dict[str, Any] = sys.modules
+    modules["piccolo.main"] = None  # an import of it fails
+    if os.environ.get("EVENT_LOOP") == "uvloop":
+        import uvloop  # noqa: PLC0415 - where it is asked for
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the heap of all items, which live until the end."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Report all tests that a missing server skips in one line."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if reason in {NO_POSTGRES, NO_REDIS}:
+            report.longrepr = ("tests", 0, reason)
+    return report
+
+
+@lru_cache
+def _answers(host: str, port: int) -> bool:
     try:
-        socket.create_connection((PG["host"], PG["port"]), 2).close()
+        socket.create_connection((host, port), 2).close()
     except OSError:
         if os.environ.get("CI"):
             raise
         return False
     return True
+
+
+def postgres_is_up() -> bool:
+    """Whether PostgreSQL answers; with CI=true it has to."""
+    return _answers(PG["host"], PG["port"])
 
 
 def redis_is_up() -> bool:
     """Whether Redis answers; with CI=true it has to."""
     where = urlsplit(REDIS_URL)
-    try:
-        socket.create_connection((where.hostname, where.port or 6379), 2).close()
-    except OSError:
-        if os.environ.get("CI"):
-            raise
-        return False
-    return True
+    return _answers(where.hostname or "127.0.0.1", where.port or 6379)
 
 
 def need_postgres() -> None:
     """Skip what can't be tested without PostgreSQL."""
     if not postgres_is_up():
-        pytest.skip("PostgreSQL does not answer at PG_HOST:PG_PORT")
+        pytest.skip(NO_POSTGRES)
 
 
 def need_redis() -> None:
     """Skip what can't be tested without Redis."""
     if not redis_is_up():
-        pytest.skip("Redis does not answer at REDIS_URL")
+        pytest.skip(NO_REDIS)
 
 
-async def _make_postgres_database(name: str) -> None:
+PREFIX = "piccolo_api_fastapi_test_"
+"""Begins the names of databases and folders; what a killed run left behind is found by it."""
+
+
+async def _lock(connection: Any, name: str) -> bool:
+    """Whether nobody but this connection holds the lock on a name; it ends with the connection."""
+    locked: bool = await connection.fetchval("SELECT pg_try_advisory_lock(hashtext($1))", name)
+    return locked
+
+
+async def _make_postgres_database(name: str) -> Any:
+    """
+    Make a database, and drop those of runs that were killed.
+
+    Returns:
+        The connection that says that this run is alive.
+    """
     connection = await asyncpg.connect(**PG, database="postgres")
-    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    assert await _lock(connection, name)
+    for row in await connection.fetch("SELECT datname FROM pg_database"):
+        found = re.match(PREFIX + r"[a-z0-9]+_\d+", row["datname"])
+        if found and await _lock(connection, found[0]):
+            await _drop(connection, row["datname"])
+            await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", found[0])
     await connection.execute(f'CREATE DATABASE "{name}"')
     # Nothing here has to outlive the server.
     await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-    await connection.close()
+    return connection
+
+
+async def _drop(connection: Any, name: str) -> None:
+    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
 def database_name(worker_id: str) -> str:
     """A database of its own for each worker."""
-    return f"piccolo_api_fastapi_{worker_id}_{os.getpid()}"
+    return f"{PREFIX}{worker_id}_{os.getpid()}"
 
 
 @pytest.fixture(scope="session")
 def memory_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder without a disk to wait for, where there is one; databases of tests are small."""
-    if not os.access("/dev/shm", os.W_OK):  # noqa: S108 - it is made by a name nobody guesses
+    memory = Path("/dev/shm")  # noqa: S108 - the folder is made by a name nobody guesses
+    if not os.access(memory, os.W_OK):
         yield tmp_path_factory.mktemp("memory")
         return
-    with TemporaryDirectory(prefix="piccolo_api_fastapi_", dir="/dev/shm") as name:
+    for folder in memory.glob(f"{PREFIX}*"):
+        if not Path("/proc", folder.name.removeprefix(PREFIX).partition("_")[0]).exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    with TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}_", dir=memory) as name:
         yield Path(name)
 
 
@@ -135,46 +201,88 @@ def sqlite_path(memory_folder: Path) -> Path:
     return memory_folder / "test.sqlite"
 
 
-_engines: dict[str, tuple[Any, Any]] = {}
-"""By kind: PostgreSQL's asks the server for its version when it is made."""
-
-
 def use_engine(engine: Any) -> None:
     """Let every table live on this engine."""
     for table in TABLE_REGISTRY:
         table._meta._db = engine
 
 
-async def settle() -> None:
-    """Wait for the threads of SQLite connections that failed: they still speak to the loop."""
-    for thread in threading.enumerate():
-        if "_connection_worker_thread" in thread.name:
-            await asyncio.to_thread(thread.join, 10)
+class _SQLite:
+    """Databases in two files, since SQLite reads the names of all tables for each connection."""
+
+    def __init__(self, path: Path) -> None:
+        self.engine = PersistentSQLiteEngine(str(path))
+        self.own = PersistentSQLiteEngine(str(path.with_name(f"own-{path.name}")))
+        self._cleaners = [_Cleaner(self.engine, STOCK), _Cleaner(self.own, OWN)]
+
+    async def start(self) -> None:
+        await self.engine.start_connection_pool()
+        await self.own.start_connection_pool()
+
+    async def empty(self) -> None:
+        for cleaner in self._cleaners:
+            cleaner.clean()
+
+    async def stop(self) -> None:
+        for cleaner in self._cleaners:
+            cleaner.close()
+        await self.engine.close_connection_pool()
+        await self.own.close_connection_pool()
 
 
-def _own(engine: Any) -> Any:
-    """
-    Where the tables of other users are, with this engine: in a file beside its own, for SQLite.
-    It reads the names of all tables of a file for each connection.
-    """
-    if isinstance(engine, PostgresEngine):
-        return engine
-    path = Path(engine.connection_kwargs["database"])
-    return SQLiteEngine(path=str(path.with_name(f"own-{path.name}")), timeout=30)
+class _Cleaner:
+    """Empties the tables of a SQLite file, if anything was written to it."""
+
+    def __init__(self, engine: PersistentSQLiteEngine, tables: list[type[Table]]) -> None:
+        path = engine.connection_kwargs["database"]
+        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        self._connection.execute("PRAGMA foreign_keys = 1")
+        self._script = f"BEGIN IMMEDIATE; {_deletions(tables)} COMMIT"
+        self._cleaned = self._version()
+
+    def _version(self) -> int:
+        """It changes when another connection commits."""
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def clean(self) -> None:
+        if self._version() != self._cleaned:
+            self._connection.executescript(self._script)
+            self._cleaned = self._version()
+
+    def close(self) -> None:
+        self._connection.close()
 
 
-async def _make_engines(kind: str, sqlite_path: Path, database_name: str) -> tuple[Any, Any]:
-    engine: Any
-    if kind == "sqlite":
-        engine = SQLiteEngine(path=str(sqlite_path), timeout=30)
-    else:
-        await _make_postgres_database(database_name)
-        engine = PostgresEngine(config={**PG, "database": database_name})
-    engines = engine, _own(engine)
-    _bind(*engines)
-    await create_db_tables(*STOCK)
-    await create_db_tables(*OWN)
-    return engines
+class _Postgres:
+    """A database with a pool, and a connection that says that this run is alive."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def start(self) -> None:
+        self._alive = await _make_postgres_database(self._name)
+        self.engine = self.own = PostgresEngine(config={**PG, "database": self._name})
+        await self.engine.start_connection_pool(min_size=1, max_size=10)
+
+    async def empty(self) -> None:
+        assert self.engine.pool is not None
+        async with self.engine.pool.acquire() as connection:
+            await connection.execute(_deletions(TABLES))
+
+    async def stop(self) -> None:
+        await self.engine.close_connection_pool()
+        await _drop(self._alive, self._name)
+        await self._alive.close()
+
+
+_databases: dict[str, Any] = {}
+"""By kind: those that a test has asked for."""
+
+
+def _deletions(tables: list[type[Table]]) -> str:
+    names = [table._meta.tablename for table in tables]
+    return "".join(f'DELETE FROM "{name}";' for name in names)  # noqa: S608 - our own names
 
 
 def _bind(engine: Any, own: Any) -> None:
@@ -183,29 +291,23 @@ def _bind(engine: Any, own: Any) -> None:
         table._meta._db = own
 
 
-async def _empty(engine: Any, tables: list[type[Table]]) -> None:
-    names = [table._meta.tablename for table in tables]
-    deletions = "".join(f'DELETE FROM "{name}";' for name in names)  # noqa: S608 - our own names
-    if isinstance(engine, PostgresEngine):
-        assert engine.pool is not None
-        async with engine.pool.acquire() as connection:
-            await connection.execute(deletions)
-        return
-    path = engine.connection_kwargs["database"]
-    await asyncio.to_thread(_run_script, path, f"BEGIN IMMEDIATE; {deletions} COMMIT")
+async def _database(kind: str, sqlite_path: Path, database_name: str) -> Any:
+    if kind not in _databases:
+        database = _SQLite(sqlite_path) if kind == "sqlite" else _Postgres(database_name)
+        await database.start()
+        _bind(database.engine, database.own)
+        await create_db_tables(*STOCK)
+        await create_db_tables(*OWN)
+        _databases[kind] = database
+    return _databases[kind]
 
 
-def _changed(engine: Any) -> int:
-    """When the file of an engine was written to; of PostgreSQL nothing is known."""
-    if isinstance(engine, PostgresEngine):
-        return 0
-    return Path(engine.connection_kwargs["database"]).stat().st_mtime_ns
-
-
-def _run_script(path: str, script: str) -> None:
-    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as connection:
-        connection.execute("PRAGMA foreign_keys = 1")
-        connection.executescript(script)
+async def _end_tasks() -> None:
+    """The loop goes on, so end what a test left to it."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 @asynccontextmanager
@@ -213,53 +315,39 @@ async def open_database(kind: str, sqlite_path: Path, database_name: str) -> Asy
     """An engine with empty tables."""
     if kind == "postgres":
         need_postgres()
-    if kind not in _engines:
-        _engines[kind] = await _make_engines(kind, sqlite_path, database_name)
-    engine, own = _engines[kind]
-    if kind == "postgres":
-        await engine.start_connection_pool(min_size=1, max_size=10)
-    _bind(engine, own)
-    before = _changed(own)
-    yield engine
-    await _empty(engine, STOCK)
-    if _changed(own) != before or own is engine:
-        await _empty(own, OWN)
-    if kind == "postgres":
-        await engine.close_connection_pool()
-    await settle()
+    database = await _database(kind, sqlite_path, database_name)
+    _bind(database.engine, database.own)
+    yield database.engine
+    await _end_tasks()
+    await database.empty()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 async def database(
     request: pytest.FixtureRequest, sqlite_path: Path, database_name: str
 ) -> AsyncIterator[Any]:
-    """An engine with empty tables, SQLite on a file and PostgreSQL with a pool in turn."""
+    """An engine with empty tables, SQLite on a file and PostgreSQL in turn, each with a pool."""
     async with open_database(request.param, sqlite_path, database_name) as engine:
         yield engine
 
 
 @pytest.fixture
-async def database_of_any_loop(database: Any) -> AsyncIterator[Any]:
+def database_of_any_loop(database: Any) -> Iterator[Any]:
     """The database without a pool, which belongs to one loop: for servers in threads."""
     if isinstance(database, PostgresEngine):
-        await database.close_connection_pool()
-    yield database
-    if isinstance(database, PostgresEngine):
-        await database.start_connection_pool(min_size=1, max_size=10)
+        pool, database.pool = database.pool, None
+        yield database
+        database.pool = pool
+    else:
+        yield database  # SQLite's knows its loop
 
 
 @pytest.fixture(scope="session", autouse=True)
-def drop_postgres_database(database_name: str) -> Iterator[None]:
+async def stop_databases() -> AsyncIterator[None]:
     """Leave no database behind."""
     yield
-    if "postgres" in _engines:
-
-        async def drop() -> None:
-            connection = await asyncpg.connect(**PG, database="postgres")
-            await connection.execute(f'DROP DATABASE IF EXISTS "{database_name}" WITH (FORCE)')
-            await connection.close()
-
-        asyncio.run(drop())
+    for database in _databases.values():
+        await database.stop()
 
 
 @pytest.fixture(autouse=True)

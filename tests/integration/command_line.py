@@ -1,4 +1,4 @@
-"""Piccolo's command line in a process of its own, forked from one that has imported it already."""
+"""Piccolo's command line in a process of its own, forked from one that has imported the package already."""
 
 import multiprocessing
 import os
@@ -6,10 +6,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from piccolo.main import main
-
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["piccolo.main", "piccolo_api_fastapi"])
+PROCESSES.set_forkserver_preload(["piccolo_api_fastapi"])
 
 
 def run_command(folder: Path, arguments: tuple[str, ...], typed: str) -> tuple[int | None, str]:
@@ -50,4 +48,7 @@ def _piccolo(
         os.dup2(printed.fileno(), 2)
     sys.path.insert(0, str(folder))
     sys.argv = ["piccolo", *arguments]
+
+    from piccolo.main import main  # noqa: PLC0415 - it installs uvloop, so never in the tests' own
+
     main()

@@ -29,7 +29,6 @@ from tests.conftest import (
     get_tokens,
     log_in,
     new_client,
-    settle,
     use_engine,
 )
 
@@ -170,7 +169,6 @@ async def database(outage: Outage, tmp_path: Path) -> AsyncIterator[Any]:
     await User.delete(force=True)
     if isinstance(outage, Cluster):
         await engine.close_connection_pool()
-    await settle()
 
 
 def form(**values: str) -> dict[str, Any]:

@@ -34,7 +34,6 @@ from tests.conftest import (
     get_tokens,
     log_in,
     new_client,
-    settle,
     use_engine,
 )
 
@@ -48,7 +47,6 @@ async def engine(memory_path: Path) -> AsyncIterator[PersistentSQLiteEngine]:
     await engine.start_connection_pool()
     yield engine
     await engine.close_connection_pool()
-    await settle()
 
 
 @pytest.fixture
@@ -176,10 +174,8 @@ async def test_begin_and_end(memory_path: Path) -> None:
         assert threads() == 1
         await engine.close_connection_pool()
         await engine.close_connection_pool()
-        await settle()
         assert threads() == 0
     assert await count_users() == 0
-    await settle()
 
 
 async def test_readers_do_not_wait(users: Users[User], engine: PersistentSQLiteEngine) -> None:
@@ -201,7 +197,6 @@ async def test_logs(memory_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     await engine.start_connection_pool()
     await User.raw("SELECT {} AS answer", 42)
     await engine.close_connection_pool()
-    await settle()
     printed = capsys.readouterr().out
     assert "SELECT 42 AS answer" in printed
     assert "{'answer': 42}" in printed

@@ -19,7 +19,7 @@ from piccolo_api_fastapi.core.database.transactions import (
     transaction,
 )
 from piccolo_api_fastapi.errors import StoreUnavailable
-from tests.conftest import PASSWORD, settle, use_engine
+from tests.conftest import PASSWORD, use_engine
 
 
 async def test_transactions(users: Users[User]) -> None:
@@ -62,7 +62,6 @@ async def test_no_connection() -> None:
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
             await try_it()
-    await settle()
 
 
 OUTAGES: list[BaseException] = [
