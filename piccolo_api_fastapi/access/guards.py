@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.clock import Clock, utcnow
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
 from piccolo_api_fastapi.errors import (
     AuthError,

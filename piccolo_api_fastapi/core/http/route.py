@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
-from piccolo_api_fastapi.core.database.transactions import is_outage
+from piccolo_api_fastapi.core.database.outages import is_outage
 from piccolo_api_fastapi.core.events.events import asked_by
 from piccolo_api_fastapi.errors import (
     AuthError,

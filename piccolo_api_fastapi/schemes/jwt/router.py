@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request
 
 from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
