@@ -15,7 +15,6 @@ from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
 from piccolo_api_fastapi.core.database.outages import is_outage
-from piccolo_api_fastapi.core.events.events import asked_by
 from piccolo_api_fastapi.errors import (
     AuthError,
     ContentTooLarge,
@@ -28,8 +27,7 @@ from piccolo_api_fastapi.errors import (
 )
 
 from . import strict_json
-from .client import client_info, hashing_for
-from .client_address import client_address_of
+from .client import client_info, serving
 from .middleware import note_status
 from .problems import PROBLEM_MEDIA_TYPE, phrase, problem
 from .public_routes import public
@@ -64,10 +62,8 @@ class AuthRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            client = client_address_of(request).client(request)
             try:
-                with hashing_for(client):
-                    response = await handle(await self.read(request))
+                response = await handle(await self.read(request))
             except Exception as error:  # noqa: BLE001 - `translate` raises what is not known
                 response = problem_response(self.translate(error), request)
             response.headers["Cache-Control"] = "no-store"
@@ -78,12 +74,13 @@ class AuthRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
-        Let events know the client, those of what is done after the answer as well, and answer the
-        405, which is raised before the handler runs.
+        Serve a request, with its client known to events and to the hashing threads.
+
+        Background tasks are included. A 405 is answered here, since it is raised before the
+        handler runs.
         """
-        client = client_info(Request(scope))
         try:
-            with asked_by(client.ip, client.user_agent):
+            with serving(client_info(Request(scope))):
                 await super().handle(scope, receive, send)
         except HTTPException as error:
             response = problem_response(error, Request(scope))
