@@ -2,7 +2,8 @@
 
 import re
 import urllib.parse
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from copy import deepcopy
 from typing import Any
 
 from fastapi import params
@@ -29,8 +30,8 @@ from piccolo_api_fastapi.errors import (
 from . import strict_json
 from .client import client_info, serving
 from .middleware import note_status
-from .problems import PROBLEM_MEDIA_TYPE, phrase, problem
-from .public_routes import public
+from .problems import PROBLEM_MEDIA_TYPE, add_responses, errors_of, phrase, problem
+from .public_routes import dependencies_of, public
 
 MAXIMUM_BODY = 16 * 1024
 """Bytes; no payload of these routes comes near it."""
@@ -52,10 +53,21 @@ class AuthRoute(APIRoute):
     """
 
     documents_422 = True
-    """Whether OpenAPI shows a 422 for what does not validate."""
+    """Whether OpenAPI shows a 422 for input that does not validate."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, public(endpoint), **options)
+        self.responses = deepcopy(self.responses)
+        add_responses(self.responses, *self._own_errors())
+
+    def _own_errors(self) -> Iterator[type[AuthError]]:
+        """Yield the errors of the route class and of the dependencies, for OpenAPI."""
+        yield from (ContentTooLarge, StoreUnavailable)
+        if self.body_field is not None:
+            yield UnsupportedMediaType
+        if self.documents_422 and (self.body_field is not None or self.dependant.path_params):
+            yield Unprocessable
+        yield from errors_of(dependencies_of(self.dependant, self.endpoint))
 
     def get_route_handler(self) -> Handler:
         """FastAPI's handler, between a strict reading of bodies and uniform errors."""
