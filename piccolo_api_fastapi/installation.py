@@ -1,11 +1,10 @@
 """`install(app)`: one error body everywhere, documented, and headers on every answer."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.security.base import SecurityBase
@@ -13,16 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .access.guards import Guard, IdentityOf
-from .access.optional_user import Optional, OptionalIdentity
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import Admission, AnswerMiddleware, answer_of
-from .core.http.problems import responses
-from .core.http.public_routes import is_public
+from .core.http.problems import errors_of, responses
+from .core.http.public_routes import dependencies_of, is_guard
 from .core.http.route import problem_response, validation_error
 from .errors import AuthError, ConfigurationError, Unprocessable
-
-_GUARDS = (Guard, IdentityOf, Optional, OptionalIdentity)
 
 
 def install(
@@ -103,15 +98,14 @@ def _documenting(
 def _document_guards(
     operation: dict[str, Any], route: RouteContext, everywhere: Sequence[type[AuthError]]
 ) -> None:
-    asks_itself = is_public(route.endpoint)
-    calls = list(_calls(route.dependant, asks_itself=asks_itself))
-    errors = [error for call in calls for error in getattr(call, "documented_errors", ())]
-    for status, response in responses(*errors, *everywhere).items():
+    """Add the errors of dependencies to an operation, and the schemes that its guards accept."""
+    calls = list(dependencies_of(route.dependant, route.endpoint))
+    for status, response in responses(*errors_of(calls), *everywhere).items():
         operation["responses"].setdefault(str(status), response)
     names = {call.scheme_name for call in calls if isinstance(call, SecurityBase)}
     security = [scheme for scheme in operation.pop("security", ()) if scheme.keys() <= names]
-    guards = [call for call in calls if isinstance(call, _GUARDS)]
-    if guards and all(isinstance(guard, (Optional, OptionalIdentity)) for guard in guards):
+    guards = [call for call in calls if is_guard(call)]
+    if guards and all(guard.is_optional for guard in guards):
         security.append({})
     if security:
         operation["security"] = security
@@ -131,15 +125,6 @@ def _drop_unused_models(schema: dict[str, Any]) -> None:
     for name in ("HTTPValidationError", "ValidationError"):
         if name in models and f'"#/components/schemas/{name}"' not in json.dumps(schema):
             del models[name]
-
-
-def _calls(dependant: Dependant, *, asks_itself: bool, exempt: bool = False) -> Iterator[Any]:
-    """What a route depends on; of a `public` one no guards but what its own parameters ask for."""
-    for inner in dependant.dependencies:
-        excused = exempt or (asks_itself and inner.name is None)
-        if not (excused and isinstance(inner.call, (SecurityBase, *_GUARDS))):
-            yield inner.call
-            yield from _calls(inner, asks_itself=False, exempt=excused)
 
 
 def _correct_token_url(schema: dict[str, Any]) -> None:

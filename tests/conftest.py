@@ -71,9 +71,9 @@ NO_REDIS = "Redis does not answer at REDIS_URL"
 
 def pytest_configure() -> None:
     """
-    Run the tests on asyncio's event loop, as most applications do; with `EVENT_LOOP=uvloop` on that.
+    Run the tests on asyncio's event loop, as most applications do; `EVENT_LOOP=uvloop` changes that.
 
-    Importing `piccolo.main` installs uvloop for the whole process, so that only other processes may.
+    Importing `piccolo.main` installs uvloop for the whole process: only child processes may do so.
     """
     modules: dict[str, Any] = sys.modules
     modules["piccolo.main"] = None  # an import of it fails

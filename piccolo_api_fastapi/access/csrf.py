@@ -8,7 +8,7 @@ from starlette.requests import HTTPConnection
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.errors import ConfigurationError, CrossSiteRequest
 
-from .refusal_events import tell_refusal
+from .refusal_events import emit_refusal
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """RFC 9110 section 9.2.1."""
@@ -50,7 +50,7 @@ class SameOrigin:
         try:
             self.check(connection)
         except CrossSiteRequest as error:
-            await tell_refusal(error, connection, utcnow())
+            await emit_refusal(error, connection, utcnow())
             raise
 
     def check(self, connection: HTTPConnection) -> None:

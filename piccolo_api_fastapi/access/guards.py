@@ -2,9 +2,9 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Literal
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from fastapi import Security
 from fastapi.security import SecurityScopes
@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.clock import Clock, utcnow
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -27,7 +27,9 @@ from piccolo_api_fastapi.errors import (
 )
 
 from .identity import Identity, UserT, check_scopes
-from .refusal_events import Refusal, tell_refusal
+from .refusal_events import emit_refusal
+
+FoundT = TypeVar("FoundT")
 
 _IDENTITIES = "piccolo_api_fastapi.identities"
 
@@ -40,6 +42,7 @@ class Guard(Generic[UserT]):
     """
 
     schemes: "tuple[Scheme[UserT], ...]"
+    is_optional: ClassVar[bool] = False
 
     async def __call__(
         self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
@@ -52,11 +55,7 @@ class Guard(Generic[UserT]):
         """
         if is_exempt(connection, self):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
-        try:
-            return (await self.identify(connection, scopes.scopes)).user
-        except (Forbidden, StepUpRequired) as error:
-            await tell_refusal_by(error, connection, self)
-            raise
+        return (await admit(self, connection, self.identify(connection, scopes.scopes))).user
 
     @property
     def identity(self) -> "IdentityOf[UserT]":
@@ -256,8 +255,15 @@ class AnyOf(Guard[UserT]):
         self.__signature__ = signature_of(schemes)
 
 
-class IdentityOf(Generic[UserT]):
-    """The dependency that gives the `Identity` of a guard."""
+class View(Generic[UserT]):
+    """
+    A dependency made from a guard, which returns something other than the user.
+
+    Args:
+        guard: The guard that finds the caller.
+    """
+
+    is_optional: ClassVar[bool] = False
 
     def __init__(self, guard: Guard[UserT]) -> None:
         self._guard = guard
@@ -265,10 +271,14 @@ class IdentityOf(Generic[UserT]):
         self.__signature__ = signature_of(guard.schemes)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, IdentityOf) and other._guard is self._guard
+        return type(other) is type(self) and other._guard is self._guard
 
     def __hash__(self) -> int:
-        return hash((IdentityOf, self._guard))
+        return hash((type(self), self._guard))
+
+
+class IdentityOf(View[UserT]):
+    """The dependency that returns the `Identity` of a guard."""
 
     async def __call__(
         self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
@@ -276,11 +286,8 @@ class IdentityOf(Generic[UserT]):
         """The identity of the caller."""
         if is_exempt(connection, self):
             return None  # type: ignore[return-value]  # nobody reads it: see `public`
-        try:
-            return await self._guard.identify(connection, scopes.scopes)
-        except (Forbidden, StepUpRequired) as error:
-            await tell_refusal_by(error, connection, self._guard)
-            raise
+        guard = self._guard
+        return await admit(guard, connection, guard.identify(connection, scopes.scopes))
 
 
 def signature_of(
@@ -301,7 +308,22 @@ def signature_of(
     return inspect.Signature(parameters)
 
 
-async def tell_refusal_by(error: Refusal, connection: HTTPConnection, guard: Guard[Any]) -> None:
-    """Tell of a refusal by a guard, and of whom it found."""
-    known = connection.scope.get(_IDENTITIES, {}).values()
-    await tell_refusal(error, connection, guard.now(), known)
+async def admit(guard: Guard[Any], connection: HTTPConnection, answer: Awaitable[FoundT]) -> FoundT:
+    """
+    Await the answer of a guard, and emit `authz_fail` if it refuses a known caller.
+
+    Args:
+        guard: The guard, whose clock is used.
+        connection: The request or WebSocket.
+        answer: The call of the guard.
+
+    Raises:
+        AuthError: The guard refused.
+    """
+    try:
+        return await answer
+    except (Forbidden, StepUpRequired) as error:
+        known = connection.scope.get(_IDENTITIES, {}).values()
+        identity = next(filter(None, known), None)
+        await emit_refusal(error, connection, guard.now(), identity)
+        raise

@@ -1,51 +1,46 @@
 """`optional`: the user, or `None` when nobody is signed in."""
 
 from collections.abc import Iterable
-from typing import Generic
 
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi.errors import Forbidden, SessionEnded, StepUpRequired
+from piccolo_api_fastapi.errors import SessionEnded
 
-from .guards import Guard, signature_of, tell_refusal_by
+from .guards import Guard, View, admit
 from .identity import Identity, UserT
 
 
-class Optional(Generic[UserT]):
+class Optional(View[UserT]):
     """The user or `None`; made by `optional`."""
 
-    def __init__(self, guard: Guard[UserT]) -> None:
-        self._guard = guard
-        self.documented_errors = getattr(guard, "documented_errors", ())
-        self.__signature__ = signature_of(guard.schemes)
+    is_optional = True
 
     @property
     def identity(self) -> "OptionalIdentity[UserT]":
-        """The dependency that gives the `Identity` or `None`."""
+        """The dependency that returns the `Identity` or `None`."""
         return OptionalIdentity(self._guard)
 
     async def __call__(
         self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
     ) -> UserT | None:
-        """The user, if there is one."""
-        identity = await _find_or_none(self._guard, connection, scopes.scopes)
+        """Return the user, or `None` if nobody is signed in."""
+        answer = _find_or_none(self._guard, connection, scopes.scopes)
+        identity = await admit(self._guard, connection, answer)
         return identity.user if identity else None
 
 
-class OptionalIdentity(Generic[UserT]):
-    """The dependency that gives the `Identity` of a guard, or `None`."""
+class OptionalIdentity(View[UserT]):
+    """The dependency that returns the `Identity` of a guard, or `None`."""
 
-    def __init__(self, guard: Guard[UserT]) -> None:
-        self._guard = guard
-        self.documented_errors = getattr(guard, "documented_errors", ())
-        self.__signature__ = signature_of(guard.schemes)
+    is_optional = True
 
     async def __call__(
         self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
     ) -> Identity[UserT] | None:
-        """The identity, if there is one."""
-        return await _find_or_none(self._guard, connection, scopes.scopes)
+        """Return the identity, or `None` if nobody is signed in."""
+        answer = _find_or_none(self._guard, connection, scopes.scopes)
+        return await admit(self._guard, connection, answer)
 
 
 def optional(guard: Guard[UserT]) -> Optional[UserT]:
@@ -68,15 +63,8 @@ async def _find_or_none(
         found = await guard.find(connection)
     except SessionEnded:
         return None
-    except (Forbidden, StepUpRequired) as error:
-        await tell_refusal_by(error, connection, guard)
-        raise
     if found is None and "authorization" not in connection.headers:
         return None  # no credential at all
     if found is not None and found.is_enrolling:
-        return None  # good for enrolling a second factor, and for nothing else
-    try:
-        return await guard.identify(connection, scopes)
-    except (Forbidden, StepUpRequired) as error:
-        await tell_refusal_by(error, connection, guard)
-        raise
+        return None  # this credential can only enrol a second factor
+    return await guard.identify(connection, scopes)

@@ -1,6 +1,5 @@
-"""Refusals of callers who are known, or who came from another site, as events."""
+"""The event `authz_fail`: a known caller, or a request from another site, is refused."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -15,70 +14,61 @@ from .identity import Identity
 from .step_up import StepUp
 
 Refusal: TypeAlias = Forbidden | StepUpRequired
-"""Whoever asks is known, and may not, or not yet."""
+"""The errors that refuse a caller who is known."""
 
 
-async def tell_refusal(
+async def emit_refusal(
     error: Refusal,
     connection: HTTPConnection,
     now: datetime,
-    known: Iterable[Identity[Any] | None] = (),
+    identity: Identity[Any] | None = None,
+    *,
+    user: Any = None,
+    scheme: str | None = None,
 ) -> None:
     """
-    Tell of a 403 by a guard, or of a factor that was not presented lately, as `authz_fail`.
+    Emit `authz_fail` when a guard answers 403 or asks for step-up.
 
     Args:
-        error: Says why.
-        connection: The request.
+        error: The refusal.
+        connection: The request or WebSocket.
         now: The present time.
-        known: Whom the request was found to come from.
+        identity: The caller, if a guard has found one.
+        user: The primary key of the user, if there is no identity but the claims of a token.
+        scheme: The name of the scheme, likewise from the claims.
     """
-    identity = next(filter(None, known), None)
-    user = None if identity is None else primary_key(identity.user)
-    scheme = None if identity is None else identity.scheme
-    await _tell(error, connection, now, user, scheme)
+    if identity is not None:
+        user, scheme = primary_key(identity.user), identity.scheme
+    client = client_info(connection)
+    data = {
+        "reason": error.code,
+        "needed": " ".join(error.scopes) if isinstance(error, InsufficientScope) else "",
+        "scheme": scheme,
+        # The path as it was declared: the values filled in may be secrets.
+        "route": getattr(connection.scope.get("route"), "path", None),
+        "ip": client.ip,
+        "user_agent": client.user_agent,
+    }
+    await emit(AuthEvent("authz_fail", now, user, data))
 
 
 async def check_step_up(
     step_up: StepUp, identity: Identity[Any], connection: HTTPConnection, now: datetime
 ) -> None:
     """
-    Make sure that a factor was presented lately, and tell of it if not.
+    Require that a factor was presented recently, and emit `authz_fail` if it was not.
 
     Args:
-        step_up: Which factor, and how lately.
-        identity: Who asks.
+        step_up: The factor that is required, and the time limit.
+        identity: The caller.
         connection: The request.
         now: The present time.
 
     Raises:
-        StepUpRequired: It was not.
+        StepUpRequired: The factor was not presented, or too long ago.
     """
     try:
         step_up.check(identity.factors, now)
     except StepUpRequired as error:
-        await tell_refusal(error, connection, now, [identity])
+        await emit_refusal(error, connection, now, identity)
         raise
-
-
-async def tell_refused_claims(
-    error: Forbidden, connection: HTTPConnection, now: datetime, subject: str, scheme: str
-) -> None:
-    """Tell of a 403 that was decided by the claims of a token, without asking for the user."""
-    await _tell(error, connection, now, subject, scheme)
-
-
-async def _tell(
-    error: Refusal, connection: HTTPConnection, now: datetime, user: Any, scheme: str | None
-) -> None:
-    client = client_info(connection)
-    data = {
-        "reason": error.code,
-        "needed": " ".join(error.scopes) if isinstance(error, InsufficientScope) else "",
-        "scheme": scheme,
-        # As it was declared: what is filled in may be a secret.
-        "route": getattr(connection.scope.get("route"), "path", None),
-        "ip": client.ip,
-        "user_agent": client.user_agent,
-    }
-    await emit(AuthEvent("authz_fail", now, user, data))

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,

@@ -12,9 +12,6 @@ from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
-    ContentTooLarge,
-    CredentialNotAllowed,
-    CrossSiteRequest,
     FieldError,
     HasherBusy,
     IdentityTaken,
@@ -23,11 +20,8 @@ from piccolo_api_fastapi.errors import (
     LoginRefused,
     SessionEnded,
     StepUpRequired,
-    StoreUnavailable,
     TooManyRequests,
-    Unauthenticated,
     Unprocessable,
-    UnsupportedMediaType,
     ValueTaken,
     WeakPassword,
 )
@@ -51,10 +45,6 @@ from .service import Accounts
 
 Captcha: TypeAlias = Callable[..., Any] | None
 
-_ALWAYS = (ContentTooLarge, StoreUnavailable)
-_BODY = (UnsupportedMediaType, Unprocessable, *_ALWAYS)
-_OPEN = (CrossSiteRequest, TooManyRequests, *_BODY)
-_GUARDED = (Unauthenticated, CredentialNotAllowed, *_ALWAYS)
 _PROOF = (InvalidCredentials, StepUpRequired, LoginRefused, TooManyRequests, HasherBusy)
 
 
@@ -119,7 +109,7 @@ def _register_by_mail(
         summary="Register",
         status_code=202,
         dependencies=before,
-        responses=responses(*errors, *_OPEN, WeakPassword, HasherBusy),
+        responses=responses(*errors, TooManyRequests, WeakPassword, HasherBusy),
     )
 
 
@@ -142,7 +132,9 @@ def _register_at_once(
         status_code=201,
         dependencies=before,
         response_model=accounts.models.me,
-        responses=responses(*errors, *_OPEN, WeakPassword, IdentityTaken, ValueTaken, HasherBusy),
+        responses=responses(
+            *errors, TooManyRequests, WeakPassword, IdentityTaken, ValueTaken, HasherBusy
+        ),
     )
 
 
@@ -172,7 +164,7 @@ def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
         dependencies=_before(
             accounts, limits.mail_by_address, *_to_a_mailbox(limits.mail_by_account)
         ),
-        responses=responses(*_OPEN),
+        responses=responses(TooManyRequests),
     )
     async def request_email_verification(body: EmailIn, background: BackgroundTasks) -> Accepted:
         """The answer is the same for an address that is unknown, or verified already."""
@@ -185,7 +177,7 @@ def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="verify_email",
         summary="Verify an address",
         dependencies=_before(accounts, limits.verify_by_address, limits.verify_by_account),
-        responses=responses(InvalidTicket, SessionEnded, HasherBusy, *_OPEN),
+        responses=responses(InvalidTicket, SessionEnded, HasherBusy, TooManyRequests),
     )
     async def verify_email(
         body: VerifyEmailIn,
@@ -232,7 +224,7 @@ def reset_password_router(accounts: Accounts[Any], *, captcha: Captcha = None) -
         summary="Ask for a link to a new password",
         status_code=202,
         dependencies=_before(accounts, limits.mail_by_address, captcha, *by_account),
-        responses=responses(*_errors_of(captcha), *_OPEN),
+        responses=responses(TooManyRequests),
     )
     async def forgot_password(body: EmailIn, background: BackgroundTasks) -> Accepted:
         """The answer is the same for an address that is unknown."""
@@ -246,7 +238,7 @@ def reset_password_router(accounts: Accounts[Any], *, captcha: Captcha = None) -
         summary="Set a new password",
         status_code=204,
         dependencies=_before(accounts, limits.verify_by_address),
-        responses=responses(InvalidTicket, *_OPEN, WeakPassword, HasherBusy),
+        responses=responses(InvalidTicket, TooManyRequests, WeakPassword, HasherBusy),
     )
     async def reset_password(
         body: ResetPasswordIn, background: BackgroundTasks, request: Request, response: Response
@@ -278,7 +270,7 @@ def change_password_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="change_password",
         summary="Change my password",
         status_code=204,
-        responses=responses(*_GUARDED, *_PROOF, *_BODY, WeakPassword),
+        responses=responses(*_PROOF, WeakPassword),
     )
     async def change_password(
         body: ChangePasswordIn,
@@ -313,7 +305,7 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="change_email",
         summary="Change my e-mail address",
         status_code=202,
-        responses=responses(*_GUARDED, *_PROOF, *_BODY),
+        responses=responses(*_PROOF),
     )
     async def change_email(
         body: ChangeEmailIn,
@@ -333,7 +325,7 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
         summary="Confirm my new e-mail address",
         status_code=204,
         dependencies=_before(accounts, limits.verify_by_address),
-        responses=responses(InvalidTicket, SessionEnded, IdentityTaken, *_OPEN),
+        responses=responses(InvalidTicket, SessionEnded, IdentityTaken, TooManyRequests),
     )
     async def confirm_email_change(
         body: TokenIn,
@@ -354,7 +346,7 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
         summary="Take my account back",
         status_code=204,
         dependencies=_before(accounts, limits.verify_by_address),
-        responses=responses(InvalidTicket, IdentityTaken, *_OPEN),
+        responses=responses(InvalidTicket, IdentityTaken, TooManyRequests),
     )
     async def undo_email_change(body: TokenIn, background: BackgroundTasks) -> None:
         """Restore the old address, sign everybody out, and send a link for a new password."""
@@ -382,7 +374,6 @@ def me_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="get_me",
         summary="Who I am",
         response_model=accounts.models.me,
-        responses=responses(*_GUARDED),
     )
     async def get_me(
         user: Annotated[Any, Depends(guard)], background: BackgroundTasks
@@ -401,7 +392,7 @@ def me_router(accounts: Accounts[Any]) -> APIRouter:
         operation_id="close_account",
         summary="Close my account",
         status_code=204,
-        responses=responses(*_GUARDED, *_PROOF, *_BODY),
+        responses=responses(*_PROOF),
     )
     async def close_account(
         body: CloseAccountIn,
@@ -430,7 +421,7 @@ def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseMode
         operation_id="change_me",
         summary="Change what is known of me",
         response_model=accounts.models.me,
-        responses=responses(*_GUARDED, SessionEnded, *_BODY, ValueTaken),
+        responses=responses(SessionEnded, ValueTaken),
     )
 
 

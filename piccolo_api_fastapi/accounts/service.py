@@ -16,12 +16,8 @@ from piccolo_api_fastapi.access.optional_user import optional
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.refusal_events import check_step_up
 from piccolo_api_fastapi.access.step_up import PASSWORD, StepUp
-from piccolo_api_fastapi.core.database.transactions import (
-    is_unique_violation,
-    is_unusable_value,
-    store,
-    transaction,
-)
+from piccolo_api_fastapi.core.database.outages import is_unique_violation, is_unusable_value, store
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.errors import (

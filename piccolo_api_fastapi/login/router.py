@@ -10,19 +10,13 @@ from piccolo_api_fastapi.access.person_only import in_person
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
-    ContentTooLarge,
-    CredentialNotAllowed,
-    CrossSiteRequest,
     FactorDisabled,
     HasherBusy,
     InvalidCode,
     InvalidCredentials,
     LoginRefused,
     SecretUnreadable,
-    StoreUnavailable,
     TooManyRequests,
-    Unprocessable,
-    UnsupportedMediaType,
 )
 from piccolo_api_fastapi.users.users import UserT
 
@@ -49,17 +43,11 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
         responses=responses(
             InvalidCredentials,
             InvalidCode,
-            CredentialNotAllowed,
-            CrossSiteRequest,
             FactorDisabled,
             LoginRefused,
-            ContentTooLarge,
-            UnsupportedMediaType,
-            Unprocessable,
             TooManyRequests,
             HasherBusy,
             SecretUnreadable,
-            StoreUnavailable,
         ),
     )
     async def reauthenticate(

@@ -7,7 +7,7 @@ from typing import Any
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 
 from .identifiers import candidates
 from .passwords.hasher import is_pbkdf2

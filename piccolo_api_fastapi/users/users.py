@@ -14,19 +14,16 @@ from typing_extensions import TypeVar
 from piccolo_api_fastapi.access.step_up import PASSWORD, Factors
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
-from piccolo_api_fastapi.core.database.transactions import (
-    column_names,
-    is_unique_violation,
-    refused_columns,
-    store,
-    transaction,
-)
+from piccolo_api_fastapi.core.database.outages import is_unique_violation, refused_columns, store
+from piccolo_api_fastapi.core.database.statements import column_names
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import (
     CredentialTable,
     bound,
     browser_tables,
     credential_tables,
     load,
+    loads_by_columns,
     primary_key,
     verification_tables,
 )
@@ -69,6 +66,7 @@ def is_service(user: BaseUser) -> bool:
     return marker == SERVICE_MARKER
 
 
+@loads_by_columns
 class User(BaseUser, tablename="piccolo_user"):
     """
     Piccolo's user, on Piccolo's table, with its password hash in `auth_password`.

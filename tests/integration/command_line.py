@@ -1,4 +1,4 @@
-"""Piccolo's command line in a process of its own, forked from one that has imported the package already."""
+"""Piccolo's command line in a process of its own, forked from one that has imported the package."""
 
 import multiprocessing
 import os

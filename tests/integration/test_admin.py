@@ -10,7 +10,7 @@ from piccolo_admin.endpoints import create_admin
 from piccolo_api.session_auth.tables import SessionsBase
 
 from piccolo_api_fastapi import Password, RefreshFamily, Session, User, Users
-from piccolo_api_fastapi.core.database.transactions import column_names
+from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.users.users import MARKER
 from tests import conftest
 from tests.conftest import PASSWORD, get_tokens, new_client

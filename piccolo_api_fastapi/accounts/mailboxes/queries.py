@@ -10,11 +10,8 @@ from uuid import uuid4
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
-from piccolo_api_fastapi.core.database.transactions import (
-    delete_in_batches,
-    is_unique_violation,
-    store,
-)
+from piccolo_api_fastapi.core.database.outages import is_unique_violation, store
+from piccolo_api_fastapi.core.database.statements import delete_in_batches
 from piccolo_api_fastapi.core.database.user_tables import factor_tables
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
 from piccolo_api_fastapi.login.tickets import Ticket

@@ -8,7 +8,8 @@ from typing import Any, Generic
 
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.failure_counters import reserve
-from piccolo_api_fastapi.core.database.transactions import store, transaction
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.errors import (

@@ -9,7 +9,7 @@ from piccolo.table import Table
 
 from piccolo_api_fastapi.errors import FactorDisabled, NotFound, TooManyRequests
 
-from .transactions import store
+from .outages import store
 
 FREE_FAILURES = 5
 """So many in a row cost no waiting."""

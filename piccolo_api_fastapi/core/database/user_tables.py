@@ -8,7 +8,7 @@ from piccolo.table import TABLE_REGISTRY, Table
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
-from .transactions import column_names
+from .statements import column_names
 
 BaseUserT = TypeVar("BaseUserT", bound=BaseUser)
 TableT = TypeVar("TableT", bound=Table)
@@ -110,11 +110,17 @@ def load(table: type[BaseUserT], values: dict[str, Any]) -> BaseUserT:
 
 _beside_columns: dict[type[BaseUser], dict[str, Any] | None] = {}
 
-_KNOWN_CONSTRUCTORS = frozenset({BaseUser.__module__, "piccolo_api_fastapi.users.users"})
+_known_constructors: set[Any] = {BaseUser.__init__, BaseUser.__setattr__}
+
+
+def loads_by_columns(table: type[BaseUserT]) -> type[BaseUserT]:
+    """Declare that the constructor of a user table needs its columns only; see `load`."""
+    _known_constructors.update((table.__init__, table.__setattr__))
+    return table
 
 
 def _find_beside_columns(table: type[BaseUser], values: dict[str, Any]) -> dict[str, Any] | None:
-    if not {table.__init__.__module__, table.__setattr__.__module__} <= _KNOWN_CONSTRUCTORS:
+    if not {table.__init__, table.__setattr__} <= _known_constructors:
         return None
     state = vars(table(**values, _exists_in_db=True))
     return {name: value for name, value in state.items() if name not in values}

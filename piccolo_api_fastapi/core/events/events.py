@@ -4,9 +4,9 @@ import asyncio
 import inspect
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from contextvars import Context, ContextVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.core.database.transactions import after_commit
+from piccolo_api_fastapi.core.http.client import current_client
 
 from .telemetry import record_event
 
@@ -72,7 +73,6 @@ When: TypeAlias = Literal["before_commit", "after_commit"]
 TOLD_AT_ONCE = 100
 """Listeners that are being told by `tell`; while so many hang, no more are."""
 
-_client: ContextVar[tuple[str | None, str | None] | None] = ContextVar("client", default=None)
 _telling: set[asyncio.Task[None]] = set()
 _listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": []}
 
@@ -95,21 +95,11 @@ def subscribe(listener: Listener, *, when: When = "after_commit") -> Callable[[]
     return lambda: _listeners[when].remove(listener)
 
 
-@contextmanager
-def asked_by(ip: str | None, user_agent: str | None) -> Iterator[None]:
-    """Within it, events tell of this client, unless they tell of one themselves."""
-    token = _client.set((ip, user_agent))
-    try:
-        yield
-    finally:
-        _client.reset(token)
-
-
 def _located(event: AuthEvent) -> AuthEvent:
-    if (client := _client.get()) is None:
+    if (client := current_client()) is None:
         return event
-    ip, user_agent = client
-    return replace(event, data={"ip": ip, "user_agent": user_agent, **event.data})
+    data = {"ip": client.ip, "user_agent": client.user_agent, **event.data}
+    return replace(event, data=data)
 
 
 async def emit(event: AuthEvent) -> None:

@@ -10,12 +10,9 @@ from piccolo.columns import UUID, Text, Timestamptz, Varchar
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.transactions import (
-    delete_in_batches,
-    engine_of,
-    store,
-    transaction,
-)
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.statements import delete_in_batches
+from piccolo_api_fastapi.core.database.transactions import engine_of, transaction
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .events import AuthEvent, subscribe

@@ -1,4 +1,4 @@
-"""Where a request comes from."""
+"""The client of a request: worked out once, and known while the request is served."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,19 +11,26 @@ from .client_address import client_address_of
 
 USER_AGENT_LENGTH = 255
 
-_hashing: ContextVar[str | None] = ContextVar("hashing", default=None)
+CLIENT = "piccolo_api_fastapi.client"
+"""The key of the scope that holds the `ClientInfo` of a request."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
     """
-    Where a request comes from, as it is recorded.
+    The client of a request, as it is recorded with sessions and events.
+
+    ```python
+    from piccolo_api_fastapi import ClientInfo
+
+    client = ClientInfo(ip="203.0.113.7", user_agent="curl/8.9.1", network="203.0.113.7")
+    ```
 
     Args:
-        ip: The address of the client, if it has one; see `ClientAddress`.
-        user_agent: At most 255 characters, without control characters.
-        network: The address as limits count it: of IPv6 the network.
-        device: The digest of the token of a known browser, if it sent one; see `KnownDevices`.
+        ip: The address of the client, or `None` if it is unknown; see `ClientAddress`.
+        user_agent: The `User-Agent` header: at most 255 characters, control characters replaced.
+        network: The address that rate limits count: for IPv6, the network of the client.
+        device: The digest of the device cookie, if the request has one; see `KnownDevices`.
     """
 
     ip: str | None = None
@@ -32,8 +39,19 @@ class ClientInfo:
     device: str | None = field(default=None, repr=False)
 
 
+_current: ContextVar[ClientInfo | None] = ContextVar("client", default=None)
+
+
 def client_info(connection: HTTPConnection) -> ClientInfo:
-    """What is recorded of the client of a request."""
+    """Return the client of a request. It is worked out once and kept in the scope."""
+    scope = connection.scope
+    if CLIENT not in scope:
+        scope[CLIENT] = _read(connection)
+    found: ClientInfo = scope[CLIENT]
+    return found
+
+
+def _read(connection: HTTPConnection) -> ClientInfo:
     agent = connection.headers.get("user-agent")
     if agent is not None:
         agent = "".join(c if c.isprintable() else "?" for c in agent[:USER_AGENT_LENGTH])
@@ -42,20 +60,20 @@ def client_info(connection: HTTPConnection) -> ClientInfo:
 
 
 @contextmanager
-def hashing_for(client: str | None) -> Iterator[None]:
+def serving(client: ClientInfo) -> Iterator[None]:
     """
-    Within it, what is hashed is hashed for this client.
+    Serve a request of this client: events record it, and hashing counts against its share.
 
     Args:
-        client: The address, as limits count it; `None` for nobody in particular.
+        client: The client of the request.
     """
-    token = _hashing.set(client)
+    token = _current.set(client)
     try:
         yield
     finally:
-        _hashing.reset(token)
+        _current.reset(token)
 
 
-def hashing_client() -> str | None:
-    """The client for which passwords are hashed at the moment; see `hashing_for`."""
-    return _hashing.get()
+def current_client() -> ClientInfo | None:
+    """Return the client whose request is being served; see `serving`."""
+    return _current.get()

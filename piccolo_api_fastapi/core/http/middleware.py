@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from piccolo_api_fastapi.errors import AuthError
 
+from .client import CLIENT
 from .client_address import CLIENT_ADDRESS, ClientAddress
 
 ANSWER = "piccolo_api_fastapi.answer"
@@ -125,6 +126,7 @@ class AnswerMiddleware:
         answer = scope[ANSWER] = Answer()
         if self.client_address is not None:
             scope[CLIENT_ADDRESS] = self.client_address
+            scope.pop(CLIENT, None)  # an application around this one found it in its own way
 
         async def complete(message: Message) -> None:
             begins = answer.status is None and answer.begin(message)

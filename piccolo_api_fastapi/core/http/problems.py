@@ -1,7 +1,7 @@
 """The one error body (RFC 9457), and how OpenAPI tells of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -104,6 +104,27 @@ def responses(
         for content in entry["content"].values():
             content["examples"][error.code] = {"summary": error.message, "value": _example(error)}
     return documented
+
+
+def errors_of(dependencies: Iterable[object]) -> list[type[AuthError]]:
+    """Return the errors that dependencies declare as `documented_errors`."""
+    return [error for call in dependencies for error in getattr(call, "documented_errors", ())]
+
+
+def add_responses(documented: dict[int | str, dict[str, Any]], *errors: type[AuthError]) -> None:
+    """
+    Add the examples of errors to the `responses=` of a route, which keep what they say already.
+
+    Args:
+        documented: The responses of the route.
+        errors: The error classes to add.
+    """
+    for status, response in responses(*errors).items():
+        present = documented.setdefault(status, response)
+        for name, content in response["content"].items():
+            examples = present.get("content", {}).get(name, {}).get("examples", {})
+            for code, example in content["examples"].items():
+                examples.setdefault(code, example)
 
 
 def _documented_headers(status: int) -> dict[str, Any]:

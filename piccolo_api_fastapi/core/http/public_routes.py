@@ -1,9 +1,10 @@
 """`public`: an endpoint that is exempt from the guards of its application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from fastapi.dependencies.models import Dependant
+from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
@@ -42,3 +43,26 @@ def _reaches(dependant: Dependant, dependency: object) -> bool:
     return dependant.call == dependency or any(
         _reaches(inner, dependency) for inner in dependant.dependencies
     )
+
+
+def dependencies_of(dependant: Dependant, endpoint: object) -> Iterator[Any]:
+    """
+    Yield the dependencies that a request to an endpoint calls.
+
+    If the endpoint is `public`, guards are left out, unless its own parameters ask for them.
+    """
+    return _calls(dependant, asks_itself=is_public(endpoint))
+
+
+def is_guard(dependency: object) -> bool:
+    """Return whether a dependency is a guard: these say whether they are optional."""
+    return hasattr(dependency, "is_optional")
+
+
+def _calls(dependant: Dependant, *, asks_itself: bool, exempt: bool = False) -> Iterator[Any]:
+    for inner in dependant.dependencies:
+        excused = exempt or (asks_itself and inner.name is None)
+        call: object = inner.call
+        if not (excused and (is_guard(call) or isinstance(call, SecurityBase))):
+            yield inner.call
+            yield from _calls(inner, asks_itself=False, exempt=excused)

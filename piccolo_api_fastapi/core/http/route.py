@@ -2,7 +2,8 @@
 
 import re
 import urllib.parse
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from copy import deepcopy
 from typing import Any
 
 from fastapi import params
@@ -14,8 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
-from piccolo_api_fastapi.core.database.transactions import is_outage
-from piccolo_api_fastapi.core.events.events import asked_by
+from piccolo_api_fastapi.core.database.outages import is_outage
 from piccolo_api_fastapi.errors import (
     AuthError,
     ContentTooLarge,
@@ -28,11 +28,10 @@ from piccolo_api_fastapi.errors import (
 )
 
 from . import strict_json
-from .client import client_info, hashing_for
-from .client_address import client_address_of
+from .client import client_info, serving
 from .middleware import note_status
-from .problems import PROBLEM_MEDIA_TYPE, phrase, problem
-from .public_routes import public
+from .problems import PROBLEM_MEDIA_TYPE, add_responses, errors_of, phrase, problem
+from .public_routes import dependencies_of, public
 
 MAXIMUM_BODY = 16 * 1024
 """Bytes; no payload of these routes comes near it."""
@@ -54,20 +53,29 @@ class AuthRoute(APIRoute):
     """
 
     documents_422 = True
-    """Whether OpenAPI shows a 422 for what does not validate."""
+    """Whether OpenAPI shows a 422 for input that does not validate."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, public(endpoint), **options)
+        self.responses = deepcopy(self.responses)
+        add_responses(self.responses, *self._own_errors())
+
+    def _own_errors(self) -> Iterator[type[AuthError]]:
+        """Yield the errors of the route class and of the dependencies, for OpenAPI."""
+        yield from (ContentTooLarge, StoreUnavailable)
+        if self.body_field is not None:
+            yield UnsupportedMediaType
+        if self.documents_422 and (self.body_field is not None or self.dependant.path_params):
+            yield Unprocessable
+        yield from errors_of(dependencies_of(self.dependant, self.endpoint))
 
     def get_route_handler(self) -> Handler:
         """FastAPI's handler, between a strict reading of bodies and uniform errors."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            client = client_address_of(request).client(request)
             try:
-                with hashing_for(client):
-                    response = await handle(await self.read(request))
+                response = await handle(await self.read(request))
             except Exception as error:  # noqa: BLE001 - `translate` raises what is not known
                 response = problem_response(self.translate(error), request)
             response.headers["Cache-Control"] = "no-store"
@@ -78,12 +86,13 @@ class AuthRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """
-        Let events know the client, those of what is done after the answer as well, and answer the
-        405, which is raised before the handler runs.
+        Serve a request, with its client known to events and to the hashing threads.
+
+        Background tasks are included. A 405 is answered here, since it is raised before the
+        handler runs.
         """
-        client = client_info(Request(scope))
         try:
-            with asked_by(client.ip, client.user_agent):
+            with serving(client_info(Request(scope))):
                 await super().handle(scope, receive, send)
         except HTTPException as error:
             response = problem_response(error, Request(scope))

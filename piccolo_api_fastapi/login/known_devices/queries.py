@@ -5,12 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
-from piccolo_api_fastapi.core.database.transactions import (
-    delete_in_batches,
-    keep_newest,
-    store,
-    transaction,
-)
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.statements import delete_in_batches, keep_newest
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.users.identifiers import one_name
 
 from .tables import KnownDevice

@@ -7,7 +7,7 @@ from typing import Any, Generic, cast
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession

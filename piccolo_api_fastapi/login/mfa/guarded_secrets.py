@@ -6,7 +6,7 @@ from typing import Any
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider
 from piccolo_api_fastapi.core.database.failure_counters import forgive, reserve
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import InvalidCode, NotFound, SecretUnreadable
 

@@ -5,7 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
-from piccolo_api_fastapi.core.database.transactions import delete_in_batches, store, transaction
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.statements import delete_in_batches
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidTicket
 from piccolo_api_fastapi.users.users import Users

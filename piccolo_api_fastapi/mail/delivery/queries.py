@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from piccolo_api_fastapi.core.database.transactions import delete_in_batches, store
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.statements import delete_in_batches
 
 from .tables import UnsentMail
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
 from piccolo_api_fastapi.mail.messages import (

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.mail.delivery import Delivery

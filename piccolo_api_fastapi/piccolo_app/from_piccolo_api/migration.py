@@ -16,7 +16,8 @@ from cryptography.fernet import Fernet, InvalidToken
 from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi.access.identity import NEVER
-from piccolo_api_fastapi.core.database.transactions import engine_of, store, transaction
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.transactions import engine_of, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login.mfa.totp import TOTP

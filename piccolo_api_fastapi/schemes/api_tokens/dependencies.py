@@ -15,7 +15,7 @@ from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.access.identity import NEVER, SCOPE_TOKEN, Identity
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.errors import (
     ConfigurationError,

@@ -7,12 +7,9 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from piccolo_api_fastapi.access.identity import check_scopes
-from piccolo_api_fastapi.core.database.transactions import (
-    CompiledQuery,
-    delete_in_batches,
-    store,
-    transaction,
-)
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.statements import CompiledQuery, delete_in_batches
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns, user_table_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached

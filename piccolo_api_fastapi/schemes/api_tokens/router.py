@@ -14,21 +14,15 @@ from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     Conflict,
-    ContentTooLarge,
     InsufficientScope,
     NotFound,
-    StoreUnavailable,
     TokenLimitReached,
-    Unprocessable,
-    UnsupportedMediaType,
 )
 from piccolo_api_fastapi.users.users import UserT
 
 from .dependencies import TokenAuth
 from .queries import May
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
-
-_ALWAYS = (ContentTooLarge, StoreUnavailable)
 
 
 def token_router(
@@ -60,13 +54,10 @@ def token_router(
 
 
 def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) -> None:
-    errors = (*person.documented_errors, *_ALWAYS)
-
     @router.get(
         "/api-tokens",
         operation_id="list_api_tokens",
         summary="List my API tokens",
-        responses=responses(*errors),
     )
     async def list_api_tokens(user: Annotated[Any, Depends(person)]) -> list[APITokenOut]:
         """The live tokens, the latest first, without their secrets."""
@@ -77,7 +68,7 @@ def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) ->
         operation_id="revoke_api_token",
         summary="Revoke one API token",
         status_code=204,
-        responses=responses(*errors, NotFound, Unprocessable),
+        responses=responses(NotFound),
     )
     async def revoke_api_token(user: Annotated[Any, Depends(person)], token_id: UUID) -> None:
         """End a token; the next request with it is refused."""
@@ -85,8 +76,6 @@ def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) ->
 
 
 def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) -> None:
-    errors = (*person.documented_errors, *_ALWAYS)
-
     def confirmed(request: Request) -> May:
         async def may() -> frozenset[str]:
             return (await person.confirm(request)).scopes
@@ -98,9 +87,7 @@ def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]
         operation_id="create_api_token",
         summary="Make an API token",
         status_code=201,
-        responses=responses(
-            *errors, InsufficientScope, TokenLimitReached, UnsupportedMediaType, Unprocessable
-        ),
+        responses=responses(InsufficientScope, TokenLimitReached),
     )
     async def create_api_token(
         user: Annotated[Any, Depends(person)], request: Request, wanted: APITokenIn
@@ -120,7 +107,7 @@ def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]
         "/api-tokens/{token_id}/rotate",
         operation_id="rotate_api_token",
         summary="Rotate one API token",
-        responses=responses(*errors, InsufficientScope, NotFound, Conflict, Unprocessable),
+        responses=responses(InsufficientScope, NotFound, Conflict),
     )
     async def rotate_api_token(
         user: Annotated[Any, Depends(person)], request: Request, token_id: UUID

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.identity import check_scopes
-from piccolo_api_fastapi.access.refusal_events import tell_refused_claims
+from piccolo_api_fastapi.access.refusal_events import emit_refusal
 from piccolo_api_fastapi.access.step_up import ENROLMENT
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import (
@@ -75,7 +75,7 @@ class ClaimsOf(SecurityBase):
                 raise EnrolmentRequired
             check_scopes(claims.scopes, scopes.scopes)
         except Forbidden as error:
-            name = self.scheme_name
-            await tell_refused_claims(error, connection, self._clock(), claims.subject, name)
+            user, scheme = claims.subject, self.scheme_name
+            await emit_refusal(error, connection, self._clock(), user=user, scheme=scheme)
             raise
         return claims

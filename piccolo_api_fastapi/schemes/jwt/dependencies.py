@@ -14,7 +14,7 @@ from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.access.identity import SCOPE_TOKEN, Identity
 from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.errors import (

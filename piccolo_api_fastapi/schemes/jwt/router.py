@@ -8,14 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request
 
 from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
-    ContentTooLarge,
     FactorDisabled,
     HasherBusy,
     InvalidCode,
@@ -24,17 +23,12 @@ from piccolo_api_fastapi.errors import (
     InvalidRequest,
     InvalidScope,
     InvalidTicket,
-    InvalidToken,
     LoginRefused,
     MFARequired,
     NotFound,
     SecretUnreadable,
-    StoreUnavailable,
     TooManyRequests,
-    Unauthenticated,
-    Unprocessable,
     UnsupportedGrantType,
-    UnsupportedMediaType,
 )
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
@@ -46,8 +40,6 @@ from .route import TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
 
-_ALWAYS = (ContentTooLarge, StoreUnavailable)
-_GUARDED = (Unauthenticated, InvalidToken, InvalidRequest, *_ALWAYS)
 _BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
 
 
@@ -100,10 +92,8 @@ def _add_token(
             InvalidScope,
             UnsupportedGrantType,
             *([MFARequired] if login.factors else []),
-            UnsupportedMediaType,
             TooManyRequests,
             HasherBusy,
-            *_ALWAYS,
             media_types=_BOTH,
         ),
     )
@@ -128,7 +118,7 @@ def _add_token(
         "/token/revoke",
         operation_id="revoke_token",
         summary="Revoke a token",
-        responses=responses(InvalidRequest, UnsupportedMediaType, *_ALWAYS, media_types=_BOTH),
+        responses=responses(InvalidRequest, media_types=_BOTH),
     )
     async def revoke_token(request: Request, form: Annotated[RevocationForm, Form()]) -> None:
         """
@@ -169,10 +159,8 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
             InvalidGrant,
             InvalidScope,
             FactorDisabled,
-            UnsupportedMediaType,
             TooManyRequests,
             SecretUnreadable,
-            *_ALWAYS,
             media_types=_BOTH,
         ),
     )
@@ -190,14 +178,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         operation_id="send_token_code",
         summary="Get tokens: send a code",
         status_code=204,
-        responses=responses(
-            InvalidRequest,
-            InvalidGrant,
-            UnsupportedMediaType,
-            TooManyRequests,
-            *_ALWAYS,
-            media_types=_BOTH,
-        ),
+        responses=responses(InvalidRequest, InvalidGrant, TooManyRequests, media_types=_BOTH),
     )
     async def send_token_code(step: SendIn, request: Request) -> None:
         """Send the code of a factor that has one sent. It counts as one of five tries."""
@@ -221,7 +202,6 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         "/token/families",
         operation_id="list_families",
         summary="List my apps",
-        responses=responses(*_GUARDED),
     )
     async def list_families(
         identity: Annotated[Identity[Any], Depends(jwt.identity)],
@@ -236,7 +216,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         operation_id="end_family",
         summary="Sign one app out",
         status_code=204,
-        responses=responses(*_GUARDED, NotFound, Unprocessable),
+        responses=responses(NotFound),
     )
     async def end_family(
         identity: Annotated[Identity[Any], Depends(jwt.identity)], family_id: UUID
@@ -251,7 +231,6 @@ def _add_jwks(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         "/.well-known/jwks.json",
         operation_id="get_jwks",
         summary="Public keys",
-        responses=responses(ContentTooLarge),
     )
     async def get_jwks() -> JWKSet:
         """The keys that verify access tokens (RFC 7517)."""

@@ -10,13 +10,13 @@ from uuid import UUID, uuid4
 
 from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
-from piccolo_api_fastapi.core.database.transactions import (
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.statements import (
     CompiledQuery,
     delete_in_batches,
     keep_newest,
-    store,
-    transaction,
 )
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo

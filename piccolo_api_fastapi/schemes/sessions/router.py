@@ -12,22 +12,16 @@ from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
-    ContentTooLarge,
     CrossSiteRequest,
     FactorDisabled,
     HasherBusy,
     InvalidCode,
     InvalidCredentials,
-    InvalidSession,
     InvalidTicket,
     LoginRefused,
     NotFound,
     SecretUnreadable,
-    StoreUnavailable,
     TooManyRequests,
-    Unauthenticated,
-    Unprocessable,
-    UnsupportedMediaType,
 )
 from piccolo_api_fastapi.login import (
     Challenge,
@@ -45,9 +39,6 @@ from .dependencies import SessionAuth
 from .schemas import SessionOut
 
 LoggedIn: TypeAlias = SignedIn | MFARequiredOut | EnrolmentRequiredOut
-
-_ALWAYS = (ContentTooLarge, StoreUnavailable)
-_GUARDED = (Unauthenticated, InvalidSession, *_ALWAYS)
 
 
 def session_router(
@@ -88,17 +79,7 @@ def _add_login(
         operation_id="log_in",
         summary="Log in",
         dependencies=[Depends(session.csrf), *([Depends(captcha)] if captcha else [])],
-        responses=responses(
-            *getattr(captcha, "documented_errors", ()),
-            InvalidCredentials,
-            CrossSiteRequest,
-            LoginRefused,
-            UnsupportedMediaType,
-            Unprocessable,
-            TooManyRequests,
-            HasherBusy,
-            *_ALWAYS,
-        ),
+        responses=responses(InvalidCredentials, LoginRefused, TooManyRequests, HasherBusy),
     )
     async def log_in(request: Request, response: Response, credentials: LoginIn) -> LoggedIn:
         """
@@ -122,7 +103,7 @@ def _add_login(
         operation_id="log_out",
         summary="Log out",
         status_code=204,
-        responses=responses(CrossSiteRequest, *_ALWAYS),
+        responses=responses(CrossSiteRequest),
     )
     async def log_out(request: Request, response: Response) -> None:
         """End the session and remove the cookie; the same answer when there was none."""
@@ -138,14 +119,10 @@ def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[
         responses=responses(
             InvalidTicket,
             InvalidCode,
-            CrossSiteRequest,
             LoginRefused,
             FactorDisabled,
-            UnsupportedMediaType,
-            Unprocessable,
             TooManyRequests,
             SecretUnreadable,
-            *_ALWAYS,
         ),
     )
     async def log_in_mfa(request: Request, response: Response, step: MFAIn) -> SignedIn:
@@ -162,15 +139,7 @@ def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[
         summary="Log in: send a code",
         status_code=204,
         dependencies=[Depends(session.csrf)],
-        responses=responses(
-            InvalidTicket,
-            InvalidCode,
-            CrossSiteRequest,
-            UnsupportedMediaType,
-            Unprocessable,
-            TooManyRequests,
-            *_ALWAYS,
-        ),
+        responses=responses(InvalidTicket, InvalidCode, TooManyRequests),
     )
     async def send_login_code(step: SendIn, request: Request) -> None:
         """Send the code of a factor that has one sent. It counts as one of five tries."""
@@ -183,7 +152,6 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         "/sessions",
         operation_id="list_sessions",
         summary="List my sessions",
-        responses=responses(*_GUARDED),
     )
     async def list_sessions(
         identity: Annotated[Identity[Any], Depends(session.identity)],
@@ -198,7 +166,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         operation_id="end_session",
         summary="End one session",
         status_code=204,
-        responses=responses(*_GUARDED, CrossSiteRequest, NotFound, Unprocessable),
+        responses=responses(NotFound),
     )
     async def end_session(
         identity: Annotated[Identity[Any], Depends(session.identity)], session_id: UUID
@@ -212,7 +180,6 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         operation_id="end_other_sessions",
         summary="End all other sessions",
         status_code=204,
-        responses=responses(*_GUARDED, CrossSiteRequest),
     )
     async def end_other_sessions(
         identity: Annotated[Identity[Any], Depends(session.identity)],

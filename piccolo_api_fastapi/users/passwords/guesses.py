@@ -17,7 +17,9 @@ from piccolo_api_fastapi.core.database.failure_counters import (
     MOST_FAILURES,
     wait_after,
 )
-from piccolo_api_fastapi.core.database.transactions import delete_in_batches, engine_of, store
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.statements import delete_in_batches
+from piccolo_api_fastapi.core.database.transactions import engine_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, Unavailable
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from piccolo_api_fastapi.core.http.client import hashing_client
+from piccolo_api_fastapi.core.http.client import current_client
 from piccolo_api_fastapi.errors import HasherBusy
 
 T = TypeVar("T")
@@ -64,7 +64,8 @@ class HashingThreads:
             waiter.cancel()
 
     def _submit(self, work: Callable[[], T]) -> Future[T]:
-        client = hashing_client()
+        served = current_client()
+        client = None if served is None else served.network
         with self._lock:
             if self._count >= self.threads + self.waiting:
                 raise HasherBusy

@@ -7,7 +7,7 @@ import pytest
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi import User
-from piccolo_api_fastapi.core.database.transactions import column_names
+from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.core.database.user_tables import load
 from piccolo_api_fastapi.users.users import MARKER
 from tests.models import Customer, Member
@@ -62,3 +62,13 @@ def test_no_column_is_inherited() -> None:
     """Nothing of the first user of a class is kept to turn up in another."""
     load(User, row_of(User, "ada"))
     assert "email" not in vars(load(User, {"username": "grace"}))
+
+
+@pytest.mark.parametrize("table", [User, Customer, Member, BaseUser])
+def test_stock_tables_take_the_fast_way(
+    table: type[BaseUser], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the first user is loaded, the constructor of a table without its own is not called."""
+    load(table, row_of(table, "ada"))
+    monkeypatch.setattr(table, "__init__", None)
+    assert load(table, row_of(table, "grace")).username == "grace"

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
-from piccolo_api_fastapi.core.database.transactions import store
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import (

@@ -6,7 +6,8 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.core.database.transactions import store, transaction
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import ConfigurationError, FactorDisabled, InvalidCode, NotFound

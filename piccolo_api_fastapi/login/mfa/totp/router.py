@@ -18,15 +18,9 @@ from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
-    ContentTooLarge,
-    CredentialNotAllowed,
     NotFound,
     SecretUnreadable,
     StepUpRequired,
-    StoreUnavailable,
-    Unauthenticated,
-    Unprocessable,
-    UnsupportedMediaType,
     WrongConfirmation,
 )
 from piccolo_api_fastapi.users.users import UserT
@@ -35,9 +29,6 @@ from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
 from .service import TOTP
 
 RECENT = timedelta(minutes=5)
-
-_ALWAYS = (Unauthenticated, CredentialNotAllowed, ContentTooLarge, StoreUnavailable)
-_CHANGE = (*_ALWAYS, StepUpRequired)
 
 
 def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -> APIRouter:
@@ -64,9 +55,7 @@ def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -
 def _add_enrolment(router: APIRouter, totp: TOTP, guard: Guard[Any], within: timedelta) -> None:
     person = in_person(guard, enrolling=True)
 
-    @router.get(
-        "/mfa", operation_id="get_mfa", summary="My second factors", responses=responses(*_ALWAYS)
-    )
+    @router.get("/mfa", operation_id="get_mfa", summary="My second factors")
     async def get_mfa(identity: Annotated[Identity[Any], Depends(person.identity)]) -> MFAOut:
         """Whether an authenticator is asked for at login, and how many recovery codes are left."""
         row = await totp.row(identity.user)
@@ -86,7 +75,7 @@ def _add_enrolment(router: APIRouter, totp: TOTP, guard: Guard[Any], within: tim
         "/mfa/totp",
         operation_id="begin_totp",
         summary="Begin to enrol an authenticator",
-        responses=responses(*_CHANGE),
+        responses=responses(StepUpRequired),
     )
     async def begin_totp(
         identity: Annotated[Identity[Any], Depends(recent)],
@@ -100,9 +89,7 @@ def _add_enrolment(router: APIRouter, totp: TOTP, guard: Guard[Any], within: tim
         "/mfa/totp/confirm",
         operation_id="confirm_totp",
         summary="Confirm an authenticator",
-        responses=responses(
-            *_CHANGE, WrongConfirmation, Unprocessable, UnsupportedMediaType, SecretUnreadable
-        ),
+        responses=responses(StepUpRequired, WrongConfirmation, SecretUnreadable),
     )
     async def confirm_totp(
         identity: Annotated[Identity[Any], Depends(recent)],
@@ -128,7 +115,7 @@ def _add_changes(router: APIRouter, totp: TOTP, guard: Guard[Any]) -> None:
         operation_id="remove_totp",
         summary="Remove my authenticator",
         status_code=204,
-        responses=responses(*_CHANGE, NotFound),
+        responses=responses(NotFound),
     )
     async def remove_totp(
         identity: Annotated[Identity[Any], Depends(person.identity)], request: Request
@@ -141,7 +128,7 @@ def _add_changes(router: APIRouter, totp: TOTP, guard: Guard[Any]) -> None:
         "/mfa/recovery-codes",
         operation_id="replace_recovery_codes",
         summary="Get new recovery codes",
-        responses=responses(*_CHANGE, NotFound),
+        responses=responses(NotFound),
     )
     async def replace_recovery_codes(
         identity: Annotated[Identity[Any], Depends(person.identity)], request: Request

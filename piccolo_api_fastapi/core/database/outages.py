@@ -1,0 +1,82 @@
+"""Errors of the database: outages, unique violations and values that do not fit."""
+
+import asyncio
+import re
+import sqlite3
+from contextlib import AbstractAsyncContextManager
+
+from piccolo_api_fastapi.errors import StoreUnavailable
+
+try:
+    import asyncpg
+except ImportError:  # the `postgres` extra is not installed
+    _POSTGRES_OUTAGES: tuple[type[Exception], ...] = ()
+    _POSTGRES_REFUSALS: tuple[type[Exception], ...] = ()
+    _POSTGRES_UNIQUE: tuple[type[Exception], ...] = ()
+    _POSTGRES_UNUSABLE: tuple[type[Exception], ...] = ()
+else:
+    _POSTGRES_OUTAGES = (
+        asyncpg.InterfaceError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.OperatorInterventionError,
+        asyncpg.InsufficientResourcesError,
+        asyncpg.TransactionRollbackError,
+        asyncpg.InternalClientError,
+    )
+    # The driver's own complaints about a value are InterfaceErrors too.
+    _POSTGRES_REFUSALS = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
+    _POSTGRES_UNIQUE = (asyncpg.UniqueViolationError,)
+    _POSTGRES_UNUSABLE = (asyncpg.DataError,)
+
+_SQLITE_OUTAGES = ("unable to open", "locked", "disk i/o", "readonly", "full", "not a database")
+
+
+class _Store:
+    """What `store` gives; a generator would cost every request a little more."""
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is not None and is_outage(error):
+            raise StoreUnavailable from None
+
+
+_STORE = _Store()
+
+
+def store() -> AbstractAsyncContextManager[None]:
+    """
+    Turns a database that is down, full or locked into a 503.
+
+    Raises:
+        StoreUnavailable: It was.
+    """
+    return _STORE
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database could not be reached, as opposed to refusing the statement."""
+    if isinstance(error, sqlite3.OperationalError):
+        return any(phrase in str(error).casefold() for phrase in _SQLITE_OUTAGES)
+    if isinstance(error, _POSTGRES_REFUSALS):
+        return False
+    return isinstance(error, (OSError, TimeoutError, asyncio.TimeoutError, *_POSTGRES_OUTAGES))
+
+
+def is_unique_violation(error: BaseException) -> bool:
+    """Whether a unique index refused a row."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return "UNIQUE" in str(error)
+    return isinstance(error, _POSTGRES_UNIQUE)
+
+
+def refused_columns(error: BaseException) -> frozenset[str]:
+    """The names of columns that a unique violation tells of, among other words; never values."""
+    key = str(getattr(error, "detail", None) or error).partition(")=(")[0]
+    return frozenset(re.findall(r"\w+", key))
+
+
+def is_unusable_value(error: BaseException) -> bool:
+    """Whether a value does not fit its column, as the driver or the database says."""
+    return isinstance(error, (OverflowError, *_POSTGRES_UNUSABLE))

@@ -1,0 +1,125 @@
+"""Statements that several features need: compiled once, or run in batches."""
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.query.base import Query
+from piccolo.querystring import QueryString
+from piccolo.table import Table
+
+from .transactions import engine_of
+
+
+class _Statement(QueryString):
+    """A statement whose SQL is known; the template is what a log of queries shows."""
+
+    __slots__ = ("sql",)
+
+    def __init__(self, sql: str, template: str, values: Sequence[Any]) -> None:
+        super().__init__(template, *values)
+        self.sql = sql
+
+    def process_args(self, args: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Plain values, none of which is a column or part of a statement."""
+        return args, ()
+
+    def compile_string(self, engine_type: str = "postgres") -> tuple[str, list[Any]]:  # noqa: ARG002
+        """Nothing is left to do."""
+        return self.sql, list(self.args)
+
+
+class CompiledQuery:
+    """
+    A query whose SQL is built once, since building it costs more than running it.
+
+    Args:
+        table: Runs it.
+        build: Builds the query with `sentinels` where values go, in the order of the SQL.
+        sentinels: One value of the right type for each.
+    """
+
+    def __init__(
+        self, table: type[Table], build: Callable[..., Query[Any, Any]], *sentinels: Any
+    ) -> None:
+        self._table = table
+        self._build = build
+        self._sentinels = sentinels
+        self._compiled: dict[str, tuple[str, str]] = {}
+
+    async def run(self, *values: Any) -> list[dict[str, Any]]:
+        """The rows, with these values in place of the sentinels."""
+        engine = engine_of(self._table)
+        sql, template = self._compiled.get(engine.engine_type) or self._compile(engine.engine_type)
+        rows = await engine.run_querystring(_Statement(sql, template, values), in_pool=True)
+        return engine.transform_response_to_dicts(rows)
+
+    def _compile(self, kind: str) -> tuple[str, str]:
+        query = self._build(*self._sentinels)
+        sql, arguments = query.querystrings[0].compile_string(kind)
+        if list(arguments) != list(self._sentinels):
+            raise ValueError("The sentinels do not come in the order of the SQL.")
+        self._compiled[kind] = sql, re.sub(r"\$[0-9]+|\?", "{}", sql)
+        return self._compiled[kind]
+
+
+def column_names(table: type[Table]) -> Sequence[str]:
+    """The names of all columns of a table."""
+    return [column._meta.name for column in table._meta.columns]
+
+
+async def keep_newest(table: type[Table], user: Any, cap: int, column: str) -> None:
+    """
+    Delete the rows of a user beyond the newest ones.
+
+    Args:
+        table: With `id` and `user`.
+        user: The primary key of the user.
+        cap: How many stay.
+        column: Which column says how new a row is.
+    """
+    name = table._meta.get_formatted_tablename()
+    await table.raw(
+        f'DELETE FROM {name} WHERE "user" = {{}} AND "id" NOT IN ('  # noqa: S608 - our own names
+        f'SELECT "id" FROM {name} WHERE "user" = {{}} '
+        f'ORDER BY "{column}" DESC, "id" DESC LIMIT {{}})',
+        user,
+        user,
+        cap,
+    )
+
+
+SQLITE_BATCH = 50
+"""Rows; what a batch changes is written while nobody reads, unless the file is in WAL mode."""
+
+SQLITE_REST = 0.015
+"""
+Seconds at least between batches. Who finds the file locked asks again after 1, 3, 8, 18 and 33
+milliseconds: the rest is as long as the longest of these steps, so that nobody misses it.
+"""
+
+
+async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> int:
+    """
+    Delete the rows that meet a condition, a batch at a time.
+
+    On SQLite batches are small, and after each comes a rest as long as it took: whoever
+    waits for the lock of the file asks for it now and then, and would not get it for seconds.
+    """
+    key = table._meta.primary_key
+    is_sqlite = isinstance(engine_of(table), SQLiteEngine)
+    size = min(batch, SQLITE_BATCH) if is_sqlite else batch
+    clock = asyncio.get_running_loop().time
+    total = 0
+    while True:
+        begin = clock()
+        rows = await table.select(key).where(condition).limit(size)
+        if not rows:
+            return total
+        ids = [row[key._meta.name] for row in rows]
+        await table.delete().where(key.is_in(ids))
+        total += len(ids)
+        if is_sqlite:
+            await asyncio.sleep(max(SQLITE_REST, clock() - begin))

@@ -1,0 +1,78 @@
+"""Errors of the database, and what each of them means."""
+
+import asyncio
+import importlib.util
+import sqlite3
+import sys
+
+import asyncpg
+import pytest
+
+from piccolo_api_fastapi.core.database import outages
+from piccolo_api_fastapi.core.database.outages import is_outage, is_unique_violation, store
+from piccolo_api_fastapi.errors import StoreUnavailable
+
+OUTAGES: list[BaseException] = [
+    sqlite3.OperationalError("unable to open database file"),
+    sqlite3.OperationalError("database is locked"),
+    sqlite3.OperationalError("disk I/O error"),
+    sqlite3.OperationalError("attempt to write a readonly database"),
+    sqlite3.OperationalError("database or disk is full"),
+    ConnectionRefusedError(),
+    TimeoutError(),
+    asyncio.TimeoutError(),
+    asyncpg.ConnectionDoesNotExistError(),
+    asyncpg.CannotConnectNowError(),
+    asyncpg.TooManyConnectionsError(),
+    asyncpg.InterfaceError("the pool is closed"),
+    asyncpg.AdminShutdownError(),
+    asyncpg.DeadlockDetectedError(),
+]
+REFUSALS: list[BaseException] = [
+    sqlite3.OperationalError("no such table: x"),
+    sqlite3.IntegrityError("UNIQUE constraint failed"),
+    asyncpg.DataError("invalid input"),
+    asyncpg.UniqueViolationError(),
+    asyncpg.UndefinedTableError(),
+    ValueError(),
+]
+
+
+@pytest.mark.security(111)
+@pytest.mark.parametrize("error", OUTAGES, ids=repr)
+async def test_outages(error: Exception) -> None:
+    """A database that can't be reached is a 503."""
+    assert is_outage(error)
+    with pytest.raises(StoreUnavailable):
+        async with store():
+            raise error
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+async def test_refusals(error: Exception) -> None:
+    """A statement that was refused is what it is."""
+    assert not is_outage(error)
+    with pytest.raises(type(error)):
+        async with store():
+            raise error
+
+
+def test_unique_violations() -> None:
+    """Told from other refusals."""
+    assert is_unique_violation(sqlite3.IntegrityError("UNIQUE constraint failed: x.y"))
+    assert is_unique_violation(asyncpg.UniqueViolationError())
+    assert not is_unique_violation(sqlite3.IntegrityError("NOT NULL constraint failed"))
+    assert not is_unique_violation(asyncpg.NotNullViolationError())
+
+
+def test_without_asyncpg(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the `postgres` extra everything imports, and its errors are nobody's."""
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    spec = importlib.util.spec_from_file_location("piccolo_api_fastapi.alone", outages.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    alone = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(alone)
+    assert alone.is_outage(OSError())
+    assert not alone.is_outage(ValueError())
+    assert not alone.is_unique_violation(ValueError())
