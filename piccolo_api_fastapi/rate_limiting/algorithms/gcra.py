@@ -64,9 +64,14 @@ class Rate:
             return max(tat - BLOCKED - now, 0)
         return max(tat, now) + cost * self.interval - self.tolerance - now
 
-    def charge(self, tat: int, now: int, cost: int) -> int:
-        """The state after `cost` was admitted."""
-        return max(0 if tat >= BLOCKED else tat, now) + cost * self.interval
+    def admit(self, tat: int, now: int, cost: int) -> int | None:
+        """Charge `cost`. Returns the new state, or `None` if `cost` is refused."""
+        if tat >= BLOCKED:
+            if tat - BLOCKED > now:
+                return None
+            tat = 0
+        after = (tat if tat > now else now) + cost * self.interval  # noqa: FURB136 - faster
+        return after if after - self.tolerance <= now else None
 
     def refuse(self, tat: int, now: int) -> int:
         """The state after a refusal. A block that runs is not prolonged, so that it ends."""

@@ -47,8 +47,10 @@ class StrictRate:
         until = log[oldest] + self.limit.period if len(log) > oldest else now
         return max(until, log[0]) - now
 
-    def charge(self, log: Log, now: int, cost: int) -> Log:
-        """The state after `cost` was admitted."""
+    def admit(self, log: Log, now: int, cost: int) -> Log | None:
+        """Charge `cost`. Returns the new state, or `None` if `cost` is refused."""
+        if self.wait(log, now, cost) > 0:
+            return None
         return (log[0], *[now] * cost, *log[1 : self.limit.amount - cost + 1])
 
     def refuse(self, log: Log, now: int) -> Log:

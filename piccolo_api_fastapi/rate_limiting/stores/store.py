@@ -149,14 +149,14 @@ def settle(
             for (rate, state), mark in zip(pairs, marks or repeat(None), strict=False)
         ]
         return Verdict(ADMITTED, now, refunded)
-    refusing = [rate.wait(state, now, cost or 1) > 0 for rate, state in pairs]
     if not cost:
-        return Verdict(allowed=not any(refusing), now=now, states=states)
-    if not any(refusing):
-        charged = [rate.charge(state, now, cost) for rate, state in pairs]
+        allowed = all(rate.wait(state, now, 1) <= 0 for rate, state in pairs)
+        return Verdict(allowed, now, states)
+    charged = [rate.admit(state, now, cost) for rate, state in pairs]
+    if None not in charged:
         return Verdict(ADMITTED, now, charged)
     refused = [
-        rate.refuse(state, now) if refuses else state
-        for (rate, state), refuses in zip(pairs, refusing, strict=True)
+        rate.refuse(state, now) if after is None else state
+        for (rate, state), after in zip(pairs, charged, strict=True)
     ]
     return Verdict(REFUSED, now, refused)
