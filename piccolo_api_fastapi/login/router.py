@@ -24,7 +24,7 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from piccolo_api_fastapi.users.users import UserT
+from piccolo_api_fastapi.users import UserT
 
 from .schemas import ReauthenticationIn
 from .service import Login

@@ -110,7 +110,7 @@ def load(table: type[BaseUserT], values: dict[str, Any]) -> BaseUserT:
 
 _beside_columns: dict[type[BaseUser], dict[str, Any] | None] = {}
 
-_KNOWN_CONSTRUCTORS = frozenset({BaseUser.__module__, "piccolo_api_fastapi.users.users"})
+_KNOWN_CONSTRUCTORS = frozenset({BaseUser.__module__, "piccolo_api_fastapi.users.tables"})
 
 
 def _find_beside_columns(table: type[BaseUser], values: dict[str, Any]) -> dict[str, Any] | None:
