@@ -78,10 +78,18 @@ from .schemes.jwt import JWTAuth, RefreshFamily, delete_expired_families, jwt_ro
 from .schemes.jwt.access_tokens import Claims
 from .schemes.sessions import Session, SessionAuth, delete_expired_sessions, session_router
 from .schemes.static_tokens import StaticTokens
-from .users.passwords.guesses import delete_old_guesses
-from .users.passwords.hasher import PasswordHasher, PBKDF2Hasher
-from .users.passwords.policy import PasswordPolicy
-from .users.users import Password, PasswordFailures, Proof, User, Users, is_service
+from .users import (
+    Password,
+    PasswordFailures,
+    PasswordHasher,
+    PasswordPolicy,
+    PBKDF2Hasher,
+    Proof,
+    User,
+    Users,
+    delete_old_guesses,
+    is_service,
+)
 
 __all__ = [
     "TOTP",

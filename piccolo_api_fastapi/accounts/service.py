@@ -41,8 +41,8 @@ from piccolo_api_fastapi.mail.messages import (
     ResetPassword,
     UsernameTaken,
 )
+from piccolo_api_fastapi.users import Users, UserT
 from piccolo_api_fastapi.users.identifiers import normal_email, normal_username, real_email
-from piccolo_api_fastapi.users.users import Users, UserT
 
 from . import queries as service
 from .limits import AccountLimits

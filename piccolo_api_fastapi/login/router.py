@@ -18,7 +18,7 @@ from piccolo_api_fastapi.errors import (
     SecretUnreadable,
     TooManyRequests,
 )
-from piccolo_api_fastapi.users.users import UserT
+from piccolo_api_fastapi.users import UserT
 
 from .schemas import ReauthenticationIn
 from .service import Login

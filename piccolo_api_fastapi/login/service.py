@@ -22,8 +22,8 @@ from piccolo_api_fastapi.errors import (
     InvalidTicket,
     TooManyRequests,
 )
+from piccolo_api_fastapi.users import Proof, Users, UserT
 from piccolo_api_fastapi.users.identifiers import one_name
-from piccolo_api_fastapi.users.users import Proof, Users, UserT
 
 from .attempts import Challenge, FirstStep, LoginAttempt, run_hooks
 from .known_devices import KnownDevices

@@ -35,8 +35,8 @@ from piccolo_api_fastapi.schemes.api_tokens import APIToken, delete_expired_toke
 from piccolo_api_fastapi.schemes.api_tokens.commands import token_commands
 from piccolo_api_fastapi.schemes.jwt import RefreshFamily, delete_expired_families
 from piccolo_api_fastapi.schemes.sessions import Session, delete_expired_sessions
+from piccolo_api_fastapi.users import Password, PasswordFailures, User, Users
 from piccolo_api_fastapi.users.passwords.guesses import delete_old_guesses
-from piccolo_api_fastapi.users.users import Password, PasswordFailures, User, Users
 
 from .from_piccolo_api.migration import decrypt_with, migrate_from_piccolo_api
 

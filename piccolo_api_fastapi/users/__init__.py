@@ -1,14 +1,25 @@
-"""Users, their passwords, and finding them by what they type."""
+"""Users, their passwords, and looking them up by username or e-mail address."""
 
 from .passwords.breached import BreachedPasswords
-from .users import Password, PasswordFailures, Proof, User, Users, is_service
+from .passwords.guesses import delete_old_guesses
+from .passwords.hasher import PasswordHasher, PBKDF2Hasher
+from .passwords.policy import PasswordPolicy
+from .proof import Proof
+from .tables import Password, PasswordFailures, User, UserT, is_service
+from .users import Users, or_default
 
 __all__ = [
     "BreachedPasswords",
+    "PBKDF2Hasher",
     "Password",
     "PasswordFailures",
+    "PasswordHasher",
+    "PasswordPolicy",
     "Proof",
     "User",
+    "UserT",
     "Users",
+    "delete_old_guesses",
     "is_service",
+    "or_default",
 ]

@@ -26,9 +26,29 @@ def normal_username(username: str, maximum: int) -> str:
     """
     normal = unicodedata.normalize("NFKC", username).strip().lower()
     if not normal or not normal.isprintable():
-        raise _unusable("username", "username_invalid", "This can't be a username.")
+        raise _invalid_username()
     if len(normal) > maximum:
         raise _unusable("username", "username_too_long", f"Use at most {maximum} characters.")
+    return normal
+
+
+def own_username(username: str, maximum: int | None, email: str | None) -> str:
+    """
+    A username in its normal form, which is an e-mail address only if it is the user's own.
+
+    Otherwise it would match logins by the address of another user.
+
+    Args:
+        username: The username as typed.
+        maximum: The maximum length in characters.
+        email: The e-mail address of the user, in its normal form.
+
+    Raises:
+        Unprocessable: The username is not valid.
+    """
+    normal = normal_username(username, maximum or 0)
+    if "@" in normal and normal != email:
+        raise _invalid_username()
     return normal
 
 
@@ -93,6 +113,10 @@ def _valid(folded: str) -> str:
 
 def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
+
+
+def _invalid_username() -> Unprocessable:
+    return _unusable("username", "username_invalid", "This is not a valid username.")
 
 
 def _unusable(field: str, code: str, sentence: str) -> Unprocessable:

@@ -1,4 +1,4 @@
-"""Finding the user that somebody means, with the password hash that counts."""
+"""Looking up a user together with the current password hash."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -7,8 +7,6 @@ from typing import Any
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.outages import store
-
 from .identifiers import candidates
 from .passwords.hasher import is_pbkdf2
 
@@ -16,13 +14,14 @@ from .passwords.hasher import is_pbkdf2
 @dataclass(frozen=True, slots=True)
 class Account:
     """
-    The columns of a user, not yet an object: making one would tell known from unknown.
+    The columns of a user. No object is made of them yet, since the time it takes would reveal
+    whether the user exists.
 
     Args:
-        values: Of all columns of the user table.
-        column: What the old password column holds.
-        encoded: The hash that counts, if there is one.
-        was_changed_by_piccolo: Whether Piccolo's CLI or Admin set a password since.
+        values: The values of all columns of the user table.
+        column: The value of the password column of the user table.
+        encoded: The current hash, if there is one.
+        was_changed_by_piccolo: Whether Piccolo's command line or Admin set the password last.
     """
 
     values: dict[str, Any] = field(repr=False)
@@ -32,17 +31,17 @@ class Account:
 
     @property
     def is_legacy(self) -> bool:
-        """Whether the hash is in the old column."""
+        """Whether the current hash is in the user table."""
         return self.encoded is not None and self.encoded == self.column
 
 
 class UserLookup:
     """
-    Looks users up by what people type: one statement of one shape, whoever is meant.
+    Looks users up by username or e-mail address, with the same statement for every identifier.
 
     Args:
         users: The user table.
-        passwords: The password table bound to it; `None` in the interop mode.
+        passwords: The table of hashes bound to it; `None` in the interop mode.
     """
 
     def __init__(self, users: type[BaseUser], passwords: type[Table] | None) -> None:
@@ -61,11 +60,10 @@ class UserLookup:
         self._by_key = select + f'u."{key}" = {{}}'
 
     async def find(self, identifier: str) -> Account | None:
-        """The user with this address, or else with this name."""
+        """The user with this e-mail address, or else with this username."""
         wanted = candidates(identifier)
         typed, username, email = wanted or ("", "", "")
-        async with store():
-            rows = await self._table.raw(self._by_identifier, typed, username, email)
+        rows = await self._table.raw(self._by_identifier, typed, username, email)
         for name, value in (("email", email), ("username", typed), ("username", username)):
             if wanted is None or (name == "email" and "@" not in typed):
                 continue
@@ -76,13 +74,12 @@ class UserLookup:
 
     async def get(self, key: Any) -> Account | None:
         """The user with this primary key."""
-        async with store():
-            rows = await self._table.raw(self._by_key, key)
+        rows = await self._table.raw(self._by_key, key)
         return _account(rows[0]) if rows else None
 
 
 def fingerprint(encoded: str) -> str:
-    """What is kept of a PBKDF2 string that was moved, to know it again."""
+    """A digest of a hash, by which the hash is recognised later."""
     return hashlib.sha256(encoded.encode()).hexdigest()
 
 

@@ -11,7 +11,7 @@ from piccolo_api.session_auth.tables import SessionsBase
 
 from piccolo_api_fastapi import Password, RefreshFamily, Session, User, Users
 from piccolo_api_fastapi.core.database.statements import column_names
-from piccolo_api_fastapi.users.users import MARKER
+from piccolo_api_fastapi.users.tables import MARKER
 from tests import conftest
 from tests.conftest import PASSWORD, get_tokens, new_client
 

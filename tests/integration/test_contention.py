@@ -25,7 +25,7 @@ from piccolo_api_fastapi.testing import (
     cheap_pbkdf2_hasher,
     race,
 )
-from piccolo_api_fastapi.users.users import MARKER
+from piccolo_api_fastapi.users.tables import MARKER
 from tests.conftest import PASSWORD, STOCK, bearer, get_tokens, log_in, new_client, use_engine
 from tests.integration.hammer import hammer
 

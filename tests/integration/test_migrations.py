@@ -36,7 +36,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.errors import InvalidCredentials
 from piccolo_api_fastapi.schemes.sessions.queries import SESSION_TOKEN
 from piccolo_api_fastapi.testing import totp_code
-from piccolo_api_fastapi.users.users import MARKER
+from piccolo_api_fastapi.users.tables import MARKER
 from tests.conftest import PASSWORD, PG, SECRET, STOCK, bearer, new_client, use_engine
 from tests.integration.command_line import run_command
 

@@ -17,7 +17,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidCredentials, Unprocessable
 from piccolo_api_fastapi.testing import assert_single_winner, cheap_pbkdf2_hasher
-from piccolo_api_fastapi.users.users import SERVICE_MARKER
+from piccolo_api_fastapi.users.tables import SERVICE_MARKER
 from tests.conftest import PASSWORD
 from tests.models import Customer, Member
 

@@ -18,6 +18,7 @@ from piccolo_api_fastapi import (
     Password,
     PasswordHasher,
     PBKDF2Hasher,
+    Proof,
     RefreshFamily,
     Session,
     SessionAuth,
@@ -40,7 +41,7 @@ from piccolo_api_fastapi.testing import (
     cheap_pbkdf2_hasher,
     race,
 )
-from piccolo_api_fastapi.users.users import MARKER, Proof
+from piccolo_api_fastapi.users.tables import MARKER
 from tests.conftest import (
     PASSWORD,
     SECRET,

@@ -30,9 +30,9 @@ from piccolo_api_fastapi.mail.messages import (
     Mail,
     VerifyEmail,
 )
+from piccolo_api_fastapi.users import Users, UserT
 from piccolo_api_fastapi.users.identifiers import normal_email, real_email
 from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch
-from piccolo_api_fastapi.users.users import Users, UserT
 
 from . import queries as service
 from .queries import Before, Binding, Sending

@@ -6,7 +6,7 @@ from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
 from piccolo_api_fastapi.core.database.user_tables import VerificationTable
-from piccolo_api_fastapi.users.users import User
+from piccolo_api_fastapi.users import User
 
 
 class EmailStatus(VerificationTable, FailureCounter, Table, tablename="auth_email"):

@@ -11,7 +11,7 @@ from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
-from piccolo_api_fastapi.users.users import Users, UserT
+from piccolo_api_fastapi.users import Users, UserT
 
 from . import queries as service
 from .queries import DEVICE_TOKEN

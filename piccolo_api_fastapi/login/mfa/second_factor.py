@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.users.users import Users
+from piccolo_api_fastapi.users import Users
 
 CompleteHook: TypeAlias = Callable[[], Awaitable[object]]
 """Runs last in the transaction of a change, when the user is locked; what it raises undoes it."""

@@ -10,7 +10,7 @@ from piccolo_api_fastapi.core.database.statements import delete_in_batches
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidTicket
-from piccolo_api_fastapi.users.users import Users
+from piccolo_api_fastapi.users import Users
 
 from .tables import Ticket
 

@@ -21,7 +21,7 @@ from piccolo_api_fastapi.mail.messages import (
     PasswordChanged,
     SecondFactorChanged,
 )
-from piccolo_api_fastapi.users.users import Users
+from piccolo_api_fastapi.users import Users
 
 from . import queries as service
 from .tables import UnsentMail

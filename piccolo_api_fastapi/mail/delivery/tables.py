@@ -4,7 +4,7 @@ from piccolo.columns import UUID, ForeignKey, Integer, Text, Timestamptz, Varcha
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
-from piccolo_api_fastapi.users.users import User
+from piccolo_api_fastapi.users import User
 
 
 class UnsentMail(Table, tablename="auth_unsent_mail"):

@@ -7,8 +7,8 @@ from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.mail.delivery import Delivery
 from piccolo_api_fastapi.mail.messages import Mail, Message, NewSignIn, SecondFactorChanged
+from piccolo_api_fastapi.users import Users
 from piccolo_api_fastapi.users.identifiers import real_email
-from piccolo_api_fastapi.users.users import Users
 
 from . import queries as service
 from .tables import KnownBrowser

@@ -4,7 +4,7 @@ from piccolo.columns import UUID, ForeignKey, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
-from piccolo_api_fastapi.users.users import User
+from piccolo_api_fastapi.users import User
 
 
 class KnownBrowser(Table, tablename="auth_known_browser"):

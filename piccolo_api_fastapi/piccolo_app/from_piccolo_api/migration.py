@@ -23,7 +23,7 @@ from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login.mfa.totp import TOTP
 from piccolo_api_fastapi.schemes.api_tokens import APIToken
 from piccolo_api_fastapi.schemes.sessions import Session
-from piccolo_api_fastapi.users.users import Users
+from piccolo_api_fastapi.users import Users
 
 from .ledger import Ledger
 

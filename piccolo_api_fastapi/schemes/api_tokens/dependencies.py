@@ -28,7 +28,7 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
     Unprocessable,
 )
-from piccolo_api_fastapi.users.users import Users, UserT
+from piccolo_api_fastapi.users import Users, UserT
 
 from . import queries as service
 from .queries import May, NewToken

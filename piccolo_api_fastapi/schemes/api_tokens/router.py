@@ -18,7 +18,7 @@ from piccolo_api_fastapi.errors import (
     NotFound,
     TokenLimitReached,
 )
-from piccolo_api_fastapi.users.users import UserT
+from piccolo_api_fastapi.users import UserT
 
 from .dependencies import TokenAuth
 from .queries import May

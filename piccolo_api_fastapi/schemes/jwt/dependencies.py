@@ -28,7 +28,7 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.users.users import Proof, Users, UserT
+from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import queries as service
 from .access_tokens import AccessTokens, Claims

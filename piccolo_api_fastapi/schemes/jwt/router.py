@@ -32,7 +32,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
-from piccolo_api_fastapi.users.users import UserT
+from piccolo_api_fastapi.users import UserT
 
 from . import queries as service
 from .dependencies import JWTAuth

@@ -28,7 +28,7 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.users.users import Proof, Users, UserT
+from piccolo_api_fastapi.users import Proof, Users, UserT
 
 from . import queries as service
 from .queries import PICCOLO_API_TOKEN, SESSION_TOKEN, Lifetimes

@@ -32,7 +32,7 @@ from piccolo_api_fastapi.login import (
     UserOut,
 )
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
-from piccolo_api_fastapi.users.users import UserT
+from piccolo_api_fastapi.users import UserT
 
 from . import queries as service
 from .dependencies import SessionAuth

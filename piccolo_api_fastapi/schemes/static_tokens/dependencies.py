@@ -20,7 +20,7 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.users.users import Users, UserT
+from piccolo_api_fastapi.users import Users, UserT
 
 _SECRET = re.compile(r"[A-Za-z0-9_~+/=-]{32,512}")
 """RFC 6750 section 2.1 without dots, by which a JWT is known; 128 bits in hexadecimal, or more."""

@@ -1,4 +1,4 @@
-"""Guesses at passwords: one at a time for each account, and fewer the more of them were wrong."""
+"""Limits on password guesses: one at a time per account, with longer waits after failures."""
 
 import asyncio
 import hashlib
@@ -26,16 +26,16 @@ from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, Unavailab
 from .locks import KeyedLocks
 
 LEASE = 15_000
-"""Milliseconds that a guess may be checked; after that its process is taken to be dead."""
+"""Milliseconds that the check of a guess may take. After them its process counts as dead."""
 
 PATIENCE = 5.0
-"""Seconds that a guess waits for those at the same account before it."""
+"""Seconds that a guess waits for earlier guesses at the same account."""
 
 ASK_EVERY = 0.02
-"""Seconds after which to ask again whether another process has checked its guess."""
+"""Seconds between two looks at whether another process has finished its check."""
 
 FORGET_AFTER = timedelta(days=1)
-"""How long failures at a name count that nobody has."""
+"""How long failures count for a name that no user has."""
 
 Outcome: TypeAlias = Literal["right", "wrong", "not tried"]
 
@@ -46,11 +46,11 @@ class Guess:
     One guess at a password.
 
     Args:
-        key: What it counts with.
-        user: The primary key of the user whose password it is for, if there is one.
-        is_admitted: Whether it may be right; the others are refused unseen.
-        failures: How many there were in a row, this one included.
-        lease: Until when it may be checked, in milliseconds since 1970.
+        key: The digest of the name that it counts for.
+        user: The primary key of the user, if the user exists.
+        is_admitted: Whether the password is checked. If not, the guess is refused unchecked.
+        failures: The number of failures in a row, including this guess.
+        lease: The time by which the check must end, in milliseconds since 1970.
     """
 
     key: str
@@ -62,16 +62,16 @@ class Guess:
 
 class PasswordGuesses:
     """
-    Counts wrong passwords in the database, where no restart and no other store forgets them.
+    Counts wrong passwords in the database, so that a restart does not reset the counts.
 
-    Each guess is counted as wrong before it is checked, by one statement, and forgiven if it is
-    right. Guesses at one account are checked one after another, in all processes, so that right
-    ones that come at once are not taken for wrong ones.
+    One statement counts each guess as wrong before it is checked; a right one resets the count.
+    Guesses at one account are checked one after another, across all processes. Otherwise
+    simultaneous right guesses would count as wrong ones.
 
     Args:
-        table: A `PasswordFailures` table.
+        table: The `PasswordFailures` table.
         users: The user table.
-        clock: Tells the time.
+        clock: Returns the present time.
     """
 
     def __init__(self, table: type[Table], users: type[Table], clock: Clock) -> None:
@@ -83,14 +83,14 @@ class PasswordGuesses:
     @asynccontextmanager
     async def attempt(self, name: str, user: Any) -> AsyncIterator[Guess]:
         """
-        Surrounds the check of a guess, which raises `InvalidCredentials` when it is wrong.
+        Count a guess; the block checks it and raises `InvalidCredentials` if it is wrong.
 
         Args:
-            name: What it counts with: an account, a name that nobody has, a known browser.
-            user: The primary key of the user, if there is one.
+            name: The name that it counts for: an account, an unknown name or a known browser.
+            user: The primary key of the user, if the user exists.
 
         Raises:
-            HasherBusy: Too many guesses at the same are being checked.
+            HasherBusy: Too many guesses for this name are being checked.
         """
         key = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
         async with self._locks.hold(key, PATIENCE):
@@ -100,7 +100,7 @@ class PasswordGuesses:
             except Unavailable:
                 await self._settle(guess, "not tried")
                 raise
-            except BaseException as error:  # also when whoever asked goes away
+            except BaseException as error:  # also when the client disconnects
                 await self._settle(guess, "wrong")
                 if guess.is_admitted and isinstance(error, InvalidCredentials):
                     await self._tell_failure(guess)
@@ -109,10 +109,9 @@ class PasswordGuesses:
             await self._tell_success(guess)
 
     async def forgive(self, user: Any) -> int:
-        """Forget the failures at the account of a user, from wherever. Returns how many counts."""
+        """Delete all failure counts of a user. Returns how many there were."""
         table = self._table
-        async with store():
-            return len(await table.delete().where(table.user == user).returning(table.key))
+        return len(await table.delete().where(table.user == user).returning(table.key))
 
     async def _tell_failure(self, guess: Guess) -> None:
         data: dict[str, Any] = {"failures": guess.failures}
@@ -130,7 +129,7 @@ class PasswordGuesses:
         await emit(AuthEvent(name, self._clock(), guess.user, data))
 
     async def _in_turn(self, key: str, user: Any) -> Guess:
-        """Count a guess as wrong, once no other process is checking one."""
+        """Count a guess as wrong as soon as no other process is checking one."""
         loop = asyncio.get_running_loop()
         patient_until = loop.time() + PATIENCE
         while True:
@@ -144,8 +143,7 @@ class PasswordGuesses:
 
     async def _count(self, key: str, user: Any, now: int) -> dict[str, Any]:
         statement = _reserve_sql(self._table, self._users)
-        async with store():
-            rows = await self._table.raw(statement, key, user, now + LEASE, now)
+        rows = await self._table.raw(statement, key, user, now + LEASE, now)
         return dict(rows[0])
 
     async def _settle(self, guess: Guess, outcome: Outcome) -> None:
@@ -157,8 +155,7 @@ class PasswordGuesses:
         if outcome != "wrong":
             values[table.waits_until] = 0
             values[table.failed_count] = 0 if outcome == "right" else table.failed_count - 1
-        async with store():
-            await table.update(values).where(table.key == guess.key, mine)
+        await table.update(values).where(table.key == guess.key, mine)
 
 
 async def delete_old_guesses(table: Any, *, now: datetime, batch: int = 500) -> int:
@@ -186,14 +183,14 @@ def _milliseconds(now: datetime) -> int:
 
 def _reserve_sql(table: type[Table], users: type[Table]) -> str:
     """
-    One statement that counts a guess as wrong, or refuses it and says so.
+    The statement that counts a guess as wrong or refuses it, and returns which.
 
-    It takes the key, the user, the end of the lease and the present time.
+    Its values are the key, the user, the end of the lease and the present time.
     """
     name = table._meta.get_formatted_tablename()
     owner = users._meta.get_formatted_tablename()
     primary = users._meta.primary_key._meta.db_column_name
-    # Who is deleted at this very moment is nobody; SQLite has one writer at a time.
+    # A user who is being deleted counts as unknown. SQLite has one writer at a time.
     lock = "" if isinstance(engine_of(table), SQLiteEngine) else " FOR KEY SHARE"
     now, count = 'excluded."changed_at"', 'g."failed_count" + 1'
     may = (

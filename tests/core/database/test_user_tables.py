@@ -9,7 +9,7 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo_api_fastapi import User
 from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.core.database.user_tables import load
-from piccolo_api_fastapi.users.users import MARKER
+from piccolo_api_fastapi.users.tables import MARKER
 from tests.models import Customer, Member
 
 

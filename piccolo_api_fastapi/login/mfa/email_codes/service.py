@@ -19,8 +19,8 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import digits_of
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
+from piccolo_api_fastapi.users import Users
 from piccolo_api_fastapi.users.identifiers import real_email
-from piccolo_api_fastapi.users.users import Users
 
 from . import queries as service
 from .tables import SentCode

@@ -5,7 +5,7 @@ from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
-from piccolo_api_fastapi.users.users import User
+from piccolo_api_fastapi.users import User
 
 
 class SentCode(FailureCounter, Table, tablename="auth_sent_code"):

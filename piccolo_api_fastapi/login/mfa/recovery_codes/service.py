@@ -14,7 +14,7 @@ from piccolo_api_fastapi.errors import ConfigurationError, FactorDisabled, Inval
 from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import recovery_digest
 from piccolo_api_fastapi.login.mfa.second_factor import CompleteHook, SecondFactor
-from piccolo_api_fastapi.users.users import Users
+from piccolo_api_fastapi.users import Users
 
 from . import queries as service
 from .tables import RecoveryCode

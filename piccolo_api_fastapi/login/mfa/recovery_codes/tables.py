@@ -5,7 +5,7 @@ from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.user_tables import FactorTable
-from piccolo_api_fastapi.users.users import User
+from piccolo_api_fastapi.users import User
 
 
 class RecoveryCode(FactorTable, Table, tablename="auth_recovery_code"):

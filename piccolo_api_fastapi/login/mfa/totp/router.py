@@ -23,7 +23,7 @@ from piccolo_api_fastapi.errors import (
     StepUpRequired,
     WrongConfirmation,
 )
-from piccolo_api_fastapi.users.users import UserT
+from piccolo_api_fastapi.users import UserT
 
 from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
 from .service import TOTP

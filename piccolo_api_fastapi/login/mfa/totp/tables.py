@@ -6,7 +6,7 @@ from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
 from piccolo_api_fastapi.core.database.user_tables import FactorTable
-from piccolo_api_fastapi.users.users import User
+from piccolo_api_fastapi.users import User
 
 
 class TOTPSecret(FactorTable, FailureCounter, Table, tablename="auth_totp"):

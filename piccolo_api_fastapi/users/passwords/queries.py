@@ -1,0 +1,76 @@
+"""Guarded statements on password hashes."""
+
+from datetime import datetime
+from typing import Any
+
+from piccolo.apps.user.tables import BaseUser
+
+from piccolo_api_fastapi.users.lookup import fingerprint
+from piccolo_api_fastapi.users.tables import Password
+
+from .hasher import is_pbkdf2
+
+
+async def hold(table: type[BaseUser], key: Any, column: str | None, now: datetime) -> bool:
+    """
+    Lock an active user and record the login.
+
+    Args:
+        table: The user table.
+        key: The primary key of the user.
+        column: The value that the password column must still have; `None` for any.
+        now: The present time.
+
+    Returns:
+        Whether the user is active and the column unchanged.
+    """
+    primary = table._meta.primary_key
+    condition: Any = (primary == key) & table.active.eq(value=True)
+    if column is not None:
+        condition = condition & (table.password == column)
+    last_login = now.replace(tzinfo=None)  # Piccolo's column has no time zone
+    held = await table.update({table.last_login: last_login}).where(condition).returning(primary)
+    return bool(held)
+
+
+async def replace_column(table: type[BaseUser], key: Any, old: str, new: str) -> bool:
+    """Replace the password column of a user. Returns whether it still held the old value."""
+    primary = table._meta.primary_key
+    held = (
+        await table.update({table.password: new})
+        .where(primary == key, table.password == old)
+        .returning(primary)
+    )
+    return bool(held)
+
+
+async def replace_hash(table: type[Password], key: Any, old: str, new: str) -> bool:
+    """Replace the stored hash of a user. Returns whether it still was the old one."""
+    held = (
+        await table.update({table.hash: new})
+        .where(table.user == key, table.hash == old)
+        .returning(table.user)
+    )
+    return bool(held)
+
+
+async def store_hash(
+    table: type[Password], key: Any, encoded: str, now: datetime, replaced: str | None = None
+) -> None:
+    """
+    Store the hash of a user, whether or not there was one before.
+
+    Args:
+        table: The table of hashes.
+        key: The primary key of the user.
+        encoded: The hash; an empty string matches no password.
+        now: The present time.
+        replaced: The value of the password column that this hash replaces. If it is a PBKDF2
+            hash, its digest is stored, so that a stale copy of it is recognised later.
+    """
+    row = table(user=key, hash=encoded, changed_at=now)
+    values: list[Any] = [table.hash, table.changed_at]
+    if replaced is not None and is_pbkdf2(replaced):
+        row.superseded = fingerprint(replaced)
+        values.append(table.superseded)
+    await table.insert(row).on_conflict(target=table.user, action="DO UPDATE", values=values)

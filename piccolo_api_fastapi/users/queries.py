@@ -1,0 +1,53 @@
+"""Statements on the user table."""
+
+from typing import Any
+
+from piccolo.apps.user.tables import BaseUser
+
+from piccolo_api_fastapi.core.database.outages import is_unique_violation, refused_columns
+from piccolo_api_fastapi.core.database.statements import column_names
+from piccolo_api_fastapi.core.database.user_tables import verification_tables
+from piccolo_api_fastapi.errors import IdentityTaken, ValueTaken
+
+_IDENTITY = frozenset({"username", "email"})
+
+
+async def refuse_if_taken(table: type[BaseUser], username: str, email: str | None) -> None:
+    """
+    Raise if another user has the username or the e-mail address, in any case.
+
+    The unique indexes compare exact text, but older rows may be in upper case.
+
+    Raises:
+        IdentityTaken: Another user has one of them.
+    """
+    name = table._meta.get_formatted_tablename()
+    rows = await table.raw(
+        f"SELECT 1 FROM {name} "  # noqa: S608 - names of our own
+        'WHERE lower("username") = {} OR lower("email") IN ({}, {}) LIMIT 1',
+        username,
+        username,
+        email or username,
+    )
+    if rows:
+        raise IdentityTaken
+
+
+def taken(table: type[BaseUser], error: Exception) -> IdentityTaken | ValueTaken | None:
+    """The error to raise if the database refused a unique value that another user has."""
+    if not is_unique_violation(error):
+        return None
+    names = refused_columns(error)
+    is_identity = names & _IDENTITY or names.isdisjoint(column_names(table))
+    return IdentityTaken() if is_identity else ValueTaken()
+
+
+async def has_verified(table: type[BaseUser], key: Any, email: str) -> bool:
+    """Whether the user with this primary key has verified this e-mail address."""
+    for verification in verification_tables(table):
+        owned: Any = verification.user == key  # type: ignore[attr-defined]
+        is_verified = verification.verified_at.is_not_null()  # type: ignore[attr-defined]
+        of_address = verification.email == email  # type: ignore[attr-defined]
+        if await verification.exists().where(owned, of_address, is_verified):
+            return True
+    return False

@@ -1,0 +1,172 @@
+"""The user table, and the tables of password hashes and wrong passwords."""
+
+from typing import TYPE_CHECKING, Any
+
+from piccolo.apps.user.tables import BaseUser
+from piccolo.columns import BigInt, Boolean, ForeignKey, Text, Timestamptz, Varchar
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table
+from typing_extensions import TypeVar
+
+from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
+from piccolo_api_fastapi.core.database.statements import column_names
+from piccolo_api_fastapi.core.database.user_tables import loads_by_columns, primary_key
+from piccolo_api_fastapi.errors import IdentityTaken, InvalidCredentials, Unprocessable
+
+if TYPE_CHECKING:
+    from .users import Users
+
+MARKER = "pbkdf2_sha256$1$!$!"
+"""
+What `piccolo_user.password` holds for a user whose hash is in `auth_password`.
+
+`BaseUser` takes anything else for a plain password and hashes it whenever a row is
+loaded, on the event loop; a later `save()` would write that back. No password matches it.
+"""
+
+SERVICE_MARKER = "pbkdf2_sha256$1$!$service"
+"""The same for a user who is no person: see `Users.create_service`."""
+
+
+def is_service(user: BaseUser) -> bool:
+    """Whether a user is no person but a service, made by `Users.create_service`."""
+    marker: str = user.password
+    return marker == SERVICE_MARKER
+
+
+@loads_by_columns
+class User(BaseUser, tablename="piccolo_user"):
+    """
+    Piccolo's user, on Piccolo's table, with its password hash in `auth_password`.
+
+    `create_user`, `login` and `update_password` go through `Users`, so that Piccolo
+    Admin and scripts work with `auth_table=User`. An object that was loaded saves the
+    columns that were changed on it, not what somebody else changed meanwhile.
+    """
+
+    _changed: frozenset[str]
+
+    def __init__(self, _data: dict[Any, Any] | None = None, **values: Any) -> None:
+        for column, value in (_data or {}).items():
+            values[column if isinstance(column, str) else column._meta.name] = value
+        exists = values.pop("_exists_in_db", False)
+        # An empty password would be hashed, at the full price.
+        values.setdefault("password", MARKER)
+        super().__init__(**values)  # type: ignore[no-untyped-call]
+        self._exists_in_db = exists
+        vars(self)["_changed"] = frozenset()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if "_changed" in self.__dict__:
+            vars(self)["_changed"] |= {name}
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__}: {primary_key(self)}>"
+
+    __repr__ = __str__
+
+    def save(self, columns: Any = None) -> Any:
+        """Save the given columns, or those that were changed since the row was loaded."""
+        if columns is None and self._exists_in_db:
+            changed = [name for name in column_names(type(self)) if name in self._changed]
+            # An UPDATE sets something: the key to itself, when nothing else.
+            columns = changed or [self._meta.primary_key]
+        return super().save(columns)
+
+    def to_dict(self, *columns: Any) -> dict[str, Any]:
+        """The row without its password."""
+        values: dict[str, Any] = super().to_dict(*columns)
+        values.pop("password", None)
+        return values
+
+    @classmethod
+    async def create_user(cls, username: str, password: str, **extra_params: Any) -> "User":
+        """
+        Create a user by `Users.create`; inactive unless `active=True`, as Piccolo has it.
+
+        Raises:
+            ValueError: The username or the password is missing, unusable or taken.
+        """
+        if not username or not password:
+            raise ValueError("A username and a password must be provided.")
+        email = extra_params.pop("email", None) or None
+        active = extra_params.pop("active", False)
+        try:
+            return await _users(cls).create(
+                username, password, email=email, active=active, **extra_params
+            )
+        except (Unprocessable, IdentityTaken) as error:
+            raise ValueError(_sentence(error)) from None
+
+    @classmethod
+    async def update_password(cls, user: str | Any, password: str) -> None:
+        """
+        Set a password by `Users.set_password`.
+
+        Args:
+            user: A username or a primary key.
+            password: The new one.
+
+        Raises:
+            ValueError: There is no such user, or the password is not accepted.
+        """
+        users = _users(cls)
+        row = await users.find(user) if isinstance(user, str) else await users.get(user)
+        if row is None:
+            raise ValueError("There is no such user.")
+        await users.set_password(row, password)
+
+    @classmethod
+    async def login(cls, username: str, password: str) -> Any:
+        """The primary key of an active user with this password, or `None`."""
+        users = _users(cls)
+        try:
+            proof = await users.verify(username, password)
+            await users.uphold(proof)
+        except InvalidCredentials:
+            return None
+        return primary_key(proof.user)
+
+
+class Password(Table, tablename="auth_password"):
+    """The Argon2id hash of a user."""
+
+    user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
+    hash = Text(secret=True)
+    changed_at = Timestamptz()
+    superseded = Varchar(
+        length=64,
+        null=True,
+        default=None,
+        secret=True,
+        help_text=(
+            "SHA-256 of the PBKDF2 string that this row replaced. Found in the old column "
+            "again, since somebody saved a stale object, it counts for nothing."
+        ),
+    )
+
+
+class PasswordFailures(FailureCounter, Table, tablename="auth_password_failure"):
+    """Wrong passwords in a row, for an account or for a name that nobody has."""
+
+    key = Varchar(length=64, primary_key=True, help_text="SHA-256 of what they count with.")
+    user = ForeignKey(User, null=True, default=None, index=True, on_delete=OnDelete.cascade)
+    checking_until = BigInt(help_text="Milliseconds since 1970; a guess is being checked.")
+    is_admitted = Boolean(help_text="What was decided last.")
+    changed_at = BigInt(index=True, help_text="When one was admitted last.")
+
+
+UserT = TypeVar("UserT", bound=BaseUser, default=User)
+
+
+def _users(table: type[User]) -> "Users[User]":
+    from .users import Users  # noqa: PLC0415 - `users` imports this module
+
+    return Users(table)
+
+
+def _sentence(error: Unprocessable | IdentityTaken) -> str:
+    if isinstance(error, Unprocessable):
+        return " ".join(item.msg for item in error.errors)
+    return str(error.detail)
