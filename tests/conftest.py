@@ -71,7 +71,7 @@ NO_REDIS = "Redis does not answer at REDIS_URL"
 
 def pytest_configure() -> None:
     """
-    Run the tests on asyncio's event loop, as most applications do; `EVENT_LOOP=uvloop` changes that.
+    Run the tests on the event loop of asyncio, the usual one; `EVENT_LOOP=uvloop` changes that.
 
     Importing `piccolo.main` installs uvloop for the whole process: only child processes may do so.
     """

@@ -1,9 +1,10 @@
 """Logging in: an identifier, a password and a second factor become a proven user."""
 
-from .attempts import Challenge, LoginAttempt
+from .attempts import LoginAttempt, LoginHook
+from .challenges import Challenge
 from .router import reauthentication_router
 from .schemas import EnrolmentRequiredOut, MFARequiredOut, SignedIn, UserOut
-from .service import Login, LoginHook
+from .service import Login
 
 __all__ = [
     "Challenge",

@@ -1,32 +1,36 @@
-"""How often passwords and codes may be wrong, by address and by account."""
+"""`LoginLimits`: how often passwords and codes may be wrong, by address and by account."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.exceptions import HTTPException
 
+from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError, TooManyRequests
 from piccolo_api_fastapi.rate_limiting import Quota, RateLimit
+
+from .known_devices import KnownDevices
 
 BY_ADDRESS = RateLimit("20/15minutes", scope="login: address", on_error="deny")
 
 BY_ACCOUNT = RateLimit("5/15minutes", scope="login: account", on_error="deny")
 
 BY_DEVICE = RateLimit("20/15minutes", scope="login: unknown browsers", on_error="local")
-"""Browsers that were looked up and unknown. Beyond it none is looked up: all are unknown."""
+"""Device cookies that were looked up and unknown. Beyond it no cookie is looked up."""
 
 
 @dataclass(slots=True)
 class Attempt:
     """
-    One that is under way.
+    An attempt in progress, and what it was charged.
 
     Args:
         limits: The limits of the login.
-        stack: What ends with it.
-        quotas: What it was charged.
-        failed: Set it, and it counts, whatever is raised then.
+        stack: The charges, which are settled when the attempt ends.
+        quotas: The results of the charges.
+        failed: Whether the attempt counts as a failure, whatever it raises.
     """
 
     limits: "LoginLimits"
@@ -34,26 +38,26 @@ class Attempt:
     quotas: list[Quota] = field(default_factory=list)
     failed: bool = False
 
-    async def of(self, account: str) -> None:
+    async def charge_account(self, account: str) -> None:
         """
-        Count it for an account as well, which took a question to the database to know.
+        Charge the account's limit too, once the account is known.
 
         Args:
-            account: Whose.
+            account: The key of the account.
 
         Raises:
             TooManyRequests: The limit is used up.
-            StoreUnavailable: The store of the limits does not answer.
+            StoreUnavailable: The store of the limits is down.
         """
-        await self.count(self.limits.account, account)
+        await self.charge(self.limits.account, account)
 
-    async def count(self, limit: RateLimit | None, key: str | None) -> None:
-        """Count it, if there is such a limit, and something to count by."""
+    async def charge(self, limit: RateLimit | None, key: str | None) -> None:
+        """Charge a limit, unless there is no such limit or nothing to count by."""
         if limit is not None and key is not None:
             self.quotas.append(await self.stack.enter_async_context(limit.attempt(key)))
 
-    def keep(self) -> None:
-        """Let the charges stay, though what is raised now says that nothing was tried."""
+    def keep_charges(self) -> None:
+        """Keep the charges, even if the error that ends the attempt would refund them."""
         for quota in self.quotas:
             quota.failed = True
 
@@ -61,19 +65,28 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class LoginLimits:
     """
-    The limits of every login; each can be replaced by name, `None` is none.
+    The limits of every login. Each can be replaced; `None` removes it.
 
-    Failures are counted, not attempts, and reserved before they are checked: right logins that
-    come at once are not refused. Names that nobody has are counted like those of users.
+    ```python
+    from piccolo_api_fastapi import Login, LoginLimits, RateLimit
+
+    by_account = RateLimit("10/hour", scope="login: account", on_error="deny")
+    login = Login(limits=LoginLimits(account=by_account))
+    ```
+
+    Only failures count. Each attempt is charged before it is checked and refunded when it
+    succeeds, so that many correct logins at once are not refused. Names that no user has are
+    counted like those of users.
 
     Args:
-        address: Wrong passwords, challenges and codes from one address.
-        account: Wrong passwords for one name or one e-mail address, each for itself; from a
-            browser that the user has logged in with before, for that browser.
+        address: The limit of wrong passwords, challenges and codes from one address.
+        account: The limit of wrong passwords for one username or e-mail address, each
+            counted on its own. From a browser in which the user logged in before, the limit
+            counts for that browser.
 
     Raises:
         ConfigurationError: A limit has no scope, or has a key, cost or limits that depend on
-            the request: `Login` says whom to count.
+            the request: `Login` provides the key.
     """
 
     address: RateLimit | None = BY_ADDRESS
@@ -82,7 +95,7 @@ class LoginLimits:
     def __post_init__(self) -> None:
         if not all(limit is None or limit.is_for_code for limit in (self.address, self.account)):
             raise ConfigurationError(
-                "The limits of a login have a scope, fixed limits, and no key of their own."
+                "The limits of a login must have a scope and fixed limits, and no key of their own."
             )
 
     @asynccontextmanager
@@ -90,47 +103,55 @@ class LoginLimits:
         self, *, address: str | None = None, account: str | None = None
     ) -> AsyncIterator[Attempt]:
         """
-        Surrounds what may fail; any exception but a 429 and a 503 counts, and those as well once
+        Charge for something that may fail, and refund the charge if it succeeds.
+
+        Any exception counts as a failure, except a 429 and a 503. These count as well once
         `failed` is set.
 
         Args:
-            address: As limits count it; `None` counts none.
-            account: Whose, likewise; what it gives can be told later.
+            address: The address as limits count it; `None` charges none.
+            account: The key of the account; it can be charged later by `charge_account`.
 
         Raises:
             TooManyRequests: A limit is used up.
-            StoreUnavailable: The store of the limits does not answer.
+            StoreUnavailable: The store of the limits is down.
         """
         raised: HTTPException | None = None
         async with AsyncExitStack() as stack:
             attempt = Attempt(self, stack)
-            await attempt.count(self.address, address)
-            await attempt.count(self.account, account)
+            await attempt.charge(self.address, address)
+            await attempt.charge(self.account, account)
             try:
                 yield attempt
             except HTTPException as error:
                 if not attempt.failed:
                     raise
-                attempt.keep()
-                raised = error  # later, or the limits would take a 429 for nothing tried
+                attempt.keep_charges()
+                raised = error  # raised below, or a 429 would refund the charges
         if raised is not None:
             raise raised
 
-    async def find(
-        self, device: str, address: str | None, is_known: Callable[[], Awaitable[bool]]
-    ) -> bool:
+    async def browser(
+        self, devices: KnownDevices[Any] | None, client: ClientInfo, identifier: str
+    ) -> str | None:
         """
-        Whether a browser is known, asked no more often than unknown ones may come.
+        Look up a device cookie. Limited, so that made-up cookies cannot flood the database.
 
         Args:
-            device: What it came with.
-            address: Where it is; counted, where addresses are.
-            is_known: Asks the database.
+            devices: The browsers in which users logged in before.
+            client: The client that sent the request.
+            identifier: The username or e-mail address, as typed.
+
+        Returns:
+            The key to count failures by, or `None` if the user never logged in with the browser.
         """
-        found = False
-        key = device if address is None or self.address is None else address
-        with suppress(TooManyRequests):
+        if devices is None or (device := client.device) is None:
+            return None
+        key = device if client.network is None or self.address is None else client.network
+        try:
             async with BY_DEVICE.attempt(key) as quota:
-                found = await is_known()
-                quota.failed = not found
-        return found
+                is_known = await devices.is_known(device, identifier)
+                quota.failed = not is_known
+        except TooManyRequests:
+            return None
+        return f"device {device}" if is_known else None

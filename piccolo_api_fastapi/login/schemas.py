@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.users.identifiers import real_email
 
-from .attempts import Challenge
+from .challenges import Challenge
 
 
 class LoginIn(BaseModel):

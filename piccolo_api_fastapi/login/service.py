@@ -1,72 +1,63 @@
-"""The one way in: every router that takes a password or a code asks `Login`."""
+"""`Login`: every router that checks a password or a code asks this object."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from functools import partial
-from inspect import isawaitable
-from typing import Any, Generic, Literal, TypeAlias, cast
+from typing import Generic
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from piccolo_api_fastapi.access.step_up import PASSWORD
-from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
-from piccolo_api_fastapi.errors import (
-    ConfigurationError,
-    FactorDisabled,
-    InvalidCode,
-    InvalidCredentials,
-    InvalidTicket,
-    TooManyRequests,
-)
-from piccolo_api_fastapi.users import Proof, Users, UserT
+from piccolo_api_fastapi.errors import ConfigurationError, InvalidCredentials
 from piccolo_api_fastapi.users.identifiers import one_name
+from piccolo_api_fastapi.users.proof import Proof
+from piccolo_api_fastapi.users.tables import UserT
+from piccolo_api_fastapi.users.users import Users
 
-from .attempts import Challenge, FirstStep, LoginAttempt, run_hooks
+from .attempts import LoginAttempt, LoginHook
+from .challenges import Challenge, Challenges, Channel
+from .factors import MFARequirement, SecondFactors
 from .known_devices import KnownDevices
-from .limits import Attempt, LoginLimits
+from .limits import LoginLimits
 from .mfa.second_factor import SecondFactor
-from .tickets import Ticket, Tickets
-
-LoginHook: TypeAlias = Callable[[LoginAttempt], Awaitable[str | None] | str | None]
-"""Is asked about a login; sync or async, any callable. A returned reason refuses it."""
-
-MFARequirement: TypeAlias = bool | Callable[[Any], Awaitable[bool] | bool]
-"""Whether a user has to have a second factor; a callable is given the user."""
-
-Channel: TypeAlias = Literal["session", "token"]
-"""What a login leads to. A challenge of one is unknown to the other."""
-
-CHALLENGE_LIFETIME = timedelta(minutes=10)
-CHALLENGE_ATTEMPTS = 5
+from .outcomes import Outcomes
+from .reauthentication import Reauthentication
 
 
 class Login(Generic[UserT]):
     """
-    Checks an identifier and a password, and a second factor where there is one.
+    Checks an identifier and a password, and a second factor if the user has one.
 
-    Unknown, wrong and disabled have one answer and one cost. A hook may refuse with a
-    reason, or raise an `AuthError` of its own, such as a 429. Nothing is issued before
-    the last factor was presented. Guesses are limited by address and by account, and counted
-    in the database.
+    ```python
+    from piccolo_api_fastapi import ClientInfo, Login, User, Users
+
+    users = Users()
+    await users.create("grace", "correct horse battery")
+    login = Login(users)
+    proof = await login.start("grace", "correct horse battery", ClientInfo(ip="203.0.113.7"))
+    ```
+
+    An unknown user, a wrong password and a disabled user get the same response with the same
+    timing. A hook may refuse with a reason, or raise an `AuthError` such as a 429. No
+    credential is issued before the last factor was verified. Guesses are limited by address
+    and by account, and counted in the database.
 
     Args:
-        users: Whose passwords.
-        factors: Second factors; whoever has enrolled one is asked for it.
-        mfa_required: Whether everybody has to have one, or who. Those who have none are let
-            in to enrol, and for nothing else.
-        before: Asked before the password is checked, for known and unknown names alike.
-        on_success: Asked when the last factor was right; the attempt has the user.
-        on_failure: Told when a factor was wrong.
+        users: The users who log in.
+        factors: The second factors. A user who has enrolled one must present it.
+        mfa_required: Whether every user must have a second factor, or a function that decides
+            for each user. If a user must have one and has none, they can sign in only to
+            enrol one.
+        before: Hooks that run before the password is checked, for known and unknown names.
+        on_success: Hooks that run after the last factor was verified; the attempt has the user.
+        on_failure: Hooks that run after a factor was wrong.
         limits: How often a factor may be wrong.
-        known_devices: Browsers in which people logged in before; `False` knows none.
+        known_devices: The browsers in which users logged in before; `False` remembers none.
 
     Raises:
-        ConfigurationError: A factor is for another user table, two have one name, or one is
-            required and there is none.
+        ConfigurationError: A factor is for another user table, two factors have the same name,
+            or a second factor is required and there is none.
     """
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
@@ -81,56 +72,44 @@ class Login(Generic[UserT]):
         limits: LoginLimits | None = None,
         known_devices: KnownDevices[UserT] | bool = True,
     ) -> None:
-        self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+        self.users: Users[UserT] = Users() if users is None else users
         self.factors = tuple(factors)
-        self.mfa_required = mfa_required
-        self.before = tuple(before)
-        self.on_success = tuple(on_success)
-        self.on_failure = tuple(on_failure)
         self.limits = limits or LoginLimits()
-        self.known_devices: KnownDevices[UserT] | None = (
-            (KnownDevices(self.users) if known_devices else None)
-            if isinstance(known_devices, bool)
-            else known_devices
+        if isinstance(known_devices, bool):
+            self.known_devices = KnownDevices(self.users) if known_devices else None
+        else:
+            self.known_devices = known_devices
+        self._check_owners()
+        self._outcomes = Outcomes(
+            tuple(before), tuple(on_success), tuple(on_failure), self.users.clock
         )
-        self._check()
-        channels: Sequence[Channel] = ("session", "token") if factors else ()
-        self._challenges = {
-            channel: Tickets(
-                self.users,
-                f"mfa for {channel}",
-                lifetime=CHALLENGE_LIFETIME,
-                attempts=CHALLENGE_ATTEMPTS,
-            )
-            for channel in channels
-        }
+        self._second = SecondFactors(self.factors, mfa_required, self._outcomes)
+        self._challenges = Challenges(self.users, ("session", "token") if factors else ())
+        self._again = Reauthentication(self.users, self._second, self.limits, self._outcomes)
 
-    def _check(self) -> None:
+    def _check_owners(self) -> None:
         owners = [factor.users for factor in self.factors]
         if self.known_devices is not None:
             owners.append(self.known_devices.users)
         if any(users.table is not self.users.table for users in owners):
-            raise ConfigurationError("A factor, or the known devices, are for another user table.")
-        names = [one.name for factor in self.factors for one in (factor, *factor.companions)]
-        if len(set(names)) < len(names):
-            raise ConfigurationError("Two factors have one name.")
-        if self.mfa_required and not self.factors:
-            raise ConfigurationError("A second factor is required, and there is none: factors=[…].")
+            raise ConfigurationError(
+                "The factors and the known devices must be for the user table of the login."
+            )
 
     def client(self, connection: HTTPConnection) -> ClientInfo:
-        """What `start` and the others want to know of the client of a request."""
+        """Return the client of a request, as `start` and the other methods take it."""
         devices = self.known_devices
         device = None if devices is None else devices.presented(connection)
         return replace(client_info(connection), device=device)
 
     async def remember(self, user: UserT, connection: HTTPConnection, response: Response) -> None:
         """
-        Know the browser of a request from now on, after a login that was completed.
+        Remember the browser of a request after a completed login.
 
         Args:
-            user: Who logged in.
+            user: The user who logged in.
             connection: The request.
-            response: The answer that takes the cookie.
+            response: The response that sets the cookie.
         """
         if self.known_devices is not None:
             await self.known_devices.remember(user, connection, response)
@@ -145,47 +124,56 @@ class Login(Generic[UserT]):
         scope: str = "",
     ) -> Proof[UserT] | Challenge:
         """
-        Log in, or take the first step of it.
+        Check a password: the whole login, or its first step.
 
         Args:
             identifier: The username or e-mail address.
-            password: As typed.
-            client: Where the attempt comes from; see `client`.
-            channel: What it leads to.
-            scope: What the client asked for; kept for `finish`.
+            password: The password as typed.
+            client: The client that sent the request; see `client`.
+            channel: What the login issues.
+            scope: The scopes that the client requested; kept for `finish`.
 
         Returns:
-            What sessions and token families are issued on, or what `finish` takes.
+            The proof that sessions and token families are issued on, or the challenge that
+            `finish` takes.
 
         Raises:
-            InvalidCredentials: Unknown, wrong or disabled.
+            InvalidCredentials: The user is unknown or disabled, or the password is wrong.
             LoginRefused: A hook refused.
-            TooManyRequests: Too many were wrong, from this address or for this account.
-            HasherBusy: Too many logins are under way.
+            TooManyRequests: Too many passwords were wrong, from this address or for this account.
+            HasherBusy: Too many passwords are being hashed.
         """
         attempt = LoginAttempt(identifier, client)
         async with self.limits.attempt(address=client.network) as limited:
-            device = await self._known(client, identifier)
-            await limited.of(device or f"name {one_name(identifier)}")
-            await run_hooks(self.before, attempt)
+            browser = await self.limits.browser(self.known_devices, client, identifier)
+            await limited.charge_account(browser or f"name {one_name(identifier)}")
+            await self._outcomes.begin(attempt)
             try:
-                proof = await self.users.verify(identifier, password, counted_as=device)
+                proof = await self.users.verify(identifier, password, counted_as=browser)
             except InvalidCredentials:
-                await self._failed(attempt, limited)
+                limited.failed = True  # before the hooks run, whatever they raise
+                await self._outcomes.fail(attempt)
                 raise
-        proof = replace(proof, scope=scope)
-        if enrolled := await self.enrolled(proof.user):
-            return await self._challenge(proof, enrolled, channel)
+        return await self._proceed(replace(proof, scope=scope), attempt, channel)
 
-        async def recheck() -> None:
-            if await self.enrolled(proof.user):
-                raise InvalidCredentials
-
-        is_enrolling = await self._is_required(proof.user)
-        return await self._succeeded(
-            replace(proof, is_enrolling=is_enrolling, recheck=recheck if self.factors else None),
-            replace(attempt, user=proof.user),
-        )
+    async def _proceed(
+        self, proof: Proof[UserT], attempt: LoginAttempt, channel: Channel
+    ) -> Proof[UserT] | Challenge:
+        """Ask for a second factor or complete the login: every first step ends here."""
+        user = proof.user
+        if enrolled := await self._second.enrolled(user):
+            methods = [factor.name for factor in enrolled]
+            challenge = await self._challenges.issue(proof, methods, channel)
+            if len(enrolled) == 1:
+                await enrolled[0].send(user)
+            return challenge
+        if self.factors:
+            proof = replace(
+                proof,
+                is_enrolling=await self._second.is_required(user),
+                recheck=partial(self._second.refuse_enrolled, user),
+            )
+        return await self._outcomes.succeed(proof, replace(attempt, user=user))
 
     async def finish(
         self,
@@ -197,193 +185,96 @@ class Login(Generic[UserT]):
         channel: Channel = "session",
     ) -> Proof[UserT]:
         """
-        Present a second factor.
+        Check a second factor and complete the login.
 
         Args:
-            challenge: What `start` gave.
-            code: As typed.
-            client: Where the attempt comes from.
-            method: The name of the factor; by default the one that the code looks like.
-            channel: What it leads to.
+            challenge: The token of the challenge that `start` returned.
+            code: The code as typed.
+            client: The client that sent the request.
+            method: The name of the factor; by default the first that accepts the code.
+            channel: What the login issues.
 
         Returns:
-            What sessions and token families are issued on.
+            The proof that sessions and token families are issued on.
 
         Raises:
-            InvalidTicket: The challenge is unknown, used or expired, was tried too often, or
-                the password was changed since.
+            InvalidTicket: The challenge is unknown, used or expired, was presented too often,
+                or the password was changed since.
             InvalidCode: The code is wrong.
-            TooManyRequests: After several wrong ones one has to wait.
-            FactorDisabled: There were too many.
+            TooManyRequests: There were several wrong codes; the user has to wait.
+            FactorDisabled: There were too many wrong codes.
             LoginRefused: A hook refused.
         """
         async with self.limits.attempt(address=client.network) as limited:
-            ticket, proof = await self._first_step(challenge, channel)
-            attempt = LoginAttempt(proof.user.username, client, proof.user)
-            await run_hooks(self.before, attempt)
-            name = await self._present(proof.user, code, method, client, limited)
-            # The code is used up by now; of those who raced with it, one gets here.
-            tickets = self._challenges[channel]
-            await tickets.burn(ticket)
-        factors = {**proof.factors, name: self.users.clock()}
-        proof = replace(proof, factors=factors, recheck=lambda: tickets.uphold(ticket))
-        return await self._succeeded(proof, replace(attempt, factor=name))
+            step = await self._challenges.open(challenge, channel)
+            user = step.proof.user
+            attempt = LoginAttempt(user.username, client, user)
+            await self._outcomes.begin(attempt)
+            attempt = await self._second.verify(attempt, code, method, limited)
+            # The code is used up by now: of several requests with it, one gets here.
+            proof = await step.complete({attempt.factor: self.users.clock()})
+        return await self._outcomes.succeed(proof, attempt)
 
     async def send(
         self, challenge: str, method: str, client: ClientInfo, *, channel: Channel = "session"
     ) -> None:
         """
-        Send the code of a factor that has one sent.
+        Send a code, for a factor whose codes are sent.
 
         Args:
-            challenge: What `start` gave.
+            challenge: The token of the challenge that `start` returned.
             method: The name of the factor.
-            client: Where the request comes from.
-            channel: What the login leads to.
+            client: The client that sent the request.
+            channel: What the login issues.
 
         Raises:
             InvalidTicket: As for `finish`.
             InvalidCode: The user has no such factor.
-            TooManyRequests: Too much was wrong, from this address.
+            TooManyRequests: There were too many failures from this address.
         """
         async with self.limits.attempt(address=client.network):
-            _, proof = await self._first_step(challenge, channel)
-            factor = _choose(await self.enrolled(proof.user), "", method)
-            await factor.send(proof.user)
+            user = (await self._challenges.open(challenge, channel)).proof.user
+            await (await self._second.choose(user, "", method)).send(user)
 
     async def present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
         """
-        Check a code of a user.
+        Check a code of a user who is logged in.
 
         Args:
-            user: Whose.
-            code: As typed.
-            method: The name of the factor; by default the one that the code looks like.
-            client: Where the attempt comes from.
+            user: The user.
+            code: The code as typed.
+            method: The name of the factor; by default the first that accepts the code.
+            client: The client that sent the request.
 
         Returns:
             The name of the factor.
 
         Raises:
-            InvalidCode: It is wrong.
-            TooManyRequests: After several wrong ones one has to wait.
-            FactorDisabled: There were too many.
+            InvalidCode: The code is wrong.
+            TooManyRequests: There were several wrong codes; the user has to wait.
+            FactorDisabled: There were too many wrong codes.
         """
-        async with self.limits.attempt(address=client.network) as limited:
-            return await self._present(user, code, method, client, limited)
+        return await self._again.present(user, code, method, client)
 
     async def confirm_password(self, user: UserT, password: str, client: ClientInfo) -> str:
         """
         Check the password of a user who is logged in.
 
+        Args:
+            user: The user.
+            password: The password as typed.
+            client: The client that sent the request.
+
         Returns:
-            The name of the factor.
+            The name of the factor, `password`.
 
         Raises:
-            InvalidCredentials: It is wrong.
-            TooManyRequests: Too many were wrong, from this address or by this user.
-            HasherBusy: Too many logins are under way.
+            InvalidCredentials: The password is wrong.
+            TooManyRequests: Too many passwords were wrong, from this address or by this user.
+            HasherBusy: Too many passwords are being hashed.
         """
-        attempt = LoginAttempt(user.username, client, user)
-        account = f"user {primary_key(user)}"
-        async with self.limits.attempt(address=client.network, account=account) as limited:
-            await run_hooks(self.before, attempt)
-            try:
-                # Counted apart: whoever is logged in is not kept out by guesses at the login.
-                proof = await self.users.verify(
-                    user.username, password, counted_as="whoever is logged in"
-                )
-                if primary_key(proof.user) != primary_key(user):
-                    raise InvalidCredentials  # noqa: TRY301 - told like any other
-            except InvalidCredentials:
-                await self._failed(attempt, limited)
-                raise
-        return PASSWORD
+        return await self._again.confirm_password(user, password, client)
 
     async def enrolled(self, user: UserT) -> Sequence[SecondFactor]:
-        """The factors that a user has; those that accompany one come with it."""
-        own = [factor for factor in self.factors if await factor.is_enrolled(user)]
-        return [
-            one
-            for factor in own
-            for one in (factor, *factor.companions)
-            if one is factor or await one.is_enrolled(user)
-        ]
-
-    async def _known(self, client: ClientInfo, identifier: str) -> str | None:
-        """What a browser counts with in which this very user logged in before."""
-        devices, device = self.known_devices, client.device
-        if devices is None or device is None:
-            return None
-        is_known = partial(devices.is_known, device, identifier)
-        found = await self.limits.find(device, client.network, is_known)
-        return f"device {device}" if found else None
-
-    async def _present(
-        self, user: UserT, code: str, method: str | None, client: ClientInfo, limited: Attempt
-    ) -> str:
-        attempt = LoginAttempt(user.username, client, user, method or "")
-        try:
-            factor = _choose(await self.enrolled(user), code, method)
-            attempt = replace(attempt, factor=factor.name)
-            await factor.verify(user, code)
-        except TooManyRequests:  # nothing was tried
-            await self._tell_failure(attempt)
-            raise
-        except (InvalidCode, FactorDisabled):
-            await self._failed(attempt, limited)
-            raise
-        return factor.name
-
-    async def _is_required(self, user: UserT) -> bool:
-        required = self.mfa_required
-        answer = required(user) if callable(required) else required
-        return await answer if isawaitable(answer) else answer
-
-    async def _challenge(
-        self, proof: Proof[UserT], enrolled: Sequence[SecondFactor], channel: Channel
-    ) -> Challenge:
-        at = proof.factors[PASSWORD].timestamp()
-        data = FirstStep(proof.fingerprint, at, proof.scope).write()
-        token = await self._challenges[channel].issue(primary_key(proof.user), data)
-        if len(enrolled) == 1:
-            await enrolled[0].send(proof.user)
-        expires_in = int(CHALLENGE_LIFETIME.total_seconds())
-        return Challenge(token, tuple(factor.name for factor in enrolled), expires_in)
-
-    async def _first_step(self, challenge: str, channel: Channel) -> tuple[Ticket, Proof[UserT]]:
-        if channel not in self._challenges:
-            raise InvalidTicket
-        ticket = await self._challenges[channel].present(challenge)
-        first = FirstStep.read(ticket.data)
-        proof = await self.users.proof_of(ticket.user)
-        if proof is None or proof.fingerprint != first.fingerprint:
-            raise InvalidTicket
-        at = datetime.fromtimestamp(first.at, timezone.utc)
-        return ticket, replace(proof, factors={PASSWORD: at}, scope=first.scope)
-
-    async def _succeeded(self, proof: Proof[UserT], attempt: LoginAttempt) -> Proof[UserT]:
-        await run_hooks(self.on_success, attempt)
-        # Told with what is issued: in one transaction, or not at all.
-        return replace(proof, event=self._event("authn_login_success", attempt))
-
-    async def _failed(self, attempt: LoginAttempt, limited: Attempt) -> None:
-        limited.failed = True  # before hooks are told, whatever they raise
-        await self._tell_failure(attempt)
-
-    async def _tell_failure(self, attempt: LoginAttempt) -> None:
-        await emit(self._event("authn_login_fail", attempt))
-        await run_hooks(self.on_failure, attempt)
-
-    def _event(self, name: str, attempt: LoginAttempt) -> AuthEvent:
-        client, user = attempt.client, attempt.user
-        data = {"ip": client.ip, "user_agent": client.user_agent, "factor": attempt.factor}
-        key = None if user is None else primary_key(user)
-        return AuthEvent(name, self.users.clock(), key, data)
-
-
-def _choose(factors: Sequence[SecondFactor], code: str, method: str | None) -> SecondFactor:
-    for factor in factors:
-        if factor.accepts(code) if method is None else factor.name == method:
-            return factor
-    raise InvalidCode
+        """Return the second factors that a user has, each followed by its companions."""
+        return await self._second.enrolled(user)

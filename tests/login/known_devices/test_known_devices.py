@@ -276,7 +276,7 @@ async def test_other_users(database: Any) -> None:
         await flood(app, "carol")
         assert (await log_in(client, "carol")).status_code == 200
     assert await auth_tables(Customer).known_device.count() == 1
-    with pytest.raises(ConfigurationError, match="another user table"):
+    with pytest.raises(ConfigurationError, match="the user table of the login"):
         Login(customers, known_devices=cast("Any", KnownDevices()))
 
 

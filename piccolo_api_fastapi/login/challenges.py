@@ -1,0 +1,142 @@
+"""`Challenges`: what connects the second step of a login with the first."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Generic, Literal, TypeAlias
+
+from piccolo_api_fastapi.access.step_up import read_factors, write_factors
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.errors import InvalidTicket
+from piccolo_api_fastapi.users.proof import Proof
+from piccolo_api_fastapi.users.tables import UserT
+from piccolo_api_fastapi.users.users import Users
+
+from .tickets import Ticket, Tickets
+
+Channel: TypeAlias = Literal["session", "token"]
+"""What a login issues. A challenge for one channel is invalid on the other."""
+
+CHALLENGE_LIFETIME = timedelta(minutes=10)
+CHALLENGE_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """
+    The first factor was right, and a second factor must follow.
+
+    ```python
+    from piccolo_api_fastapi import Challenge
+
+    challenge = Challenge("tkt_…", methods=("totp", "recovery_code"), expires_in=600)
+    assert "tkt_" not in repr(challenge)
+    ```
+
+    Args:
+        token: The secret that the client sends with the code.
+        methods: The names of the factors that the user can choose from.
+        expires_in: The lifetime in seconds.
+    """
+
+    token: str = field(repr=False)
+    methods: tuple[str, ...]
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class SecondStep(Generic[UserT]):
+    """
+    A login that continues with a challenge.
+
+    Args:
+        proof: What the first step proved.
+        tickets: The tickets that the challenge is one of.
+        ticket: The row of the challenge.
+    """
+
+    proof: Proof[UserT]
+    tickets: Tickets
+    ticket: Ticket
+
+    async def complete(self, factors: dict[str, Any]) -> Proof[UserT]:
+        """
+        Use the challenge up. Of several requests at once, one succeeds.
+
+        Args:
+            factors: The factors that the second step proved, and when.
+
+        Returns:
+            The proof of both steps. It is valid as long as a change of the password or of a
+            factor has not ended the challenge.
+
+        Raises:
+            InvalidTicket: The challenge was used meanwhile, or has ended.
+        """
+        await self.tickets.burn(self.ticket)
+        return replace(
+            self.proof,
+            factors={**self.proof.factors, **factors},
+            recheck=lambda: self.tickets.uphold(self.ticket),
+        )
+
+
+class Challenges(Generic[UserT]):
+    """
+    The challenges of a login, apart for each channel.
+
+    Args:
+        users: The users who log in.
+        channels: The channels that have challenges.
+    """
+
+    def __init__(self, users: Users[UserT], channels: Sequence[Channel]) -> None:
+        self._users = users
+        self._tickets = {
+            channel: Tickets(
+                users,
+                f"mfa for {channel}",
+                lifetime=CHALLENGE_LIFETIME,
+                attempts=CHALLENGE_ATTEMPTS,
+            )
+            for channel in channels
+        }
+
+    async def issue(
+        self, proof: Proof[UserT], methods: Sequence[str], channel: Channel
+    ) -> Challenge:
+        """
+        Issue a challenge after the first step.
+
+        Args:
+            proof: What the first step proved.
+            methods: The names of the factors that the user can choose from.
+            channel: What the login issues.
+        """
+        data = json.dumps([proof.fingerprint, write_factors(proof.factors), proof.scope])
+        token = await self._tickets[channel].issue(primary_key(proof.user), data)
+        return Challenge(token, tuple(methods), int(CHALLENGE_LIFETIME.total_seconds()))
+
+    async def open(self, token: str, channel: Channel) -> SecondStep[UserT]:
+        """
+        Continue a login. This counts as one of five attempts.
+
+        Args:
+            token: The secret of the challenge.
+            channel: What the login issues.
+
+        Raises:
+            InvalidTicket: The challenge is unknown, used or expired, was presented too often,
+                or the password was changed since.
+        """
+        if channel not in self._tickets:
+            raise InvalidTicket
+        tickets = self._tickets[channel]
+        ticket = await tickets.present(token)
+        fingerprint, factors, scope = json.loads(ticket.data)
+        proof = await self._users.proof_of(ticket.user)
+        if proof is None or proof.fingerprint != fingerprint:
+            raise InvalidTicket
+        proof = replace(proof, factors=read_factors(factors), scope=scope)
+        return SecondStep(proof, tickets, ticket)

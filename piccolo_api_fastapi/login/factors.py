@@ -1,0 +1,137 @@
+"""`SecondFactors`: which second factors a user has, and the check of their codes."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
+from inspect import isawaitable
+from typing import Any, TypeAlias
+
+from piccolo.apps.user.tables import BaseUser
+
+from piccolo_api_fastapi.errors import (
+    ConfigurationError,
+    FactorDisabled,
+    InvalidCode,
+    InvalidCredentials,
+    TooManyRequests,
+)
+
+from .attempts import LoginAttempt
+from .limits import Attempt
+from .mfa.second_factor import SecondFactor
+from .outcomes import Outcomes
+
+MFARequirement: TypeAlias = bool | Callable[[Any], Awaitable[bool] | bool]
+"""Whether a user must have a second factor: for all users, or a function of the user."""
+
+
+class SecondFactors:
+    """
+    The second factors of a login.
+
+    Args:
+        factors: The factors that users can enrol.
+        required: Whether a user must have one.
+        outcomes: Records wrong codes.
+
+    Raises:
+        ConfigurationError: Two factors have the same name, or one is required and there is none.
+    """
+
+    def __init__(
+        self, factors: Sequence[SecondFactor], required: MFARequirement, outcomes: Outcomes
+    ) -> None:
+        self._factors = factors
+        self._required = required
+        self._outcomes = outcomes
+        names = [one.name for _, one in self._all()]
+        if len(set(names)) < len(names):
+            raise ConfigurationError("Each factor must have a name of its own.")
+        if required and not factors:
+            raise ConfigurationError(
+                "mfa_required needs at least one second factor: pass factors=[…]."
+            )
+
+    def _all(self) -> Iterator[tuple[SecondFactor, SecondFactor]]:
+        """Each factor with itself, then with each of its companions."""
+        for factor in self._factors:
+            for one in (factor, *factor.companions):
+                yield factor, one
+
+    async def enrolled(self, user: BaseUser) -> list[SecondFactor]:
+        """Return the factors that a user has, each followed by its companions."""
+        own = [factor for factor in self._factors if await factor.is_enrolled(user)]
+        return [
+            one
+            for factor, one in self._all()
+            if factor in own and (one is factor or await one.is_enrolled(user))
+        ]
+
+    async def is_required(self, user: BaseUser) -> bool:
+        """Whether a user must have a second factor."""
+        required = self._required
+        answer = required(user) if callable(required) else required
+        return await answer if isawaitable(answer) else answer
+
+    async def refuse_enrolled(self, user: BaseUser) -> None:
+        """
+        Make sure that a user has enrolled no factor since the login asked for none.
+
+        Raises:
+            InvalidCredentials: The user has one now.
+        """
+        if await self.enrolled(user):
+            raise InvalidCredentials
+
+    async def choose(self, user: BaseUser, code: str, method: str | None) -> SecondFactor:
+        """
+        Return the factor that a code is for.
+
+        Args:
+            user: The user, who must have enrolled it.
+            code: The code as typed.
+            method: The name of the factor; by default the first that accepts the code.
+
+        Raises:
+            InvalidCode: The user has no such factor.
+        """
+        for factor, one in self._all():
+            is_meant = one.accepts(code) if method is None else one.name == method
+            if not is_meant or not await factor.is_enrolled(user):
+                continue
+            if one is factor or await one.is_enrolled(user):
+                return one
+        raise InvalidCode
+
+    async def verify(
+        self, attempt: LoginAttempt, code: str, method: str | None, limited: Attempt
+    ) -> LoginAttempt:
+        """
+        Check a code and use it up. Wrong codes are recorded.
+
+        Args:
+            attempt: The attempt, with its user.
+            code: The code as typed.
+            method: The name of the factor; by default the first that accepts the code.
+            limited: The charges of the attempt.
+
+        Returns:
+            The attempt with the name of the factor.
+
+        Raises:
+            InvalidCode: The code is wrong.
+            TooManyRequests: There were several wrong codes; the user has to wait.
+            FactorDisabled: There were too many wrong codes.
+        """
+        attempt = replace(attempt, factor=method or "")
+        try:
+            factor = await self.choose(attempt.user, code, method)
+            attempt = replace(attempt, factor=factor.name)
+            await factor.verify(attempt.user, code)
+        except TooManyRequests:  # no code was checked
+            await self._outcomes.fail(attempt)
+            raise
+        except (InvalidCode, FactorDisabled):
+            limited.failed = True  # before the hooks run, whatever they raise
+            await self._outcomes.fail(attempt)
+            raise
+        return attempt
