@@ -105,7 +105,7 @@ def _keep(results: dict[str, Any], folder: Path) -> None:
     (folder / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (folder / TABLES).write_text(report.as_markdown(results), encoding="utf-8")
     if "protected" in results:
-        from . import plot  # noqa: PLC0415 - takes a second, and not every job needs it
+        from . import plot
 
         plot.draw(results["protected"], (DOCS if folder == FOLDER else folder) / PLOT)
 

@@ -202,7 +202,7 @@ def connection_with(cookie: str, number: int) -> HTTPConnection:
 def _look_of(side: str) -> tuple[Look, str, type[Exception]]:
     if side == "ours":
         return SessionAuth().authenticate, "__Host-session", SessionEnded
-    from piccolo_api.session_auth.middleware import SessionsAuthBackend  # noqa: PLC0415 - a peer
+    from piccolo_api.session_auth.middleware import SessionsAuthBackend
 
     backend: Any = SessionsAuthBackend(admin_only=False)
     return backend.authenticate, "id", AuthenticationError

@@ -7,8 +7,6 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 
-from cryptography.fernet import Fernet as FernetCipher
-from cryptography.fernet import InvalidToken as InvalidFernetToken
 from nacl.bindings import (
     crypto_aead_xchacha20poly1305_ietf_decrypt,
     crypto_aead_xchacha20poly1305_ietf_encrypt,
@@ -110,10 +108,7 @@ class _KeyedProvider(EncryptionProvider):
         key = self._keys.get(match[2]) if match and match[1] == self.name else None
         if match is None or key is None:
             raise SecretUnreadable
-        try:
-            return self._open(key, match[3], associated_data)
-        except (CryptoError, InvalidFernetToken, ValueError):
-            raise SecretUnreadable from None
+        return self._open(key, match[3], associated_data)
 
     def is_current(self, blob: str) -> bool:
         """Whether the blob names this provider and the current key."""
@@ -146,10 +141,13 @@ class XChaCha20Poly1305(_KeyedProvider):
         return base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def _open(self, key: bytes, sealed: str, associated_data: bytes) -> bytes:
-        raw = base64.urlsafe_b64decode(sealed)
         size = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-        nonce, body = raw[:size], raw[size:]
-        return crypto_aead_xchacha20poly1305_ietf_decrypt(body, associated_data, nonce, key)
+        try:
+            raw = base64.urlsafe_b64decode(sealed)
+            nonce, body = raw[:size], raw[size:]
+            return crypto_aead_xchacha20poly1305_ietf_decrypt(body, associated_data, nonce, key)
+        except (CryptoError, ValueError):
+            raise SecretUnreadable from None
 
 
 class Fernet(_KeyedProvider):
@@ -167,11 +165,19 @@ class Fernet(_KeyedProvider):
     name = "fernet"
 
     def _seal(self, key: bytes, plaintext: bytes, associated_data: bytes) -> str:
+        from cryptography.fernet import Fernet as Cipher
+
         bound = hashlib.sha256(associated_data).digest() + plaintext
-        return _fernet(key).encrypt(bound).decode()
+        return Cipher(base64.urlsafe_b64encode(key)).encrypt(bound).decode()
 
     def _open(self, key: bytes, sealed: str, associated_data: bytes) -> bytes:
-        bound = _fernet(key).decrypt(sealed.encode())
+        from cryptography.fernet import Fernet as Cipher
+        from cryptography.fernet import InvalidToken
+
+        try:
+            bound = Cipher(base64.urlsafe_b64encode(key)).decrypt(sealed.encode())
+        except InvalidToken:
+            raise SecretUnreadable from None
         digest = hashlib.sha256(associated_data).digest()
         if not secrets.compare_digest(bound[:32], digest):
             raise SecretUnreadable
@@ -211,7 +217,3 @@ class PlainText(EncryptionProvider):
     def is_current(self, blob: str) -> bool:
         """Whether it was written by this provider."""
         return blob.startswith("plain.")
-
-
-def _fernet(key: bytes) -> FernetCipher:
-    return FernetCipher(base64.urlsafe_b64encode(key))

@@ -1,34 +1,18 @@
 """Signing keys: the current one, retired ones that still verify, and sub-keys of them."""
 
 import base64
-import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
-
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    SECP256R1,
-    EllipticCurvePrivateKey,
-    EllipticCurvePublicKey,
-)
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from typing import TYPE_CHECKING, Any
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
-PrivateKey: TypeAlias = Ed25519PrivateKey | EllipticCurvePrivateKey | RSAPrivateKey
-PublicKey: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey | RSAPublicKey
+if TYPE_CHECKING:
+    from .asymmetric import PrivateKey, PublicKey
 
 MINIMUM_SECRET_BYTES = 32
 """RFC 7518 section 3.2: a key as long as the hash output."""
-
-MINIMUM_RSA_BITS = 2048
-"""RFC 7518 section 3.3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +25,8 @@ class Key:
 
     kid: str
     algorithm: str
-    verifying: bytes | PublicKey = field(repr=False)
-    signing: bytes | PrivateKey | None = field(repr=False)
+    verifying: "bytes | PublicKey" = field(repr=False)
+    signing: "bytes | PrivateKey | None" = field(repr=False)
 
     @classmethod
     def from_secret(cls, secret: str | bytes, *, kid: str | None = None) -> "Key":
@@ -76,23 +60,19 @@ class Key:
         Raises:
             ConfigurationError: It is no PEM, or a key of another or too weak a kind.
         """
-        raw = pem.encode() if isinstance(pem, str) else pem
-        try:
-            if b"PRIVATE KEY" in raw:
-                signing: Any = serialization.load_pem_private_key(raw, password)
-                verifying: Any = signing.public_key()
-            else:
-                signing, verifying = None, serialization.load_pem_public_key(raw)
-        except (ValueError, TypeError):
-            raise ConfigurationError("This is not a PEM key, or its password is wrong.") from None
-        algorithm = _algorithm(verifying)
-        return cls(_kid(kid, _thumbprint(verifying)), algorithm, verifying, signing)
+        from .asymmetric import algorithm_of, load_pem, thumbprint
+
+        signing, verifying = load_pem(pem.encode() if isinstance(pem, str) else pem, password)
+        algorithm = algorithm_of(verifying)
+        return cls(_kid(kid, thumbprint(verifying)), algorithm, verifying, signing)
 
     def jwk(self) -> dict[str, Any] | None:
         """The public half as a JWK (RFC 7517); `None` for a secret."""
         if isinstance(self.verifying, bytes):
             return None
-        return _public_jwk(self.verifying) | {
+        from .asymmetric import public_jwk
+
+        return public_jwk(self.verifying) | {
             "kid": self.kid,
             "alg": self.algorithm,
             "use": "sig",
@@ -169,18 +149,19 @@ class KeyRing:
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     info = b"piccolo_api_fastapi " + purpose
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(secret)
 
 
-def _secret_bytes(signing: bytes | PrivateKey) -> bytes:
+def _secret_bytes(signing: "bytes | PrivateKey") -> bytes:
     if isinstance(signing, bytes):
         return signing
-    return signing.private_bytes(
-        serialization.Encoding.DER,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    from .asymmetric import private_bytes
+
+    return private_bytes(signing)
 
 
 def _kid(given: str | None, derived: str) -> str:
@@ -190,37 +171,3 @@ def _kid(given: str | None, derived: str) -> str:
             "A key id is 1 to 64 letters, digits, dots, dashes and underscores."
         )
     return kid
-
-
-def _algorithm(key: object) -> str:
-    if isinstance(key, Ed25519PublicKey):
-        return "EdDSA"
-    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
-        return "ES256"
-    if isinstance(key, RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS:
-        return "RS256"
-    raise ConfigurationError("Supported keys are Ed25519, P-256 and RSA of 2048 bits or more.")
-
-
-_JWK_MEMBERS = {
-    "OKP": ("kty", "crv", "x"),
-    "EC": ("kty", "crv", "x", "y"),
-    "RSA": ("kty", "n", "e"),
-}
-"""The required public members, RFC 7638 section 3.2 and RFC 8037 section 2."""
-
-
-def _public_jwk(key: PublicKey) -> dict[str, Any]:
-    if isinstance(key, Ed25519PublicKey):
-        jwk = OKPAlgorithm.to_jwk(key, as_dict=True)
-    elif isinstance(key, EllipticCurvePublicKey):
-        jwk = ECAlgorithm.to_jwk(key, as_dict=True)
-    else:
-        jwk = RSAAlgorithm.to_jwk(key, as_dict=True)
-    return {name: jwk[name] for name in _JWK_MEMBERS[jwk["kty"]]}
-
-
-def _thumbprint(key: PublicKey) -> str:
-    """RFC 7638."""
-    canonical = json.dumps(_public_jwk(key), sort_keys=True, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()

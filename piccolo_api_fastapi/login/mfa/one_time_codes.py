@@ -7,12 +7,12 @@ import secrets
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.twofactor.hotp import HOTPHashTypes
-from cryptography.hazmat.primitives.twofactor.totp import TOTP as TOTPAlgorithm  # noqa: N811
+from typing import TYPE_CHECKING
 
 from piccolo_api_fastapi.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 SECRET_BYTES = 20
 """160 bits: RFC 4226 section 4, R6."""
@@ -20,11 +20,7 @@ SECRET_BYTES = 20
 RECOVERY_CODE_BYTES = 15
 """120 bits; OWASP ASVS 5.0 V6.5.2 and NIST SP 800-63B-4 ask for 112 where no salt is used."""
 
-ALGORITHMS: dict[str, type[HOTPHashTypes]] = {
-    "SHA1": hashes.SHA1,
-    "SHA256": hashes.SHA256,
-    "SHA512": hashes.SHA512,
-}
+ALGORITHMS = ("SHA1", "SHA256", "SHA512")
 """RFC 6238 section 1.2. Most apps know the first only."""
 
 _IGNORED = re.compile(r"[\s\-\u2010-\u2015]+")
@@ -108,8 +104,12 @@ class Authenticator:
         algorithm, digits, period, secret = written.decode().split(":")
         return cls(bytes.fromhex(secret), int(digits), int(period), algorithm)
 
-    def _algorithm(self) -> TOTPAlgorithm:
-        return TOTPAlgorithm(self.secret, self.digits, ALGORITHMS[self.algorithm](), self.period)
+    def _algorithm(self) -> "TOTP":
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.twofactor.totp import TOTP
+
+        digest = getattr(hashes, self.algorithm)()
+        return TOTP(self.secret, self.digits, digest, self.period)
 
 
 def digits_of(text: str) -> str | None:

@@ -10,9 +10,6 @@ from datetime import datetime, timezone
 from typing import Any, TypeAlias, TypeVar
 from uuid import uuid4
 
-import nacl.exceptions
-import nacl.secret
-from cryptography.fernet import Fernet, InvalidToken
 from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi.access.identity import NEVER
@@ -81,7 +78,11 @@ def decrypt_with(key: bytes) -> Decrypt:
         if kind == "plain":
             return value
         if kind == "fernet":
+            from cryptography.fernet import Fernet
+
             return _keyed(Fernet, key).decrypt(value.encode()).decode()
+        import nacl.secret
+
         return _keyed(nacl.secret.Aead, key).decrypt(bytes.fromhex(value)).decode()
 
     return decrypt
@@ -286,10 +287,13 @@ def _secret(blob: str, decrypt: Decrypt) -> bytes | None:
     Raises:
         ConfigurationError: It is the key that can't be used.
     """
+    from cryptography.fernet import InvalidToken
+    from nacl.exceptions import CryptoError
+
     try:
         secret = base64.b32decode(decrypt(blob))
     except ConfigurationError:  # a ValueError, too
         raise
-    except (ValueError, InvalidToken, nacl.exceptions.CryptoError):
+    except (ValueError, InvalidToken, CryptoError):
         return None
     return secret if len(secret) >= 16 else None  # noqa: PLR2004 - RFC 4226 section 4, R6

@@ -52,7 +52,7 @@ class RedisStore(RemoteStore):
         clock: Clock | None = None,
     ) -> None:
         try:
-            from .redis_connection import Client, Line  # noqa: PLC0415 - an extra
+            from .redis_connection import Client, Line
         except ImportError:
             raise ConfigurationError(
                 "RedisStore needs the extra: pip install 'piccolo-api-fastapi[redis]'."

@@ -8,14 +8,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from types import MappingProxyType
-from typing import Any, cast
-
-import jwt
+from typing import TYPE_CHECKING, Any, cast
 
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.http import strict_json
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidToken
+
+if TYPE_CHECKING:
+    from jwt import PyJWS
 
 TYPE = "at+jwt"
 """RFC 9068 section 2.1."""
@@ -31,7 +33,6 @@ CACHE_SIZE = 4096
 """Verified tokens that are remembered, about a kilobyte each."""
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
-_JWS = jwt.PyJWS()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class AccessTokens:
             payload["auth_time"] = int(claims.authenticated_at.timestamp())
             payload |= {"acr": claims.acr, "amr": claims.amr}
         key = self.keys.current
-        return _JWS.encode(
+        return _jws().encode(
             json.dumps(payload, separators=(",", ":")).encode(),
             cast("Any", key.signing),  # the current key of a ring has one
             algorithm=key.algorithm,
@@ -153,7 +154,7 @@ class AccessTokens:
         if (verified := self._known.get(digest)) is None:
             try:
                 verified = self._verify(token)
-            except (ValueError, TypeError, KeyError, jwt.PyJWTError):
+            except (ValueError, TypeError, KeyError):
                 raise InvalidToken from None
             self._remember(digest, verified)
         leeway = self.leeway.total_seconds()
@@ -175,7 +176,7 @@ class AccessTokens:
             raise ValueError
         key = self._key(_object(_decode(match[1])))
         _decode(match[3])
-        return self._claims(_object(_JWS.decode(token, key.verifying, algorithms=[key.algorithm])))
+        return self._claims(_object(_payload(token, key)))
 
     def _key(self, header: dict[str, Any]) -> Key:
         """The key is found by `kid` and decides the algorithm; the header only confirms it."""
@@ -203,6 +204,24 @@ class AccessTokens:
             *_authentication(payload),
         )
         return _Verified(claims, max(issued_at, not_before), expires_at)
+
+
+@cache
+def _jws() -> "PyJWS":
+    """PyJWT, loaded at first use: it loads much of `cryptography`."""
+    from jwt import PyJWS
+
+    return PyJWS()
+
+
+def _payload(token: str, key: Key) -> bytes:
+    from jwt import PyJWTError
+
+    try:
+        payload: bytes = _jws().decode(token, key.verifying, algorithms=[key.algorithm])
+    except PyJWTError:
+        raise ValueError from None
+    return payload
 
 
 def _decode(segment: str) -> bytes:

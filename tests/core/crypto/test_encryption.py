@@ -70,6 +70,51 @@ async def test_short_body(kind: type[XChaCha20Poly1305 | Fernet]) -> None:
 
 
 @pytest.mark.parametrize("kind", KEYED)
+@pytest.mark.parametrize("body", ["A", "AAAAA", "=", "A=B"])
+async def test_broken_body(kind: type[XChaCha20Poly1305 | Fernet], body: str) -> None:
+    """A body that is not base64 can't be read, under a key that is known as well."""
+    provider = kind(NEW)
+    blob = await provider.encrypt(b"a secret", b"ada")
+    with pytest.raises(SecretUnreadable):
+        await provider.decrypt(f"{blob[: blob.rindex('.')]}.{body}", b"ada")
+
+
+KNOWN = {
+    XChaCha20Poly1305: (
+        "217acea466723b5ef333c172c45c3d6e55b7b2d103cb0f1505e9fe42e0b87065",
+        "xc20p.fa5bbac2aaa08372.MrKEYxEIUsgNqSi0f-M2fwRA-29449JHzKXkjqiNxfj1Qjr3TCfT-_9dgSoBDZeq",
+    ),
+    Fernet: (
+        "8bed6e062fd706488a39a1fb701899044bc43c15e6395db9a6426d53e153720c",
+        (
+            "fernet.fa5bbac2aaa08372."
+            "gAAAAABrCSPBDNttCAqKz0GmW8g8PNieav7L6XTr6wCDEDCPKfpofg9ztebW_FZlUEr3baFTPuVPCI7TlpKjJpj4"
+            "3XjgK4_Hl4DBuRDwQr1S3jaIj5hWGqRCaoGze2k0snVAn1es5gR-"
+        ),
+    ),
+}
+"""The sub-key of `NEW`, and a secret that was encrypted with it and stored."""
+
+
+@pytest.mark.parametrize("kind", KEYED)
+async def test_known_answers(kind: type[XChaCha20Poly1305 | Fernet]) -> None:
+    """What is stored stays readable: neither the sub-keys nor the form of a blob change."""
+    subkey, blob = KNOWN[kind]
+    ring = KeyRing.from_base64(NEW)
+    derived = {"fa5bbac2aaa08372": bytes.fromhex(subkey)}
+    assert ring.subkeys(f"encryption {kind.name}") == derived
+    assert await kind(NEW).decrypt(blob, b"ada") == b"a secret"
+    assert kind(NEW).is_current(blob)
+
+
+async def test_known_plain_text() -> None:
+    """So it is without encryption, with the digest of what it belongs to."""
+    provider = PlainText(i_know_that_nothing_is_encrypted=True)
+    digest = "fdee430d40bd57deeac186cd9790033d0f06f909a8806e7ce6e717ab7c7d5029"
+    assert await provider.encrypt(b"a secret", b"ada") == f"plain.{digest}.YSBzZWNyZXQ="
+
+
+@pytest.mark.parametrize("kind", KEYED)
 async def test_rotation(kind: type[XChaCha20Poly1305 | Fernet]) -> None:
     """A new key encrypts while the old one still decrypts; dropped, its blobs are unreadable."""
     before, during, after = kind(OLD), kind(f"{NEW}, {OLD}"), kind(NEW)
@@ -96,7 +141,14 @@ async def test_providers_read_only_their_own() -> None:
 @pytest.mark.parametrize("kind", KEYED)
 @pytest.mark.parametrize(
     "keys",
-    ["", "no base64!", base64.b64encode(b"short").decode(), f"{NEW},{NEW}", f"{NEW},"],
+    [
+        "",
+        "no base64!",
+        f"{NEW[:5]}!{NEW[5:]}",
+        base64.b64encode(b"short").decode(),
+        f"{NEW},{NEW}",
+        f"{NEW},",
+    ],
 )
 def test_bad_keys(kind: type[XChaCha20Poly1305 | Fernet], keys: str) -> None:
     """A key that is missing, malformed, short or there twice is refused at the start."""

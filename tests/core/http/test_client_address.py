@@ -131,6 +131,15 @@ def test_forwarded_by_force(value: str) -> None:
     assert found.find(connection(forwarded=value)) == "203.0.113.9"
 
 
+@pytest.mark.security(91)
+@pytest.mark.parametrize(("commas", "expected"), [(900, "203.0.113.9"), (1100, None)])
+def test_long_elements(commas: int, expected: str | None) -> None:
+    """An element is read up to 2000 characters; a longer one names nobody, at no great cost."""
+    found = ClientAddress(trusted=["10.0.0.0/8"], header="Forwarded")
+    value = f'for=203.0.113.9;host="{"a," * commas}"'
+    assert found.find(connection(forwarded=value)) == expected
+
+
 def test_header_of_a_provider() -> None:
     """So is a header of a provider's own."""
     found = ClientAddress(trusted=1, header="CF-Connecting-IP")
@@ -161,6 +170,10 @@ def test_prefix() -> None:
     """How much of IPv6 is one client can be set."""
     wide = ClientAddress(ipv6_prefix=48)
     assert wide.client(connection("2001:db8:1:2::1")) == "2001:db8:1::/48"
+    widest = ClientAddress(ipv6_prefix=16)
+    assert widest.client(connection("2001:db8:1:2::1")) == "2001::/16"
+    narrowest = ClientAddress(ipv6_prefix=128)
+    assert narrowest.client(connection("2001:db8:1:2::1")) == "2001:db8:1:2::1/128"
 
 
 def test_unix_socket() -> None:
@@ -190,7 +203,8 @@ def test_garbage_is_not_remembered() -> None:
         {"trusted": ["10.0.0.0/33"]},
         {"trusted": ["proxy"]},
         {"trusted": 0},
-        {"ipv6_prefix": 8},
+        {"ipv6_prefix": 15},
+        {"ipv6_prefix": 129},
     ],
 )
 def test_contradictions(settings: dict[str, Any]) -> None:

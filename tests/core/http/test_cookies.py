@@ -75,6 +75,8 @@ def test_contradictions(options: dict[str, Any]) -> None:
         ([f"{HOST}="], None),
         ([f"{HOST}=a=b"], "a=b"),
         (["flag; other"], None),
+        ([f"theme={HOST}"], None),
+        ([f"theme={HOST}=x; {HOST}=y"], "y"),
     ],
 )
 def test_read(headers: list[str], value: str | None) -> None:

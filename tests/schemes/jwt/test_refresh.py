@@ -66,7 +66,7 @@ async def test_no_grace(app: Any, users: Users[User], ada: User) -> None:
 
 def httpx_connection() -> Any:
     """A bare connection."""
-    from starlette.requests import HTTPConnection  # noqa: PLC0415
+    from starlette.requests import HTTPConnection
 
     return HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.1", 1)})
 

@@ -152,7 +152,7 @@ async def test_time_zones(
     client: httpx.AsyncClient, ada: User, monkeypatch: pytest.MonkeyPatch, clock: FrozenClock
 ) -> None:
     """Where a process runs changes no lifetime (D-S3)."""
-    import time  # noqa: PLC0415 - only this test moves
+    import time
 
     clock.now = datetime(2026, 3, 29, 0, 30, tzinfo=timezone.utc)
     monkeypatch.setenv(ZONE, "America/New_York")

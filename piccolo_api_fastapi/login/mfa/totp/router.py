@@ -5,7 +5,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
-import segno
 from fastapi import APIRouter, Depends, Request, Response
 
 from piccolo_api_fastapi.access.guards import Guard
@@ -142,5 +141,7 @@ def _add_changes(router: APIRouter, totp: TOTP, guard: Guard[Any]) -> None:
 
 def qr_svg(uri: str) -> str:
     """A QR code as an SVG element."""
+    import segno
+
     svg: str = segno.make_qr(uri, error="m").svg_inline(scale=4, light="#fff")
     return svg

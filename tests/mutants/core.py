@@ -1,0 +1,48 @@
+"""Mutants of `core`: each must make the named tests fail."""
+
+_ENCRYPTION = "tests/core/crypto/test_encryption.py"
+_ADDRESS = "tests/core/http/test_client_address.py"
+_COOKIES = "tests/core/http/test_cookies.py"
+
+MUTANTS: list[tuple[str, str, str, str]] = [
+    ("core/crypto/encryption.py", "(CryptoError, ValueError)", "CryptoError", _ENCRYPTION),
+    ("core/crypto/encryption.py", 'f"encryption {self.name}"', '"encryption"', _ENCRYPTION),
+    ("core/crypto/encryption.py", 'name = "xc20p"', 'name = "xc20p2"', _ENCRYPTION),
+    ("core/crypto/encryption.py", 'name = "fernet"', 'name = "fernet2"', _ENCRYPTION),
+    (
+        "core/crypto/encryption.py",
+        "(nonce + sealed)",
+        "(sealed + nonce)",
+        _ENCRYPTION,
+    ),
+    (
+        "core/crypto/encryption.py",
+        'f"plain.{digest}.{base64.urlsafe_b64encode(plaintext).decode()}"',
+        'f"plain.{digest}.{base64.b32encode(plaintext).decode()}"',
+        _ENCRYPTION,
+    ),
+    ("core/crypto/keys.py", 'b"piccolo_api_fastapi " + purpose', "purpose", _ENCRYPTION),
+    ("core/crypto/keys.py", "length=32", "length=33", _ENCRYPTION),
+    ("core/crypto/keys.py", ", validate=True", "", _ENCRYPTION),
+    ("core/http/cookies.py", "not name and ", "", _COOKIES),
+    ("core/http/client_address.py", "not 16 <= ipv6_prefix", "not 17 <= ipv6_prefix", _ADDRESS),
+    ("core/http/client_address.py", "not 16 <= ipv6_prefix", "not 15 <= ipv6_prefix", _ADDRESS),
+    (
+        "core/http/client_address.py",
+        " or len(element) > LONGEST_ELEMENT",
+        "",
+        _ADDRESS,
+    ),
+    (
+        "core/http/middleware.py",
+        "scope.pop(CLIENT, None)",
+        "pass",
+        "tests/core/http/test_client.py",
+    ),
+    (
+        "core/database/user_tables.py",
+        "_known_constructors.update((table.__init__, table.__setattr__))",
+        "pass",
+        "tests/core/database/test_user_tables.py",
+    ),
+]
