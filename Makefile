@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check docs compat bench
+.PHONY: help demo test test-all check docs compat bench mutants
 # Python keeps what it compiled, or each process of the tests would compile the same files again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -34,6 +34,9 @@ docs: $(VENV)/.stamp  ## Build the documentation into site/
 
 bench: $(VENV)-bench/.stamp  ## Measure beside the peers, in MINUTES (60); QUICK=1 within two minutes
 	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
+
+mutants: $(VENV)/.stamp  ## Check that the tests notice changes to the package; WING=users for one wing
+	$(BIN)/python tests/mutants/run.py $(if $(WING),--wing $(WING))
 
 compat: $(VENV)-lowest/.stamp  ## Run them with the lowest supported versions, on uvloop
 	EVENT_LOOP=uvloop $(VENV)-lowest/bin/$(PYTEST) -m 'not slow'

@@ -102,6 +102,9 @@ async def test_kept_tables(database: Any, table: type[BaseUser]) -> None:
     await token.create(ada, "report")
     await users.set_password(ada, "another correct horse")
     assert await token.table.count() == 1
+    await users.store_password(ada, None)
+    assert await token.table.count() == 0
+    await token.create(ada, "report")
     await Users(table, keeps_on_new_password=[Session]).set_password(ada, "a third correct horse")
     assert await token.table.count() == 0
 

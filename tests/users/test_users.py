@@ -251,6 +251,15 @@ async def test_old_proofs(users: Users[User], ada: User) -> None:
     assert "argon2" not in repr(proof)
 
 
+@pytest.mark.security(3)
+async def test_old_proofs_after_piccolo(users: Users[User], ada: User) -> None:
+    """A proof does not hold once Piccolo's command line set another password."""
+    proof = await users.verify("ada", PASSWORD)
+    await User.raw("UPDATE piccolo_user SET password = {}", BaseUser.hash_password(NEW, "x", 10))
+    with pytest.raises(InvalidCredentials):
+        await users.uphold(proof)
+
+
 # --- hashes that Piccolo made --------------------------------------------------------------
 
 
@@ -376,6 +385,9 @@ async def test_stale_save(users: Users[User]) -> None:
     assert not await can_log_in(users, "ada", PASSWORD)
     await User.raw("UPDATE piccolo_user SET password = {}", old)
     assert await can_log_in(users, "ada", "something older")
+    await users.set_password(user, NEW)
+    await User.raw("UPDATE piccolo_user SET password = {}", old)
+    assert not await can_log_in(users, "ada", "something older")
 
 
 # --- plain BaseUser ------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from piccolo_api_fastapi import (
     delete_old_guesses,
     subscribe,
 )
-from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials
+from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, StoreUnavailable
 from piccolo_api_fastapi.piccolo_app.app import unlock_user
 from piccolo_api_fastapi.testing import FrozenClock, race
 from piccolo_api_fastapi.users.lookup import UserLookup
@@ -243,6 +243,50 @@ async def test_who_was_not_looked_at(
         with pytest.raises(HasherBusy):
             await users.verify("ada", PASSWORD)
     assert await count() == 1
+
+
+async def test_an_outage_during_the_check(
+    users: Users[User], ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A guess whose hash can't be renewed, since the database went away, is no failure."""
+
+    async def gone(*_: Any) -> bool:
+        raise ConnectionResetError
+
+    stronger: Users[User] = Users(
+        hasher=PasswordHasher(memory_kib=16, iterations=1, allow_weak=True), clock=users.clock
+    )
+    await is_right(users, "ada", "wrong")
+    with monkeypatch.context() as patch:
+        patch.setattr("piccolo_api_fastapi.users.passwords.queries.replace_column", gone)
+        with pytest.raises(StoreUnavailable):
+            await stronger.verify("ada", PASSWORD)
+    assert await count() == 1
+
+
+@pytest.mark.security(95)
+async def test_a_lease_that_ran_out(
+    users: Users[User], ada: User, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A right guess whose check took too long resets nothing that was counted since."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    verify = PasswordHasher.verify
+
+    async def slow(self: PasswordHasher, encoded: str | None, password: str) -> None:
+        if password == PASSWORD:
+            begun.set()
+            await go_on.wait()
+        await verify(self, encoded, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", slow)
+    late = asyncio.create_task(is_right(users, "ada", PASSWORD))
+    await begun.wait()
+    clock.advance(15 * SECOND)
+    elsewhere: Users[User] = Users(clock=clock)
+    assert not await is_right(elsewhere, "ada", "wrong")
+    go_on.set()
+    assert await late
+    assert await count() == 2
 
 
 @pytest.mark.security(99)

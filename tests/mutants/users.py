@@ -1,0 +1,40 @@
+"""Mutants of `users`: guards in single statements, and what a new password ends."""
+
+_USERS = "tests/users/test_users.py"
+_GUESSES = "tests/users/passwords/test_guesses.py"
+
+MUTANTS: list[tuple[str, str, str, str]] = [
+    ("users/passwords/queries.py", " & table.active.eq(value=True)", "", _USERS),
+    (
+        "users/passwords/queries.py",
+        "condition = condition & (table.password == column)",
+        "pass",
+        _USERS,
+    ),
+    ("users/passwords/queries.py", ", table.password == old", "", _USERS),
+    ("users/passwords/queries.py", ", table.hash == old", "", _USERS),
+    ("users/passwords/queries.py", "values.append(table.superseded)", "pass", _USERS),
+    ("users/lookup.py", " and fingerprint(column) != superseded", "", _USERS),
+    ("users/passwords/service.py", "if account.was_changed_by_piccolo:", "if False:", _USERS),
+    (
+        "users/passwords/service.py",
+        "await self._guesses.forgive(key)\n            everything",
+        "everything",
+        _GUESSES,
+    ),
+    ("users/passwords/service.py", "as guess, store():", "as guess:", _GUESSES),
+    (
+        "users/passwords/guesses.py",
+        "table.key == guess.key, mine",
+        "table.key == guess.key",
+        _GUESSES,
+    ),
+    ("users/passwords/guesses.py", ' AND g."checking_until" <= {now} ', " ", _GUESSES),
+    ("users/passwords/guesses.py", 'AND g."failed_count" < {MOST_FAILURES}', "", _GUESSES),
+    (
+        "users/credentials.py",
+        "issubclass(table, self._kept) and not everything",
+        "issubclass(table, self._kept)",
+        "tests/users/test_service_users.py",
+    ),
+]
