@@ -109,8 +109,7 @@ class Users(Generic[UserT]):
         Create a user.
 
         Args:
-            username: The username, stored in lower case. It may be an e-mail address only if
-                it is the user's own.
+            username: Stored in lower case. It may be an e-mail address only if it is the user's.
             password: The password. A user without one can't sign in by password.
             email: The e-mail address, stored in its normal form. Each has one owner.
             active: Whether the user may sign in.
@@ -186,7 +185,6 @@ class Users(Generic[UserT]):
         Store a hash from `encode`; otherwise as `set_password`.
 
         Args:
-            user: The user whose password changes.
             encoded: The hash. `None` removes the password and ends all credentials.
             keep: The id of a credential that stays valid.
             everything: Whether to end the credentials that a new password keeps as well.
@@ -266,7 +264,7 @@ class Users(Generic[UserT]):
 
     async def uphold(self, proof: Proof[UserT]) -> None:
         """
-        Make sure that a proof holds until the open transaction ends, which issues on it.
+        Make sure that a proof holds until the open transaction ends.
 
         Raises:
             InvalidCredentials: The user was disabled or the password changed.
