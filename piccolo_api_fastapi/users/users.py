@@ -144,8 +144,7 @@ class Users(Generic[UserT]):
             columns: Values of further columns of the user table.
 
         Raises:
-            Unprocessable: The username is not valid.
-            IdentityTaken: Another user has the username.
+            Unprocessable, IdentityTaken: The username is not valid, or another user has it.
         """
         user = self.table(
             username=own_username(username, self.table.username.length, None),
@@ -185,6 +184,7 @@ class Users(Generic[UserT]):
         Store a hash from `encode`; otherwise as `set_password`.
 
         Args:
+            user: The user whose password changes.
             encoded: The hash. `None` removes the password and ends all credentials.
             keep: The id of a credential that stays valid.
             everything: Whether to end the credentials that a new password keeps as well.
