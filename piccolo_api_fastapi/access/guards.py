@@ -1,18 +1,15 @@
 """Dependencies that return the user or refuse the request: schemes, and guards made of them."""
 
 import inspect
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from fastapi import Security
 from fastapi.security import SecurityScopes
-from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
 from piccolo_api_fastapi.errors import (
@@ -28,6 +25,9 @@ from piccolo_api_fastapi.errors import (
 
 from .identity import Identity, UserT, check_scopes
 from .refusal_events import emit_refusal
+
+if TYPE_CHECKING:
+    from .scheme import Scheme
 
 FoundT = TypeVar("FoundT")
 
@@ -172,71 +172,6 @@ class Guard(Generic[UserT]):
         return Unauthenticated(challenge=", ".join(challenges))
 
 
-class Scheme(Guard[UserT], SecurityBase, ABC):
-    """
-    One way to authenticate, configured once. FastAPI lists it in OpenAPI.
-
-    A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do, and lists in
-    `documented_errors` the errors that OpenAPI shows. A scheme for the credentials of machines
-    sets `manages_credentials = False`; see `in_person`.
-    """
-
-    transport: ClassVar[Literal["header", "cookie"]]
-    challenge: ClassVar[str]
-    documented_errors: ClassVar[tuple[type[AuthError], ...]]
-    manages_credentials: ClassVar[bool] = True
-    clock: Clock = staticmethod(utcnow)
-
-    def __init__(self) -> None:
-        self.schemes = (self,)
-        self.__signature__ = signature_of()
-        self.mention = Mention(self)
-
-    @abstractmethod
-    async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
-        """
-        Authenticate one request or WebSocket, without the cache.
-
-        Returns:
-            The caller, or `None` if there is no credential of this kind.
-
-        Raises:
-            AuthError: There is a credential of this kind, and it is invalid.
-        """
-
-    async def has_verified_email(self, user: UserT) -> bool:
-        """For `require(…, verified=True)`. Always False for a scheme without `users`."""
-        users = getattr(self, "users", None)
-        return users is not None and bool(await users.has_verified_email(user))
-
-    async def record_factor(
-        self,
-        identity: Identity[UserT],  # noqa: ARG002
-        factor: str,  # noqa: ARG002
-        connection: HTTPConnection,  # noqa: ARG002
-        response: Response,  # noqa: ARG002
-    ) -> None:
-        """Record a factor for `Guard.step_up`. Refuses unless a subclass overrides it."""
-        raise CredentialNotAllowed
-
-    async def replace_secret(
-        self, identity: Identity[UserT], connection: HTTPConnection, response: Response
-    ) -> None:
-        """Replace the secret for `Guard.renew`. Does nothing unless a subclass overrides it."""
-
-
-class Mention(SecurityBase):
-    """Names a scheme in OpenAPI and does nothing: each scheme needs a `SecurityBase` of its own."""
-
-    def __init__(self, scheme: "Scheme[Any]") -> None:
-        self.model = scheme.model
-        self.scheme_name = scheme.scheme_name
-        self.documented_errors = scheme.documented_errors
-
-    async def __call__(self) -> None:
-        """Do nothing."""
-
-
 class AnyOf(Guard[UserT]):
     """
     A dependency that returns the user that any of several schemes finds.
@@ -256,7 +191,7 @@ class AnyOf(Guard[UserT]):
         ConfigurationError: There are no schemes, or two have the same name.
     """
 
-    def __init__(self, *schemes: Scheme[UserT]) -> None:
+    def __init__(self, *schemes: "Scheme[UserT]") -> None:
         if not schemes or len({scheme.scheme_name for scheme in schemes}) < len(schemes):
             raise ConfigurationError("AnyOf takes one or more schemes with different names.")
         self.schemes = schemes
@@ -299,7 +234,7 @@ class IdentityOf(View[UserT]):
 
 
 def signature_of(
-    schemes: Sequence[Scheme[Any]] = (), scopes: Sequence[str] = ()
+    schemes: "Sequence[Scheme[Any]]" = (), scopes: Sequence[str] = ()
 ) -> inspect.Signature:
     """
     Return the signature that FastAPI reads: the parameters of `__call__`, and for each scheme a

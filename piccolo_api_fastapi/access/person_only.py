@@ -7,9 +7,10 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.errors import AuthError, ConfigurationError, CredentialNotAllowed
 
-from .guards import AnyOf, Guard, Scheme
+from .guards import AnyOf, Guard
 from .identity import Identity, UserT
 from .requirements import Require
+from .scheme import Scheme
 
 
 class InPerson(Require[UserT]):

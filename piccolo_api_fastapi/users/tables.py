@@ -161,7 +161,7 @@ UserT = TypeVar("UserT", bound=BaseUser, default=User)
 
 
 def _users(table: type[User]) -> "Users[User]":
-    from .users import Users  # noqa: PLC0415 - `users` imports this module
+    from .users import Users
 
     return Users(table)
 
