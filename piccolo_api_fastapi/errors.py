@@ -1,49 +1,49 @@
 """
-What can go wrong, as one tree.
+All errors, as one tree.
 
     AuthError                       an HTTPException with a stable code
     ├── Unauthenticated         401  no credential was sent
     │   ├── InvalidCredentials  401  identifier and password do not match
-    │   ├── InvalidToken        401  a bearer token that is no good
-    │   ├── InvalidCode         401  a second factor's code that is wrong or was used
-    │   ├── StepUpRequired      401  a factor has to be presented again (RFC 9470)
-    │   ├── InvalidTicket       401  a challenge, link or code that is no good any more
-    │   └── InvalidSession      401  a session cookie that cannot be read
-    │       └── SessionEnded    401  a session cookie that is unknown, expired or revoked
+    │   ├── InvalidToken        401  the bearer token is invalid
+    │   ├── InvalidCode         401  the code of a second factor is wrong or was used
+    │   ├── StepUpRequired      401  a factor must be presented (again) (RFC 9470)
+    │   ├── InvalidTicket       401  a challenge, link or code is invalid or expired
+    │   └── InvalidSession      401  the session cookie is malformed
+    │       └── SessionEnded    401  the session is unknown, expired or revoked
     ├── Forbidden               403
     │   ├── InsufficientScope   403  a scope is missing
-    │   ├── CredentialNotAllowed 403 an API token where only a person may come
+    │   ├── CredentialNotAllowed 403 an API token where only a person is allowed
     │   ├── CrossSiteRequest    403  the CSRF check failed
-    │   ├── EmailNotVerified    403  the e-mail address has to be verified first
-    │   ├── EnrolmentRequired   403  a second factor has to be enrolled first
-    │   ├── FactorDisabled      403  a second factor was guessed at too often
-    │   ├── LoginRefused        403  a login hook said no
-    │   ├── CaptchaRequired     403  a CAPTCHA has to be solved
-    │   └── CaptchaFailed       403  the CAPTCHA was not solved, or too long ago
+    │   ├── EmailNotVerified    403  the e-mail address must be verified first
+    │   ├── EnrolmentRequired   403  a second factor must be enrolled first
+    │   ├── FactorDisabled      403  too many wrong codes of a second factor
+    │   ├── LoginRefused        403  a login hook refused
+    │   ├── CaptchaRequired     403  a CAPTCHA must be solved
+    │   └── CaptchaFailed       403  the solution of the CAPTCHA is wrong or expired
     ├── NotFound                404
-    ├── Conflict                409  another request was first
-    │   ├── IdentityTaken       409  username or e-mail belongs to somebody
-    │   ├── ValueTaken          409  another value belongs to somebody
-    │   └── TokenLimitReached   409  the user has as many API tokens as they may
+    ├── Conflict                409  another request made a change first
+    │   ├── IdentityTaken       409  the username or e-mail address is taken
+    │   ├── ValueTaken          409  another unique value is taken
+    │   └── TokenLimitReached   409  the maximum number of API tokens is reached
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
-    ├── Unprocessable           422  input that cannot be used
+    ├── Unprocessable           422  the input is invalid
     │   ├── WrongConfirmation   422  the first code of a new authenticator is wrong
-    │   └── WeakPassword        422  the password policy said no
-    ├── TooManyRequests         429  wait
+    │   └── WeakPassword        422  the password policy refused
+    ├── TooManyRequests         429  a rate limit is exceeded
     ├── Unavailable             503  try again later
     │   ├── HasherBusy          503  too many passwords are being hashed
     │   ├── SecretUnreadable    503  a stored secret can't be decrypted
-    │   ├── StoreUnavailable    503  the database does not answer
-    │   └── CaptchaUnavailable  503  nobody can tell whether the CAPTCHA was solved
+    │   ├── StoreUnavailable    503  the database is not available
+    │   └── CaptchaUnavailable  503  the CAPTCHA can't be verified
     └── TokenRequestError       400  RFC 6749 section 5.2, with `error` in the body
         ├── InvalidRequest      400
         ├── InvalidGrant        400
         ├── InvalidScope        400
         ├── UnsupportedGrantType 400
-        └── MFARequired         403  the password was right, a second factor has to follow
+        └── MFARequired         403  the password is right, a second factor is needed
 
-    ConfigurationError              raised when an object is made, never while serving
+    ConfigurationError              raised when an object is made, not while serving
 """
 
 from collections.abc import Mapping, Sequence
@@ -54,19 +54,39 @@ from starlette.exceptions import HTTPException
 
 
 class ConfigurationError(ValueError):
-    """A weak or contradictory setting; raised when the object is made."""
+    """
+    A weak or contradictory setting. Raised when the object is made.
+
+    ```python
+    from piccolo_api_fastapi import ConfigurationError, JWTAuth
+
+    try:
+        JWTAuth(secret="too short")
+    except ConfigurationError as error:
+        print(error)
+    ```
+    """
 
 
 class AuthError(HTTPException):
     """
-    An error with a status, a stable `code` and one sentence for people.
+    An error with a status, a stable `code` and a sentence for people.
 
-    A bare FastAPI application answers it as it answers every `HTTPException`;
-    the prebuilt routers and `install(app)` answer it as an RFC 9457 problem.
+    ```python
+    from piccolo_api_fastapi import AuthError
+
+    class TooYoung(AuthError):
+        status = 403
+        code = "too_young"
+        message = "You must be 18 to do this."
+    ```
+
+    FastAPI answers it like every `HTTPException`. The prebuilt routers, and applications with
+    `install(app)`, answer it as an RFC 9457 problem.
 
     Args:
-        message: Replaces the sentence of the class.
-        headers: Sent with the answer.
+        message: A sentence that replaces the one of the class.
+        headers: Headers of the response.
     """
 
     status: ClassVar[int] = 400
@@ -79,7 +99,7 @@ class AuthError(HTTPException):
         super().__init__(self.status, detail=message or self.message, headers=headers)
 
     def members(self) -> dict[str, Any]:
-        """Further members of the error body."""
+        """Return further members of the error body."""
         return {}
 
 
@@ -100,14 +120,14 @@ class Unauthenticated(AuthError):
 
 
 class InvalidCredentials(Unauthenticated):
-    """Unknown, wrong, disabled or locked: one answer for all of them."""
+    """The user is unknown, disabled or locked, or the password is wrong: one response for all."""
 
     code = "invalid_credentials"
     message = "The username or password is incorrect."
 
 
 class InvalidToken(Unauthenticated):
-    """The bearer token is malformed, expired, revoked or not for here (RFC 6750 section 3.1)."""
+    """The token is malformed, expired, revoked or for another API (RFC 6750 section 3.1)."""
 
     code = "invalid_token"
     message = "The access token is invalid or has expired."
@@ -125,11 +145,11 @@ class InvalidCode(Unauthenticated):
 
 class StepUpRequired(Unauthenticated):
     """
-    A factor has to be presented again, or a second one at all (RFC 9470).
+    A factor must be presented again, or a second factor is missing (RFC 9470).
 
     Args:
-        max_age: Seconds since it was presented, at most.
-        acr: Which level is needed.
+        max_age: The maximum age of the factor, in seconds.
+        acr: The level that is needed, such as `mfa`.
     """
 
     code = "insufficient_user_authentication"
@@ -142,15 +162,15 @@ class StepUpRequired(Unauthenticated):
         super().__init__(challenge=challenge)
 
     def members(self) -> dict[str, Any]:
-        """`max_age` and `acr_values`."""
+        """Return `max_age` and `acr_values`."""
         return {name: value for name, value in self.needed.items() if value}
 
 
 class InvalidTicket(Unauthenticated):
-    """A login's challenge or the secret of a mailed link: unknown, used or expired."""
+    """The challenge of a login, or the secret of a mailed link, is unknown, used or expired."""
 
     code = "invalid_ticket"
-    message = "This is invalid, has expired or was used before. Please start again."
+    message = "This link or code is invalid, has expired or was used before. Please start again."
 
 
 class InvalidSession(Unauthenticated):
@@ -170,11 +190,11 @@ class SessionEnded(InvalidSession):
 
 
 class Forbidden(AuthError):
-    """The caller is known and may not do this."""
+    """The caller is known, but not allowed to do this."""
 
     status = 403
     code = "forbidden"
-    message = "You may not do this."
+    message = "You do not have permission to do this."
 
 
 class InsufficientScope(Forbidden):
@@ -186,7 +206,7 @@ class InsufficientScope(Forbidden):
     """
 
     code = "insufficient_scope"
-    message = "A scope that this needs was not granted."
+    message = "You do not have permission to do this."
 
     def __init__(self, scopes: Sequence[str] = ()) -> None:
         self.scopes = tuple(scopes)
@@ -197,7 +217,7 @@ class InsufficientScope(Forbidden):
 
 
 class CredentialNotAllowed(Forbidden):
-    """An API token came to a route that manages credentials."""
+    """An API token was used on a route that manages credentials."""
 
     code = "credential_not_allowed"
     message = "This kind of credential can't be used here. Please log in."
@@ -211,24 +231,24 @@ class CrossSiteRequest(Forbidden):
 
 
 class EnrolmentRequired(Forbidden):
-    """The user has to enrol a second factor before anything else."""
+    """The user must enrol a second factor before anything else."""
 
     code = "mfa_enrolment_required"
-    message = "A second factor has to be set up first."
+    message = "Please set up a second factor first."
 
 
 class FactorDisabled(Forbidden):
-    """A second factor was guessed at too often in a row."""
+    """There were too many wrong codes of a second factor in a row."""
 
     code = "factor_disabled"
     message = "This second factor is disabled after too many wrong codes. Use a recovery code."
 
 
 class LoginRefused(Forbidden):
-    """A login hook refused; the sentence is the hook's reason."""
+    """A login hook refused. The message is the reason that it gave."""
 
     code = "login_refused"
-    message = "This login is refused."
+    message = "This login was refused."
 
 
 class EmailNotVerified(Forbidden):
@@ -239,7 +259,7 @@ class EmailNotVerified(Forbidden):
 
 
 class CaptchaRequired(Forbidden):
-    """The request came without the response of a CAPTCHA."""
+    """The request has no response of a CAPTCHA."""
 
     code = "captcha_required"
     message = "Please solve the CAPTCHA."
@@ -253,44 +273,44 @@ class CaptchaFailed(Forbidden):
 
 
 class NotFound(AuthError):
-    """There is no such thing, or it is somebody else's."""
+    """The resource does not exist, or belongs to another user."""
 
     status = 404
     code = "not_found"
-    message = "There is no such resource."
+    message = "The resource was not found."
 
 
 class Conflict(AuthError):
-    """Another request changed the same thing first."""
+    """Another request changed the resource first."""
 
     status = 409
     code = "conflict"
-    message = "This was changed by another request. Please look again."
+    message = "Another request changed this at the same time. Please reload and try again."
 
 
 class IdentityTaken(Conflict):
-    """The username or the e-mail address belongs to somebody already."""
+    """The username or the e-mail address belongs to another user."""
 
     code = "identity_taken"
     message = "This username or e-mail address is taken."
 
 
 class ValueTaken(Conflict):
-    """A value that only one user may have belongs to another already."""
+    """A unique value belongs to another user."""
 
     code = "value_taken"
-    message = "One of these values belongs to somebody else."
+    message = "One of these values is taken."
 
 
 class TokenLimitReached(Conflict):
-    """The user has as many API tokens as they may have."""
+    """The user has reached the maximum number of API tokens."""
 
     code = "token_limit_reached"
-    message = "There are as many API tokens as there may be. Revoke one first."
+    message = "You have reached the maximum number of API tokens. Revoke one first."
 
 
 class ContentTooLarge(AuthError):
-    """The body is larger than the route reads."""
+    """The body is larger than the route accepts."""
 
     status = 413
     code = "content_too_large"
@@ -298,7 +318,7 @@ class ContentTooLarge(AuthError):
 
 
 class UnsupportedMediaType(AuthError):
-    """The body is not of the type that the route reads."""
+    """The body does not have the content type that the route accepts."""
 
     status = 415
     code = "unsupported_media_type"
@@ -308,10 +328,10 @@ class UnsupportedMediaType(AuthError):
 @dataclass(frozen=True, slots=True)
 class FieldError:
     """
-    One thing wrong with one input, in the shape of FastAPI's own 422.
+    One error in one input, in the form of FastAPI's own 422.
 
     Args:
-        loc: Where, for example `("body", "password")`.
+        loc: The path of the input, for example `("body", "password")`.
         msg: A sentence for people.
         type: A stable code.
     """
@@ -323,10 +343,10 @@ class FieldError:
 
 class Unprocessable(AuthError):
     """
-    Input that is well-formed and cannot be used.
+    The input is well-formed but invalid.
 
     Args:
-        errors: What is wrong, never with the value that was sent.
+        errors: The errors, without the values of the request.
     """
 
     status = 422
@@ -340,12 +360,12 @@ class Unprocessable(AuthError):
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The stable code of each error."""
+        """Return the stable code of each error."""
         return tuple(error.type for error in self.errors)
 
 
 class WrongConfirmation(Unprocessable):
-    """The first code of a new authenticator is wrong, or there is none to confirm."""
+    """The first code of a new authenticator is wrong, or no enrolment was started."""
 
     code = "wrong_confirmation"
     message = "The code does not match. Please scan the QR code again."
@@ -355,7 +375,7 @@ class WrongConfirmation(Unprocessable):
 
 
 class WeakPassword(Unprocessable, ValueError):
-    """The password policy refused; `codes` says why. A `ValueError` for Piccolo's own callers."""
+    """The password policy refused; see `codes`. A `ValueError`, since Piccolo expects one."""
 
     code = "weak_password"
     message = "The password is not accepted."
@@ -366,11 +386,11 @@ class WeakPassword(Unprocessable, ValueError):
 
 class TooManyRequests(AuthError):
     """
-    The caller has to wait: a rate limit is used up (RFC 6585 section 4).
+    The caller has exceeded a rate limit (RFC 6585 section 4).
 
     Args:
-        retry_after: Seconds until another try makes sense (RFC 9110 section 10.2.3).
-        headers: Further headers.
+        retry_after: Seconds until the caller may try again (RFC 9110 section 10.2.3).
+        headers: Further headers of the response.
     """
 
     status = 429
@@ -383,53 +403,53 @@ class TooManyRequests(AuthError):
 
 class Unavailable(AuthError):
     """
-    The request can't be served right now.
+    The request can't be served at the moment.
 
     Args:
-        retry_after: Seconds until another try makes sense (RFC 9110 section 10.2.3).
+        retry_after: Seconds until the caller may try again (RFC 9110 section 10.2.3).
     """
 
     status = 503
     code = "unavailable"
-    message = "The service is not available right now."
+    message = "The service is not available at the moment. Please try again."
 
     def __init__(self, *, retry_after: int = 1) -> None:
         super().__init__(headers={"Retry-After": str(retry_after)})
 
 
 class HasherBusy(Unavailable):
-    """Too many passwords are waiting to be hashed."""
+    """Too many passwords are queued to be hashed."""
 
     code = "busy"
-    message = "Too many logins are under way. Please try again."
+    message = "Too many logins are in progress. Please try again."
 
 
 class SecretUnreadable(Unavailable):
-    """A stored secret can't be decrypted: its key is not configured, or it was tampered with."""
+    """A stored secret can't be decrypted: its key is not configured, or it was changed."""
 
     code = "secret_unreadable"
 
 
 class StoreUnavailable(Unavailable):
-    """The database does not answer, or the store of a rate limit that asks for it."""
+    """The database is not available, or the store of a rate limit with `on_error="deny"`."""
 
     code = "store_unavailable"
 
 
 class CaptchaUnavailable(Unavailable):
-    """Nobody can tell whether the CAPTCHA was solved."""
+    """The response of the CAPTCHA can't be verified at the moment."""
 
     code = "captcha_unavailable"
 
 
 class TokenRequestError(AuthError):
-    """An error of the token endpoint, in the shape of RFC 6749 section 5.2."""
+    """An error of the token endpoint, in the form of RFC 6749 section 5.2."""
 
     code = "invalid_request"
     message = "The token request is malformed."
 
     def members(self) -> dict[str, Any]:
-        """`error` and `error_description`."""
+        """Return `error` and `error_description`."""
         return {"error": self.code, "error_description": str(self.detail)}
 
 
@@ -438,14 +458,14 @@ class InvalidRequest(TokenRequestError):
 
 
 class InvalidGrant(TokenRequestError):
-    """The password or the refresh token is no good."""
+    """The password is wrong, or the refresh token is invalid, expired or revoked."""
 
     code = "invalid_grant"
     message = "The credentials or the refresh token are invalid, expired or revoked."
 
 
 class InvalidScope(TokenRequestError):
-    """A scope was asked for that can't be granted."""
+    """A requested scope can't be granted."""
 
     code = "invalid_scope"
     message = "A requested scope can't be granted."
@@ -460,12 +480,12 @@ class UnsupportedGrantType(TokenRequestError):
 
 class MFARequired(TokenRequestError):
     """
-    The password was right; a second factor has to follow at `/token/mfa`.
+    The password is right, and a second factor is needed at `/token/mfa`.
 
     Args:
-        challenge: To be sent along with the code.
+        challenge: The challenge to send along with the code.
         methods: The factors to choose from.
-        expires_in: Seconds that the challenge is good.
+        expires_in: The lifetime of the challenge, in seconds.
     """
 
     status = 403
@@ -481,7 +501,7 @@ class MFARequired(TokenRequestError):
         self._expires_in = expires_in
 
     def members(self) -> dict[str, Any]:
-        """What the client needs to go on."""
+        """Return the members that the client needs for the second step."""
         return super().members() | {
             "challenge": self._challenge,
             "methods": self._methods,
@@ -490,4 +510,4 @@ class MFARequired(TokenRequestError):
 
 
 COOKIE_CHALLENGE = 'Cookie realm="session"'
-"""`WWW-Authenticate` for a missing or dead cookie; no registered scheme names cookies."""
+"""`WWW-Authenticate` for a missing or ended session. No registered scheme names cookies."""

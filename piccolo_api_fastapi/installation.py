@@ -1,4 +1,4 @@
-"""`install(app)`: one error body everywhere, documented, and headers on every answer."""
+"""`install(app)`: one documented error body, and headers on every response."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -27,25 +27,32 @@ def install(
     limit: Admission | None = None,
 ) -> None:
     """
-    Make an application speak like its auth routes.
+    Give the routes of an application the same errors as the prebuilt routers.
 
-    Every error becomes an RFC 9457 problem, a 422 no longer echoes its input, and
-    OpenAPI tells what the guards of an operation can answer, where authentication is
-    optional, and where the token endpoint is. What a dependency wants said in headers is said
-    with every answer: data, responses, streams and errors.
+    ```python
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import install
+
+    app = FastAPI()
+    install(app)
+    ```
+
+    Every error becomes an RFC 9457 problem, and a 422 no longer echoes its input. OpenAPI shows
+    the errors of guards, the optional guards, and the path of the token endpoint. Headers that
+    dependencies request are added to every response: models, streams and errors.
 
     Args:
-        app: The application, once, before it serves.
-        client_address: How the address of a client is found behind proxies: for
-            limits, sessions and events.
-        limit: A `RateLimit` for everything that comes, what reaches no route included.
+        app: The application. Call `install` once, before the application serves.
+        client_address: Finds the address of the client behind proxies, for rate limits, sessions
+            and events.
+        limit: A `RateLimit` for all requests, even those that match no route.
 
     Raises:
-        ConfigurationError: The limit needs dependencies, and there are none before a route.
+        ConfigurationError: The limit has dependencies, which can't run before a route is found.
     """
     if limit is not None and limit.asks_dependencies:
         raise ConfigurationError(
-            "The key, cost and limits of a limit for everything can't be dependencies."
+            "The limit of install() can't have dependencies as key, cost or limits."
         )
     app.add_middleware(
         AnswerMiddleware, client_address=client_address, limit=limit, refuse=problem_response
@@ -71,7 +78,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 
 async def _unexpected_error(request: Request, _: Exception) -> Response:
     response = problem_response(HTTPException(500, "Something went wrong."), request)
-    if (answer := answer_of(request.scope)) is not None:  # this answer passes no middleware
+    if (answer := answer_of(request.scope)) is not None:  # this response bypasses the middleware
         response.headers.update(answer.headers)
     return response
 
@@ -112,7 +119,7 @@ def _document_guards(
 
 
 def _document_invalid_input(operation: dict[str, Any], route: RouteContext) -> None:
-    """A 422 is a problem, and a route may have none: see `AuthRoute.documents_422`."""
+    """Document a 422 as a problem, or remove it: see `AuthRoute.documents_422`."""
     if not getattr(route.original_route, "documents_422", True):
         operation["responses"].pop("422", None)
     elif "application/json" in operation["responses"].get("422", {}).get("content", {}):
@@ -120,7 +127,7 @@ def _document_invalid_input(operation: dict[str, Any], route: RouteContext) -> N
 
 
 def _drop_unused_models(schema: dict[str, Any]) -> None:
-    """FastAPI's own models of a 422, which echo the input, if nothing names them any more."""
+    """Remove the models of FastAPI for a 422, which echo the input, if nothing refers to them."""
     models = schema.get("components", {}).get("schemas", {})
     for name in ("HTTPValidationError", "ValidationError"):
         if name in models and f'"#/components/schemas/{name}"' not in json.dumps(schema):
@@ -128,7 +135,7 @@ def _drop_unused_models(schema: dict[str, Any]) -> None:
 
 
 def _correct_token_url(schema: dict[str, Any]) -> None:
-    """Point Swagger's Authorize at the token route, wherever its router was included."""
+    """Set the token URL of Swagger's Authorize button to the path of the token route."""
     token_url = next(
         (
             path.lstrip("/")

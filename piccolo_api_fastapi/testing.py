@@ -1,4 +1,4 @@
-"""The kit for tests of applications: act as a user, stop the clock, hash cheaply, race."""
+"""Tools for the tests of applications: act as a user, stop the clock, hash cheaply, race."""
 
 import asyncio
 import gc
@@ -41,37 +41,75 @@ __all__ = [
 
 class FrozenClock:
     """
-    A clock that stands still until it is told to move; give it as `clock=`.
+    A clock that stands still until `advance` is called. Pass it as `clock=`.
+
+    ```python
+    from datetime import timedelta
+    from piccolo_api_fastapi import Users
+    from piccolo_api_fastapi.testing import FrozenClock
+
+    clock = FrozenClock()
+    users = Users(clock=clock)
+    clock.advance(timedelta(days=1))
+    ```
 
     Args:
-        now: Where it starts, aware.
+        now: The time at the start, aware.
     """
 
     def __init__(self, now: datetime = datetime(2026, 1, 1, tzinfo=timezone.utc)) -> None:
         self.now = now
 
     def __call__(self) -> datetime:
-        """The time it stands at."""
+        """Return the time."""
         return self.now
 
     def advance(self, by: timedelta) -> None:
-        """Move it on, or back."""
+        """Move the clock by a time, which may be negative."""
         self.now += by
 
 
 def cheap_hasher() -> PasswordHasher:
-    """Argon2id in under a millisecond. Never store what it makes."""
+    """
+    Return an Argon2id hasher that takes less than a millisecond. Never use it in production.
+
+    ```python
+    from piccolo_api_fastapi import Users
+    from piccolo_api_fastapi.testing import cheap_hasher
+
+    users = Users(hasher=cheap_hasher())
+    ```
+    """
     return PasswordHasher(memory_kib=8, iterations=1, allow_weak=True)
 
 
 def cheap_pbkdf2_hasher() -> PBKDF2Hasher:
-    """The same for the interop mode."""
+    """
+    Return a PBKDF2 hasher for the interop mode that is as fast. Never use it in production.
+
+    ```python
+    from piccolo_api_fastapi import Users
+    from piccolo_api_fastapi.testing import cheap_pbkdf2_hasher
+
+    users = Users(hasher=cheap_pbkdf2_hasher(), interop=True)
+    ```
+    """
     return PBKDF2Hasher(iterations=1, allow_weak=True)
 
 
 @contextmanager
 def cheap_hashing() -> Iterator[None]:
-    """Within it, everything that was not given a hasher hashes cheaply."""
+    """
+    Return a context in which everything without its own hasher hashes cheaply.
+
+    ```python
+    from piccolo_api_fastapi import Users
+    from piccolo_api_fastapi.testing import cheap_hashing
+
+    with cheap_hashing():
+        user = await Users().create("ada", "correct horse battery staple")
+    ```
+    """
     previous = replace_default_hasher(cheap_hasher())
     try:
         yield
@@ -81,11 +119,22 @@ def cheap_hashing() -> Iterator[None]:
 
 def totp_code(uri: str, at: datetime) -> str:
     """
-    What an authenticator app shows.
+    Return the code that an authenticator app shows.
+
+    ```python
+    from datetime import datetime, timezone
+    from piccolo_api_fastapi.testing import totp_code
+
+    uri = (
+        "otpauth://totp/ada?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+        "&digits=6&period=30&algorithm=SHA1"
+    )
+    code = totp_code(uri, datetime.now(timezone.utc))
+    ```
 
     Args:
-        uri: The `otpauth_uri` that it was enrolled with.
-        at: When, aware.
+        uri: The `otpauth_uri` from the enrolment.
+        at: The time, aware.
     """
     query = dict(parse_qsl(urlsplit(uri).query))
     secret, digits, period = b32decode(query["secret"]), query["digits"], query["period"]
@@ -102,15 +151,31 @@ def acting_as(
     factors: Factors | Iterable[str] = (PASSWORD,),
 ) -> Iterator[Identity[UserT]]:
     """
-    Within it, every request that asks `guard` comes from `user`, without a login.
+    Return a context in which every request that `guard` checks comes from `user`.
 
-    What is made of the guard follows: `optional`, `require`, `Security` with scopes.
+    ```python
+    from fastapi import Depends, FastAPI
+    from fastapi.testclient import TestClient
+    from piccolo_api_fastapi import SessionAuth, User
+    from piccolo_api_fastapi.testing import acting_as
+
+    app, current_user = FastAPI(), SessionAuth()
+
+    @app.get("/", dependencies=[Depends(current_user)])
+    async def home() -> str:
+        return "Hello!"
+
+    with acting_as(current_user, User(id=1, username="ada", active=True)):
+        assert TestClient(app).get("/").status_code == 200
+    ```
+
+    This includes guards made from it, by `optional`, `require`, or `Security` with scopes.
 
     Args:
-        guard: The dependency that the application uses.
-        user: Who.
-        scopes: What they may do; by default what the flags of the user say.
-        factors: What they have presented: the names of factors for just now, or when each.
+        guard: The guard that the application uses.
+        user: The user.
+        scopes: The scopes of the credential. By default, those of the flags of the user.
+        factors: The factors presented: names for factors presented now, or a time for each.
     """
     flags = {"admin": user.admin, "superuser": user.superuser}
     granted = [name for name, is_set in flags.items() if is_set] if scopes is None else scopes
@@ -131,42 +196,75 @@ def acting_as(
 
 async def race(call: Callable[[], Awaitable[ResultT]], n: int = 24) -> list[ResultT | Exception]:
     """
-    Call `n` times at once.
+    Call a function several times concurrently.
+
+    ```python
+    from piccolo_api_fastapi.testing import race
+
+    async def call() -> int:
+        return 1
+
+    assert await race(call, n=3) == [1, 1, 1]
+    ```
+
+    Args:
+        call: The async function.
+        n: The number of calls.
 
     Returns:
-        What each call returned, or the exception it raised.
+        The result of each call, or the exception that it raised.
     """
     return await asyncio.gather(*(call() for _ in range(n)), return_exceptions=True)  # type: ignore[return-value]
 
 
 async def assert_single_winner(call: Callable[[], Awaitable[ResultT]], n: int = 24) -> ResultT:
     """
-    Call `n` times at once; exactly one may succeed.
+    Call a function several times concurrently, and assert that exactly one call succeeds.
+
+    ```python
+    from piccolo_api_fastapi.testing import assert_single_winner
+
+    coupons = ["summer"]
+
+    async def redeem() -> str | None:
+        return coupons.pop() if coupons else None
+
+    assert await assert_single_winner(redeem) == "summer"
+    ```
 
     Args:
-        call: Returns something true when it wins; raises, or returns something false, when not.
-        n: How many at once.
+        call: The async function. A call succeeds if it returns something truthy.
+        n: The number of calls.
 
     Returns:
-        What the winner got.
+        The result of the call that succeeded.
 
     Raises:
-        AssertionError: None won, or more than one.
+        AssertionError: No call succeeded, or more than one did.
     """
     results: list[Any] = await race(call, n)
     winners = [result for result in results if result and not isinstance(result, BaseException)]
     if len(winners) != 1:
-        raise AssertionError(f"{len(winners)} of {n} callers won.")
+        raise AssertionError(f"{len(winners)} of {n} calls succeeded, not one.")
     winner: ResultT = winners[0]
     return winner
 
 
 class Outbox:
     """
-    A `mail=` that keeps messages instead of sending them.
+    Keeps messages instead of sending them. Pass it as `mail=`.
+
+    ```python
+    from piccolo_api_fastapi import Accounts
+    from piccolo_api_fastapi.testing import Outbox
+
+    outbox = Outbox()
+    accounts = Accounts(mail=outbox, base_url="https://example.com")
+    assert outbox.messages == []
+    ```
 
     Args:
-        is_down: Whether it fails instead; it can be set at any time.
+        is_down: Whether sending fails. It can be changed at any time.
     """
 
     def __init__(self, *, is_down: bool = False) -> None:
@@ -178,7 +276,7 @@ class Outbox:
         Keep a message.
 
         Raises:
-            ConnectionError: It is down.
+            ConnectionError: `is_down` is set.
         """
         if self.is_down:
             raise ConnectionError
@@ -186,17 +284,20 @@ class Outbox:
 
     def last(self, kind: type[MessageT]) -> MessageT:
         """
-        The last message, which is of this kind.
+        Return the last message, and assert that it is of this class.
+
+        Args:
+            kind: The class of the message.
 
         Raises:
-            AssertionError: There is none, or it is another.
+            AssertionError: There is no message, or the last one is of another class.
         """
         if not self.messages or not isinstance(self.messages[-1], kind):
-            raise AssertionError(f"The last message is no {kind.__name__}: {self.messages[-1:]}")
+            raise AssertionError(f"The last message is not a {kind.__name__}: {self.messages[-1:]}")
         return self.messages[-1]
 
     def token(self, kind: type[LinkMessage]) -> str:
-        """The secret in the link of the last message, which is of this kind."""
+        """Return the secret in the link of the last message, which must be of this class."""
         return self.last(kind).link.partition("#token=")[2]
 
 
@@ -204,20 +305,31 @@ async def timing_auc(
     first: Callable[[], Awaitable[float]], second: Callable[[], Awaitable[float]], pairs: int = 200
 ) -> float:
     """
-    How well one can tell two kinds of request by the time they take: 0.5 is not at all, 0 and 1
-    are always. It is the area under the ROC curve of that guess.
+    Measure whether two kinds of request can be told apart by their response times.
+
+    ```python
+    from piccolo_api_fastapi.testing import timing_auc
+
+    async def unknown_user() -> float:
+        return 0.1  # the seconds that a request took
+
+    assert await timing_auc(unknown_user, unknown_user, pairs=5) == 0.5
+    ```
 
     Args:
-        first: Makes a request of one kind; returns how long the answer took.
-        second: Likewise of the other.
-        pairs: How many of each, in turn.
+        first: Makes a request of the first kind, and returns the time that it took.
+        second: Makes a request of the second kind, and returns the time that it took.
+        pairs: The number of requests of each kind, in turn.
+
+    Returns:
+        The area under the ROC curve: 0.5 if the times do not differ, 0 or 1 if they always do.
     """
     times: tuple[list[float], list[float]] = ([], [])
     asked = ((times[0], first), (times[1], second))
     gc.disable()
     try:
         for pair in range(pairs):
-            # In turns, since each answer is followed by work that the next one may feel.
+            # Alternate, since background work of a request may slow down the next one.
             for measured, ask in asked if pair % 2 else reversed(asked):
                 measured.append(await ask())
     finally:
@@ -227,11 +339,17 @@ async def timing_auc(
 
 def auc(first: Sequence[float], second: Sequence[float]) -> float:
     """
-    How well one can tell two kinds of request by times that were measured: see `timing_auc`.
+    Compute whether two kinds of request can be told apart by measured times; see `timing_auc`.
+
+    ```python
+    from piccolo_api_fastapi.testing import auc
+
+    assert auc([0.1, 0.2], [0.3, 0.4]) == 1
+    ```
 
     Args:
-        first: Of one kind.
-        second: Of the other.
+        first: The times of the first kind.
+        second: The times of the second kind.
     """
     wins = sum((a < b) + (a == b) / 2 for a in first for b in second)
     return wins / (len(first) * len(second))

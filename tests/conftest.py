@@ -78,7 +78,7 @@ def pytest_configure() -> None:
     modules: dict[str, Any] = sys.modules
     modules["piccolo.main"] = None  # an import of it fails
     if os.environ.get("EVENT_LOOP") == "uvloop":
-        import uvloop  # noqa: PLC0415 - where it is asked for
+        import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 

@@ -1,4 +1,4 @@
-"""Who is calling, and what they may do."""
+"""Identify the caller of a request, and check what the caller may do."""
 
 from .csrf import SameOrigin
 from .guards import AnyOf

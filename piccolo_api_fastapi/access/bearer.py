@@ -7,16 +7,16 @@ from piccolo_api_fastapi.errors import InvalidRequest, InvalidToken
 
 def bearer_token(connection: HTTPConnection) -> str | None:
     """
-    The token of `Authorization: Bearer …` (RFC 6750 section 2.1), or `None`.
+    Return the token of `Authorization: Bearer …` (RFC 6750 section 2.1), or `None`.
 
     Raises:
-        InvalidRequest: There are two `Authorization` headers.
-        InvalidToken: The scheme is there and the token is not.
+        InvalidRequest: The request has two `Authorization` headers.
+        InvalidToken: The scheme is `Bearer`, but the token is missing.
     """
     values = connection.headers.getlist("authorization")
     if len(values) > 1:
         raise InvalidRequest(
-            "There are two Authorization headers.",
+            "Send only one Authorization header.",
             headers={"WWW-Authenticate": 'Bearer error="invalid_request"'},
         )
     scheme, _, token = (values[0] if values else "").partition(" ")

@@ -18,20 +18,27 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]
 
 class SameOrigin:
     """
-    Refuses unsafe requests that another site made the browser send.
+    Refuse unsafe requests that another site made the browser send.
 
-    `Sec-Fetch-Site` decides; a browser too old to send it is judged by `Origin`
-    against `Host`. The algorithm is that of Go's `http.CrossOriginProtection` and of
-    the OWASP CSRF cheat sheet. A request with neither header comes from no browser.
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import SameOrigin
 
-    A `SessionAuth` does this by itself; as a dependency it guards other routes.
+    app = FastAPI(dependencies=[Depends(SameOrigin())])
+    ```
+
+    `Sec-Fetch-Site` decides. If an old browser does not send it, `Origin` is compared with
+    `Host`. This is the algorithm of Go's `http.CrossOriginProtection` and of the OWASP CSRF
+    cheat sheet. A request with neither header does not come from a browser.
+
+    `SessionAuth` includes this check. Use it as a dependency to protect other routes.
 
     Args:
         trusted_origins: Other origins that may send requests, such as `https://app.example.com`.
-        strict: Refuse requests with neither header, too.
+        strict: Whether to refuse requests that have neither header.
 
     Raises:
-        ConfigurationError: An origin is not one, in the form that browsers send.
+        ConfigurationError: An origin does not have the form that browsers send.
     """
 
     documented_errors = (CrossSiteRequest,)
@@ -40,13 +47,13 @@ class SameOrigin:
         for origin in trusted_origins:
             if isinstance(trusted_origins, str) or not _ORIGIN.fullmatch(origin):
                 raise ConfigurationError(
-                    "A trusted origin is like https://app.example.com, with no path."
+                    "A trusted origin must look like https://app.example.com, without a path."
                 )
         self.trusted_origins = frozenset(trusted_origins)
         self.strict = strict
 
     async def __call__(self, connection: HTTPConnection) -> None:
-        """As a dependency: refuses, with an event, or does nothing."""
+        """Check a request, as a dependency. Emits `authz_fail` if the request is refused."""
         try:
             self.check(connection)
         except CrossSiteRequest as error:
@@ -58,7 +65,7 @@ class SameOrigin:
         Refuse a request that another site sent. A WebSocket counts as unsafe.
 
         Raises:
-            CrossSiteRequest: Another site did, or may have.
+            CrossSiteRequest: Another site sent the request, or may have sent it.
         """
         if connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS:
             return
@@ -77,7 +84,7 @@ class SameOrigin:
 
 
 def _same_host(origin: str, connection: HTTPConnection) -> bool:
-    """Compared without the scheme, which a proxy that ends TLS hides from us."""
+    """Compare without the scheme, which a proxy that terminates TLS hides from us."""
     hosts = connection.headers.getlist("host")
     if len(hosts) != 1:
         return False

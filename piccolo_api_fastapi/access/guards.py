@@ -1,18 +1,15 @@
-"""Dependencies that give the user or refuse: schemes, and what is made of them."""
+"""Dependencies that return the user or refuse the request: schemes, and guards made of them."""
 
 import inspect
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from fastapi import Security
 from fastapi.security import SecurityScopes
-from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
 from piccolo_api_fastapi.errors import (
@@ -29,6 +26,9 @@ from piccolo_api_fastapi.errors import (
 from .identity import Identity, UserT, check_scopes
 from .refusal_events import emit_refusal
 
+if TYPE_CHECKING:
+    from .scheme import Scheme
+
 FoundT = TypeVar("FoundT")
 
 _IDENTITIES = "piccolo_api_fastapi.identities"
@@ -36,9 +36,9 @@ _IDENTITIES = "piccolo_api_fastapi.identities"
 
 class Guard(Generic[UserT]):
     """
-    A dependency that gives the user, or refuses.
+    A dependency that returns the user, or refuses the request.
 
-    What it finds is kept for the request, so that asking twice costs once.
+    The result is kept for the request, so that a second call costs nothing.
     """
 
     schemes: "tuple[Scheme[UserT], ...]"
@@ -48,34 +48,34 @@ class Guard(Generic[UserT]):
         self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
     ) -> UserT:
         """
-        The user of the request.
+        Return the user of the request.
 
         Raises:
-            AuthError: Nobody, or somebody who may not.
+            AuthError: Nobody is signed in, or the user may not do this.
         """
         if is_exempt(connection, self):
-            return None  # type: ignore[return-value]  # nobody reads it: see `public`
+            return None  # type: ignore[return-value]  # the value is not used: see `public`
         return (await admit(self, connection, self.identify(connection, scopes.scopes))).user
 
     @property
     def identity(self) -> "IdentityOf[UserT]":
-        """The dependency that gives the `Identity` instead of the user."""
+        """The dependency that returns the `Identity` instead of the user."""
         return IdentityOf(self)
 
     async def identify(
         self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
     ) -> Identity[UserT]:
         """
-        The caller of this request.
+        Return the caller of this request.
 
         Args:
             connection: The request or the WebSocket.
             scopes: Scopes that the caller must have.
-            enrolling: Whether it may be somebody who has yet to enrol a second factor.
+            enrolling: Whether to accept a caller who must still enrol a second factor.
 
         Raises:
-            Unauthenticated: Nobody, or a credential that is no good.
-            EnrolmentRequired: A second factor has to be enrolled first.
+            Unauthenticated: There is no credential, or it is invalid.
+            EnrolmentRequired: The caller must enrol a second factor first.
             InsufficientScope: A scope is missing.
         """
         identity = await self.find(connection)
@@ -87,24 +87,24 @@ class Guard(Generic[UserT]):
         return identity
 
     def now(self) -> datetime:
-        """The present time, by the clock of the schemes."""
+        """Return the present time, by the clock of the schemes."""
         return self.schemes[0].clock()
 
     async def step_up(
         self, identity: Identity[UserT], factor: str, connection: HTTPConnection, response: Response
     ) -> None:
         """
-        Record that a factor was presented once more, with the credential of a caller.
+        Record with the credential of a caller that a factor was presented again.
 
         Args:
             identity: The caller, as this guard found them.
             factor: The name of the factor.
             connection: The request.
-            response: The answer, which may take a new cookie.
+            response: The response, which may set a new cookie.
 
         Raises:
-            CredentialNotAllowed: It is a credential of a machine.
-            AuthError: It ended meanwhile.
+            CredentialNotAllowed: The credential belongs to a machine.
+            AuthError: The credential has ended meanwhile.
         """
         for scheme in self.schemes:
             if scheme.scheme_name == identity.scheme:
@@ -116,15 +116,15 @@ class Guard(Generic[UserT]):
         self, identity: Identity[UserT], connection: HTTPConnection, response: Response
     ) -> None:
         """
-        Give the credential of a caller a new secret, where an answer can carry one.
+        Replace the secret of the credential of a caller, if a response can carry a new one.
 
         Args:
             identity: The caller, as this guard found them.
             connection: The request.
-            response: The answer, which may take a new cookie.
+            response: The response, which may set a new cookie.
 
         Raises:
-            AuthError: It ended meanwhile.
+            AuthError: The credential has ended meanwhile.
         """
         for scheme in self.schemes:
             if scheme.scheme_name == identity.scheme:
@@ -132,18 +132,18 @@ class Guard(Generic[UserT]):
 
     async def confirm(self, connection: HTTPConnection) -> Identity[UserT]:
         """
-        The caller, asked anew: for a transaction that has locked the user since.
+        Authenticate the caller again, in a transaction that has locked the user.
 
-        What it issues then either is seen by a password change, or is stopped by it.
+        A concurrent password change then either ends what the transaction issues, or stops it.
 
         Raises:
-            AuthError: The credential no longer holds.
+            AuthError: The credential is no longer valid.
         """
         scope = {name: value for name, value in connection.scope.items() if name != _IDENTITIES}
         return await self.identify(HTTPConnection(scope))
 
     async def find(self, connection: HTTPConnection) -> Identity[UserT] | None:
-        """The caller, or `None`; asked once for each request, however often it is called."""
+        """Return the caller, or `None`. The schemes are asked once a request."""
         known: dict[Guard[UserT], Identity[UserT] | None]
         known = connection.scope.setdefault(_IDENTITIES, {})
         if self not in known:
@@ -153,8 +153,8 @@ class Guard(Generic[UserT]):
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
-        Ask the schemes in turn. An `Authorization` header, when there is one, decides alone:
-        a bad header is never rescued by a good cookie.
+        Ask the schemes in turn. If there is an `Authorization` header, it decides alone: a valid
+        cookie never rescues an invalid header.
         """
         by_header = "authorization" in connection.headers
         for scheme in self.schemes:
@@ -172,83 +172,26 @@ class Guard(Generic[UserT]):
         return Unauthenticated(challenge=", ".join(challenges))
 
 
-class Scheme(Guard[UserT], SecurityBase, ABC):
-    """
-    One way to authenticate, configured once; FastAPI lists it in OpenAPI.
-
-    A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do, and names in
-    `documented_errors` what `install` shows as possible answers. One whose credentials
-    stand for a machine says `manages_credentials = False`: see `in_person`.
-    """
-
-    transport: ClassVar[Literal["header", "cookie"]]
-    challenge: ClassVar[str]
-    documented_errors: ClassVar[tuple[type[AuthError], ...]]
-    manages_credentials: ClassVar[bool] = True
-    clock: Clock = staticmethod(utcnow)
-
-    def __init__(self) -> None:
-        self.schemes = (self,)
-        self.__signature__ = signature_of()
-        self.mention = Mention(self)
-
-    @abstractmethod
-    async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
-        """
-        Look at one connection, uncached.
-
-        Returns:
-            `None` when it carries no credential of this kind.
-
-        Raises:
-            AuthError: It carries one, and it is bad.
-        """
-
-    async def has_verified_email(self, user: UserT) -> bool:
-        """What `require(…, verified=True)` asks. Never so for a scheme that has no `users`."""
-        users = getattr(self, "users", None)
-        return users is not None and bool(await users.has_verified_email(user))
-
-    async def record_factor(
-        self,
-        identity: Identity[UserT],  # noqa: ARG002
-        factor: str,  # noqa: ARG002
-        connection: HTTPConnection,  # noqa: ARG002
-        response: Response,  # noqa: ARG002
-    ) -> None:
-        """What `Guard.step_up` does for a credential of this scheme; refused unless overridden."""
-        raise CredentialNotAllowed
-
-    async def replace_secret(
-        self, identity: Identity[UserT], connection: HTTPConnection, response: Response
-    ) -> None:
-        """What `Guard.renew` does for a credential of this scheme; nothing unless overridden."""
-
-
-class Mention(SecurityBase):
-    """Names a scheme to OpenAPI and does nothing: one `SecurityBase` stands for one scheme."""
-
-    def __init__(self, scheme: "Scheme[Any]") -> None:
-        self.model = scheme.model
-        self.scheme_name = scheme.scheme_name
-        self.documented_errors = scheme.documented_errors
-
-    async def __call__(self) -> None:
-        """Nothing to do."""
-
-
 class AnyOf(Guard[UserT]):
     """
-    The user, by whichever scheme finds one.
+    A dependency that returns the user that any of several schemes finds.
+
+    ```python
+    import os
+    from piccolo_api_fastapi import AnyOf, JWTAuth, SessionAuth
+
+    current_user = AnyOf(SessionAuth(), JWTAuth(secret=os.environ["JWT_SECRET"]))
+    ```
 
     Args:
-        schemes: Asked in this order; `Authorization` decides alone when it is sent.
+        schemes: The schemes, asked in this order. If the request has an `Authorization` header,
+            only schemes that read it are asked.
 
     Raises:
-        ConfigurationError: There is no scheme, or one twice.
+        ConfigurationError: There are no schemes, or two have the same name.
     """
 
-    def __init__(self, *schemes: Scheme[UserT]) -> None:
+    def __init__(self, *schemes: "Scheme[UserT]") -> None:
         if not schemes or len({scheme.scheme_name for scheme in schemes}) < len(schemes):
             raise ConfigurationError("AnyOf takes one or more schemes with different names.")
         self.schemes = schemes
@@ -283,19 +226,20 @@ class IdentityOf(View[UserT]):
     async def __call__(
         self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
     ) -> Identity[UserT]:
-        """The identity of the caller."""
+        """Return the identity of the caller."""
         if is_exempt(connection, self):
-            return None  # type: ignore[return-value]  # nobody reads it: see `public`
+            return None  # type: ignore[return-value]  # the value is not used: see `public`
         guard = self._guard
         return await admit(guard, connection, guard.identify(connection, scopes.scopes))
 
 
 def signature_of(
-    schemes: Sequence[Scheme[Any]] = (), scopes: Sequence[str] = ()
+    schemes: "Sequence[Scheme[Any]]" = (), scopes: Sequence[str] = ()
 ) -> inspect.Signature:
     """
-    The signature FastAPI sees: what the work needs, and for OpenAPI a dependency that does nothing
-    for each scheme, since a guard is configured when it is made and not when it is written.
+    Return the signature that FastAPI reads: the parameters of `__call__`, and for each scheme a
+    dependency that only names it in OpenAPI. Guards are configured when they are made, so the
+    signature can't be written down.
     """
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [

@@ -1,4 +1,4 @@
-"""Who is calling, by which credential, and what that credential may do."""
+"""The caller of a request, the credential used, and the scopes of that credential."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """One scope (RFC 6749 appendix A.4)."""
 
 NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
-"""When somebody last proved who they are, for a credential that proves nobody's presence."""
+"""The time of authentication of a credential that does not prove the presence of a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,26 @@ class Identity(Generic[UserT]):
     """
     An authenticated caller.
 
+    ```python
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import Identity, SessionAuth, User
+
+    app, current_user = FastAPI(), SessionAuth()
+
+    @app.get("/whoami")
+    async def whoami(caller: Annotated[Identity[User], Depends(current_user.identity)]) -> str:
+        return f"{caller.user.username} by {caller.scheme}"
+    ```
+
     Args:
         user: The row of the user.
         scheme: The name of the scheme, as OpenAPI shows it.
-        credential_id: Which credential: the id of the session or of the refresh family.
-        scopes: What this credential may do, never more than its user may now.
-        authenticated_at: When the user last proved who they are (`auth_time`).
-        factors: Which factors were presented to this credential, and when.
-        is_enrolling: Whether it is good for enrolling a second factor and nothing else.
+        credential_id: The id of the credential, such as the session or the refresh family.
+        scopes: The scopes of the credential, limited to those that the user has now.
+        authenticated_at: The time at which the user last authenticated (`auth_time`).
+        factors: The factors presented with this credential, and the time of each.
+        is_enrolling: Whether the credential can only be used to enrol a second factor.
     """
 
     user: UserT
@@ -50,7 +62,7 @@ def check_scopes(granted: frozenset[str], needed: Iterable[str]) -> None:
     Refuse a caller who lacks a scope.
 
     Raises:
-        InsufficientScope: One is missing.
+        InsufficientScope: A scope is missing.
     """
     wanted = tuple(needed)
     if not granted.issuperset(wanted):

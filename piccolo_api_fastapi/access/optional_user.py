@@ -1,4 +1,4 @@
-"""`optional`: the user, or `None` when nobody is signed in."""
+"""`optional`: the user, or `None` if nobody is signed in."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from .identity import Identity, UserT
 
 
 class Optional(View[UserT]):
-    """The user or `None`; made by `optional`."""
+    """The dependency that `optional` returns."""
 
     is_optional = True
 
@@ -45,13 +45,25 @@ class OptionalIdentity(View[UserT]):
 
 def optional(guard: Guard[UserT]) -> Optional[UserT]:
     """
-    The user, or `None` when nobody is signed in.
+    Make a dependency that returns the user, or `None` if nobody is signed in.
 
-    A session that has ended counts as nobody, since a browser goes on sending its
-    cookie. A bad `Authorization` header is an error all the same.
+    ```python
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import SessionAuth, User, optional
+
+    app, current_user = FastAPI(), SessionAuth()
+
+    @app.get("/")
+    async def home(user: Annotated[User | None, Depends(optional(current_user))]) -> str:
+        return f"Hello, {user.username if user else 'stranger'}!"
+    ```
+
+    A session that has ended counts as not signed in, since browsers keep sending its cookie. An
+    invalid `Authorization` header is still refused.
 
     Args:
-        guard: A scheme, `AnyOf` or `require(…)`.
+        guard: A scheme, an `AnyOf` or a `require(…)`.
     """
     return Optional(guard)
 

@@ -1,4 +1,4 @@
-"""`require`: a guard that lets fewer through."""
+"""`require`: a guard with further requirements."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -19,7 +19,7 @@ from .step_up import StepUp
 
 
 class Require(Guard[UserT]):
-    """A guard that lets fewer through; made by `require`."""
+    """A guard with further requirements. Made by `require`."""
 
     documented_errors: tuple[type[AuthError], ...] = ()
 
@@ -44,7 +44,7 @@ class Require(Guard[UserT]):
     async def identify(
         self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
     ) -> Identity[UserT]:
-        """The caller, who has the scopes, the address and the factors that are required."""
+        """Return the caller, who has the required scopes, verified address and factors."""
         needed = (*self._scopes, *scopes)
         identity = await self._guard.identify(connection, needed, enrolling=enrolling)
         if self._verified:
@@ -74,27 +74,39 @@ def require(  # noqa: PLR0913 - each a word of its own
     verified: bool = False,
 ) -> Require[UserT]:
     """
-    A narrower dependency: 403 for those who lack a scope, and for those who have to present
-    a factor (again) a 401 that says so (RFC 9470). `POST /reauthenticate` is where they do.
+    Make a guard with further requirements.
+
+    ```python
+    from datetime import timedelta
+    from piccolo_api_fastapi import SessionAuth, require
+
+    current_user = SessionAuth()
+    admin = require(current_user, admin=True)
+    recently_confirmed = require(current_user, within=timedelta(minutes=5))
+    ```
+
+    A caller who lacks a scope gets 403. A caller who must present a factor (again) gets a 401
+    that names it (RFC 9470), and presents it at `POST /reauthenticate`.
 
     Args:
-        guard: A scheme, `AnyOf` or another `require(…)`.
-        admin: The user has the flag, and the credential was given the scope `admin`.
-        superuser: Likewise.
-        scopes: Further scopes, all of them needed.
-        mfa: A second factor was presented.
-        factor: This factor was presented, for example `"totp"`.
-        within: How long ago at most: the factor, or else the second one, or else any.
-        verified: The user's e-mail address is verified; asks the database once more.
+        guard: A scheme, an `AnyOf` or another `require(…)`.
+        admin: Whether the user needs the admin flag and the credential the scope `admin`.
+        superuser: Whether the user needs the superuser flag and the credential `superuser`.
+        scopes: Further scopes that are all needed.
+        mfa: Whether a second factor must have been presented.
+        factor: The factor that must have been presented, for example `"totp"`.
+        within: The maximum age of that factor. Without `factor`, of a second factor if `mfa` is
+            set, or else of any factor.
+        verified: Whether the user's e-mail address must be verified. Costs one more query.
 
     Raises:
-        ConfigurationError: Nothing is required, `scopes` is one string, or `within` is no time.
+        ConfigurationError: Nothing is required, `scopes` is a string, or `within` is too short.
     """
     if isinstance(scopes, str):
-        raise ConfigurationError("scopes is a list of strings.")
+        raise ConfigurationError("scopes must be a list of strings, not one string.")
     flags = {"admin": admin, "superuser": superuser}
     needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
     step_up = StepUp(mfa, factor, within)
     if not needed and not step_up and not verified:
-        raise ConfigurationError("require() needs something to require.")
+        raise ConfigurationError("require() needs at least one requirement, such as admin=True.")
     return Require(guard, needed, step_up or None, verified=verified)

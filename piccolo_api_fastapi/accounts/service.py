@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.csrf import SameOrigin
-from piccolo_api_fastapi.access.guards import AnyOf, Scheme
+from piccolo_api_fastapi.access.guards import AnyOf
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.optional_user import optional
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.refusal_events import check_step_up
+from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import PASSWORD, StepUp
 from piccolo_api_fastapi.core.database.outages import is_unique_violation, is_unusable_value, store
 from piccolo_api_fastapi.core.database.transactions import transaction

@@ -1,1 +1,1 @@
-"""What every feature stands on: HTTP, the database, events, cryptography."""
+"""HTTP, events, the database and cryptography: the base of every feature."""

@@ -26,7 +26,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.access.bearer import bearer_token
-from piccolo_api_fastapi.access.guards import Scheme
+from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.errors import InvalidToken, Unauthenticated
 from piccolo_api_fastapi.testing import acting_as
 from tests.conftest import bearer, get_tokens, log_in, new_client

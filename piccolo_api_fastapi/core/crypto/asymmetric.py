@@ -41,7 +41,7 @@ def load_pem(pem: bytes, password: bytes | None) -> tuple[PrivateKey | None, Pub
             return private, private.public_key()
         public: Any = serialization.load_pem_public_key(pem)
     except (ValueError, TypeError):
-        raise ConfigurationError("This is not a PEM key, or its password is wrong.") from None
+        raise ConfigurationError("The key is not a PEM, or its password is wrong.") from None
     return None, public
 
 
@@ -67,7 +67,7 @@ def algorithm_of(key: object) -> str:
         return "ES256"
     if isinstance(key, RSAPublicKey) and key.key_size >= MINIMUM_RSA_BITS:
         return "RS256"
-    raise ConfigurationError("Supported keys are Ed25519, P-256 and RSA of 2048 bits or more.")
+    raise ConfigurationError("Supported keys: Ed25519, P-256, and RSA of 2048 bits or more.")
 
 
 _JWK_MEMBERS = {

@@ -1,4 +1,4 @@
-"""Encryption of what has to be read again: the secrets of authenticator apps."""
+"""Encryption of secrets that must be read again, such as those of authenticator apps."""
 
 import base64
 import hashlib
@@ -20,13 +20,21 @@ from piccolo_api_fastapi.errors import ConfigurationError, SecretUnreadable
 from .keys import KeyRing
 
 ENVIRONMENT_VARIABLE = "AUTH_ENCRYPTION_KEYS"
-"""Where `from_environment` and the commands look for keys."""
+"""The environment variable that `from_environment` and the commands read."""
 
 _BLOB = re.compile(r"([a-z0-9]+)\.([A-Za-z0-9._-]{1,64})\.([A-Za-z0-9_=-]+)", re.ASCII)
 
 
 def generate_key() -> str:
-    """A new key for `from_environment`: 32 random bytes in base64."""
+    """
+    Return a new key for `from_environment`: 32 random bytes in base64.
+
+    ```python
+    from piccolo_api_fastapi import XChaCha20Poly1305, generate_key
+
+    encryption = XChaCha20Poly1305(generate_key())
+    ```
+    """
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -34,8 +42,17 @@ class EncryptionProvider(ABC):
     """
     Encrypts secrets at rest. Implement it to use a key management service.
 
-    What is encrypted can be decrypted only with the same associated data, so that
-    a row copied to another user opens nothing.
+    ```python
+    from piccolo_api_fastapi import EncryptionProvider
+
+    class KeyService(EncryptionProvider):
+        async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str: ...
+        async def decrypt(self, blob: str, associated_data: bytes) -> bytes: ...
+        def is_current(self, blob: str) -> bool: ...
+    ```
+
+    A blob can only be decrypted with the same associated data, so that a secret copied to the
+    row of another user is useless.
     """
 
     @abstractmethod
@@ -45,25 +62,29 @@ class EncryptionProvider(ABC):
 
         Args:
             plaintext: The secret.
-            associated_data: Whose it is and what for; not stored.
+            associated_data: The owner and the purpose of the secret, which are not stored.
 
         Returns:
-            Printable ASCII that names the key.
+            A blob of printable ASCII that names the key.
         """
 
     @abstractmethod
     async def decrypt(self, blob: str, associated_data: bytes) -> bytes:
         """
-        Decrypt with whichever key it was encrypted with.
+        Decrypt a blob with the key that encrypted it.
+
+        Args:
+            blob: The result of `encrypt`.
+            associated_data: The owner and the purpose, as given to `encrypt`.
 
         Raises:
-            SecretUnreadable: The key is unknown, or it was made by another provider, for
-                other associated data, or changed.
+            SecretUnreadable: The key is unknown, the associated data differ, or the blob was
+                changed or made by another provider.
         """
 
     @abstractmethod
     def is_current(self, blob: str) -> bool:
-        """Whether it was encrypted by this provider with the current key."""
+        """Return whether this provider encrypted a blob with the current key."""
 
 
 class _KeyedProvider(EncryptionProvider):
@@ -71,8 +92,8 @@ class _KeyedProvider(EncryptionProvider):
     The blob is `<name>.<key id>.<ciphertext>`.
 
     Args:
-        keys: The current key encrypts, retired ones still decrypt. A text holds keys as
-            `generate_key` makes them, the current one first, separated by commas.
+        keys: The keys: the current one encrypts, retired ones still decrypt. A string holds keys
+            from `generate_key`, separated by commas, with the current one first.
 
     Raises:
         ConfigurationError: A key is missing, malformed or too short.
@@ -88,13 +109,16 @@ class _KeyedProvider(EncryptionProvider):
     @classmethod
     def from_environment(cls, variable: str = ENVIRONMENT_VARIABLE) -> Self:
         """
-        With the keys in an environment variable, separated by commas, the current one first.
+        Read the keys from an environment variable, separated by commas, the current one first.
+
+        Args:
+            variable: The name of the variable.
 
         Raises:
-            ConfigurationError: It is not set, or a key is malformed or too short.
+            ConfigurationError: The variable is not set, or a key is malformed or too short.
         """
         if not (keys := os.environ.get(variable, "")):
-            raise ConfigurationError(f"{variable} is not set; generate_key() makes a key.")
+            raise ConfigurationError(f"{variable} is not set; set it to a key from generate_key().")
         return cls(keys)
 
     async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str:
@@ -111,7 +135,7 @@ class _KeyedProvider(EncryptionProvider):
         return self._open(key, match[3], associated_data)
 
     def is_current(self, blob: str) -> bool:
-        """Whether the blob names this provider and the current key."""
+        """Return whether a blob names this provider and the current key."""
         return blob.startswith(f"{self.name}.{self._current}.")
 
     @abstractmethod
@@ -125,9 +149,17 @@ class XChaCha20Poly1305(_KeyedProvider):
     """
     XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), with a random nonce of 192 bits.
 
+    ```python
+    import os
+    from piccolo_api_fastapi import XChaCha20Poly1305, generate_key
+
+    os.environ["AUTH_ENCRYPTION_KEYS"] = generate_key()  # in production, by your deployment
+    encryption = XChaCha20Poly1305.from_environment()
+    ```
+
     Args:
-        keys: The current key encrypts, retired ones still decrypt. A text holds keys as
-            `generate_key` makes them, the current one first, separated by commas.
+        keys: The keys: the current one encrypts, retired ones still decrypt. A string holds keys
+            from `generate_key`, separated by commas, with the current one first.
 
     Raises:
         ConfigurationError: A key is missing, malformed or too short.
@@ -152,11 +184,18 @@ class XChaCha20Poly1305(_KeyedProvider):
 
 class Fernet(_KeyedProvider):
     """
-    Fernet: AES-128-CBC with HMAC-SHA256. It takes no associated data, so that is
-    bound by a digest within.
+    Fernet: AES-128-CBC with HMAC-SHA256.
+
+    ```python
+    from piccolo_api_fastapi import Fernet, generate_key
+
+    encryption = Fernet(generate_key())
+    ```
+
+    Fernet has no associated data, so their digest is encrypted along with the secret.
 
     Args:
-        keys: As for `XChaCha20Poly1305`.
+        keys: The keys, as for `XChaCha20Poly1305`.
 
     Raises:
         ConfigurationError: A key is missing, malformed or too short.
@@ -188,26 +227,33 @@ class PlainText(EncryptionProvider):
     """
     No encryption, for tests.
 
+    ```python
+    from piccolo_api_fastapi import PlainText
+
+    encryption = PlainText(i_know_that_nothing_is_encrypted=True)
+    ```
+
     Args:
-        i_know_that_nothing_is_encrypted: Has to be said.
+        i_know_that_nothing_is_encrypted: Must be True.
 
     Raises:
-        ConfigurationError: It was not.
+        ConfigurationError: `i_know_that_nothing_is_encrypted` is not True.
     """
 
     def __init__(self, *, i_know_that_nothing_is_encrypted: bool = False) -> None:
         if i_know_that_nothing_is_encrypted is not True:
             raise ConfigurationError(
-                "PlainText encrypts nothing: use XChaCha20Poly1305, or say that you know."
+                "PlainText encrypts nothing: use XChaCha20Poly1305, or for tests pass "
+                "i_know_that_nothing_is_encrypted=True."
             )
 
     async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str:
-        """The plaintext, in base64, beside a digest of what it belongs to."""
+        """Encode the plaintext as base64, next to a digest of the associated data."""
         digest = hashlib.sha256(associated_data).hexdigest()
         return f"plain.{digest}.{base64.urlsafe_b64encode(plaintext).decode()}"
 
     async def decrypt(self, blob: str, associated_data: bytes) -> bytes:
-        """The plaintext."""
+        """Decode the plaintext."""
         match = _BLOB.fullmatch(blob)
         digest = hashlib.sha256(associated_data).hexdigest()
         if match is None or (match[1], match[2]) != ("plain", digest):
@@ -215,5 +261,5 @@ class PlainText(EncryptionProvider):
         return base64.urlsafe_b64decode(match[3])
 
     def is_current(self, blob: str) -> bool:
-        """Whether it was written by this provider."""
+        """Return whether this provider made a blob."""
         return blob.startswith("plain.")

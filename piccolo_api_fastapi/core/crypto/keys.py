@@ -1,4 +1,4 @@
-"""Signing keys: the current one, retired ones that still verify, and sub-keys of them."""
+"""Signing keys: the current one, retired ones that still verify, and sub-keys."""
 
 import base64
 import re
@@ -18,7 +18,14 @@ MINIMUM_SECRET_BYTES = 32
 @dataclass(frozen=True, slots=True)
 class Key:
     """
-    One signing key with its id and the one algorithm it may be used with.
+    A signing key with its id and the one algorithm that it is used with.
+
+    ```python
+    import secrets
+    from piccolo_api_fastapi import Key
+
+    key = Key.from_secret(secrets.token_urlsafe(32))
+    ```
 
     Make it with `from_secret` or `from_pem`.
     """
@@ -31,18 +38,18 @@ class Key:
     @classmethod
     def from_secret(cls, secret: str | bytes, *, kid: str | None = None) -> "Key":
         """
-        A key for HS256.
+        Make a key for HS256.
 
         Args:
-            secret: At least 32 bytes; `secrets.token_urlsafe(32)` makes one.
-            kid: The key id; by default derived from the secret.
+            secret: At least 32 bytes, for example from `secrets.token_urlsafe(32)`.
+            kid: The key id. By default it is derived from the secret.
 
         Raises:
             ConfigurationError: The secret is too short.
         """
         raw = secret.encode() if isinstance(secret, str) else secret
         if len(raw) < MINIMUM_SECRET_BYTES:
-            raise ConfigurationError(f"A secret has at least {MINIMUM_SECRET_BYTES} bytes.")
+            raise ConfigurationError(f"The secret must have at least {MINIMUM_SECRET_BYTES} bytes.")
         return cls(_kid(kid, _derive(raw, b"kid").hex()[:16]), "HS256", raw, raw)
 
     @classmethod
@@ -50,15 +57,15 @@ class Key:
         cls, pem: str | bytes, *, kid: str | None = None, password: bytes | None = None
     ) -> "Key":
         """
-        A key for EdDSA, ES256 or RS256, as the PEM says. A public key verifies only.
+        Make a key for EdDSA, ES256 or RS256, depending on the PEM. A public key only verifies.
 
         Args:
             pem: A private or a public key.
-            kid: The key id; by default the RFC 7638 thumbprint.
-            password: Decrypts the private key.
+            kid: The key id. By default it is the RFC 7638 thumbprint.
+            password: The password that decrypts the private key.
 
         Raises:
-            ConfigurationError: It is no PEM, or a key of another or too weak a kind.
+            ConfigurationError: The PEM is malformed, or the key is unsupported or too weak.
         """
         from .asymmetric import algorithm_of, load_pem, thumbprint
 
@@ -67,7 +74,7 @@ class Key:
         return cls(_kid(kid, thumbprint(verifying)), algorithm, verifying, signing)
 
     def jwk(self) -> dict[str, Any] | None:
-        """The public half as a JWK (RFC 7517); `None` for a secret."""
+        """Return the public key as a JWK (RFC 7517), or `None` for a secret."""
         if isinstance(self.verifying, bytes):
             return None
         from .asymmetric import public_jwk
@@ -81,61 +88,68 @@ class Key:
 
 class KeyRing:
     """
-    The key that signs, and retired ones that still verify.
+    The key that signs, and retired keys that still verify.
 
-    Retire a key by putting it behind a new one; drop it when the last token it
-    signed has expired. A retired key given as its public half verifies access
-    tokens only: refresh tokens need the whole of it.
+    ```python
+    import secrets
+    from piccolo_api_fastapi import JWTAuth, Key, KeyRing
+
+    new, old = (Key.from_secret(secrets.token_urlsafe(32)) for _ in range(2))
+    jwt = JWTAuth(keys=KeyRing(new, old))
+    ```
+
+    To retire a key, put it behind a new one. Remove it when the last token that it signed has
+    expired. The public key alone is enough to verify access tokens, but not refresh tokens.
 
     Args:
-        current: Signs new tokens.
-        retired: Verify old ones.
+        current: The key that signs new tokens.
+        retired: The keys that only verify old tokens.
 
     Raises:
-        ConfigurationError: The current key can't sign, two keys share an id, or
-            secrets and asymmetric keys are mixed (RFC 8725 section 2.1).
+        ConfigurationError: The current key can't sign, two keys have the same id, or the ring
+            mixes secrets and asymmetric keys (RFC 8725 section 2.1).
     """
 
     def __init__(self, current: Key, *retired: Key) -> None:
         self.current = current
         self._keys = {key.kid: key for key in (current, *retired)}
         if current.signing is None:
-            raise ConfigurationError("The current key of a ring has its private half.")
+            raise ConfigurationError("The current key of a ring must be a private key or a secret.")
         if len(self._keys) != 1 + len(retired):
             raise ConfigurationError("Two keys of a ring have the same id.")
         if len({key.algorithm == "HS256" for key in self}) > 1:
-            raise ConfigurationError("A ring holds secrets or asymmetric keys, never both.")
+            raise ConfigurationError("A ring holds either secrets or asymmetric keys, not both.")
 
     def __iter__(self) -> Iterator[Key]:
         return iter(self._keys.values())
 
     def get(self, kid: str) -> Key | None:
-        """The key with this id."""
+        """Return the key with this id, or `None`."""
         return self._keys.get(kid)
 
     @classmethod
     def from_base64(cls, keys: str) -> "KeyRing":
         """
-        A ring of secrets, each of 32 bytes or more in base64.
+        Make a ring of secrets, each of 32 bytes or more in base64.
 
         Args:
-            keys: The current one first, separated by commas.
+            keys: The secrets, separated by commas, with the current one first.
 
         Raises:
-            ConfigurationError: One is malformed or too short, or comes twice.
+            ConfigurationError: A secret is malformed, too short or repeated.
         """
         try:
             secrets = [base64.b64decode(key.strip(), validate=True) for key in keys.split(",")]
         except ValueError:
-            raise ConfigurationError("A key is not base64; generate_key() makes one.") from None
+            raise ConfigurationError("A key is not base64; make one with generate_key().") from None
         return cls(*(Key.from_secret(secret) for secret in secrets))
 
     def subkeys(self, purpose: str) -> dict[str, bytes]:
         """
-        A 32-byte sub-key of each key that has its secret half, by key id, the current one's first.
+        Return a 32-byte sub-key of each secret or private key, by key id, the current one first.
 
         Args:
-            purpose: Keeps sub-keys for different purposes apart (RFC 5869 section 3.2).
+            purpose: The use of the sub-keys: each purpose has its own (RFC 5869 section 3.2).
         """
         return {
             key.kid: _derive(_secret_bytes(key.signing), purpose.encode())
@@ -144,7 +158,7 @@ class KeyRing:
         }
 
     def jwks(self) -> dict[str, list[dict[str, Any]]]:
-        """The public keys as a JWK set (RFC 7517 section 5)."""
+        """Return the public keys as a JWK set (RFC 7517 section 5)."""
         return {"keys": [jwk for key in self if (jwk := key.jwk()) is not None]}
 
 
@@ -168,6 +182,6 @@ def _kid(given: str | None, derived: str) -> str:
     kid = derived if given is None else given
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", kid):
         raise ConfigurationError(
-            "A key id is 1 to 64 letters, digits, dots, dashes and underscores."
+            "A key id must be 1 to 64 letters, digits, dots, dashes and underscores."
         )
     return kid

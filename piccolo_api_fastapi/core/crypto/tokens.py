@@ -1,4 +1,4 @@
-"""Opaque tokens: random, recognisable, stored only as digests."""
+"""Opaque tokens: random, recognisable, and stored as digests only."""
 
 import base64
 import hashlib
@@ -18,11 +18,11 @@ class OpaqueToken:
     """
     A kind of token: `<prefix>_<43 random characters><8 checksum characters>`.
 
-    The prefix lets secret scanners find a leaked one, the checksum lets a typo
-    be refused without asking the database.
+    The prefix lets secret scanners find a leaked token. The checksum lets a typo be refused
+    without a query.
 
     Args:
-        prefix: Lower-case letters and digits, different for each purpose.
+        prefix: 1 to 16 lower-case letters and digits, different for each purpose.
 
     Raises:
         ConfigurationError: The prefix has other characters.
@@ -33,18 +33,18 @@ class OpaqueToken:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]{1,16}", self.prefix):
-            raise ConfigurationError("A token prefix is 1 to 16 lower-case letters and digits.")
+            raise ConfigurationError("A prefix must be 1 to 16 lower-case letters and digits.")
         pattern = re.compile(rf"({self.prefix}_[A-Za-z0-9_-]{{43}})([0-9a-f]{{8}})")
         object.__setattr__(self, "_pattern", pattern)
 
     def generate(self) -> str:
-        """A new token. Show it once; store `digest` of it."""
+        """Return a new token. Show it once, and store its `digest`."""
         random = base64.urlsafe_b64encode(secrets.token_bytes(RANDOM_BYTES)).rstrip(b"=").decode()
         body = f"{self.prefix}_{random}"
         return body + _checksum(body)
 
     def digest(self, token: str) -> str | None:
-        """The SHA-256 to look a token up by, or `None` when it is not one of this kind."""
+        """Return the SHA-256 to look a token up by, or `None` if it is not of this kind."""
         match = self._pattern.fullmatch(token)
         if match is None or _checksum(match[1]) != match[2]:
             return None

@@ -1,4 +1,4 @@
-"""SQLite with connections that are kept, where Piccolo opens one for each query."""
+"""A SQLite engine that keeps its connections, while Piccolo opens one for each query."""
 
 import asyncio
 import os
@@ -16,22 +16,28 @@ if TYPE_CHECKING:
 
 class PersistentSQLiteEngine(SQLiteEngine):
     """
-    An engine for `piccolo_conf.py` that keeps connections to its file open.
+    An engine for `piccolo_conf.py` that keeps its connections open.
 
-    Piccolo opens a connection, and a thread, for each query, which costs more than the
-    query. Between `start_connection_pool` and `close_connection_pool`, as one calls them for
-    PostgreSQL, this engine keeps some. Transactions have a connection of their own, as
-    ever. The file is put into WAL mode, in which readers and a writer do not wait for each
-    other; SQLite then keeps two files beside it.
+    ```python
+    from piccolo_api_fastapi import PersistentSQLiteEngine
+
+    DB = PersistentSQLiteEngine("app.sqlite")
+    ```
+
+    For each query, Piccolo opens a connection and a thread, which costs more than the query. This
+    engine keeps connections from `start_connection_pool` to `close_connection_pool`, as for
+    PostgreSQL. Each transaction still has a connection of its own. The file is put into WAL mode,
+    in which readers and a writer do not block each other. SQLite then keeps two more files next
+    to it.
 
     Args:
-        path: The file.
-        connections: How many statements run at once; the others wait for their turn.
-        options: As for `SQLiteEngine`; `timeout` is 30 seconds unless it is given.
+        path: The path of the file.
+        connections: The number of statements that run at once. Others wait.
+        options: Further options of `SQLiteEngine`. `timeout` is 30 seconds by default.
 
     Raises:
-        ConfigurationError: There is no connection, or the database lives in memory: each
-            connection would have one of its own.
+        ConfigurationError: `connections` is less than 1, or the database is in memory, where
+            each connection would have its own.
     """
 
     __slots__ = ("_connections", "_pool")
@@ -39,21 +45,21 @@ class PersistentSQLiteEngine(SQLiteEngine):
     def __init__(self, path: str, *, connections: int = 2, **options: Any) -> None:
         if connections < 1 or path == ":memory:" or path.startswith("file:"):
             raise ConfigurationError(
-                "A PersistentSQLiteEngine keeps one or more connections to a file."
+                "PersistentSQLiteEngine needs a file and at least one connection."
             )
         super().__init__(path, **{"timeout": 30, **options})
         self._connections = connections
         self._pool: _Pool | None = None
 
     async def start_connection_pool(self) -> None:
-        """Keep connections from now on; they belong to the running event loop."""
+        """Start to keep connections. They belong to the running event loop."""
         if self._pool is None:
             connection = await self.get_connection()
             await connection.execute_fetchall("PRAGMA journal_mode = WAL")
             self._pool = _Pool(self, connection, self._connections)
 
     async def close_connection_pool(self) -> None:
-        """Close them when what runs has ended; queries go Piccolo's way again."""
+        """Close the connections once running statements end. Later queries open their own."""
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.close()
@@ -64,9 +70,9 @@ class PersistentSQLiteEngine(SQLiteEngine):
         in_pool: bool = False,  # noqa: FBT001, FBT002 - as Piccolo has it
     ) -> list[dict[str, Any]]:
         """
-        Run a statement on a connection that is kept, unless it belongs to a transaction.
+        Run a statement on a kept connection, unless it belongs to a transaction.
 
-        `run_sync` and other event loops have connections of their own.
+        `run_sync` and other event loops open their own connections.
         """
         pool = self._pool
         if not in_pool or pool is None or not pool.is_here() or self.transaction_exists():
@@ -81,7 +87,7 @@ class PersistentSQLiteEngine(SQLiteEngine):
 
 
 class _Pool:
-    """Connections, the one used last on top: its pages are in the cache."""
+    """A stack of connections. The last used one is on top, as its pages are cached."""
 
     def __init__(self, engine: SQLiteEngine, first: "Connection", size: int) -> None:
         self._engine = engine
@@ -91,28 +97,28 @@ class _Pool:
         self._owner = os.getpid(), asyncio.get_running_loop()
 
     def is_here(self) -> bool:
-        """Whether this is the process and the loop that started it."""
+        """Return whether the pool was started in this process and event loop."""
         return self._owner == (os.getpid(), asyncio.get_running_loop())
 
     async def run(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
-        """The rows; in one hop to the thread, so that a cancelled task leaves no cursor open."""
+        """Return the rows, in one call of the thread: a cancelled task leaves no cursor open."""
         async with self._turns:
             connection = self._idle.pop() if self._idle else await self._engine.get_connection()
             is_sound = True
             try:
                 return list(await connection.execute_fetchall(sql, values))  # type: ignore[arg-type]
             except sqlite3.OperationalError:
-                is_sound = False  # the file may be another one by now
+                is_sound = False  # the file may have been replaced
                 raise
             finally:
-                # A statement that began a transaction would take the next one into it.
+                # If the statement began a transaction, the next one would run in it.
                 if is_sound and not connection.in_transaction:
                     self._idle.append(connection)
                 else:
                     await connection.close()
 
     async def close(self) -> None:
-        """Wait for every turn, and close."""
+        """Wait until all statements end, and close the connections."""
         for _ in range(self._size):
             await self._turns.acquire()
         while self._idle:

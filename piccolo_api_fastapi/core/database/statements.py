@@ -14,7 +14,7 @@ from .transactions import engine_of
 
 
 class _Statement(QueryString):
-    """A statement whose SQL is known; the template is what a log of queries shows."""
+    """A statement whose SQL is known. The template is shown in the log of queries."""
 
     __slots__ = ("sql",)
 
@@ -23,22 +23,22 @@ class _Statement(QueryString):
         self.sql = sql
 
     def process_args(self, args: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        """Plain values, none of which is a column or part of a statement."""
+        """Return the values unchanged: none is a column or a part of a statement."""
         return args, ()
 
     def compile_string(self, engine_type: str = "postgres") -> tuple[str, list[Any]]:  # noqa: ARG002
-        """Nothing is left to do."""
+        """Return the SQL that is known, with the values."""
         return self.sql, list(self.args)
 
 
 class CompiledQuery:
     """
-    A query whose SQL is built once, since building it costs more than running it.
+    A query whose SQL is built once, as building it costs more than running it.
 
     Args:
-        table: Runs it.
-        build: Builds the query with `sentinels` where values go, in the order of the SQL.
-        sentinels: One value of the right type for each.
+        table: The table whose engine runs the query.
+        build: The function that builds the query from sentinels, in the order of the SQL.
+        sentinels: Placeholders for the values, one of the right type for each.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class CompiledQuery:
         self._compiled: dict[str, tuple[str, str]] = {}
 
     async def run(self, *values: Any) -> list[dict[str, Any]]:
-        """The rows, with these values in place of the sentinels."""
+        """Run the query with these values instead of the sentinels, and return the rows."""
         engine = engine_of(self._table)
         sql, template = self._compiled.get(engine.engine_type) or self._compile(engine.engine_type)
         rows = await engine.run_querystring(_Statement(sql, template, values), in_pool=True)
@@ -60,25 +60,25 @@ class CompiledQuery:
         query = self._build(*self._sentinels)
         sql, arguments = query.querystrings[0].compile_string(kind)
         if list(arguments) != list(self._sentinels):
-            raise ValueError("The sentinels do not come in the order of the SQL.")
+            raise ValueError("The sentinels must be in the order of the SQL.")
         self._compiled[kind] = sql, re.sub(r"\$[0-9]+|\?", "{}", sql)
         return self._compiled[kind]
 
 
 def column_names(table: type[Table]) -> Sequence[str]:
-    """The names of all columns of a table."""
+    """Return the names of all columns of a table."""
     return [column._meta.name for column in table._meta.columns]
 
 
 async def keep_newest(table: type[Table], user: Any, cap: int, column: str) -> None:
     """
-    Delete the rows of a user beyond the newest ones.
+    Delete all rows of a user but the newest.
 
     Args:
-        table: With `id` and `user`.
+        table: A table with the columns `id` and `user`.
         user: The primary key of the user.
-        cap: How many stay.
-        column: Which column says how new a row is.
+        cap: The number of rows to keep.
+        column: The column to order the rows by.
     """
     name = table._meta.get_formatted_tablename()
     await table.raw(
@@ -92,21 +92,29 @@ async def keep_newest(table: type[Table], user: Any, cap: int, column: str) -> N
 
 
 SQLITE_BATCH = 50
-"""Rows; what a batch changes is written while nobody reads, unless the file is in WAL mode."""
+"""Rows. Unless the file is in WAL mode, no one can read while a batch is written."""
 
 SQLITE_REST = 0.015
 """
-Seconds at least between batches. Who finds the file locked asks again after 1, 3, 8, 18 and 33
-milliseconds: the rest is as long as the longest of these steps, so that nobody misses it.
+The minimum pause between batches, in seconds. SQLite retries a locked file after 1, 3, 8, 18 and
+33 milliseconds: the pause is as long as the longest of these steps, so that every writer gets in.
 """
 
 
 async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> int:
     """
-    Delete the rows that meet a condition, a batch at a time.
+    Delete the rows that meet a condition, in batches.
 
-    On SQLite batches are small, and after each comes a rest as long as it took: whoever
-    waits for the lock of the file asks for it now and then, and would not get it for seconds.
+    On SQLite, batches are small, and each is followed by a pause of the same length. Otherwise
+    other writers, which only poll the lock of the file, would wait for seconds.
+
+    Args:
+        table: The table.
+        condition: The rows to delete.
+        batch: The number of rows in a statement.
+
+    Returns:
+        The number of rows deleted.
     """
     key = table._meta.primary_key
     is_sqlite = isinstance(engine_of(table), SQLiteEngine)

@@ -1,4 +1,4 @@
-"""Transactions, and what is called when they are committed."""
+"""Transactions, and callbacks that run after a commit."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,13 +12,13 @@ from piccolo.table import Table
 
 
 def engine_of(table: type[Table]) -> Engine[Any]:
-    """The engine a table lives on; looked up late, so that importing needs no configuration."""
+    """Return the engine of a table. It is looked up late, so that imports need no configuration."""
     return table._meta.db
 
 
 @dataclass(slots=True)
 class _Commit:
-    """What waits for a transaction to be committed."""
+    """The callbacks that wait for a commit."""
 
     callbacks: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     is_awaited: bool = True
@@ -29,10 +29,13 @@ _commit: ContextVar[_Commit | None] = ContextVar("commit", default=None)
 
 async def after_commit(callback: Callable[[], Awaitable[None]]) -> None:
     """
-    Call something once the open `transaction()` is committed; never, if it is rolled back.
+    Call a function after the open `transaction()` is committed, or never if it is rolled back.
 
-    Without one it is called at once, and so it is in a transaction that the application
-    opened by Piccolo's own means: nobody tells when that is committed.
+    Without a transaction, the function is called at once. The same holds in a transaction that
+    the application opened with Piccolo, since its commit can't be observed.
+
+    Args:
+        callback: The async function.
     """
     commit = _commit.get()
     # A task that was started in a transaction may outlive it.
@@ -45,10 +48,13 @@ async def after_commit(callback: Callable[[], Awaitable[None]]) -> None:
 @asynccontextmanager
 async def transaction(table: type[Table]) -> AsyncIterator[None]:
     """
-    A transaction on the engine of `table`; joins one that is open.
+    Open a transaction on the engine of a table, or join the open one.
 
-    On SQLite it takes the write lock at once: a deferred one that reads and then
-    writes fails with "database is locked" as soon as another does the same.
+    On SQLite, it takes the write lock at once. Two deferred transactions that read and then
+    write would fail with "database is locked".
+
+    Args:
+        table: A table on the engine.
     """
     engine = engine_of(table)
     if engine.current_transaction.get() is not None:
@@ -74,10 +80,10 @@ async def transaction(table: type[Table]) -> AsyncIterator[None]:
 
 async def _release(engine: Engine[Any], block: Any) -> None:
     """
-    Let go of a connection that failed while its transaction began or ended.
+    Release a connection that failed at the beginning or the end of its transaction.
 
-    Piccolo then neither returns it nor forgets the transaction, and every later
-    query of the task would go to the dead connection. Nothing happens otherwise.
+    Piccolo neither returns it nor forgets the transaction, so every later query of the task
+    would use the dead connection. Does nothing if there was no failure.
     """
     if engine.current_transaction.get() is block:
         engine.current_transaction.set(None)

@@ -1,4 +1,4 @@
-"""What happened, for whoever wants to know: one event an operation, told to every listener."""
+"""Events: each operation emits one, and every listener receives it."""
 
 import asyncio
 import inspect
@@ -21,7 +21,7 @@ from .telemetry import record_event
 logger = logging.getLogger("piccolo_api_fastapi")
 
 LISTENER_SECONDS = 10.0
-"""How long an async `after_commit` listener may take; then it is cancelled, and that is logged."""
+"""The time limit of an async `after_commit` listener. Then it is cancelled, and that is logged."""
 
 _CRITICAL = re.compile(r"_reuse$")
 _FAILED = re.compile(r"_(fail|fail_max|lock|reuse|exceeded|unavailable|misconfigured)$")
@@ -31,13 +31,23 @@ _GRAVE = re.compile(r"^user_deleted$")
 @dataclass(frozen=True, slots=True)
 class AuthEvent:
     """
-    One thing that happened. It never carries a password, a token or a cookie.
+    An event. It never contains a password, a token or a cookie.
+
+    ```python
+    from piccolo_api_fastapi import AuthEvent, subscribe
+
+    def alert(event: AuthEvent) -> None:
+        if event.name == "authn_token_reuse":
+            print("Tokens of user", event.user, "were stolen.")
+
+    unsubscribe = subscribe(alert)
+    ```
 
     Args:
         name: A name of the OWASP Logging Vocabulary, for example `authn_token_reuse`.
-        at: When, aware and in UTC.
-        user: The primary key of the user, where one is known.
-        data: Details that are safe to log: text, numbers and truth values.
+        at: The time of the event, aware and in UTC.
+        user: The primary key of the user, if it is known.
+        data: Details that are safe to log: strings, numbers and booleans.
     """
 
     name: str
@@ -47,31 +57,31 @@ class AuthEvent:
 
     @property
     def outcome(self) -> Literal["success", "failure"]:
-        """Whether the operation did what was asked."""
+        """Return whether the operation succeeded."""
         return "failure" if _FAILED.search(self.name) else "success"
 
     @property
     def level(self) -> int:
-        """How grave it is, as a level of `logging`."""
+        """Return the severity, as a level of `logging`."""
         if _CRITICAL.search(self.name):
             return logging.CRITICAL
         grave = _FAILED.search(self.name) or _GRAVE.search(self.name)
         return logging.WARNING if grave else logging.INFO
 
     def fields(self) -> dict[str, Any]:
-        """The event as plain values, for JSON: the details, `event`, `at`, `outcome`, `user`."""
+        """Return plain values for JSON: the details, `event`, `at`, `outcome` and `user`."""
         user = None if self.user is None else str(self.user)
         own = {"event": self.name, "at": self.at.isoformat(), "outcome": self.outcome, "user": user}
         return {**self.data, **own}
 
 
 Listener: TypeAlias = Callable[[AuthEvent], Awaitable[None] | None]
-"""Is told of every event; sync or async."""
+"""A function that receives every event, sync or async."""
 
 When: TypeAlias = Literal["before_commit", "after_commit"]
 
 TOLD_AT_ONCE = 100
-"""Listeners that are being told by `tell`; while so many hang, no more are."""
+"""The maximum number of listeners that `tell` waits for. Beyond it, events are not delivered."""
 
 _telling: set[asyncio.Task[None]] = set()
 _listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": []}
@@ -79,17 +89,28 @@ _listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": [
 
 def subscribe(listener: Listener, *, when: When = "after_commit") -> Callable[[], None]:
     """
-    Tell `listener` of every event of this process from now on.
+    Call a listener with every event of this process from now on.
+
+    ```python
+    from piccolo_api_fastapi import AuthEvent, subscribe
+
+    async def send_to_siem(event: AuthEvent) -> None:
+        print(event.fields())
+
+    unsubscribe = subscribe(send_to_siem)
+    unsubscribe()
+    ```
 
     Args:
-        listener: Any callable that takes the event.
-        when: `after_commit`, when what happened is certain: a listener that fails, or takes more
-            than `LISTENER_SECONDS`, is logged and disturbs nobody. Or `before_commit`, in the
-            transaction of the change: what it writes is committed with it, and what it raises
-            undoes it; an `AuthError` is the answer.
+        listener: A function that takes the event, sync or async.
+        when: `after_commit` calls the listener once the change is certain. If it fails, or takes
+            longer than `LISTENER_SECONDS`, that is logged and has no other effect.
+            `before_commit` calls it in the transaction of the change. Its writes are committed
+            with the change, and an exception rolls the change back. If it raises an `AuthError`,
+            that is the response.
 
     Returns:
-        A function that ends it.
+        A function that unsubscribes the listener.
     """
     _listeners[when].append(listener)
     return lambda: _listeners[when].remove(listener)
@@ -104,10 +125,10 @@ def _located(event: AuthEvent) -> AuthEvent:
 
 async def emit(event: AuthEvent) -> None:
     """
-    Tell of an event: in the open transaction, and once it is committed.
+    Emit an event: to `before_commit` listeners now, and to the others after the commit.
 
     Raises:
-        Exception: Whatever a `before_commit` listener raised.
+        Exception: A `before_commit` listener failed.
     """
     event = _located(event)
     for listener in tuple(_listeners["before_commit"]):
@@ -117,23 +138,23 @@ async def emit(event: AuthEvent) -> None:
 
 def tell(event: AuthEvent) -> None:
     """
-    Tell of what is no change in a database, such as the refusal of a limit.
+    Emit an event that changes nothing in the database, such as the refusal of a rate limit.
 
-    No listener can stop it or hold it up: an async one goes on in a task of its own, outside the
-    open transaction, one of `before_commit` too, for `LISTENER_SECONDS`, and what it raises is
-    logged.
+    Listeners can neither stop nor delay the operation. Async ones, even those of `before_commit`,
+    run in their own tasks, outside the open transaction, for at most `LISTENER_SECONDS`. Their
+    exceptions are logged.
     """
     event = _located(event)
     log_event(event)
     record_event(event)
     if len(_telling) >= TOLD_AT_ONCE:
-        logger.error("Listeners are too slow to be told of %s", event.name)
+        logger.error("Listeners are too slow: %s was not delivered", event.name)
         return
     for listener in (*_listeners["before_commit"], *_listeners["after_commit"]):
         if (told := _call(listener, event)) is not None:
             waiting = _wait_for(told, event)
             task = Context().run(asyncio.get_running_loop().create_task, waiting)
-            _telling.add(task)  # which nobody else keeps
+            _telling.add(task)  # the only reference
             task.add_done_callback(_telling.discard)
 
 
@@ -142,13 +163,13 @@ async def telling(
     name: str, clock: Clock, *errors: type[Exception], user: Any = None
 ) -> AsyncIterator[None]:
     """
-    Tell of a failure when one of these errors is raised within.
+    Return a context that emits an event if one of these errors is raised in it.
 
     Args:
         name: The name of the event.
-        clock: Tells when.
-        errors: Which errors.
-        user: The primary key of the user, where one is known.
+        clock: The clock for the time of the event.
+        errors: The errors that count as failures.
+        user: The primary key of the user, if it is known.
     """
     try:
         yield
@@ -164,10 +185,10 @@ async def _publish(event: AuthEvent) -> None:
 
 
 def _call(listener: Callable[[AuthEvent], Any], event: AuthEvent) -> Awaitable[Any] | None:
-    """Tell a listener, which must not stop the next; returns what there is to wait for."""
+    """Call a listener, which must not stop the next one. Returns its awaitable, if any."""
     try:
         told = listener(event)
-    # Nothing was awaited: if this is a cancellation, it is not ours.
+    # Nothing was awaited, so a cancellation comes from the listener.
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
         _log_failure(event, error)
         return None
@@ -175,7 +196,7 @@ def _call(listener: Callable[[AuthEvent], Any], event: AuthEvent) -> Awaitable[A
 
 
 async def _wait_for(told: Awaitable[Any], event: AuthEvent) -> None:
-    """Wait for a listener in a task of its own, whose cancellation is not that of the caller."""
+    """Wait for a listener in its own task, so that cancelling it does not cancel the caller."""
     task = asyncio.ensure_future(told)
     task.add_done_callback(partial(_log_end, event))
     try:
@@ -201,9 +222,9 @@ async def _tell(listener: Callable[[AuthEvent], Any], event: AuthEvent) -> None:
 
 def log_event(event: AuthEvent) -> None:
     """
-    Log an event to `piccolo_api_fastapi`, at its level.
+    Log an event to the logger `piccolo_api_fastapi`, at its level.
 
-    The record has it twice: as `auth_event`, and as plain values in `auth_fields`.
+    The record has the event as `auth_event`, and its plain values as `auth_fields`.
     """
     extra = {"auth_event": event, "auth_fields": event.fields()}
     logger.log(event.level, "%s user=%s", event.name, event.user, extra=extra)

@@ -1,4 +1,4 @@
-"""Events in a table: written with the change that they tell of, and never again."""
+"""Events in a table: written in the transaction of the change, and append-only."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,7 +23,15 @@ _REFUSAL = "auth events are append-only"
 
 
 class EventRecord(Table, tablename="auth_event"):
-    """One event. It has no foreign key: it outlives its user."""
+    """
+    A recorded event. It has no foreign key, since it outlives its user.
+
+    ```python
+    from piccolo_api_fastapi import EventRecord
+
+    failures = await EventRecord.select().where(EventRecord.outcome == "failure")
+    ```
+    """
 
     id = UUID(primary_key=True)
     at = Timestamptz(index=True)
@@ -37,15 +45,22 @@ class EventRecord(Table, tablename="auth_event"):
 
 def record_events(table: type[EventRecord] = EventRecord) -> Callable[[], None]:
     """
-    Write every event of this process into a table from now on, in the transaction of its change.
+    Write every event of this process into a table, in the transaction of its change.
 
-    What can't be recorded does not happen: it is undone and answered with a 503.
+    ```python
+    from piccolo_api_fastapi import record_events
+
+    stop = record_events()
+    stop()
+    ```
+
+    If an event can't be recorded, its change is rolled back, and the response is a 503.
 
     Args:
-        table: The table.
+        table: The table of events.
 
     Returns:
-        A function that ends it.
+        A function that stops the recording.
     """
 
     async def record(event: AuthEvent) -> None:
@@ -77,20 +92,27 @@ async def protect_events(
     table: type[EventRecord] = EventRecord, *, keep: timedelta = timedelta(days=30)
 ) -> None:
     """
-    Let the database refuse to change events, and to delete those younger than `keep`.
+    Make the database refuse to change events, and to delete those younger than `keep`.
 
-    By triggers, which whoever owns the table can drop. In production let another role own
-    it, and grant the one of the application `SELECT, INSERT`.
+    ```python
+    from datetime import timedelta
+    from piccolo_api_fastapi import protect_events
+
+    await protect_events(keep=timedelta(days=90))
+    ```
+
+    This uses triggers, which the owner of the table can drop. In production, let another role own
+    the table, and grant `SELECT, INSERT` to the role of the application.
 
     Args:
-        table: The table.
-        keep: Younger events can't be deleted; a day at least.
+        table: The table of events.
+        keep: The age at which events can be deleted: at least a day.
 
     Raises:
         ConfigurationError: `keep` is less than a day.
     """
     if keep < MINIMUM_KEEP:
-        raise ConfigurationError("Events are kept for a day at least.")
+        raise ConfigurationError("keep must be at least a day.")
     is_sqlite = isinstance(engine_of(table), SQLiteEngine)
     async with store(), transaction(table):
         for statement in _sqlite(table, keep) if is_sqlite else _postgres(table, keep):

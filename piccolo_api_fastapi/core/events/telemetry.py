@@ -1,4 +1,4 @@
-"""Events for OpenTelemetry, where FastAPI or the application has it: span events and a counter."""
+"""Events for OpenTelemetry, if it is installed: span events and a counter."""
 
 import importlib
 from functools import cache
@@ -17,10 +17,9 @@ class _Event(Protocol):
 
 def record_event(event: _Event) -> None:
     """
-    Add an event to the current span, if one is recorded, and count it.
+    Add an event to the current span, if it is recording, and count it.
 
-    Names and outcomes alone: traces are read by more people than logs, so they are not
-    told who it was.
+    Only the name and the outcome are recorded, not the user: more people read traces than logs.
     """
     if (tools := _tools()) is None:
         return
@@ -37,7 +36,7 @@ def _tools() -> tuple[Any, Any] | None:
     try:
         trace = importlib.import_module("opentelemetry.trace")
         metrics = importlib.import_module("opentelemetry.metrics")
-    except ImportError:  # FastAPI brings it since its own telemetry
+    except ImportError:  # older versions of FastAPI do not install it
         return None
     counter = metrics.get_meter("piccolo_api_fastapi").create_counter(
         "auth.events", unit="{event}", description="Authentication events, by name and outcome."

@@ -1,4 +1,4 @@
-"""From which address a request comes, behind proxies and without."""
+"""The address of the client of a request, with and without proxies."""
 
 import ipaddress
 import re
@@ -11,16 +11,16 @@ from starlette.requests import HTTPConnection
 from piccolo_api_fastapi.errors import ConfigurationError
 
 CLIENT_ADDRESS = "piccolo_api_fastapi.client_address"
-"""Where in the scope `install` puts the one of the application."""
+"""The key of the scope that holds the `ClientAddress` of the application."""
 
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 LONGEST = 100
-"""Characters of an address with port and zone; longer ones are not remembered either."""
+"""Characters of an address with port and zone. Longer ones are ignored."""
 
 LONGEST_ELEMENT = 2000
-"""Characters of one proxy's words in `Forwarded`."""
+"""Characters of one element of `Forwarded`, which one proxy writes."""
 
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:[0-9]*)?|(?P<v4>[0-9.]+):[0-9]*")
 _PAIR = r'\s*([!#-\'*+.^-z|~0-9A-Z-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"\s]+)\s*'
@@ -30,21 +30,29 @@ _ELEMENT = re.compile(rf"(?:{_PAIR})?(?:;(?:{_PAIR})?)*")
 
 class ClientAddress:
     """
-    Finds the address of the client: of the peer, or what trusted proxies say of it.
+    Finds the address of the client: the peer, or the address that trusted proxies report.
 
-    Headers that name an address are believed from trusted proxies only, and read from the
-    right, where those proxies write; what stands further left anybody can send.
+    ```python
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import ClientAddress, install
+
+    app = FastAPI()
+    install(app, client_address=ClientAddress(trusted=["10.0.0.0/8"]))
+    ```
+
+    Headers are only believed if a trusted proxy sent them. They are read from the right, where
+    these proxies write: clients can send anything further to the left.
 
     Args:
-        trusted: The networks of the proxies, such as `["10.0.0.0/8"]`, and `"unix"` for a
-            Unix socket. Or how many proxies there are, when every request passes them all.
-        header: Which header they write: `X-Forwarded-For`, `Forwarded` (RFC 7239),
-            or one of your provider's own.
-        ipv6_prefix: Addresses of one such network are one client. A household or a
-            server has a /64 at least (RFC 6177), and can take any address of it.
+        trusted: The networks of the proxies, such as `["10.0.0.0/8"]`, and `"unix"` for a Unix
+            socket. Or the number of proxies, if every request passes through all of them.
+        header: The header that the proxies write: `X-Forwarded-For`, `Forwarded` (RFC 7239), or
+            a header of your provider.
+        ipv6_prefix: The length of the prefix that identifies an IPv6 client. A household or a
+            server has at least a /64 (RFC 6177), and can use any address in it.
 
     Raises:
-        ConfigurationError: A network is none, or a number makes no sense.
+        ConfigurationError: A network is malformed, or a number is out of range.
     """
 
     def __init__(
@@ -56,14 +64,14 @@ class ClientAddress:
     ) -> None:
         if isinstance(trusted, str) or not 16 <= ipv6_prefix <= 128:  # noqa: PLR2004
             raise ConfigurationError(
-                "trusted is a list of networks or a number, ipv6_prefix 16 to 128."
+                "trusted must be a list of networks or a number, and ipv6_prefix from 16 to 128."
             )
         self.hops = trusted if isinstance(trusted, int) else 0
         self.networks: list[IPNetwork] = []
         self.trusts_unix = False
         if isinstance(trusted, int):
             if trusted < 1:
-                raise ConfigurationError("With no proxy leave trusted away.")
+                raise ConfigurationError("trusted must be at least 1; omit it without a proxy.")
         else:
             self.trusts_unix = "unix" in trusted
             self.networks = [_network(name) for name in trusted if name != "unix"]
@@ -75,16 +83,16 @@ class ClientAddress:
 
     def find(self, connection: HTTPConnection) -> str | None:
         """
-        The address, in its one spelling.
+        Return the address, in canonical form.
 
         Returns:
-            `None` when there is none: a Unix socket, or a proxy that did not know.
+            `None` if there is none: behind a Unix socket, or if a proxy did not report one.
         """
         address = self._find(connection)
         return None if address is None else str(address)
 
     def client(self, connection: HTTPConnection) -> str | None:
-        """The address as limits count it: of IPv6 the network, or `None`."""
+        """Return the address that rate limits count, or `None`. For IPv6, it is the network."""
         if not self.believes:
             peer = connection.scope.get("client")
             return self._client_of(peer[0]) if peer else None
@@ -106,7 +114,7 @@ class ClientAddress:
         return peer
 
     def _entries(self, connection: HTTPConnection) -> Iterator[str]:
-        """What the header says, from the right."""
+        """Yield the entries of the header, from the right."""
         for line in reversed(connection.headers.getlist(self.header)):
             entries = reversed(line.split(","))
             yield from _forwarded(entries) if self.header == "forwarded" else entries
@@ -122,21 +130,21 @@ class ClientAddress:
 
 
 PEER = ClientAddress()
-"""Believes no header."""
+"""The default: no header is believed."""
 
 
 def client_address_of(connection: HTTPConnection) -> ClientAddress:
-    """How the address is found in this application."""
+    """Return the `ClientAddress` of the application that serves a request."""
     found: ClientAddress = connection.scope.get(CLIENT_ADDRESS, PEER)
     return found
 
 
 def parse_address(text: str) -> IPAddress | None:
     """
-    An address without port, brackets and zone; IPv4 that came as IPv6 is IPv4.
+    Parse an address, without port, brackets and zone. IPv4 mapped to IPv6 becomes IPv4.
 
     Returns:
-        `None` for everything else.
+        `None` if the text is not an address.
     """
     return _parse_address(text) if len(text) <= LONGEST else None
 
@@ -156,11 +164,11 @@ def _parse_address(text: str) -> IPAddress | None:
 
 def _forwarded(entries: Iterator[str]) -> Iterator[str]:
     """
-    The `for` of each element of RFC 7239, from the right.
+    Yield the `for` of each element of RFC 7239, from the right.
 
-    Proxies quote what clients sent, such as a host, and commas, semicolons and `for=` in it say
-    nothing. So entries are joined until they are an element; quotes that were opened further left,
-    where anybody writes, are thus never reached.
+    Proxies quote values that clients sent, such as a host, which may contain commas, semicolons
+    and `for=`. So entries are joined until they form an element. A quote that a client opened
+    further to the left is never reached.
     """
     element = ""
     for entry in entries:
@@ -179,4 +187,4 @@ def _network(text: str) -> IPNetwork:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ConfigurationError(f"{text!r} is no network such as 10.0.0.0/8.") from None
+        raise ConfigurationError(f"{text!r} is not a network such as 10.0.0.0/8.") from None

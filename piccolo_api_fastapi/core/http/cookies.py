@@ -1,4 +1,4 @@
-"""Cookies: attributes as data, and a strict reading of the `Cookie` header."""
+"""Cookies: their attributes, and strict parsing of the `Cookie` header."""
 
 import re
 from collections.abc import Iterable
@@ -19,18 +19,23 @@ _NOT_TOKEN = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
 @dataclass(frozen=True, slots=True)
 class Cookie:
     """
-    A cookie's name and attributes; always `HttpOnly`.
+    The name and the attributes of a cookie, which is always `HttpOnly`.
 
-    The defaults are the strictest browsers know: the `__Host-` prefix binds the
-    cookie to https, to this host and to the whole of it (RFC 6265bis section
-    4.1.3.2), so that no sibling domain can plant one.
+    ```python
+    from piccolo_api_fastapi import Cookie, SessionAuth
+
+    session = SessionAuth(cookie=Cookie(name="__Host-shop", same_site="strict"))
+    ```
+
+    The defaults are the strictest that browsers support: the `__Host-` prefix binds the cookie to
+    https and to this host (RFC 6265bis section 4.1.3.2), so that sibling domains can't set it.
 
     Args:
-        name: With the `__Host-` or `__Secure-` prefix, or without.
-        secure: Sent over https only.
+        name: The name, with or without the prefix `__Host-` or `__Secure-`.
+        secure: Whether browsers send the cookie over https only.
         same_site: `lax`, `strict` or `none`.
-        domain: Share the cookie with the subdomains of this domain.
-        path: Send it below this path only.
+        domain: The domain whose subdomains share the cookie. By default, only this host.
+        path: The path below which browsers send the cookie.
 
     Raises:
         ConfigurationError: The attributes contradict each other or the name.
@@ -48,33 +53,33 @@ class Cookie:
 
     @classmethod
     def insecure_for_http_on_localhost(cls, name: str = "insecure-session") -> "Cookie":
-        """A cookie that travels in clear text. For development on localhost and nothing else."""
+        """Make a cookie that is sent over http too. Use it for development on localhost only."""
         return cls(name=name, secure=False)
 
     def _contradictions(self) -> Iterable[str]:
         if not _TOKEN.fullmatch(self.name):
-            yield "A cookie name is an RFC 9110 token."
+            yield "The name of a cookie must be an RFC 9110 token, without spaces or ';'."
         if self.same_site not in ("lax", "strict", "none"):
-            yield "same_site is 'lax', 'strict' or 'none'."
+            yield "same_site must be 'lax', 'strict' or 'none'."
         if self.same_site == "none" and not self.secure:
-            yield "SameSite=None needs Secure."
+            yield "same_site='none' needs secure=True."
         if not re.fullmatch(r"/[^;\x00-\x1f\x7f]*", self.path):
-            yield "A cookie path begins with '/' and has no ';'."
+            yield "The path of a cookie must begin with '/' and have no ';'."
         if self.domain is not None and not re.fullmatch(r"\.?[A-Za-z0-9.-]+", self.domain):
-            yield "A cookie domain is a host name."
+            yield "The domain of a cookie must be a host name."
         prefix = self.name.casefold()
         if prefix.startswith(("__host-", "__secure-")) and not self.secure:
-            yield "The prefixes __Host- and __Secure- need Secure."
+            yield "The prefixes __Host- and __Secure- need secure=True."
         if prefix.startswith("__host-") and (self.domain is not None or self.path != "/"):
-            yield "The prefix __Host- forbids Domain and any Path but '/'."
+            yield "The prefix __Host- allows no domain, and no path but '/'."
 
     def header(self, value: str, max_age: timedelta) -> str:
         """
-        The value of `Set-Cookie`.
+        Return the value of `Set-Cookie`.
 
         Args:
-            value: The token.
-            max_age: How long the browser keeps it.
+            value: The value of the cookie.
+            max_age: The time for which the browser keeps it.
         """
         attributes = [f"{self.name}={value}", f"Max-Age={int(max_age.total_seconds())}"]
         attributes += [f"Path={self.path}", f"SameSite={self.same_site.capitalize()}", "HttpOnly"]
@@ -85,20 +90,20 @@ class Cookie:
         return "; ".join(attributes)
 
     def clearing_header(self) -> str:
-        """The `Set-Cookie` that removes it: the same attributes, or browsers keep it."""
+        """Return the `Set-Cookie` that removes it. Browsers need the same attributes for that."""
         return self.header("", timedelta(0))
 
     def read(self, headers: Iterable[str]) -> str | None:
         """
-        The value in a request, or `None`.
+        Return the value of the cookie in a request, or `None`.
 
         Args:
             headers: The `Cookie` header lines.
 
         Raises:
-            InvalidSession: It was sent twice, or beside a name that only looks like it.
-                Parsers that strip or take the last one are how a sibling domain plants
-                a session (RFC 6265bis section 8.6).
+            InvalidSession: The cookie was sent twice, or next to one whose name only looks the
+                same. With lenient parsers, sibling domains can plant a session this way (RFC
+                6265bis section 8.6).
         """
         found: str | None = None
         for pair in ";".join(headers).split(";"):

@@ -1,4 +1,4 @@
-"""What dependencies want said with the answer, and the middleware that says it."""
+"""Response headers requested by dependencies, and the ASGI middleware that adds them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -17,18 +17,18 @@ from .client_address import CLIENT_ADDRESS, ClientAddress
 
 ANSWER = "piccolo_api_fastapi.answer"
 _OF_WEBSOCKETS = {"websocket.accept": 101, "websocket.close": 403}
-"""By the specification of ASGI; a WebSocket that was accepted has its status already."""
+"""The statuses of ASGI messages without one. An accepted WebSocket has its status already."""
 _STATUS = "piccolo_api_fastapi.status"
 
 
 class Answer:
     """
-    What is known of the answer to a request while it is made.
+    The response to a request, as far as it is known.
 
     Attributes:
-        headers: Wanted on it, whatever makes it; one that it has already stays.
-        status: Its status, once it has begun.
-        on_begin: Told the status when it has begun.
+        headers: The headers to add, unless the response has them already.
+        status: The status, once the response has started.
+        on_begin: The functions to call with the status when the response has started.
     """
 
     __slots__ = ("headers", "on_begin", "status")
@@ -39,7 +39,7 @@ class Answer:
         self.on_begin: list[Callable[[int], Awaitable[None]]] = []
 
     def begin(self, message: Message) -> bool:
-        """Complete what may be the beginning of an answer; whether it is."""
+        """Add the requested headers if the message starts the response. Returns whether it does."""
         self.status = message.get("status", _OF_WEBSOCKETS.get(message["type"]))
         begins = self.status is not None
         if begins and self.headers and message["type"] != "websocket.close":  # which has none
@@ -50,59 +50,59 @@ class Answer:
         return begins
 
     async def tell(self) -> None:
-        """Tell those who wait for the status."""
+        """Call the functions that wait for the status."""
         for hear in self.on_begin:
             await hear(self.status or 0)
 
 
 def answer_of(scope: Scope) -> Answer | None:
-    """The notes on the answer of a request; `None` without `install`."""
+    """Return the `Answer` of a request, or `None` without `install`."""
     answer: Answer | None = scope.get(ANSWER)
     return answer
 
 
 def note_status(scope: Scope, status: int) -> None:
-    """Note the status of an answer that was made where no middleware sees it."""
+    """Record the status of a response for applications without the middleware."""
     scope[_STATUS] = status
 
 
 def status_of(scope: Scope) -> int | None:
-    """The status of the answer, once it is known."""
+    """Return the status of the response, once it is known."""
     answer = answer_of(scope)
     status: int | None = answer.status if answer is not None else None
     return scope.get(_STATUS) if status is None else status
 
 
 class Admission(Protocol):
-    """What can refuse a request before anything else sees it: a `RateLimit`."""
+    """A limit that can refuse a request before the application sees it: a `RateLimit`."""
 
     asks_dependencies: bool
-    """Whether it can't, since FastAPI has to solve something first."""
+    """Whether the limit has dependencies, which FastAPI must solve first."""
 
     @property
     def documented_errors(self) -> Sequence[type[AuthError]]:
-        """What it can answer."""
+        """The errors that the limit can raise."""
         ...
 
     def admit(self, connection: HTTPConnection) -> AbstractAsyncContextManager[Any]:
         """
-        Surrounds the whole of a request; no dependency has run.
+        Return a context for the whole request. It is entered before any dependency runs.
 
         Raises:
-            HTTPException: It is refused.
+            HTTPException: The request is refused.
         """
         ...
 
 
 class AnswerMiddleware:
     """
-    Gives every answer the headers that dependencies ask for: responses, streams and errors alike.
+    Adds the headers that dependencies request to every response, streams and errors included.
 
     Args:
         app: The application.
-        client_address: How the address of a client is found.
-        limit: What is asked before the application is.
-        refuse: Makes the answer to what `limit` refuses.
+        client_address: Finds the address of the client, behind proxies.
+        limit: The limit that every request passes first.
+        refuse: Makes the response to requests that `limit` refuses.
     """
 
     def __init__(
@@ -119,14 +119,14 @@ class AnswerMiddleware:
         self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; what is mounted in an application that is installed adds nothing."""
+        """Serve a request. An application mounted in an installed one adds nothing."""
         if scope["type"] == "lifespan" or ANSWER in scope:
             await self.app(scope, receive, send)
             return
         answer = scope[ANSWER] = Answer()
         if self.client_address is not None:
             scope[CLIENT_ADDRESS] = self.client_address
-            scope.pop(CLIENT, None)  # an application around this one found it in its own way
+            scope.pop(CLIENT, None)  # an outer application may have found another
 
         async def complete(message: Message) -> None:
             begins = answer.status is None and answer.begin(message)

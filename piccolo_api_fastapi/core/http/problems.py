@@ -1,4 +1,4 @@
-"""The one error body (RFC 9457), and how OpenAPI tells of it."""
+"""The error body (RFC 9457), and its documentation in OpenAPI."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ from piccolo_api_fastapi.errors import AuthError, TokenRequestError, Unprocessab
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """RFC 9457 section 3."""
 
-# The names of RFC 9110, which Python has had since 3.13 only.
+# The names of RFC 9110, which Python has since 3.13 only.
 _PHRASES = {
     413: "Content Too Large",
     414: "URI Too Long",
@@ -23,7 +23,17 @@ _PHRASES = {
 
 
 class ErrorBody(BaseModel):
-    """The one error body: an RFC 9457 problem that is also FastAPI's own `{"detail": …}`."""
+    """
+    The body of every error: an RFC 9457 problem, with the `detail` that FastAPI sends too.
+
+    ```python
+    import httpx
+    from piccolo_api_fastapi import ErrorBody
+
+    def code_of(response: httpx.Response) -> str:
+        return ErrorBody.model_validate_json(response.content).code
+    ```
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -35,7 +45,7 @@ class ErrorBody(BaseModel):
 
 
 class ValidationErrorItem(BaseModel):
-    """One thing wrong with one input."""
+    """One error in one input."""
 
     loc: list[str | int]
     msg: str
@@ -43,7 +53,7 @@ class ValidationErrorItem(BaseModel):
 
 
 class ValidationErrorBody(BaseModel):
-    """The body of a 422: FastAPI's own list, without the values that were sent."""
+    """The body of a 422: the list that FastAPI sends, without the values of the request."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -55,7 +65,7 @@ class ValidationErrorBody(BaseModel):
 
 
 def phrase(status: int) -> str:
-    """What a status is called (RFC 9110 section 15), in every version of Python."""
+    """Return the name of a status (RFC 9110 section 15), the same in every version of Python."""
     try:
         return _PHRASES.get(status) or HTTPStatus(status).phrase
     except ValueError:
@@ -66,13 +76,13 @@ def problem(
     status: int, detail: Any, code: str, members: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """
-    The error body as a dictionary (RFC 9457 section 3.1).
+    Return the error body as a dictionary (RFC 9457 section 3.1).
 
     Args:
         status: The HTTP status.
         detail: A sentence, or the list of a 422.
         code: The stable code.
-        members: Further members.
+        members: Further members of the body.
     """
     title = phrase(status)
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
@@ -83,11 +93,23 @@ def responses(
     *errors: type[AuthError], media_types: Sequence[str] = (PROBLEM_MEDIA_TYPE,)
 ) -> dict[int | str, dict[str, Any]]:
     """
-    The `responses=` of a route that can raise these errors, with an example for each.
+    Return the `responses=` of a route that can raise these errors, with an example of each.
+
+    ```python
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import responses
+    from piccolo_api_fastapi.errors import NotFound
+
+    app = FastAPI()
+
+    @app.get("/movies/{name}", responses=responses(NotFound))
+    async def get_movie(name: str) -> str:
+        raise NotFound
+    ```
 
     Args:
         errors: The error classes.
-        media_types: The content types the bodies are sent with.
+        media_types: The content types of the bodies.
     """
     documented: dict[int | str, dict[str, Any]] = {}
     for error in errors:
@@ -142,7 +164,7 @@ def _schema(error: type[AuthError]) -> dict[str, Any]:
     return schema
 
 
-# As text, since each route gets half a dozen copies of its own, and Pydantic takes its time.
+# Kept as JSON: each route needs several copies, and Pydantic is slow to make them.
 @cache
 def _error_schema() -> str:
     return json.dumps(ErrorBody.model_json_schema())

@@ -16,20 +16,34 @@ def public(endpoint: CallableT) -> CallableT:
     """
     Exempt an endpoint from the guards of its application and routers.
 
-    For applications with `FastAPI(dependencies=[Depends(current_user)])`. A guard that
-    the endpoint's own parameters ask for is not exempted.
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import SessionAuth, public
+
+    app = FastAPI(dependencies=[Depends(SessionAuth())])
+
+    @app.get("/health")
+    @public
+    async def health() -> str:
+        return "ok"
+    ```
+
+    Guards that the endpoint's own parameters ask for still apply.
+
+    Args:
+        endpoint: The endpoint. Put `@public` below the decorator of the route.
     """
     setattr(endpoint, _PUBLIC, True)
     return endpoint
 
 
 def is_public(endpoint: object) -> bool:
-    """Whether an endpoint was declared `public`."""
+    """Return whether an endpoint is `public`."""
     return getattr(endpoint, _PUBLIC, False)
 
 
 def is_exempt(connection: HTTPConnection, dependency: object) -> bool:
-    """Whether the endpoint is `public` and does not itself ask for this dependency."""
+    """Return whether the endpoint is `public` and does not ask for this dependency itself."""
     if not is_public(connection.scope.get("endpoint")):
         return False
     dependant = getattr(connection.scope.get("route"), "dependant", None)

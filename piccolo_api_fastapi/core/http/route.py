@@ -1,4 +1,4 @@
-"""The route class of all prebuilt routers: strict input, one error body, no echo."""
+"""The route class of all prebuilt routers: strict input, and errors that never echo it."""
 
 import re
 import urllib.parse
@@ -34,7 +34,7 @@ from .problems import PROBLEM_MEDIA_TYPE, add_responses, errors_of, phrase, prob
 from .public_routes import dependencies_of, public
 
 MAXIMUM_BODY = 16 * 1024
-"""Bytes; no payload of these routes comes near it."""
+"""Bytes. The payloads of these routes are far smaller."""
 
 MAXIMUM_FORM_FIELDS = 32
 
@@ -46,10 +46,13 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 class AuthRoute(APIRoute):
     """
-    A route that reads its body strictly and answers every error as a problem.
+    A route that parses its body strictly and answers every error as an RFC 9457 problem.
 
-    Bodies are capped at 16 KiB and of the one content type that the route reads.
-    Endpoints are `public`: what they need, they ask for themselves.
+    Bodies may have 16 KiB and the one content type that the route accepts. Endpoints are
+    `public`: they ask for the guards that they need.
+
+    OpenAPI shows the errors of this class and of the dependencies, so `responses=` needs only
+    the errors of the endpoint.
     """
 
     documents_422 = True
@@ -70,13 +73,13 @@ class AuthRoute(APIRoute):
         yield from errors_of(dependencies_of(self.dependant, self.endpoint))
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's handler, between a strict reading of bodies and uniform errors."""
+        """Wrap the handler of FastAPI with strict parsing of bodies and uniform errors."""
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
             try:
                 response = await handle(await self.read(request))
-            except Exception as error:  # noqa: BLE001 - `translate` raises what is not known
+            except Exception as error:  # noqa: BLE001 - `translate` raises unknown errors again
                 response = problem_response(self.translate(error), request)
             response.headers["Cache-Control"] = "no-store"
             note_status(request.scope, response.status_code)
@@ -101,7 +104,7 @@ class AuthRoute(APIRoute):
             await response(scope, receive, send)
 
     def translate(self, error: Exception) -> HTTPException:
-        """What to answer for an error; one that is nobody's fault but ours is raised again."""
+        """Return the error to answer with. Unexpected errors are raised again."""
         if isinstance(error, HTTPException):
             return error
         if isinstance(error, RequestValidationError):
@@ -112,12 +115,12 @@ class AuthRoute(APIRoute):
 
     async def read(self, request: Request) -> Request:
         """
-        Read the body, refuse what no client of ours sends, and hand it on.
+        Read and check the body, and return a request that replays it.
 
         Raises:
-            ContentTooLarge: It is longer than 16 KiB.
-            UnsupportedMediaType: It is of another type than the route reads.
-            Unprocessable: It is not what it says, or ambiguous.
+            ContentTooLarge: The body is longer than 16 KiB.
+            UnsupportedMediaType: The content type is not the one that the route accepts.
+            Unprocessable: The body is malformed or ambiguous.
         """
         body = await _capped_body(request)
         if self.body_field is not None:
@@ -130,11 +133,11 @@ class AuthRoute(APIRoute):
 
     def check_form(self, content_type: str, body: bytes) -> None:
         """
-        Refuse a form that is malformed or says something twice (RFC 6749 section 3.2).
+        Refuse a form that is malformed or repeats a field (RFC 6749 section 3.2).
 
         Raises:
-            UnsupportedMediaType: It is not a URL-encoded form.
-            InvalidRequest: It is malformed.
+            UnsupportedMediaType: The body is not a URL-encoded form.
+            InvalidRequest: The form is malformed, or repeats a field.
         """
         if not _FORM.fullmatch(content_type.strip()):
             raise UnsupportedMediaType
@@ -153,7 +156,7 @@ class AuthRoute(APIRoute):
 
 
 def validation_error(error: RequestValidationError) -> Unprocessable:
-    """FastAPI's 422 without `input`, `ctx` and `url`, which echo what was sent."""
+    """Return the 422 of FastAPI without `input`, `ctx` and `url`, which echo the request."""
     return Unprocessable(
         [
             FieldError(tuple(item["loc"]), _without_excerpt(item), item["type"])
@@ -164,12 +167,12 @@ def validation_error(error: RequestValidationError) -> Unprocessable:
 
 def problem_response(error: HTTPException, request: Request | None = None) -> JSONResponse:
     """
-    An error as an RFC 9457 problem.
+    Return an error as an RFC 9457 problem.
 
     Args:
-        error: What went wrong.
-        request: An OAuth client that accepts only `application/json`, as RFC 6749
-            section 5.2 has it, is sent its error so.
+        error: The error.
+        request: The request. An OAuth client that accepts `application/json` only gets the
+            content type of RFC 6749 section 5.2.
     """
     code = getattr(error, "code", None) or _code(error.status_code)
     members = error.members() if isinstance(error, AuthError) else {}
@@ -188,7 +191,7 @@ def _code(status: int) -> str:
 
 
 def _allowed_methods(scope: Scope) -> str:
-    """Those of all routes of this path (RFC 9110 section 10.2.1), where one route knows its own."""
+    """Return the methods of all routes of this path (RFC 9110 section 10.2.1)."""
     methods: set[str] = set()
     for route in iter_route_contexts(scope["app"].routes):
         if route.methods and route.matches(scope)[0] is not Match.NONE:
@@ -197,7 +200,7 @@ def _allowed_methods(scope: Scope) -> str:
 
 
 def _without_excerpt(item: dict[str, Any]) -> str:
-    """Pydantic's parsing errors quote the character that they stumbled over."""
+    """Return a message of Pydantic without the character that it quotes from the input."""
     message = str(item["msg"])
     return message.partition(",")[0] if item["type"].endswith("_parsing") else message
 
@@ -226,5 +229,5 @@ def _check_json(content_type: str, body: bytes) -> None:
     try:
         strict_json.loads(body)
     except ValueError:
-        message = "The body is not JSON, in UTF-8, with each name once."
+        message = "The body must be JSON in UTF-8, without duplicate names."
         raise Unprocessable([FieldError(("body",), message, "json_invalid")]) from None

@@ -1,4 +1,4 @@
-"""JSON that means one thing: UTF-8, no name twice, no `NaN`, no text that can't be stored."""
+"""Strict JSON: UTF-8, no duplicate names, no `NaN`, no text that can't be stored."""
 
 import json
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 
 def loads(raw: bytes) -> Any:
     """
-    Parse JSON (RFC 8259), strictly.
+    Parse JSON (RFC 8259) strictly.
 
     Raises:
-        ValueError: It is not UTF-8, not JSON, says a name twice, has a number that JSON
-            lacks, or text with a lone surrogate or NUL, or it is nested too deep.
+        ValueError: The text is not UTF-8 or not JSON, repeats a name, contains `NaN`, `Infinity`,
+            a lone surrogate or NUL, or is nested too deeply.
     """
     try:
         value = json.loads(

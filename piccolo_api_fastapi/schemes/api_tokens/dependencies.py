@@ -12,8 +12,8 @@ from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.bearer import bearer_token
-from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.access.identity import NEVER, SCOPE_TOKEN, Identity
+from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of

@@ -10,8 +10,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.bearer import bearer_token
-from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.access.identity import SCOPE_TOKEN, Identity
+from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.database.outages import store

@@ -10,8 +10,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.csrf import SameOrigin
-from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of

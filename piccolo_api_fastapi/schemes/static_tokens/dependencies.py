@@ -10,8 +10,8 @@ from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.bearer import bearer_token
-from piccolo_api_fastapi.access.guards import Scheme
 from piccolo_api_fastapi.access.identity import NEVER, Identity
+from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     InsufficientScope,

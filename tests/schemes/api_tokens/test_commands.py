@@ -59,7 +59,7 @@ async def test_from_making_to_revoking(
     assert await console.run("list_api_tokens", "ada@example.com") == line + "\n"
     _, rotated = (await console.run("rotate_api_token", str(row.id))).splitlines()
     assert rotated != secret
-    assert await console.fail("revoke_api_token", secret) == "There is no such resource."
+    assert await console.fail("revoke_api_token", secret) == "The resource was not found."
     assert await console.run("revoke_api_token", str(row.id)) == "Revoked.\n"
     assert await console.run("list_api_tokens", "ada") == ""
     _, found = (await console.run("create_api_token", "ada", "leaked", days=1)).splitlines()

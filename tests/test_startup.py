@@ -1,0 +1,21 @@
+"""What an import of the package loads: no more than most applications need."""
+
+import subprocess
+import sys
+
+AT_FIRST_USE = {"aiosmtplib", "cryptography", "httpx", "jwt", "redis", "segno", "smtplib"}
+
+
+def loaded_by(source: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has after this."""
+    report = f"{source}\nimport sys; print(*sorted(sys.modules))"
+    command = [sys.executable, "-W", "ignore", "-c", report]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {name.partition(".")[0] for name in done.stdout.split()}
+
+
+def test_loaded_at_first_use() -> None:
+    """An application with sessions loads neither the extras nor what JWTs and TOTP need."""
+    loaded = loaded_by("from piccolo_api_fastapi import SessionAuth, install\nSessionAuth()")
+    assert {"piccolo_api_fastapi", "fastapi", "piccolo"} <= loaded
+    assert set() == loaded & AT_FIRST_USE
