@@ -10,10 +10,8 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidCredentials
+from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 from piccolo_api_fastapi.users.identifiers import one_name
-from piccolo_api_fastapi.users.proof import Proof
-from piccolo_api_fastapi.users.tables import UserT
-from piccolo_api_fastapi.users.users import Users
 
 from .attempts import LoginAttempt, LoginHook
 from .challenges import Challenge, Challenges, Channel

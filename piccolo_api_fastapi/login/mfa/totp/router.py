@@ -14,6 +14,7 @@ from piccolo_api_fastapi.access.refusal_events import check_step_up
 from piccolo_api_fastapi.access.requirements import require
 from piccolo_api_fastapi.access.step_up import StepUp
 from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -25,6 +26,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users import UserT
 
+from . import queries
 from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
 from .service import TOTP
 
@@ -86,7 +88,7 @@ def _add_state(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
     @router.get("/mfa", operation_id="get_mfa", summary="My second factors")
     async def get_mfa(identity: Annotated[Identity[Any], Depends(person.identity)]) -> MFAOut:
         """Since when a login asks for an authenticator, and how many recovery codes are left."""
-        row = await totp.row(identity.user)
+        row = await queries.find(totp.table, primary_key(identity.user))
         return MFAOut(
             totp_confirmed_at=row.confirmed_at if row else None,
             recovery_codes_left=await totp.recovery.left(identity.user),

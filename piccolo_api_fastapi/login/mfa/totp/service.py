@@ -16,8 +16,8 @@ from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import SECRET_BYTES, Authenticator, digits_of
 from piccolo_api_fastapi.login.mfa.recovery_codes import RecoveryCodes
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
-from piccolo_api_fastapi.users.identifiers import real_email
 from piccolo_api_fastapi.users import Users, or_default
+from piccolo_api_fastapi.users.identifiers import real_email
 
 from . import queries
 from .tables import TOTPSecret
@@ -113,12 +113,8 @@ class TOTP(SecondFactor):
 
     async def is_enrolled(self, user: BaseUser) -> bool:
         """Whether the user has confirmed an authenticator."""
-        return await self.row(user) is not None
-
-    async def row(self, user: BaseUser) -> TOTPSecret | None:
-        """Return the row of a user who has confirmed an authenticator."""
         row = await queries.find(self.table, primary_key(user))
-        return row if row is not None and row.secret is not None else None
+        return row is not None and row.secret is not None
 
     def accepts(self, code: str) -> bool:
         """Whether the code consists of 6 to 8 digits."""
