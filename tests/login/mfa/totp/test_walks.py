@@ -24,6 +24,9 @@ MOST_FILES = {"POST /login": 50, "POST /login/mfa": 50}
 MOST_WINGS = {"POST /login": 9, "POST /login/mfa": 9}
 """Top-level folders and modules of the package that these files lie in."""
 
+OURS = {Path("testing.py"), Path("core/database/sqlite.py")}
+"""The clock and the engine of these tests."""
+
 
 @contextmanager
 def walk() -> Iterator[set[Path]]:
@@ -42,7 +45,7 @@ def walk() -> Iterator[set[Path]]:
     finally:
         sys.setprofile(before)
     paths = (Path(file) for file in files)
-    entered.update(path.relative_to(PACKAGE) for path in paths if path.is_relative_to(PACKAGE))
+    entered |= {path.relative_to(PACKAGE) for path in paths if path.is_relative_to(PACKAGE)} - OURS
 
 
 def check(request: str, files: set[Path]) -> None:
