@@ -70,7 +70,7 @@ class Login(Generic[UserT]):
         limits: LoginLimits | None = None,
         known_devices: KnownDevices[UserT] | bool = True,
     ) -> None:
-        self.users: Users[UserT] = Users() if users is None else users
+        self.users: Users[UserT] = or_default(users)
         self.factors = tuple(factors)
         self.limits = limits or LoginLimits()
         if isinstance(known_devices, bool):
