@@ -1,4 +1,4 @@
-"""Logging in: an identifier, a password and a second factor become a proven user."""
+"""Logging in with a password and a second factor."""
 
 from .attempts import LoginAttempt, LoginHook
 from .challenges import Challenge

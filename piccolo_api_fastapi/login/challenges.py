@@ -9,9 +9,9 @@ from typing import Any, Generic, Literal, TypeAlias
 from piccolo_api_fastapi.access.step_up import read_factors, write_factors
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.errors import InvalidTicket
+from piccolo_api_fastapi.users import Users
 from piccolo_api_fastapi.users.proof import Proof
 from piccolo_api_fastapi.users.tables import UserT
-from piccolo_api_fastapi.users.users import Users
 
 from .tickets import Ticket, Tickets
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
+from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError, TooManyRequests
 from piccolo_api_fastapi.rate_limiting import Quota, RateLimit
@@ -122,7 +123,8 @@ class LoginLimits:
             await attempt.charge(self.address, address)
             await attempt.charge(self.account, account)
             try:
-                yield attempt
+                async with store():  # an outage is a 503, which does not count as a failure
+                    yield attempt
             except HTTPException as error:
                 if not attempt.failed:
                     raise
@@ -149,7 +151,7 @@ class LoginLimits:
             return None
         key = device if client.network is None or self.address is None else client.network
         try:
-            async with BY_DEVICE.attempt(key) as quota:
+            async with BY_DEVICE.attempt(key) as quota, store():
                 is_known = await devices.is_known(device, identifier)
                 quota.failed = not is_known
         except TooManyRequests:

@@ -6,8 +6,8 @@ from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import InvalidCredentials
+from piccolo_api_fastapi.users import Users
 from piccolo_api_fastapi.users.tables import UserT
-from piccolo_api_fastapi.users.users import Users
 
 from .attempts import LoginAttempt
 from .factors import SecondFactors

@@ -1,4 +1,4 @@
-"""The route to present a factor once more."""
+"""The route to present a factor again."""
 
 from typing import Annotated, Any
 
@@ -26,11 +26,21 @@ from .service import Login
 
 def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRouter:
     """
-    `POST /reauthenticate`, for what `require(…, within=…)` and `require(…, mfa=True)` ask.
+    Make `POST /reauthenticate`, which satisfies `require(…, within=…)` and `require(…, mfa=True)`.
+
+    ```python
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import Login, SessionAuth, reauthentication_router, session_router
+
+    session, login = SessionAuth(), Login()
+    app = FastAPI()
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(reauthentication_router(login, session), prefix="/auth")
+    ```
 
     Args:
-        login: Checks passwords and codes.
-        guard: Whose: a scheme or `AnyOf`, for people in person.
+        login: The login, which checks passwords and codes.
+        guard: The scheme, or `AnyOf` several, by which users are signed in.
     """
     router = APIRouter(route_class=AuthRoute, tags=["step-up"])
     person = in_person(guard, enrolling=True)
@@ -56,7 +66,7 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
         request: Request,
         response: Response,
     ) -> None:
-        """Present the password or a second factor once more. A session gets a new cookie."""
+        """Present the password or a second factor again. A session gets a new cookie."""
         client = login.client(request)
         if body.password is not None:
             password = body.password.get_secret_value()

@@ -1,4 +1,4 @@
-"""What a login takes and gives."""
+"""Bodies of the login routes."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -13,7 +13,7 @@ from .challenges import Challenge
 
 
 class LoginIn(BaseModel):
-    """Who, and their password."""
+    """A username or an e-mail address, and a password."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"username": "ada", "password": "correct horse battery"}]}
@@ -24,7 +24,7 @@ class LoginIn(BaseModel):
 
 
 class UserOut(BaseModel):
-    """A user, as the auth routes show one."""
+    """A user, as the auth routes return it."""
 
     id: int | UUID | str
     username: str
@@ -32,7 +32,7 @@ class UserOut(BaseModel):
 
     @classmethod
     def of(cls, user: BaseUser) -> "UserOut":
-        """What is shown of a row."""
+        """Make the model of a row."""
         return cls(id=primary_key(user), username=user.username, email=real_email(user.email))
 
 
@@ -44,14 +44,15 @@ class MFAIn(BaseModel):
     )
 
     challenge: SecretStr
-    code: Annotated[SecretStr, Field(max_length=128, description="As typed.")]
+    code: Annotated[SecretStr, Field(max_length=128, description="The code as typed.")]
     method: Annotated[
-        str | None, Field(description="One of `methods`; by default the one the code looks like.")
+        str | None,
+        Field(description="One of `methods`; by default the first that accepts the code."),
     ] = None
 
 
 class SendIn(BaseModel):
-    """Which factor's code to send."""
+    """The factor whose code to send."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"challenge": "tkt_…", "method": "email_code"}]}
@@ -62,7 +63,7 @@ class SendIn(BaseModel):
 
 
 class ReauthenticationIn(BaseModel):
-    """The password, or a code of a second factor: one of the two."""
+    """Either the password or a code of a second factor."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"password": "correct horse battery"}, {"code": "123456"}]}
@@ -75,10 +76,10 @@ class ReauthenticationIn(BaseModel):
     @model_validator(mode="after")
     def one_of_the_two(self) -> "ReauthenticationIn":
         """
-        Refuse both, and neither.
+        Refuse a body with both or neither.
 
         Raises:
-            ValueError: That is so.
+            ValueError: The body has both or neither.
         """
         if (self.password is None) is (self.code is None):
             raise ValueError("Send a password or a code.")
@@ -86,7 +87,7 @@ class ReauthenticationIn(BaseModel):
 
 
 class MFARequiredOut(BaseModel):
-    """The password was right; a second factor has to follow."""
+    """The password was right, and a second factor must follow."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -104,11 +105,11 @@ class MFARequiredOut(BaseModel):
     status: Literal["mfa_required"] = "mfa_required"
     challenge: str
     methods: list[str]
-    expires_in: Annotated[int, Field(description="Seconds.")]
+    expires_in: Annotated[int, Field(description="The lifetime of the challenge in seconds.")]
 
     @classmethod
     def of(cls, challenge: Challenge) -> "MFARequiredOut":
-        """What is shown of a challenge."""
+        """Make the model of a challenge."""
         return cls(
             challenge=challenge.token,
             methods=list(challenge.methods),
@@ -135,7 +136,7 @@ class SignedIn(BaseModel):
 
 
 class EnrolmentRequiredOut(BaseModel):
-    """Signed in to enrol a second factor, and for nothing else."""
+    """The user is signed in only to enrol a second factor."""
 
     model_config = ConfigDict(
         json_schema_extra={

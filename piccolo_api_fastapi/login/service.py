@@ -10,10 +10,8 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidCredentials
+from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 from piccolo_api_fastapi.users.identifiers import one_name
-from piccolo_api_fastapi.users.proof import Proof
-from piccolo_api_fastapi.users.tables import UserT
-from piccolo_api_fastapi.users.users import Users
 
 from .attempts import LoginAttempt, LoginHook
 from .challenges import Challenge, Challenges, Channel
@@ -72,7 +70,7 @@ class Login(Generic[UserT]):
         limits: LoginLimits | None = None,
         known_devices: KnownDevices[UserT] | bool = True,
     ) -> None:
-        self.users: Users[UserT] = Users() if users is None else users
+        self.users: Users[UserT] = or_default(users)
         self.factors = tuple(factors)
         self.limits = limits or LoginLimits()
         if isinstance(known_devices, bool):

@@ -19,10 +19,23 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import create_db_tables
 
-from piccolo_api_fastapi import Login, Proof, RefreshFamily, Session, User, Users, session_router
+from piccolo_api_fastapi import (
+    TOTP,
+    Login,
+    Proof,
+    RefreshFamily,
+    Session,
+    User,
+    Users,
+    XChaCha20Poly1305,
+    session_router,
+)
+from piccolo_api_fastapi.login.limits import BY_ADDRESS, BY_DEVICE
+from piccolo_api_fastapi.login.tickets.service import TICKET_TOKEN
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import (
+    KEY,
     PASSWORD,
     STOCK,
     bearer,
@@ -253,3 +266,24 @@ async def test_outage_in_a_transaction(database: Any, clock: FrozenClock, outage
             assert await Session.count() == 0
             assert await User.select(User.last_login) == [{"last_login": None}]
         assert (await log_in(client)).status_code == 200
+
+
+@pytest.mark.security(111)
+@pytest.mark.parametrize(
+    "outage", [pytest.param("postgres", marks=NEEDS_PROGRAMS), "missing"], indirect=True
+)
+async def test_an_outage_is_no_failure(users: Users[User], ada: User, outage: Outage) -> None:
+    """Logins that the database could not answer use up no limit, whatever step they are at."""
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    router = session_router(SessionAuth(users), Login(users, factors=[totp]))
+    app = FastAPI()
+    app.include_router(router, prefix="/auth")
+    second_step = {"challenge": TICKET_TOKEN.generate(), "code": "123456"}
+    async with new_client(app) as client:
+        await log_in(client)  # which gives a device cookie
+        await asyncio.to_thread(outage.begin)
+        answers = [await log_in(client), await client.post("/auth/login/mfa", json=second_step)]
+        await asyncio.to_thread(outage.end)
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert (await BY_ADDRESS.peek("127.0.0.1")).remaining == 20
+    assert (await BY_DEVICE.peek("127.0.0.1")).remaining == 20

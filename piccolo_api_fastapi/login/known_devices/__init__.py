@@ -1,4 +1,4 @@
-"""Browsers in which people logged in before, whom the guesses of others do not slow down."""
+"""Browsers in which users logged in before: guesses from elsewhere do not slow them down."""
 
 from .queries import delete_expired_devices
 from .service import KnownDevices

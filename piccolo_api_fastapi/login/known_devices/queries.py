@@ -1,4 +1,4 @@
-"""What is done with known browsers: find, remember and forget."""
+"""Statements on known browsers: find, remember and delete."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ DEVICE_TOKEN = OpaqueToken("dev")
 
 
 async def is_known(table: type[KnownDevice], digest: str, identifier: str, now: datetime) -> bool:
-    """Whether the user with this name or address logged in with this browser."""
+    """Whether the user with this username or address logged in with this browser."""
     row = (
         await table.select(table.user.username.as_alias("name"), table.user.email.as_alias("email"))
         .where(table.digest == digest, table.expires_at > now)
@@ -36,18 +36,18 @@ async def remember(
     cap: int,
 ) -> str:
     """
-    Note that a user logged in with a browser. Each time it gets a new token.
+    Record that a user logged in with a browser. The browser gets a new token each time.
 
     Args:
-        table: Where.
+        table: The table of known browsers.
         user: The primary key of the user.
-        digest: That of the token that the browser came with, if it did.
+        digest: The digest of the token that the browser sent, if any.
         now: The present time.
-        expires_at: Until when it is known.
-        cap: How many are known of one user; those seen longest ago give way.
+        expires_at: When the browser is forgotten.
+        cap: The number of browsers kept for a user; the one used longest ago is deleted first.
 
     Returns:
-        The token.
+        The new token.
     """
     token = DEVICE_TOKEN.generate()
     row = table(
@@ -57,7 +57,7 @@ async def remember(
         seen_at=now,
         expires_at=expires_at,
     )
-    async with store(), transaction(table):
+    async with transaction(table):
         if digest is not None:
             await table.delete().where(table.digest == digest, table.user == user)
         await table.insert(row)

@@ -1,39 +1,46 @@
-"""`KnownDevices`: knows a browser again by a cookie that it got at a login."""
+"""`KnownDevices`: recognizes a browser by a cookie that it got at a login."""
 
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Generic, cast
+from typing import Generic
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
-from piccolo_api_fastapi.users import Users, UserT
+from piccolo_api_fastapi.users import Users, UserT, or_default
 
-from . import queries as service
+from . import queries
 from .queries import DEVICE_TOKEN
 from .tables import KnownDevice
 
 
 class KnownDevices(Generic[UserT]):
     """
-    Browsers in which a user logged in before; `Login` asks it.
+    The browsers in which users logged in before.
 
-    Wrong passwords from such a browser are counted by themselves, so that whoever floods an
-    account keeps its owner out of no browser that they use (OWASP, Slow Down Online Guessing
-    Attacks with Device Cookies). It is no way in, and no factor.
+    ```python
+    from datetime import timedelta
+    from piccolo_api_fastapi import KnownDevices, Login
+
+    login = Login(known_devices=KnownDevices(lifetime=timedelta(days=90)))
+    ```
+
+    Wrong passwords from such a browser are counted on their own. An attacker who guesses at
+    an account can therefore not lock its owner out of a browser that they use (OWASP, Slow
+    Down Online Guessing Attacks with Device Cookies). The cookie is not a credential and not
+    a factor.
 
     Args:
-        users: Whose.
-        cookie: Its name and attributes.
-        lifetime: How long a browser is known after the last login.
-        cap: How many are known of one user; those seen longest ago give way.
+        users: The users who log in.
+        cookie: The name and attributes of the device cookie.
+        lifetime: How long a browser is remembered after the last login, at least a day.
+        cap: The number of browsers kept for a user; the one used longest ago is deleted first.
 
     Raises:
-        ConfigurationError: None would ever be known.
+        ConfigurationError: `cap` is less than 1, or `lifetime` shorter than a day.
     """
 
     def __init__(
@@ -45,17 +52,15 @@ class KnownDevices(Generic[UserT]):
         cap: int = 20,
     ) -> None:
         if cap < 1 or lifetime < timedelta(days=1):
-            raise ConfigurationError(
-                "A user has one known browser at least, known for a day at least."
-            )
-        self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+            raise ConfigurationError("cap must be at least 1, and lifetime at least a day.")
+        self.users: Users[UserT] = or_default(users)
         self.table = bound(KnownDevice, self.users.table)
         self.cookie = cookie or Cookie(name="__Host-known-device")
         self.lifetime = lifetime
         self.cap = cap
 
     def presented(self, connection: HTTPConnection) -> str | None:
-        """The digest of the token that a request came with, if it looks like one."""
+        """Return the digest of the token that a request sent, if it has the format of one."""
         with suppress(InvalidSession):
             token = self.cookie.read(connection.headers.getlist("cookie"))
             return DEVICE_TOKEN.digest(token) if token else None
@@ -63,26 +68,25 @@ class KnownDevices(Generic[UserT]):
 
     async def is_known(self, digest: str, identifier: str) -> bool:
         """
-        Whether it is a browser of the user with this name or address.
+        Whether the user with this username or address logged in with the browser.
 
         Args:
-            digest: What `presented` gave.
-            identifier: As typed.
+            digest: The digest that `presented` returned.
+            identifier: The username or e-mail address, as typed.
         """
-        async with store():
-            return await service.is_known(self.table, digest, identifier, self.users.clock())
+        return await queries.is_known(self.table, digest, identifier, self.users.clock())
 
     async def remember(self, user: UserT, connection: HTTPConnection, response: Response) -> None:
         """
-        Know the browser of a request from now on. Call it when the last factor was proved.
+        Remember the browser of a request. Call it after the last factor was verified.
 
         Args:
-            user: Whose it is.
+            user: The user who logged in.
             connection: The request.
-            response: The answer that takes the cookie.
+            response: The response that sets the cookie.
         """
         now = self.users.clock()
-        token = await service.remember(
+        token = await queries.remember(
             self.table,
             user=primary_key(user),
             digest=self.presented(connection),

@@ -1,1 +1,1 @@
-"""Second factors."""
+"""Second factors of a login."""

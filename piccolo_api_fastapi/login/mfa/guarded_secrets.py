@@ -1,4 +1,4 @@
-"""Secrets that users are asked for: encrypted, and the guesses at them counted."""
+"""`GuardedSecrets`: encrypted secrets of users, with a count of wrong guesses."""
 
 from datetime import datetime
 from typing import Any
@@ -6,19 +6,19 @@ from typing import Any
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider
 from piccolo_api_fastapi.core.database.failure_counters import forgive, reserve
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import InvalidCode, NotFound, SecretUnreadable
 
 
 class GuardedSecrets:
     """
-    The secrets in one table, each encrypted for its user and counting the guesses at it.
+    The secrets in one table. Each is encrypted for its user and counts the wrong guesses.
 
     Args:
-        table: With a unique `user`, a nullable `secret` and the columns of `FailureCounter`.
-        encryption: Encrypts them.
-        clock: Tells when one turned out unreadable.
+        table: A table with a unique `user`, a nullable `secret` and the columns of
+            `FailureCounter`.
+        encryption: Encrypts the secrets.
+        clock: The clock that dates events.
     """
 
     def __init__(self, table: Any, encryption: EncryptionProvider, clock: Clock) -> None:
@@ -27,15 +27,15 @@ class GuardedSecrets:
         self._clock = clock
 
     async def encrypt(self, user: Any, plaintext: bytes) -> str:
-        """Encrypt for the user with this primary key: in another's row it opens nothing."""
+        """Encrypt for the user with this primary key. It cannot be decrypted for another user."""
         return await self._encryption.encrypt(plaintext, self._bound_to(user))
 
     async def decrypt(self, user: Any, blob: str) -> bytes:
         """
-        Decrypt what was encrypted for the user with this primary key.
+        Decrypt a secret of the user with this primary key.
 
         Raises:
-            SecretUnreadable: Its key is not configured, or it was tampered with.
+            SecretUnreadable: The encryption key is not configured, or the secret was changed.
         """
         try:
             return await self._encryption.decrypt(blob, self._bound_to(user))
@@ -44,13 +44,13 @@ class GuardedSecrets:
             raise
 
     async def has(self, user: Any) -> bool:
-        """Whether there is a secret of the user with this primary key."""
+        """Whether the user with this primary key has a secret."""
         table = self.table
         return bool(await table.exists().where(table.user == user, table.secret.is_not_null()))
 
     async def reserve(self, user: Any, now: datetime) -> dict[str, Any]:
         """
-        Count a guess as wrong before it is looked at.
+        Count a guess as wrong before it is checked.
 
         Args:
             user: The primary key of the user.
@@ -60,9 +60,9 @@ class GuardedSecrets:
             The row.
 
         Raises:
-            InvalidCode: There is no secret to guess.
-            TooManyRequests: After several failures one has to wait.
-            FactorDisabled: There were too many.
+            InvalidCode: The user has no secret.
+            TooManyRequests: There were several failures; the user has to wait.
+            FactorDisabled: There were too many failures.
         """
         try:
             return await reserve(self.table, user, now, 'AND "secret" IS NOT NULL')
@@ -71,20 +71,19 @@ class GuardedSecrets:
 
     async def decrypt_reserved(self, user: Any, blob: str) -> bytes:
         """
-        Decrypt the secret of a row that `reserve` gave.
+        Decrypt the secret of a row that `reserve` returned.
 
         Raises:
-            SecretUnreadable: Likewise; the failures are forgiven.
+            SecretUnreadable: As for `decrypt`. The failures are forgiven.
         """
         try:
             return await self.decrypt(user, blob)
         except SecretUnreadable:
-            async with store():
-                await self.forgive(user)  # no fault of whoever typed the code
+            await self.forgive(user)  # the user who typed the code is not at fault
             raise
 
     async def forgive(self, user: Any) -> None:
-        """Forget the failures of the user with this primary key."""
+        """Reset the count of failures of the user with this primary key."""
         await forgive(self.table, user)
 
     def _bound_to(self, user: Any) -> bytes:

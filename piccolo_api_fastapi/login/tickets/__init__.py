@@ -1,4 +1,4 @@
-"""Single-use secrets that expire and serve one purpose: a login's second step, a link in a mail."""
+"""Single-use secrets for one purpose: the second step of a login, or a link in an e-mail."""
 
 from .service import Tickets, delete_expired_tickets
 from .tables import Ticket

@@ -1,4 +1,4 @@
-"""What is done with tickets: issue, present, burn and sweep."""
+"""`Tickets`: issue, present and use up tickets of one purpose."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,17 +21,31 @@ class Tickets:
     """
     The tickets of one purpose.
 
-    They are credentials: a password change and its like end them.
+    ```python
+    from datetime import timedelta
+    from piccolo_api_fastapi import Tickets, Users
+
+    users = Users()
+    invitations = Tickets(users, "invitation", lifetime=timedelta(days=1), attempts=3)
+    user = await users.create("emmy", "correct horse battery")
+    token = await invitations.issue(user.id, "emmy@example.com")
+    ticket = await invitations.present(token)
+    assert ticket.data == "emmy@example.com"
+    await invitations.burn(ticket)
+    ```
+
+    Tickets are credentials: whatever ends the credentials of a user, such as a new password,
+    ends their tickets too.
 
     Args:
-        users: Whose.
-        purpose: Kept with each ticket; one of another purpose is unknown here.
-        lifetime: How long one is good.
-        attempts: How often one may be presented, right or wrong.
+        users: The users that tickets are issued to.
+        purpose: The purpose, 1 to 32 characters. A ticket is invalid for any other purpose.
+        lifetime: How long a ticket is valid.
+        attempts: How often a ticket can be presented.
         table: The table; by default the one bound to the users' table.
 
     Raises:
-        ConfigurationError: The purpose is too long, or a ticket would never be good.
+        ConfigurationError: The purpose is too long, or no ticket would ever be valid.
     """
 
     def __init__(
@@ -49,26 +63,24 @@ class Tickets:
         self.attempts = attempts
         self.table = table or bound(Ticket, users.table)
         if lifetime <= timedelta(0) or attempts < 1:
-            raise ConfigurationError(
-                "A ticket lives for some time and can be presented once at least."
-            )
+            raise ConfigurationError("lifetime must be longer than zero, and attempts at least 1.")
         if not 0 < len(purpose) <= (self.table.purpose.length or 0):
-            raise ConfigurationError("The purpose of a ticket has 1 to 32 characters.")
+            raise ConfigurationError("The purpose of a ticket must have 1 to 32 characters.")
 
     async def issue(self, user: Any, data: str = "", *, replace: bool = False) -> str:
         """
-        A new ticket.
+        Issue a ticket.
 
         Args:
             user: The primary key of the user.
-            data: What it is bound to; given back when it is presented.
-            replace: Whether the user's older ones of this purpose end.
+            data: The data that the ticket is bound to, such as an address.
+            replace: Whether the user's older tickets of this purpose end.
 
         Returns:
-            The secret. Show it once.
+            The token. Show it once.
 
         Raises:
-            InvalidCredentials: There is no such user any more.
+            InvalidCredentials: The user was deleted.
         """
         table, now, token = self.table, self.users.clock(), TICKET_TOKEN.generate()
         row = table(
@@ -81,8 +93,8 @@ class Tickets:
             created_at=now,
             expires_at=now + self.lifetime,
         )
-        async with store(), transaction(table):
-            # Or of several at once none would see what the others insert.
+        async with transaction(table):
+            # Without the lock, several calls at once would not see the rows of each other.
             await self.users.lock(user)
             if replace:
                 await self.end(user)
@@ -91,65 +103,62 @@ class Tickets:
 
     async def present(self, token: str) -> Ticket:
         """
-        The ticket of a secret. That it was presented is counted before anything is
-        checked, so that guesses made at once count as well.
+        Look up the ticket of a token.
+
+        The attempt is counted in the same statement, so that attempts made at once count too.
 
         Raises:
-            InvalidTicket: It is unknown, used, expired or was presented too often.
+            InvalidTicket: The token is unknown, used or expired, or was presented too often.
         """
         table, now = self.table, self.users.clock()
         if (digest := TICKET_TOKEN.digest(token)) is None:
             raise InvalidTicket
-        async with store():
-            rows = (
-                await table.update({table.attempts: table.attempts + 1})
-                .where(
-                    table.digest == digest,
-                    table.purpose == self.purpose,
-                    table.used_at.is_null(),
-                    table.expires_at > now,
-                    table.attempts < self.attempts,
-                )
-                .returning(*table.all_columns())
+        rows = (
+            await table.update({table.attempts: table.attempts + 1})
+            .where(
+                table.digest == digest,
+                table.purpose == self.purpose,
+                table.used_at.is_null(),
+                table.expires_at > now,
+                table.attempts < self.attempts,
             )
+            .returning(*table.all_columns())
+        )
         if not rows:
             raise InvalidTicket
         return table(**rows[0], _exists_in_db=True)
 
     async def burn(self, ticket: Ticket) -> None:
         """
-        Use a ticket up; of several at once, one succeeds.
+        Use a ticket up. Of several callers at once, one succeeds.
 
         Raises:
-            InvalidTicket: It was used meanwhile, or has ended.
+            InvalidTicket: The ticket was used meanwhile, or has ended.
         """
         table, now = self.table, self.users.clock()
-        async with store():
-            burnt = (
-                await table.update({table.used_at: now})
-                .where(table.id == ticket.id, table.used_at.is_null(), table.expires_at > now)
-                .returning(table.id)
-            )
+        burnt = (
+            await table.update({table.used_at: now})
+            .where(table.id == ticket.id, table.used_at.is_null(), table.expires_at > now)
+            .returning(table.id)
+        )
         if not burnt:
             raise InvalidTicket
 
     async def uphold(self, ticket: Ticket) -> None:
         """
-        Make sure that a ticket was not ended, used or not, for what is issued on it.
+        Make sure that a ticket has not ended, used or not, before a credential is issued on it.
 
         Raises:
-            InvalidTicket: It was: the password or a factor was changed since.
+            InvalidTicket: The password or a factor was changed since.
         """
-        async with store():
-            exists = await self.table.exists().where(self.table.id == ticket.id)
+        exists = await self.table.exists().where(self.table.id == ticket.id)
         if not exists:
             raise InvalidTicket
 
     async def end(self, user: Any) -> None:
         """End all tickets of a user for this purpose."""
         table = self.table
-        async with store():
-            await table.delete().where(table.user == user, table.purpose == self.purpose)
+        await table.delete().where(table.user == user, table.purpose == self.purpose)
 
 
 async def delete_expired_tickets(

@@ -1,4 +1,4 @@
-"""Codes sent by e-mail, as a second factor."""
+"""Codes sent by e-mail as a second factor."""
 
 from .service import EmailCode
 from .tables import SentCode

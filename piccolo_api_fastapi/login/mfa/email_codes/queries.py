@@ -1,4 +1,4 @@
-"""What is done with codes that are sent: statements, each of which lets one caller through."""
+"""Statements on codes that are sent. Of several callers at once, each lets one succeed."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ async def put(
     lifetime: timedelta,
     interval: timedelta,
 ) -> bool:
-    """Keep a new code, unless the last one was sent a moment ago; of several at once, one is."""
+    """Store a new code. Returns `False` if the last one was sent within the interval."""
     row = table(
         id=uuid4(),
         user=user,
@@ -42,13 +42,13 @@ async def put(
 
 
 async def withdraw(table: type[SentCode], user: Any, secret: str, before: datetime) -> None:
-    """Forget a code that could not be sent, so that another may be at once."""
+    """Delete a code that could not be sent, so that another can be sent at once."""
     values: dict[Any, Any] = {table.secret: None, table.sent_at: before}
     await table.update(values).where(table.user == user, table.secret == secret)
 
 
 async def spend(table: type[SentCode], user: Any, secret: str, now: datetime) -> bool:
-    """Use a code up, and forgive the failures; of several at once, one succeeds."""
+    """Use a code up and forgive the failures. Returns whether it was still valid."""
     spent = (
         await table.update({table.secret: None, **forgiven(table)})
         .where(table.user == user, table.secret == secret, table.expires_at > now)

@@ -1,4 +1,4 @@
-"""`EmailCode`: a second factor for those who have no app."""
+"""`EmailCode`: a second factor for users without an authenticator app."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import (
@@ -19,10 +18,10 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import digits_of
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
-from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
 
-from . import queries as service
+from . import queries
 from .tables import SentCode
 
 Send: TypeAlias = Callable[[Any, str], Awaitable[None]]
@@ -31,25 +30,38 @@ Send: TypeAlias = Callable[[Any, str], Awaitable[None]]
 
 class EmailCode(SecondFactor):
     """
-    A code of some digits, sent to the user's address.
+    A code that is sent to the user's e-mail address, as a second factor.
 
-    Everybody who has an address has this factor, or whoever `applies_to` says. It is the
-    weakest of second factors: whoever reads the mail has it, and whoever can reset the
-    password by mail has both. NIST SP 800-63B-4 section 3.1.3.1 does not accept mail as
-    out-of-band; where policy asks for more, ask for `require(…, factor="totp")`.
+    ```python
+    from piccolo_api_fastapi import EmailCode, Login, User, XChaCha20Poly1305
+
+
+    async def send(user: User, code: str) -> None:
+        print(f"To {user.email}: your code is {code}.")
+
+
+    encryption = XChaCha20Poly1305("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    login = Login(factors=[EmailCode(send=send, encryption=encryption)])
+    ```
+
+    Every user with an address has this factor, unless `applies_to` decides otherwise. It is
+    the weakest second factor: anyone who can read the mail has it, and can often reset the
+    password by mail too. NIST SP 800-63B-4 section 3.1.3.1 does not accept e-mail for
+    out-of-band authentication. Where your policy asks for more, use
+    `require(…, factor="totp")`.
 
     Args:
-        users: Whose.
-        send: Sends a code; awaited by the request that asks for it.
+        users: The users who have this factor.
+        send: Sends a code. The request that asks for the code waits for it.
         encryption: Encrypts the code until it is used; by default
             `XChaCha20Poly1305.from_environment()`.
-        applies_to: Who of those with an address has this factor; everybody by default.
-        digits: 6 to 8.
-        lifetime: How long a code is good.
-        interval: How soon another one may be sent.
+        applies_to: Decides whether a user with an address has this factor; by default all have.
+        digits: The number of digits, 6 to 8.
+        lifetime: How long a code is valid.
+        interval: The shortest time between two codes, at most `lifetime`.
 
     Raises:
-        ConfigurationError: A setting makes no sense, or there is no key.
+        ConfigurationError: A setting is out of range, or there is no encryption key.
     """
 
     name = "email_code"
@@ -67,9 +79,9 @@ class EmailCode(SecondFactor):
     ) -> None:
         if digits not in range(6, 9) or not timedelta(0) < interval <= lifetime:
             raise ConfigurationError(
-                "A code has 6 to 8 digits, and is good until another may be sent."
+                "digits must be 6 to 8, and interval longer than zero and at most lifetime."
             )
-        self.users = Users() if users is None else users
+        self.users = or_default(users)
         self.encryption = encryption or XChaCha20Poly1305.from_environment()
         self.digits = digits
         self.lifetime = lifetime
@@ -80,39 +92,36 @@ class EmailCode(SecondFactor):
         self._applies_to = applies_to
 
     async def is_enrolled(self, user: BaseUser) -> bool:
-        """Whether the user has an address, and this factor applies to them."""
+        """Whether the user has an address and this factor applies to them."""
         if real_email(user.email) is None:
             return False
         return self._applies_to is None or self._applies_to(user)
 
     def accepts(self, code: str) -> bool:
-        """Whether it is as many digits as were sent."""
+        """Whether the code has as many digits as those that are sent."""
         return len(digits_of(code) or "") == self.digits
 
     async def send(self, user: BaseUser) -> None:
         """
-        Send a new code; the one before is dead. Within the interval nothing is sent.
+        Send a new code, which replaces the one before. Within the interval nothing is sent.
 
         Raises:
-            Unavailable: It could not be sent.
+            Unavailable: The code could not be sent.
         """
         key, now = primary_key(user), self.users.clock()
         code = f"{secrets.randbelow(10**self.digits):0{self.digits}}"
         blob = await self._secrets.encrypt(key, code.encode())
-        async with store():
-            is_due = await service.put(
-                self.table, key, blob, now, lifetime=self.lifetime, interval=self.interval
-            )
-        if is_due:
+        if await queries.put(
+            self.table, key, blob, now, lifetime=self.lifetime, interval=self.interval
+        ):
             await self._deliver(user, code, blob)
 
     async def _deliver(self, user: BaseUser, code: str, blob: str) -> None:
         key, now = primary_key(user), self.users.clock()
         try:
             await self._send(user, code)
-        except Exception as error:  # noqa: BLE001 - whatever the application's sender raises
-            async with store():
-                await service.withdraw(self.table, key, blob, now - self.interval)
+        except Exception as error:  # noqa: BLE001 - the application's function may raise anything
+            await queries.withdraw(self.table, key, blob, now - self.interval)
             data = {"factor": self.name, "error": type(error).__name__}
             await emit(AuthEvent("authn_code_not_sent", now, key, data))
             raise Unavailable from None
@@ -120,15 +129,12 @@ class EmailCode(SecondFactor):
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up."""
         key, now = primary_key(user), self.users.clock()
-        row = await self._secrets.reserve(key, now)
-        sent = await self._secrets.decrypt_reserved(key, row["secret"])
+        secret = (await self._secrets.reserve(key, now))["secret"]
+        sent = await self._secrets.decrypt_reserved(key, secret)
         is_right = secrets.compare_digest(sent, (digits_of(code) or "").encode())
-        async with store():
-            is_spent = is_right and await service.spend(self.table, key, row["secret"], now)
-        if not is_spent:
+        if not is_right or not await queries.spend(self.table, key, secret, now):
             raise InvalidCode
 
     async def reset(self, user: BaseUser) -> None:
-        """Forget the failures of a user, for an administrator."""
-        async with store():
-            await self._secrets.forgive(primary_key(user))
+        """Reset the count of a user's wrong codes, for an administrator."""
+        await self._secrets.forgive(primary_key(user))

@@ -1,4 +1,4 @@
-"""Codes on paper, for when the phone is gone."""
+"""Single-use codes for a user who has lost the authenticator."""
 
 from .service import RecoveryCodes
 from .tables import RecoveryCode

@@ -1,4 +1,4 @@
-"""What is done with recovery codes: replace, use up, count and erase."""
+"""Statements on recovery codes: replace, use up, count and erase."""
 
 from datetime import datetime
 from typing import Any
@@ -11,10 +11,10 @@ from .tables import RecoveryCode
 
 async def replace(table: type[RecoveryCode], user: Any, count: int, now: datetime) -> list[str]:
     """
-    New codes; the old ones end.
+    Replace the codes of a user.
 
     Returns:
-        The codes. Show them once.
+        The new codes. Show them once.
     """
     codes = [new_recovery_code() for _ in range(count)]
     rows = [
@@ -26,7 +26,7 @@ async def replace(table: type[RecoveryCode], user: Any, count: int, now: datetim
 
 
 async def spend(table: type[RecoveryCode], user: Any, digest: str, now: datetime) -> bool:
-    """Use a recovery code up; of several at once, one succeeds."""
+    """Use a code up. Returns whether it was unused; of several callers at once, one succeeds."""
     spent = (
         await table.update({table.used_at: now})
         .where(table.user == user, table.digest == digest, table.used_at.is_null())
@@ -36,7 +36,7 @@ async def spend(table: type[RecoveryCode], user: Any, digest: str, now: datetime
 
 
 async def left(table: type[RecoveryCode], user: Any) -> int:
-    """How many codes a user has not used."""
+    """Return the number of codes that a user has not used."""
     count: int = await table.count().where(table.user == user, table.used_at.is_null())
     return count
 

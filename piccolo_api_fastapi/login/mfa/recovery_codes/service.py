@@ -1,4 +1,4 @@
-"""`RecoveryCodes`: the second factor of those who lost the other."""
+"""`RecoveryCodes`: single-use codes for a user who has lost the authenticator."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -6,57 +6,72 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import ConfigurationError, FactorDisabled, InvalidCode, NotFound
 from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import recovery_digest
-from piccolo_api_fastapi.login.mfa.second_factor import CompleteHook, SecondFactor
+from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
 from piccolo_api_fastapi.users import Users
 
-from . import queries as service
+from . import queries
 from .tables import RecoveryCode
 
 
 class RecoveryCodes(SecondFactor):
     """
-    Ten codes on paper; made by `TOTP`, whose failures and theirs are counted together.
+    Single-use codes for a user who has lost the authenticator; `TOTP` makes them.
 
-    They can't be guessed, so a right one works even while the authenticator has to wait or
-    is disabled, and puts an end to that.
+    ```python
+    from piccolo_api_fastapi import TOTP, RecoveryCodes, XChaCha20Poly1305
+
+    encryption = XChaCha20Poly1305("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    totp = TOTP(issuer="Movies", encryption=encryption, recovery_codes=8)
+    assert isinstance(totp.recovery, RecoveryCodes)
+    ```
+
+    Wrong codes are counted together with those of the authenticator. A recovery code cannot
+    be guessed, so a correct one works even while the authenticator has to wait or is
+    disabled, and resets the count.
+
+    Args:
+        users: The users who have the codes.
+        secrets: The authenticators, which count the failures.
+        count: The number of codes that a user gets, 1 to 100.
+
+    Raises:
+        ConfigurationError: `count` is out of range.
     """
 
     name = "recovery_code"
 
     def __init__(self, users: Users[Any], secrets: GuardedSecrets, count: int) -> None:
-        if not 1 <= count <= 100:  # noqa: PLR2004 - said in the message
-            raise ConfigurationError("There are 1 to 100 recovery codes.")
+        if not 1 <= count <= 100:  # noqa: PLR2004 - the message has the limits
+            raise ConfigurationError("The number of recovery codes must be 1 to 100.")
         self.users = users
         self.count = count
         self.table = bound(RecoveryCode, users.table)
         self._secrets = secrets
 
     async def is_enrolled(self, user: BaseUser) -> bool:
-        """Whether there are codes left."""
+        """Whether the user has codes left."""
         return await self.left(user) > 0
 
     async def left(self, user: BaseUser) -> int:
-        """How many there are."""
-        async with store():
-            return await service.left(self.table, primary_key(user))
+        """Return the number of codes that the user has left."""
+        return await queries.left(self.table, primary_key(user))
 
     def accepts(self, code: str) -> bool:
-        """Whether it is 24 letters and digits."""
+        """Whether the code consists of 24 letters and digits."""
         return recovery_digest(code) is not None
 
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up."""
         key, now = primary_key(user), self.users.clock()
         digest = recovery_digest(code)
-        async with store(), transaction(self.table):
-            spent = digest is not None and await service.spend(self.table, key, digest, now)
+        async with transaction(self.table):
+            spent = digest is not None and await queries.spend(self.table, key, digest, now)
             if spent:
                 await self._secrets.forgive(key)
         if not spent:
@@ -66,48 +81,43 @@ class RecoveryCodes(SecondFactor):
         data = {"left": await self.left(user)}
         await emit(AuthEvent("authn_recovery_code_used", now, key, data))
 
-    async def replace(
-        self, user: BaseUser, *, keep: Any = None, then: CompleteHook | None = None
-    ) -> list[str]:
+    async def replace(self, user: BaseUser, *, keep: Any = None) -> list[str]:
         """
-        New codes. The old ones and every other credential of the user end.
+        Replace the codes of a user. The old ones and every other credential end.
 
         Args:
-            user: Whose.
-            keep: The id of a credential to spare: the caller's own.
-            then: Runs last in the transaction.
+            user: The user.
+            keep: The id of a credential to keep: that of the caller.
 
         Returns:
-            The codes. Show them once.
+            The new codes. Show them once.
 
         Raises:
             NotFound: The user has no authenticator.
         """
         key, now = primary_key(user), self.users.clock()
-        async with store(), transaction(self.table):
+        async with transaction(self.table):
             await self._secrets.forgive(key)  # locks the row, if there is one
             if not await self._secrets.has(key):
                 raise NotFound
             codes = await self.write(key, now)
             await self.users.end_credentials(user, keep=keep)
             await emit(AuthEvent("authn_recovery_codes_replaced", now, key))
-            if then is not None:
-                await then()
         return codes
 
     async def write(self, user: Any, now: datetime) -> list[str]:
         """
-        New codes in place of the old ones, within the transaction of the caller.
+        Replace the codes within the transaction of the caller.
 
         Args:
             user: The primary key of the user.
             now: The present time.
 
         Returns:
-            The codes. Show them once.
+            The new codes. Show them once.
         """
-        return await service.replace(self.table, user, self.count, now)
+        return await queries.replace(self.table, user, self.count, now)
 
     async def erase(self, user: Any) -> None:
         """Delete the codes of the user with this primary key."""
-        await service.erase(self.table, user)
+        await queries.erase(self.table, user)

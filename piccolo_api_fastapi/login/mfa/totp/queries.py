@@ -1,4 +1,4 @@
-"""What is done with authenticators: statements, each of which lets one caller through."""
+"""Statements on authenticators. Of several callers at once, each lets one succeed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,13 +11,13 @@ from .tables import TOTPSecret
 
 
 async def find(table: type[TOTPSecret], user: Any) -> TOTPSecret | None:
-    """The row of a user."""
+    """Return the row of a user."""
     row: TOTPSecret | None = await table.objects().where(table.user == user).first()
     return row
 
 
 async def put_pending(table: type[TOTPSecret], user: Any, pending: str) -> None:
-    """Keep a secret that waits for confirmation; it takes the place of another that did."""
+    """Store a secret until it is confirmed. It replaces an earlier unconfirmed one."""
     row = table(id=uuid4(), user=user, pending=pending, failed_count=0, waits_until=0)
     await table.insert(row).on_conflict(
         target=table.user, action="DO UPDATE", values=[table.pending]
@@ -27,7 +27,7 @@ async def put_pending(table: type[TOTPSecret], user: Any, pending: str) -> None:
 async def confirm(
     table: type[TOTPSecret], user: Any, pending: str, step: int, now: datetime
 ) -> bool:
-    """Make the secret that waited the one that is asked for; of several at once, one succeeds."""
+    """Activate an unconfirmed secret and forgive the failures. Returns whether it was there."""
     values = {
         table.secret: pending,
         table.pending: None,
@@ -46,7 +46,7 @@ async def confirm(
 async def adopt(
     table: type[TOTPSecret], user: Any, secret: str, *, last_step: int, now: datetime
 ) -> bool:
-    """Keep a secret that was confirmed elsewhere, unless the user has one."""
+    """Store a secret that another system confirmed. Returns `False` if the user has one."""
     row = table(id=uuid4(), user=user, secret=secret, confirmed_at=now, last_step=last_step)
     kept = (
         await table.insert(row)
@@ -58,8 +58,10 @@ async def adopt(
 
 async def accept(table: type[TOTPSecret], user: Any, secret: str, step: int) -> bool:
     """
-    Use up a period and all before it, and forgive the failures; of several at once, one
-    succeeds.
+    Use up a period and all earlier ones, and forgive the failures.
+
+    Returns:
+        Whether the secret is still the one that was checked, and the period was unused.
     """
     accepted = (
         await table.update({table.last_step: step, **forgiven(table)})
@@ -70,21 +72,21 @@ async def accept(table: type[TOTPSecret], user: Any, secret: str, step: int) -> 
 
 
 async def remove(table: type[TOTPSecret], user: Any) -> Sequence[dict[str, Any]]:
-    """Delete the authenticator of a user, and say whether there was one and was confirmed."""
+    """Delete the authenticator of a user. Returns the deleted rows, with `confirmed_at`."""
     removed: Sequence[dict[str, Any]]
     removed = await table.delete().where(table.user == user).returning(table.confirmed_at)
     return removed
 
 
 async def page(table: type[TOTPSecret], after: Any, size: int) -> Sequence[TOTPSecret]:
-    """The next rows in the order of their ids."""
+    """Return the next rows in the order of their ids."""
     query = table.objects().order_by(table.id).limit(size)
     rows: Sequence[TOTPSecret] = await (query if after is None else query.where(table.id > after))
     return rows
 
 
 async def swap(table: type[TOTPSecret], row: Any, column: Any, old: str, new: str) -> bool:
-    """Replace a ciphertext, unless it was replaced meanwhile."""
+    """Replace a ciphertext. Returns whether it was still the old one."""
     swapped = (
         await table.update({column: new}).where(table.id == row, column == old).returning(table.id)
     )

@@ -1,18 +1,20 @@
-"""Routes to enrol an authenticator app, and to take it away."""
+"""Routes to enrol an authenticator app and to remove it."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.access.person_only import in_person
+from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.refusal_events import check_step_up
 from piccolo_api_fastapi.access.requirements import require
 from piccolo_api_fastapi.access.step_up import StepUp
+from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -24,6 +26,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users import UserT
 
+from . import queries
 from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
 from .service import TOTP
 
@@ -32,56 +35,79 @@ RECENT = timedelta(minutes=5)
 
 def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -> APIRouter:
     """
-    `GET /mfa`, `POST /mfa/totp`, `POST /mfa/totp/confirm`, `DELETE /mfa/totp` and
-    `POST /mfa/recovery-codes`.
+    Make the routes that manage second factors: `GET /mfa`, `POST /mfa/totp`,
+    `POST /mfa/totp/confirm`, `DELETE /mfa/totp` and `POST /mfa/recovery-codes`.
+
+    ```python
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import (
+        TOTP, Login, SessionAuth, XChaCha20Poly1305, mfa_router, session_router,
+    )
+
+    encryption = XChaCha20Poly1305("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    session, totp = SessionAuth(), TOTP(issuer="Movies", encryption=encryption)
+    app = FastAPI()
+    app.include_router(session_router(session, Login(factors=[totp])), prefix="/auth")
+    app.include_router(mfa_router(totp, session), prefix="/auth")
+    ```
 
     Args:
         totp: The authenticators.
-        guard: Whose factors they are: a scheme or `AnyOf`, for people in person.
-        within: How long ago a factor was presented at most, for a change.
+        guard: The scheme, or `AnyOf` several, by which users manage their factors in person.
+        within: A change needs a factor that was presented more recently than this. The
+            default is five minutes.
 
     Raises:
-        ConfigurationError: `within` is no time, or no scheme of the guard is for people.
+        ConfigurationError: `within` is shorter than a second, or no scheme of the guard is for
+            people.
     """
     if within < timedelta(seconds=1):
-        raise ConfigurationError("within= is a second at least.")
+        raise ConfigurationError("within= must be at least one second.")
     router = APIRouter(route_class=AuthRoute, tags=["mfa"])
-    _add_enrolment(router, totp, guard, within)
-    _add_changes(router, totp, require(guard, mfa=True, within=within))
+    person = in_person(guard, enrolling=True)
+    _add_state(router, totp, person)
+    _add_enrolment(router, totp, person, _recent(totp, person, within))
+    _add_changes(router, totp, in_person(require(guard, mfa=True, within=within)))
     return router
 
 
-def _add_enrolment(router: APIRouter, totp: TOTP, guard: Guard[Any], within: timedelta) -> None:
-    person = in_person(guard, enrolling=True)
-
-    @router.get("/mfa", operation_id="get_mfa", summary="My second factors")
-    async def get_mfa(identity: Annotated[Identity[Any], Depends(person.identity)]) -> MFAOut:
-        """Whether an authenticator is asked for at login, and how many recovery codes are left."""
-        row = await totp.row(identity.user)
-        return MFAOut(
-            totp_confirmed_at=row.confirmed_at if row else None,
-            recovery_codes_left=await totp.recovery.left(identity.user),
-        )
+def _recent(totp: TOTP, person: InPerson[Any], within: timedelta) -> Any:
+    """Make a dependency that asks for a recent factor, and a second one if the user has it."""
 
     async def recent(
         request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
     ) -> Identity[Any]:
         is_enrolled = await totp.is_enrolled(identity.user)
-        await check_step_up(StepUp(mfa=is_enrolled, within=within), identity, request, guard.now())
+        await check_step_up(StepUp(mfa=is_enrolled, within=within), identity, request, person.now())
         return identity
 
+    return recent
+
+
+def _add_state(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
+    @router.get("/mfa", operation_id="get_mfa", summary="My second factors")
+    async def get_mfa(identity: Annotated[Identity[Any], Depends(person.identity)]) -> MFAOut:
+        """Since when a login asks for an authenticator, and how many recovery codes are left."""
+        row = await queries.find(totp.table, primary_key(identity.user))
+        return MFAOut(
+            totp_confirmed_at=row.confirmed_at if row else None,
+            recovery_codes_left=await totp.recovery.left(identity.user),
+        )
+
+
+def _add_enrolment(
+    router: APIRouter, totp: TOTP, person: InPerson[Any], recent: Callable[..., Any]
+) -> None:
     @router.post(
         "/mfa/totp",
         operation_id="begin_totp",
         summary="Begin to enrol an authenticator",
         responses=responses(StepUpRequired),
     )
-    async def begin_totp(
-        identity: Annotated[Identity[Any], Depends(recent)],
-    ) -> EnrolmentOut:
-        """A new secret to scan. Nothing changes until it is confirmed; a second one replaces it."""
+    async def begin_totp(identity: Annotated[Identity[Any], Depends(recent)]) -> EnrolmentOut:
+        """Get a new secret to scan. It is used once it is confirmed; a second replaces it."""
         enrolment = await totp.begin(identity.user)
-        image = await asyncio.to_thread(qr_svg, enrolment.uri)  # a hundredth of a second
+        image = await asyncio.to_thread(qr_svg, enrolment.uri)  # takes about 10 ms
         return EnrolmentOut(secret=enrolment.secret, otpauth_uri=enrolment.uri, qr_svg=image)
 
     @router.post(
@@ -96,19 +122,15 @@ def _add_enrolment(router: APIRouter, totp: TOTP, guard: Guard[Any], within: tim
         request: Request,
         response: Response,
     ) -> RecoveryCodesOut:
-        """Prove that the app works. Other sessions and apps are signed out."""
-        codes = await totp.confirm(
-            identity.user,
-            body.code.get_secret_value(),
-            keep=identity.credential_id,
-            then=lambda: person.step_up(identity, totp.name, request, response),
-        )
+        """Prove that the app works. All other sessions and apps are signed out."""
+        confirmed = await totp.check(identity.user, body.code.get_secret_value())
+        async with transaction(totp.table):
+            codes = await totp.enrol(confirmed, keep=identity.credential_id)
+            await person.step_up(identity, totp.name, request, response)
         return RecoveryCodesOut(recovery_codes=codes)
 
 
-def _add_changes(router: APIRouter, totp: TOTP, guard: Guard[Any]) -> None:
-    person = in_person(guard)
-
+def _add_changes(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
     @router.delete(
         "/mfa/totp",
         operation_id="remove_totp",
@@ -119,9 +141,10 @@ def _add_changes(router: APIRouter, totp: TOTP, guard: Guard[Any]) -> None:
     async def remove_totp(
         identity: Annotated[Identity[Any], Depends(person.identity)], request: Request
     ) -> None:
-        """Take it away, with the recovery codes. Other sessions and apps are signed out."""
-        still = partial(person.confirm, request)
-        await totp.remove(identity.user, keep=identity.credential_id, then=still)
+        """Remove it and the recovery codes. All other sessions and apps are signed out."""
+        async with transaction(totp.table):
+            await totp.remove(identity.user, keep=identity.credential_id)
+            await person.confirm(request)
 
     @router.post(
         "/mfa/recovery-codes",
@@ -132,15 +155,15 @@ def _add_changes(router: APIRouter, totp: TOTP, guard: Guard[Any]) -> None:
     async def replace_recovery_codes(
         identity: Annotated[Identity[Any], Depends(person.identity)], request: Request
     ) -> RecoveryCodesOut:
-        """New codes; the old ones are dead. Other sessions and apps are signed out."""
-        still = partial(person.confirm, request)
-        key = identity.credential_id
-        codes = await totp.recovery.replace(identity.user, keep=key, then=still)
+        """Get new codes; the old ones end. All other sessions and apps are signed out."""
+        async with transaction(totp.table):
+            codes = await totp.recovery.replace(identity.user, keep=identity.credential_id)
+            await person.confirm(request)
         return RecoveryCodesOut(recovery_codes=codes)
 
 
 def qr_svg(uri: str) -> str:
-    """A QR code as an SVG element."""
+    """Return a QR code as an SVG element."""
     import segno
 
     svg: str = segno.make_qr(uri, error="m").svg_inline(scale=4, light="#fff")

@@ -1,4 +1,4 @@
-"""What enrolment takes and gives."""
+"""Bodies of the routes that manage second factors."""
 
 from datetime import datetime
 from typing import Annotated
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
 class CodeIn(BaseModel):
-    """A code, as typed."""
+    """A code as typed."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"code": "123456"}]})
 
@@ -24,13 +24,13 @@ class MFAOut(BaseModel):
     )
 
     totp_confirmed_at: Annotated[
-        datetime | None, Field(description="Since when the authenticator is asked for.")
+        datetime | None, Field(description="When the user confirmed the authenticator.")
     ]
     recovery_codes_left: int
 
 
 class EnrolmentOut(BaseModel):
-    """What to scan or to type into an authenticator app."""
+    """A secret to scan or to type into an authenticator app."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -44,13 +44,13 @@ class EnrolmentOut(BaseModel):
         }
     )
 
-    secret: Annotated[str, Field(description="In base32, for typing.")]
+    secret: Annotated[str, Field(description="The secret in base32, for typing.")]
     otpauth_uri: str
-    qr_svg: Annotated[str, Field(description="The same as a QR code, an SVG element.")]
+    qr_svg: Annotated[str, Field(description="The URI as a QR code, an SVG element.")]
 
 
 class RecoveryCodesOut(BaseModel):
-    """Codes for when the phone is gone. They are shown this once."""
+    """Codes for a user who has lost the authenticator. They are shown only once."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"recovery_codes": ["GEZD-GNBV-GY3T-QOJQ-GEZD-GNBV"]}]}

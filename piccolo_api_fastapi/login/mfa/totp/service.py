@@ -1,4 +1,4 @@
-"""`TOTP`: authenticator apps as a second factor, configured once."""
+"""`TOTP`: authenticator apps as a second factor."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +8,6 @@ from typing import Any
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -16,47 +15,71 @@ from piccolo_api_fastapi.errors import ConfigurationError, InvalidCode, NotFound
 from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import SECRET_BYTES, Authenticator, digits_of
 from piccolo_api_fastapi.login.mfa.recovery_codes import RecoveryCodes
-from piccolo_api_fastapi.login.mfa.second_factor import CompleteHook, SecondFactor
-from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
+from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
 
-from . import queries as service
+from . import queries
 from .tables import TOTPSecret
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
     """
-    What a user types or scans into an authenticator app.
+    A secret for an authenticator app, until it is confirmed.
 
     Args:
-        secret: In base32.
-        uri: What the QR code says.
+        secret: The secret in base32, for typing.
+        uri: The content of the QR code.
     """
 
     secret: str = field(repr=False)
     uri: str = field(repr=False)
 
 
-class TOTP(SecondFactor):
+@dataclass(frozen=True, slots=True)
+class Confirmation:
     """
-    Codes of an authenticator app (RFC 6238).
-
-    Give it to `Login(factors=[…])`, and mount `mfa_router` to enrol. An app keeps the
-    settings that it was enrolled with.
+    A first code that was right, as `TOTP.check` returns it.
 
     Args:
-        users: Whose.
+        user: The user who enrols.
+        pending: The encrypted secret that the code was checked with.
+        step: The period of the code.
+    """
+
+    user: BaseUser
+    pending: str = field(repr=False)
+    step: int
+
+
+class TOTP(SecondFactor):
+    """
+    Codes of an authenticator app as a second factor (RFC 6238).
+
+    ```python
+    from piccolo_api_fastapi import TOTP, Login, XChaCha20Poly1305
+
+    encryption = XChaCha20Poly1305("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+    totp = TOTP(issuer="Movies", encryption=encryption)
+    login = Login(factors=[totp])
+    ```
+
+    Users enrol through the routes of `mfa_router`. An app keeps the settings that it was
+    enrolled with.
+
+    Args:
+        users: The users who can enrol.
         encryption: Encrypts the secrets; by default `XChaCha20Poly1305.from_environment()`.
-        issuer: Shown by the app: the name of the service.
-        digits: Of a code, 6 to 8.
-        period: Seconds that a code is shown.
-        window: How many periods the clock of an app may be off, either way.
-        algorithm: `SHA1`, or for apps that know them `SHA256` and `SHA512`.
-        recovery_codes: How many recovery codes a user gets.
+        issuer: The name of the service, which the app shows.
+        digits: The number of digits of a code, 6 to 8.
+        period: The number of seconds that the app shows a code.
+        window: The number of periods that the clock of the app may be fast or slow, 0 to 10.
+        algorithm: `SHA1`, or for apps that support it `SHA256` or `SHA512`.
+        recovery_codes: The number of recovery codes that a user gets.
 
     Raises:
-        ConfigurationError: A setting is none that apps know, or there is no key.
+        ConfigurationError: A setting is not supported, or there is no encryption key.
     """
 
     name = "totp"
@@ -74,9 +97,11 @@ class TOTP(SecondFactor):
         recovery_codes: int = 10,
     ) -> None:
         if not issuer or ":" in issuer or window not in range(11):
-            raise ConfigurationError("The issuer has no colon, and the window is 0 to 10 periods.")
+            raise ConfigurationError(
+                "issuer must be a name without a colon, and window must be 0 to 10."
+            )
         Authenticator(b"\x00" * SECRET_BYTES, digits, period, algorithm)
-        self.users = Users() if users is None else users
+        self.users = or_default(users)
         self.encryption = encryption or XChaCha20Poly1305.from_environment()
         self.issuer = issuer
         self.window = window
@@ -88,148 +113,157 @@ class TOTP(SecondFactor):
 
     async def is_enrolled(self, user: BaseUser) -> bool:
         """Whether the user has confirmed an authenticator."""
-        return await self.row(user) is not None
-
-    async def row(self, user: BaseUser) -> TOTPSecret | None:
-        """The row of a user who has confirmed an authenticator."""
-        async with store():
-            row = await service.find(self.table, primary_key(user))
-        return row if row is not None and row.secret is not None else None
+        row = await queries.find(self.table, primary_key(user))
+        return row is not None and row.secret is not None
 
     def accepts(self, code: str) -> bool:
-        """Whether it is 6 to 8 digits."""
+        """Whether the code consists of 6 to 8 digits."""
         return digits_of(code) is not None
 
     async def begin(self, user: BaseUser) -> Enrolment:
         """
-        Begin to enrol. Nothing is asked at login until `confirm`; a second call replaces
-        the first, and an authenticator that the user has works until then.
+        Begin to enrol an app. A login does not ask for it before `confirm`.
+
+        A second call replaces the secret of the first. An authenticator that the user has
+        already works until the new one is confirmed.
 
         Args:
-            user: Who.
+            user: The user who enrols.
         """
         authenticator = Authenticator(token_bytes(SECRET_BYTES), *self._settings)
         key = primary_key(user)
         blob = await self._secrets.encrypt(key, authenticator.write())
-        async with store():
-            await service.put_pending(self.table, key, blob)
+        await queries.put_pending(self.table, key, blob)
         account = real_email(user.email) or user.username
         return Enrolment(authenticator.base32(), authenticator.uri(account, self.issuer))
 
-    async def confirm(
-        self, user: BaseUser, code: str, *, keep: Any = None, then: CompleteHook | None = None
-    ) -> list[str]:
+    async def confirm(self, user: BaseUser, code: str, *, keep: Any = None) -> list[str]:
         """
-        Confirm by a first code that the app works. Every other credential of the user ends.
+        Confirm that the app works. Every other credential of the user ends.
 
         Args:
-            user: Who.
-            code: What the app shows.
-            keep: The id of a credential to spare: the caller's own.
-            then: Runs last in the transaction.
+            user: The user who enrols.
+            code: The code that the app shows.
+            keep: The id of a credential to keep: that of the caller.
 
         Returns:
-            Recovery codes. Show them once.
+            The recovery codes. Show them once.
 
         Raises:
-            WrongConfirmation: The code is wrong, or there is nothing to confirm.
+            WrongConfirmation: The code is wrong, or the user has not begun to enrol.
+        """
+        return await self.enrol(await self.check(user, code), keep=keep)
+
+    async def check(self, user: BaseUser, code: str) -> Confirmation:
+        """
+        Check the first code of an app. Nothing changes until `enrol`.
+
+        Args:
+            user: The user who enrols.
+            code: The code that the app shows.
+
+        Raises:
+            WrongConfirmation: The code is wrong, or the user has not begun to enrol.
         """
         key, now = primary_key(user), self.users.clock()
-        async with store():
-            row = await service.find(self.table, key)
+        row = await queries.find(self.table, key)
         if row is None or row.pending is None:
             raise WrongConfirmation
         authenticator = Authenticator.read(await self._secrets.decrypt(key, row.pending))
         step = authenticator.match(digits_of(code) or "", now, self.window, -1)
         if step is None:
             raise WrongConfirmation
-        async with store(), transaction(self.table):
-            if not await service.confirm(self.table, key, row.pending, step, now):
+        return Confirmation(user, row.pending, step)
+
+    async def enrol(self, confirmed: Confirmation, *, keep: Any = None) -> list[str]:
+        """
+        Let logins ask for the app from now on. Every other credential of the user ends.
+
+        Args:
+            confirmed: The result of `check`.
+            keep: The id of a credential to keep: that of the caller.
+
+        Returns:
+            The recovery codes. Show them once.
+
+        Raises:
+            WrongConfirmation: The secret was confirmed or replaced meanwhile.
+        """
+        key, now = primary_key(confirmed.user), self.users.clock()
+        async with transaction(self.table):
+            if not await queries.confirm(self.table, key, confirmed.pending, confirmed.step, now):
                 raise WrongConfirmation
             codes = await self.recovery.write(key, now)
-            await self.users.end_credentials(user, keep=keep)
+            await self.users.end_credentials(confirmed.user, keep=keep)
             await emit(AuthEvent("authn_mfa_enrolled", now, key, {"factor": self.name}))
-            if then is not None:
-                await then()
         return codes
 
     async def verify(self, user: BaseUser, code: str) -> None:
-        """Check a code and use it up, and every older one with it."""
+        """Check a code and use it up, together with all older ones."""
         key, now = primary_key(user), self.users.clock()
         row = await self._secrets.reserve(key, now)
-        authenticator = Authenticator.read(await self._secrets.decrypt_reserved(key, row["secret"]))
-        digits = digits_of(code) or ""
-        step = authenticator.match(digits, now, self.window, row["last_step"])
-        async with store():
-            is_accepted = step is not None and await service.accept(
-                self.table, key, row["secret"], step
-            )
-        if not is_accepted:
+        secret = row["secret"]
+        authenticator = Authenticator.read(await self._secrets.decrypt_reserved(key, secret))
+        step = authenticator.match(digits_of(code) or "", now, self.window, row["last_step"])
+        if step is None or not await queries.accept(self.table, key, secret, step):
             raise InvalidCode
 
-    async def remove(
-        self, user: BaseUser, *, keep: Any = None, then: CompleteHook | None = None
-    ) -> None:
+    async def remove(self, user: BaseUser, *, keep: Any = None) -> None:
         """
-        Take the authenticator and the recovery codes away; every other credential ends.
+        Remove the authenticator and the recovery codes. Every other credential ends.
 
         Args:
-            user: Whose; for an administrator, of anybody.
-            keep: The id of a credential to spare: the caller's own.
-            then: Runs last in the transaction.
+            user: The user; an administrator can pass any user.
+            keep: The id of a credential to keep: that of the caller.
 
         Raises:
-            NotFound: There is no authenticator.
+            NotFound: The user has no authenticator.
         """
         key, now = primary_key(user), self.users.clock()
-        async with store(), transaction(self.table):
+        async with transaction(self.table):
             await self.recovery.erase(key)
-            removed = await service.remove(self.table, key)
+            removed = await queries.remove(self.table, key)
             if not any(row["confirmed_at"] for row in removed):
                 raise NotFound
             await self.users.end_credentials(user, keep=keep)
             await emit(AuthEvent("authn_mfa_removed", now, key, {"factor": self.name}))
-            if then is not None:
-                await then()
 
     async def adopt(self, user: Any, secret: bytes, *, used_at: datetime | None = None) -> bool:
         """
-        Take over an authenticator that was confirmed elsewhere.
+        Import an authenticator that was confirmed in another system.
 
         Args:
             user: The primary key of the user.
-            secret: What the app shares.
-            used_at: When a code was last accepted; it and all before are not accepted again.
+            secret: The secret that the app has.
+            used_at: When a code was last accepted. It and all older ones are refused.
 
         Returns:
-            `False` if the user has one already.
+            `False` if the user already has one.
         """
         authenticator = Authenticator(secret, *self._settings)
         last_step = -1 if used_at is None else int(used_at.timestamp()) // self._settings[1]
         blob = await self._secrets.encrypt(user, authenticator.write())
-        async with store():
-            now = self.users.clock()
-            return await service.adopt(self.table, user, blob, last_step=last_step, now=now)
+        now = self.users.clock()
+        return await queries.adopt(self.table, user, blob, last_step=last_step, now=now)
 
     async def reencrypt(self, batch: int = 100) -> int:
         """
-        Encrypt with the current key what an older one encrypted.
+        Encrypt the secrets that are under an older key with the current key.
 
         Args:
-            batch: Rows that are read at once.
+            batch: The number of rows that are read at once.
 
         Returns:
-            How many secrets there were.
+            The number of secrets that were encrypted again.
 
         Raises:
-            SecretUnreadable: One is under a key that is not configured.
+            SecretUnreadable: A secret is under a key that is not configured.
         """
         total, last = 0, None
-        async with store():
-            while rows := await service.page(self.table, last, batch):
-                for row in rows:
-                    total += await self._reencrypt(row)
-                last = rows[-1].id
+        while rows := await queries.page(self.table, last, batch):
+            for row in rows:
+                total += await self._reencrypt(row)
+            last = rows[-1].id
         return total
 
     async def _reencrypt(self, row: TOTPSecret) -> int:
@@ -239,5 +273,5 @@ class TOTP(SecondFactor):
             if blob is not None and not self.encryption.is_current(blob):
                 plaintext = await self._secrets.decrypt(row.user, blob)
                 new = await self._secrets.encrypt(row.user, plaintext)
-                moved += await service.swap(self.table, row.id, column, blob, new)
+                moved += await queries.swap(self.table, row.id, column, blob, new)
         return moved

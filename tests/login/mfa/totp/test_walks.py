@@ -18,11 +18,14 @@ from .conftest import Phone, second_step
 
 PACKAGE = Path(piccolo_api_fastapi.__file__).parent
 
-MOST_FILES = {"POST /login": 50, "POST /login/mfa": 50}
+MOST_FILES = {"POST /login": 47, "POST /login/mfa": 51}
 """Files of the package that each request enters, in the thread of the event loop."""
 
-MOST_WINGS = {"POST /login": 9, "POST /login/mfa": 9}
+MOST_WINGS = {"POST /login": 6, "POST /login/mfa": 6}
 """Top-level folders and modules of the package that these files lie in."""
+
+OURS = {Path("testing.py"), Path("core/database/sqlite.py")}
+"""The clock and the engine of these tests."""
 
 
 @contextmanager
@@ -42,7 +45,7 @@ def walk() -> Iterator[set[Path]]:
     finally:
         sys.setprofile(before)
     paths = (Path(file) for file in files)
-    entered.update(path.relative_to(PACKAGE) for path in paths if path.is_relative_to(PACKAGE))
+    entered |= {path.relative_to(PACKAGE) for path in paths if path.is_relative_to(PACKAGE)} - OURS
 
 
 def check(request: str, files: set[Path]) -> None:

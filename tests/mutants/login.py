@@ -1,0 +1,44 @@
+"""Mutants of `login`: each must make the named tests fail."""
+
+_TOTP = "tests/login/mfa/totp/test_totp.py"
+_TICKETS = "tests/login/tickets/test_service.py"
+_OUTAGE = "tests/integration/test_outage.py"
+
+MUTANTS: list[tuple[str, str, str, str]] = [
+    (
+        "login/mfa/totp/queries.py",
+        "table.last_step: step,\n        **forgiven(table),\n",
+        "table.last_step: step,\n",
+        _TOTP,
+    ),
+    ("login/mfa/totp/queries.py", "table.secret == secret, ", "", _TOTP),
+    ("login/mfa/totp/queries.py", ", table.last_step < step", "", _TOTP),
+    ("login/mfa/totp/queries.py", ", table.pending == pending", "", _TOTP),
+    ("login/tickets/service.py", "table.purpose == self.purpose,\n", "", _TICKETS),
+    ("login/tickets/service.py", "table.attempts < self.attempts,\n", "", _TICKETS),
+    (
+        "login/tickets/service.py",
+        "table.id == ticket.id, table.used_at.is_null(), ",
+        "table.id == ticket.id, ",
+        _TICKETS,
+    ),
+    ("login/limits.py", "as quota, store():", "as quota:", _OUTAGE),
+    (
+        "login/limits.py",
+        "async with store():  # an outage",
+        "async with AsyncExitStack():  # an outage",
+        _OUTAGE,
+    ),
+    (
+        "login/challenges.py",
+        "proof is None or proof.fingerprint != fingerprint",
+        "proof is None",
+        "tests/login/mfa/totp/test_challenges.py",
+    ),
+    (
+        "login/challenges.py",
+        "recheck=lambda: self.tickets.uphold(self.ticket),\n",
+        "",
+        "tests/login/mfa/totp",
+    ),
+]
