@@ -288,7 +288,7 @@ async def test_one_address_for_24_people(app: FastAPI, users: Users[User], outbo
     tokens = []
     for number in range(24):
         user = await users.create(f"user{number}", email=f"user{number}@example.com")
-        await accounts.mailboxes.request_change(user, "shared@example.com")
+        await accounts.mailboxes.change.request(user, "shared@example.com")
         tokens.append(link_to(outbox, ConfirmEmail))
     turn = itertools.count()
     async with new_client(app) as client:
@@ -313,7 +313,7 @@ async def test_a_taken_address(
     """
     grace = await users.create("grace", PASSWORD, email="grace@example.com")
     accounts: Accounts[User] = app.state.accounts
-    await accounts.mailboxes.mark_verified(grace.id, grace.email)
+    await accounts.mailboxes.verification.mark_verified(grace.id, grace.email)
     answer = await change_email(client, "grace@example.com")
     assert (answer.status_code, answer.json()) == (202, {"status": "check_your_mail"})
     told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
@@ -323,7 +323,7 @@ async def test_a_taken_address(
     await change_email(client, "grace@example.com")
     outbox.is_down = False
     for _ in range(2):
-        await accounts.mailboxes.tell_owner(grace)
+        await accounts.mailboxes.pacing.tell_owner(grace)
     told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
     assert len(told) == 2
     assert not any(isinstance(message, ConfirmEmail) for message in outbox.messages)
