@@ -34,7 +34,7 @@ from piccolo_api_fastapi.testing import (
     timing_auc,
 )
 from tests.accounts.conftest import BASE_URL, COOKIE, NEW, MakeApp, names, register, verify
-from tests.accounts.test_register import answering
+from tests.accounts.test_registration import answering
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
 ADA = {"email": "ada@example.com"}
