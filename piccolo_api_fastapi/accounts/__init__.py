@@ -1,7 +1,7 @@
-"""Accounts: register, verify, reset, change and close."""
+"""Accounts: register, verify an address, reset and change a password, change and close."""
 
-from .router import (
-    accounts_router,
+from .router import accounts_router
+from .routers import (
     change_email_router,
     change_password_router,
     me_router,

@@ -1,4 +1,4 @@
-"""How often strangers may register, have mail sent, and present what mail carried."""
+"""The rate limits of the routes of accounts that need no login."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from piccolo_api_fastapi.users.identifiers import normal_email
 
 async def by_email(connection: HTTPConnection) -> str | None:
     """
-    Count by the mailbox of the address in the body, whosever it is and however it is written;
-    nobody, if there is none.
+    The key of a limit: the mailbox of `email` in the body, however the address is written.
+    None if the body has no address.
     """
     value = await body_field(connection, "email")
     if not isinstance(value, str):
@@ -30,19 +30,19 @@ async def by_email(connection: HTTPConnection) -> str | None:
 
 def when_used_up(standings: Sequence[Standing]) -> Mapping[str, str]:
     """
-    The headers of a limit that admits no more, and nothing before: how often somebody asked
-    for mail to a mailbox is not told to the next who asks.
+    The headers of a limit that is used up. Before that there are none, or they would reveal how
+    often mail to a mailbox was requested.
     """
     return {} if all(one.remaining for one in standings) else rate_limit_headers(standings)
 
 
 def unless_refused(limit: RateLimit) -> Callable[..., AsyncIterator[None]]:
     """
-    A limit that gives back what a request cost that had an error for an answer. It sent no mail,
-    and whoever else asks for mail to this mailbox shall not wait for it.
+    A limit that is refunded if the response is an error. No mail was sent, so the request must
+    not use up what the owner of the mailbox needs.
 
     Args:
-        limit: Which.
+        limit: The limit.
     """
 
     async def limited(
@@ -71,20 +71,27 @@ VERIFY_BY_ACCOUNT = _limit("10/hour", "verify: account", key=by_email, count="fa
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
     """
-    The limits of the routes of `Accounts` that need no login; each can be replaced by name,
-    `None` is none. They are dependencies: a limit of your own may have any key. What is sent to
-    one mailbox is limited for each kind apart, so that nobody uses up by requests that send
-    nothing what its owner needs.
+    The rate limits of the routes of `Accounts` that need no login.
+
+    ```python
+    from piccolo_api_fastapi import AccountLimits, Accounts, RateLimit
+
+    by_address = RateLimit("3/hour", scope="register: address")
+    accounts = Accounts(limits=AccountLimits(register_by_address=by_address))
+    ```
+
+    Each limit can be replaced by name, and `None` removes it. A limit is a dependency and may have
+    any key. Each kind of mail to one mailbox has its own limit, so that requests for one kind
+    can't use up what its owner needs of another.
 
     Args:
-        register_by_address: Requests to register from one address, those that were refused for
-            what they said included.
-        register_by_account: Registrations with mail for one mailbox, known or not.
-        mail_by_address: Links and codes asked for from one address.
-        reset_by_account: Links to a new password for one mailbox, known or not.
-        mail_by_account: Links and codes that verify an address, for one mailbox, known or not.
-        verify_by_address: Wrong links and codes from one address.
-        verify_by_account: Wrong codes for one mailbox, known or not.
+        register_by_address: Requests to register from one IP address, including refused ones.
+        register_by_account: Registrations with mail for one mailbox, known or unknown.
+        mail_by_address: Requests for links and codes from one IP address.
+        reset_by_account: Links for a new password to one mailbox, known or unknown.
+        mail_by_account: Links and codes that verify one mailbox, known or unknown.
+        verify_by_address: Wrong links and codes from one IP address.
+        verify_by_account: Wrong codes for one mailbox, known or unknown.
     """
 
     register_by_address: RateLimit | None = REGISTER_BY_ADDRESS

@@ -1,45 +1,26 @@
-"""What the routes of accounts take and give."""
+"""The request and response bodies of accounts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
 from piccolo.apps.user.tables import BaseUser
-from piccolo.columns import (
-    JSON,
-    BigInt,
-    Column,
-    DoublePrecision,
-    ForeignKey,
-    Integer,
-    Real,
-    SmallInt,
-    Timestamp,
-    Timestamptz,
-)
 from piccolo.utils.pydantic import create_pydantic_model
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    NaiveDatetime,
-    SecretStr,
-    create_model,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, create_model
 
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http import strict_json
-from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.users.identifiers import real_email
+
+from .columns import column_of, fit
+from .mailboxes import Caller
+from .mailboxes.verification import Verification, Verified
 
 _PASSWORD = "correct horse battery"  # noqa: S105 - an example
 
 
 class Strict(BaseModel):
-    """A body that has nothing but what is asked for."""
+    """A body that must not have other fields."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,22 +30,22 @@ NewPassword = Annotated[SecretStr, Field(description="A new password.", examples
 CurrentPassword = Annotated[
     SecretStr | None,
     Field(
-        description="The password of the caller; not asked of who presented a factor just now.",
+        description="The password of the caller. Not required soon after a factor was used.",
         examples=[_PASSWORD],
     ),
 ]
 Token = Annotated[
-    SecretStr, Field(description="What the link has behind `#token=`.", examples=["tkt_x1Y2"])
+    SecretStr, Field(description="The text after `#token=` in the link.", examples=["tkt_x1Y2"])
 ]
 
 
 class RegisterIn(Strict):
-    """A new account; the address is verified by mail."""
+    """A new account, whose address is verified by mail."""
 
     email: Email
     password: NewPassword
     username: Annotated[
-        str | None, Field(description="The address, if left out.", examples=["ada"])
+        str | None, Field(description="The address by default.", examples=["ada"])
     ] = None
 
 
@@ -77,17 +58,44 @@ class RegisterWithoutMailIn(Strict):
 
 
 class EmailIn(Strict):
-    """An address."""
+    """An e-mail address."""
 
     email: Email
 
 
-class VerifyEmailIn(Strict):
-    """The secret of a link, or the address and the code of six digits."""
+class VerifyByLinkIn(Strict):
+    """The secret of a link."""
 
-    token: Token | None = None
-    email: Email | None = None
-    code: Annotated[SecretStr | None, Field(description="Six digits.", examples=["123456"])] = None
+    token: Token
+
+    async def verify(
+        self, verification: Verification[Any], caller: Caller[Any] | None
+    ) -> Verified[Any]:
+        """Verify the address that the link was sent to."""
+        return await verification.by_link(self.token.get_secret_value(), caller)
+
+
+class VerifyByCodeIn(Strict):
+    """An e-mail address, and the code of six digits that was sent to it."""
+
+    email: Email
+    code: Annotated[SecretStr, Field(description="Six digits.", examples=["123456"])]
+
+    async def verify(
+        self, verification: Verification[Any], caller: Caller[Any] | None
+    ) -> Verified[Any]:
+        """Verify the address."""
+        return await verification.by_code(self.email, self.code.get_secret_value(), caller)
+
+
+def _way_of(body: Any) -> str:
+    return "link" if isinstance(body, dict) and "token" in body else "code"
+
+
+VerifyEmailIn: TypeAlias = Annotated[
+    Annotated[VerifyByLinkIn, Tag("link")] | Annotated[VerifyByCodeIn, Tag("code")],
+    Discriminator(_way_of),
+]
 
 
 class TokenIn(Strict):
@@ -124,22 +132,22 @@ class CloseAccountIn(Strict):
 
 
 class Accepted(BaseModel):
-    """The same for everybody: what comes of it is told by mail."""
+    """The same response for every request: the result is sent by mail."""
 
     status: Literal["check_your_mail"] = "check_your_mail"
 
 
 class EmailVerified(BaseModel):
     """
-    The address is verified. Somebody who registered more than once, with different passwords, is
-    sent a link to choose one.
+    The address is verified. If it was registered more than once, with different passwords, the
+    user is sent a link to choose one.
     """
 
     status: Literal["verified", "choose_password"] = "verified"
 
 
 class MeOut(BaseModel):
-    """The caller."""
+    """The signed-in user."""
 
     id: int | UUID | str
     username: str
@@ -154,9 +162,9 @@ class Models:
 
     Args:
         register: The body of `POST /register`.
-        me: The answer of `GET /me`.
+        me: The response of `GET /me`.
         change: The body of `PATCH /me`.
-        extra: The names of the columns that people may change.
+        extra: The names of the columns that users may change.
     """
 
     register: type[BaseModel]
@@ -165,7 +173,7 @@ class Models:
     extra: tuple[str, ...]
 
     def describe(self, user: BaseUser, *, email_verified: bool) -> BaseModel:
-        """A user, as `GET /me` shows one."""
+        """A user as `GET /me` shows them."""
         return self.me(
             id=primary_key(user),
             username=user.username,
@@ -177,106 +185,27 @@ class Models:
 
 def make_models(users: type[BaseUser], extra: Sequence[str], *, has_mail: bool) -> Models:
     """
-    The models, with these columns of the user table.
+    The models with columns of the user table.
 
     Args:
         users: The user table.
-        extra: The names of columns that people fill in and change themselves.
-        has_mail: Whether registrations are answered by mail.
+        extra: The names of columns that users may fill in and change.
+        has_mail: Whether messages are sent.
 
     Raises:
-        ConfigurationError: One of them is no column, or none that people may change.
+        ConfigurationError: A name is not that of a column that users may change.
     """
-    columns = tuple(_column(users, name) for name in extra)
+    columns = tuple(column_of(users, name) for name in extra)
     base: type[BaseModel] = RegisterIn if has_mail else RegisterWithoutMailIn
     if not columns:
         return Models(base, MeOut, None, ())
     fields: Any = {"include_columns": columns}
     given = create_pydantic_model(users, model_name="Given", all_optional=True, **fields)
     shown = create_pydantic_model(users, model_name="Shown", **fields)
-    fitted = _fit(given, columns)
+    fitted = fit(given, columns)
     return Models(
         register=create_model("RegisterIn", __base__=(base, fitted), __doc__=base.__doc__),
         me=create_model("MeOut", __base__=(MeOut, shown), __doc__=MeOut.__doc__),
-        change=create_model("MeIn", __base__=(Strict, fitted), __doc__="What is to change."),
+        change=create_model("MeIn", __base__=(Strict, fitted), __doc__="The columns to change."),
         extra=tuple(extra),
     )
-
-
-def _fit(given: type[BaseModel], columns: Sequence[Column]) -> type[BaseModel]:
-    """The fields of Piccolo's model, with the bounds that its types leave out."""
-    fields: dict[str, Any] = {}
-    for column in columns:
-        name, kind = column._meta.name, _kind(column)
-        if kind is not None:
-            field = given.model_fields[name]
-            extra: Any = field.json_schema_extra
-            new = Field(None, alias=field.alias, title=field.title, json_schema_extra=extra)
-            fields[name] = (kind | None, new)
-    return create_model("Fitted", __base__=given, **fields)
-
-
-def _kind(column: Column) -> Any:
-    """What fits a column on every database."""
-    for kind, annotation in _KINDS.items():
-        if isinstance(column, kind):
-            return annotation
-    return None
-
-
-def _integer(bits: int) -> Any:
-    return Annotated[int, Field(ge=-(2 ** (bits - 1)), le=2 ** (bits - 1) - 1)]
-
-
-def _in_utc(at: datetime) -> datetime:
-    try:
-        return at.astimezone(timezone.utc) if at.tzinfo else at
-    except OverflowError:
-        raise ValueError("In UTC this is beyond the calendar.") from None
-
-
-def _json(text: str) -> str:
-    try:
-        strict_json.loads(text.encode())
-    except ValueError:
-        raise ValueError("This is not JSON that can be stored.") from None
-    return text
-
-
-_FLOAT = 3.4028234663852886e38
-"""The largest number of 32 bits (IEEE 754)."""
-
-_KINDS: dict[type[Column], Any] = {
-    # The derived ones before those that they derive from.
-    SmallInt: _integer(16),
-    BigInt: _integer(64),
-    Integer: _integer(32),
-    DoublePrecision: float,
-    Real: Annotated[float, Field(ge=-_FLOAT, le=_FLOAT)],
-    Timestamp: NaiveDatetime,
-    Timestamptz: Annotated[datetime, AfterValidator(_in_utc)],
-    JSON: Annotated[str, AfterValidator(_json)],
-}
-
-
-def _column(users: type[BaseUser], name: str) -> Column:
-    found = [column for column in users._meta.columns if column._meta.name == name]
-    if not found or found[0]._meta.primary_key or found[0]._meta.secret:
-        raise ConfigurationError(f"extra={name!r} is no column that people may change.")
-    if name in _RESERVED or isinstance(found[0], ForeignKey):
-        raise ConfigurationError(f"extra={name!r} is no column that people may change.")
-    return found[0]
-
-
-_RESERVED = frozenset(
-    {
-        "username",
-        "password",
-        "email",
-        "email_verified",
-        "active",
-        "admin",
-        "superuser",
-        "last_login",
-    }
-)

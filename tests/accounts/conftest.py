@@ -1,6 +1,7 @@
 """An application with accounts, and a mailbox to look into."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -24,9 +25,9 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.mail import VerifyEmail
-from piccolo_api_fastapi.testing import Outbox
-from tests.conftest import PASSWORD, new_client, unchanged
+from piccolo_api_fastapi.mail import LinkMessage, VerifyEmail
+from piccolo_api_fastapi.testing import FrozenClock, Outbox
+from tests.conftest import PASSWORD, log_in, new_client, unchanged
 
 BASE_URL = "https://app.example.com"
 COOKIE = "__Host-session"
@@ -131,3 +132,39 @@ async def verify(client: httpx.AsyncClient, outbox: Outbox) -> httpx.Response:
 def names(events: list[AuthEvent]) -> list[str]:
     """The names of events."""
     return [event.name for event in events]
+
+
+async def enter(client: httpx.AsyncClient, outbox: Outbox, clock: FrozenClock) -> User:
+    """Register ada, verify her address and sign in; ten minutes later."""
+    await register(client)
+    await verify(client, outbox)
+    await log_in(client)
+    clock.advance(timedelta(minutes=10))
+    [user] = await User.objects()
+    return user
+
+
+async def change_password(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+    """Change the password."""
+    given = {"current_password": PASSWORD, "new_password": NEW, **body}
+    given = {name: value for name, value in given.items() if value is not None}
+    return await client.post("/auth/change-password", json=given)
+
+
+async def change_email(
+    client: httpx.AsyncClient, email: str = "lovelace@example.com", **body: Any
+) -> httpx.Response:
+    """Ask for another address."""
+    given = {"current_password": PASSWORD, "email": email, **body}
+    return await client.post("/auth/change-email", json=given)
+
+
+async def confirm(client: httpx.AsyncClient, token: str) -> httpx.Response:
+    """Follow the link to the new address."""
+    return await client.post("/auth/change-email/confirm", json={"token": token})
+
+
+def link_to(outbox: Outbox, kind: type[LinkMessage], number: int = -1) -> str:
+    """The secret in one of the links of a kind that were sent."""
+    links = [message for message in outbox.messages if isinstance(message, kind)]
+    return links[number].link.partition("#token=")[2]

@@ -145,7 +145,7 @@ async def test_what_only_the_database_knows(
     odd: Users[Odd], outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the model lets through and the driver refuses is a 422 as well, not a 500 nor a 202."""
-    monkeypatch.setattr("piccolo_api_fastapi.accounts.schemas._KINDS", {})
+    monkeypatch.setattr("piccolo_api_fastapi.accounts.columns._KINDS", {})
     lenient = app_of(odd, mail=outbox, base_url=BASE_URL)
     at_once = app_of(odd)
     async with new_client(lenient) as one, new_client(at_once) as other:

@@ -120,7 +120,7 @@ async def test_a_flood_keeps_no_owner_out(
     app: FastAPI, users: Users[User], ada: User, outbox: Outbox
 ) -> None:
     """Mail that others ask for, and that nobody gets, does not use up the reset of an owner."""
-    await app.state.accounts.mailboxes.mark_verified(ada.id, ada.email)
+    await app.state.accounts.mailboxes.verification.mark_verified(ada.id, ada.email)
     assert [await ask(app, 1, "verify-email/request", email=ada.email) for _ in range(6)] == [
         *[202] * 5,
         429,

@@ -1,7 +1,9 @@
-"""Mailboxes: whose an address is, proved by what is mailed to it, and changes of address."""
+"""Mailboxes: verified addresses and changes of address."""
 
-from .queries import delete_expired_email_changes
-from .service import Caller, Mailboxes, MailLifetimes
+from .addresses import Caller
+from .change_queries import delete_expired_email_changes
+from .lifetimes import MailLifetimes
+from .service import Mailboxes
 from .tables import EmailChange, EmailStatus
 
 __all__ = [

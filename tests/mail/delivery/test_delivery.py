@@ -299,7 +299,7 @@ async def test_undo(
     The owner of an address that a thief changed was not told, since mail failed: they are told
     when the thief looks around, with a link of its own. No link was kept.
     """
-    await accounts.mailboxes.mark_verified(ada.id, ada.email)
+    await accounts.mailboxes.verification.mark_verified(ada.id, ada.email)
     async with new_client(app) as thief:
         await log_in(thief)
         body = {"current_password": PASSWORD, "email": "thief@example.com"}
@@ -373,7 +373,7 @@ async def test_nothing_left_to_undo(
     app: FastAPI, accounts: Accounts[User], outbox: Outbox, ada: User
 ) -> None:
     """A change that can't be undone any more is told nobody."""
-    await accounts.mailboxes.mark_verified(ada.id, ada.email)
+    await accounts.mailboxes.verification.mark_verified(ada.id, ada.email)
     async with new_client(app) as client:
         await log_in(client)
         body = {"current_password": PASSWORD, "email": "lovelace@example.com"}

@@ -1,4 +1,4 @@
-"""Changes by people who are signed in: password, address, columns, the end."""
+"""Changes of address, and how they are undone."""
 
 import itertools
 from datetime import timedelta
@@ -13,163 +13,40 @@ from piccolo_api_fastapi import (
     AuthEvent,
     EmailChange,
     EmailStatus,
-    EventRecord,
-    Password,
-    RefreshFamily,
     Session,
-    SessionAuth,
-    Ticket,
     User,
     Users,
     delete_expired_email_changes,
-    record_events,
     subscribe,
 )
-from piccolo_api_fastapi.errors import Forbidden
 from piccolo_api_fastapi.mail import (
-    AccountClosed,
     AlreadyRegistered,
     ConfirmEmail,
     EmailChanged,
     EmailChangeRequested,
-    LinkMessage,
-    PasswordChanged,
     ResetPassword,
 )
-from piccolo_api_fastapi.testing import FrozenClock, Outbox, acting_as, assert_single_winner, race
-from tests.accounts.conftest import COOKIE, NEW, MakeApp, names, register, verify
+from piccolo_api_fastapi.testing import FrozenClock, Outbox, assert_single_winner, race
+from tests.accounts.conftest import (
+    COOKIE,
+    NEW,
+    MakeApp,
+    change_email,
+    change_password,
+    confirm,
+    enter,
+    link_to,
+    names,
+    register,
+    verify,
+)
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
 
 @pytest.fixture
 async def ada(client: httpx.AsyncClient, outbox: Outbox, clock: FrozenClock) -> User:
     """A user with a verified address, who is signed in."""
-    await register(client)
-    await verify(client, outbox)
-    await log_in(client)
-    clock.advance(timedelta(minutes=10))
-    [user] = await User.objects()
-    return user
-
-
-async def change_password(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
-    """Change the password."""
-    given = {"current_password": PASSWORD, "new_password": NEW, **body}
-    given = {name: value for name, value in given.items() if value is not None}
-    return await client.post("/auth/change-password", json=given)
-
-
-@pytest.mark.security(20)
-@pytest.mark.security(24)
-async def test_password(client: httpx.AsyncClient, app: FastAPI, ada: User, outbox: Outbox) -> None:
-    """Every other way in ends, the session of the caller gets a new cookie (D-U7)."""
-    tokens = await get_tokens(client)
-    await client.post("/auth/forgot-password", json={"email": ada.email})
-    link, old = outbox.token(ResetPassword), client.cookies[COOKIE]
-    async with new_client(app) as other:
-        await log_in(other)
-        answer = await change_password(client)
-        assert answer.status_code == 204, answer.text
-        assert (await other.get("/auth/me")).status_code == 401
-        other.cookies.clear()
-        headers = {"Cookie": f"{COOKIE}={old}"}
-        assert (await other.get("/auth/me", headers=headers)).status_code == 401
-    assert (await client.get("/auth/me")).status_code == 200
-    assert client.cookies[COOKIE] != old
-    headers = bearer(tokens["access_token"])
-    assert (await client.get("/auth/me", headers=headers)).status_code == 401
-    assert await Session.count() == 1
-    assert await RefreshFamily.count() == 0
-    assert outbox.last(PasswordChanged).to == ada.email
-    body = {"token": link, "password": "yet another battery"}
-    assert (await client.post("/auth/reset-password", json=body)).status_code == 401
-    assert (await log_in(client, password=NEW)).status_code == 200
-
-
-@pytest.mark.security(24)
-async def test_password_by_token(client: httpx.AsyncClient, ada: User) -> None:
-    """An app changes it likewise, and goes on with its tokens."""
-    tokens = await get_tokens(client)
-    headers = bearer(tokens["access_token"])
-    body = {"current_password": PASSWORD, "new_password": NEW}
-    answer = await client.post("/auth/change-password", json=body, headers=headers)
-    assert answer.status_code == 204
-    assert (await client.get("/auth/me", headers=headers)).status_code == 200
-    assert (await client.get("/auth/me")).status_code == 401
-
-
-async def test_step_up(client: httpx.AsyncClient, ada: User, clock: FrozenClock) -> None:
-    """Without the password only who presented a factor in the last five minutes."""
-    answer = await change_password(client, current_password=None)
-    assert (answer.status_code, answer.json()["code"]) == (401, "insufficient_user_authentication")
-    assert 'max_age="300"' in answer.headers["www-authenticate"]
-    await log_in(client)
-    clock.advance(timedelta(minutes=4))
-    assert (await change_password(client, current_password=None)).status_code == 204
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "code"),
-    [
-        ({"current_password": "wrong"}, 401, "invalid_credentials"),
-        ({"current_password": ""}, 401, "invalid_credentials"),
-        ({"current_password": "x" * 200}, 401, "invalid_credentials"),
-        ({"new_password": "short"}, 422, "weak_password"),
-        ({"new_password": "x" * 200}, 422, "weak_password"),
-        ({"new_password": 1}, 422, "validation_error"),
-        ({"admin": True}, 422, "validation_error"),
-    ],
-)
-async def test_wrong_password(
-    client: httpx.AsyncClient, ada: User, body: dict[str, Any], status: int, code: str
-) -> None:
-    """What is wrong changes nothing (D-U3, D-U7)."""
-    answer = await change_password(client, **body)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert (await log_in(client)).status_code == 200
-
-
-async def test_strangers(client: httpx.AsyncClient, database: Any) -> None:
-    """Nobody who is not signed in gets anywhere (D-U7)."""
-    for method, path in (
-        ("POST", "change-password"),
-        ("POST", "change-email"),
-        ("GET", "me"),
-        ("PATCH", "me"),
-        ("DELETE", "me"),
-    ):
-        body: Any = None if method == "GET" else {}
-        answer = await client.request(method, f"/auth/{path}", json=body)
-        assert answer.status_code == 401, path
-        assert answer.headers["www-authenticate"]
-
-
-@pytest.mark.security(27)
-async def test_other_sites(client: httpx.AsyncClient, ada: User) -> None:
-    """The cookie does nothing for another site."""
-    headers = {"Sec-Fetch-Site": "cross-site"}
-    body = {"current_password": PASSWORD, "new_password": NEW}
-    answer = await client.post("/auth/change-password", json=body, headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request")
-
-
-async def change_email(
-    client: httpx.AsyncClient, email: str = "lovelace@example.com", **body: Any
-) -> httpx.Response:
-    """Ask for another address."""
-    given = {"current_password": PASSWORD, "email": email, **body}
-    return await client.post("/auth/change-email", json=given)
-
-
-async def confirm(client: httpx.AsyncClient, token: str) -> httpx.Response:
-    """Follow the link to the new address."""
-    return await client.post("/auth/change-email/confirm", json={"token": token})
-
-
-def link_to(outbox: Outbox, kind: type[LinkMessage], number: int = -1) -> str:
-    """The secret in one of the links of a kind that were sent."""
-    links = [message for message in outbox.messages if isinstance(message, kind)]
-    return links[number].link.partition("#token=")[2]
+    return await enter(client, outbox, clock)
 
 
 @pytest.mark.security(24)
@@ -288,7 +165,7 @@ async def test_one_address_for_24_people(app: FastAPI, users: Users[User], outbo
     tokens = []
     for number in range(24):
         user = await users.create(f"user{number}", email=f"user{number}@example.com")
-        await accounts.mailboxes.request_change(user, "shared@example.com")
+        await accounts.mailboxes.change.request(user, "shared@example.com")
         tokens.append(link_to(outbox, ConfirmEmail))
     turn = itertools.count()
     async with new_client(app) as client:
@@ -313,7 +190,7 @@ async def test_a_taken_address(
     """
     grace = await users.create("grace", PASSWORD, email="grace@example.com")
     accounts: Accounts[User] = app.state.accounts
-    await accounts.mailboxes.mark_verified(grace.id, grace.email)
+    await accounts.mailboxes.verification.mark_verified(grace.id, grace.email)
     answer = await change_email(client, "grace@example.com")
     assert (answer.status_code, answer.json()) == (202, {"status": "check_your_mail"})
     told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
@@ -323,7 +200,7 @@ async def test_a_taken_address(
     await change_email(client, "grace@example.com")
     outbox.is_down = False
     for _ in range(2):
-        await accounts.mailboxes.tell_owner(grace)
+        await accounts.mailboxes.pacing.tell_owner(grace)
     told = [message for message in outbox.messages if isinstance(message, AlreadyRegistered)]
     assert len(told) == 2
     assert not any(isinstance(message, ConfirmEmail) for message in outbox.messages)
@@ -576,109 +453,3 @@ async def test_an_address_that_nobody_registered_undoes(
     await change_email(client, "grace@example.com")
     assert (await confirm(client, link_to(outbox, ConfirmEmail))).status_code == 204
     assert len(outbox.messages) == sent + 1
-
-
-async def test_me(client: httpx.AsyncClient, ada: User, events: list[AuthEvent]) -> None:
-    """The columns of the allow-list can be seen and changed, each by itself."""
-    answer = await client.patch("/auth/me", json={"first_name": "Ada"})
-    assert answer.status_code == 200
-    assert (answer.json()["first_name"], answer.json()["last_name"]) == ("Ada", "")
-    answer = await client.patch("/auth/me", json={"last_name": None})
-    assert (answer.json()["first_name"], answer.json()["last_name"]) == ("Ada", None)
-    assert (await client.patch("/auth/me", json={})).json()["first_name"] == "Ada"
-    answer = await client.patch("/auth/me", json={"first_name": "x" * 300})
-    assert answer.status_code == 422
-    assert "user_updated" in names(events)
-
-
-async def test_no_columns(make_app: MakeApp, users: Users[User]) -> None:
-    """Without an allow-list there is nothing to change."""
-    async with new_client(make_app()) as client:
-        assert (await client.patch("/auth/me", json={})).status_code == 405
-
-
-async def close(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
-    """Close the account."""
-    return await client.request("DELETE", "/auth/me", json={"current_password": PASSWORD, **body})
-
-
-async def test_close(client: httpx.AsyncClient, ada: User, outbox: Outbox) -> None:
-    """What belongs to the account goes with it, events stay; the owner is told."""
-    await get_tokens(client)
-    end = record_events()
-    assert (await close(client, current_password="wrong")).status_code == 401
-    assert (await close(client, current_password=None)).status_code == 401
-    assert (await close(client)).status_code == 204
-    end()
-    for table in (User, Password, Session, RefreshFamily, Ticket, EmailStatus):
-        assert await table.count() == 0, table
-    assert outbox.last(AccountClosed).to == "ada@example.com"
-    rows = await EventRecord.select(EventRecord.name, EventRecord.user)
-    assert {"name": "user_deleted", "user": str(ada.id)} in rows
-    assert (await client.get("/auth/me")).status_code == 401
-    assert (await log_in(client)).status_code == 401
-    assert (await register(client)).status_code == 202
-
-
-async def test_what_an_application_has_to_say(client: httpx.AsyncClient, ada: User) -> None:
-    """A listener before the commit finds the user still there, and can refuse."""
-
-    async def refuse(event: AuthEvent) -> None:
-        if event.name == "user_deleted" and await User.exists().where(User.id == event.user):
-            raise Forbidden
-
-    end = subscribe(refuse, when="before_commit")
-    assert (await close(client)).status_code == 403
-    end()
-    assert (await client.get("/auth/me")).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("POST", "change-password", {"new_password": NEW}),
-        ("POST", "change-email", {"email": "lovelace@example.com"}),
-        ("PATCH", "me", {"first_name": "Ada"}),
-        ("DELETE", "me", {}),
-    ],
-)
-async def test_an_account_that_is_gone(
-    client: httpx.AsyncClient,
-    session: SessionAuth[User],
-    outbox: Outbox,
-    events: list[AuthEvent],
-    method: str,
-    path: str,
-    body: dict[str, Any],
-) -> None:
-    """It was closed after the caller was found: 401, nothing is done and nothing told."""
-    with acting_as(session, User(id=10**6, username="ada", email="ada@example.com")):
-        answer = await client.request(method, f"/auth/{path}", json=body)
-    assert answer.status_code == 401, answer.text
-    assert answer.headers["www-authenticate"]
-    assert names(events) == []
-    assert len(outbox.messages) == 0
-
-
-@pytest.mark.usefixtures("unlimited")
-async def test_closed_once(
-    client: httpx.AsyncClient, ada: User, outbox: Outbox, events: list[AuthEvent]
-) -> None:
-    """24 who close an account at once: one does, one event, one mail; the others get a 401."""
-    events.clear()
-    answers: list[Any] = await race(lambda: close(client))
-    assert sorted(answer.status_code for answer in answers) == [204] + [401] * 23
-    assert names(events).count("user_deleted") == 1
-    assert [type(message) for message in outbox.messages].count(AccountClosed) == 1
-
-
-async def test_without_mail(make_app: MakeApp, session: SessionAuth[User]) -> None:
-    """Changes that need no mail work without."""
-    app = make_app(mail=None, base_url=None, schemes=[session])
-    async with new_client(app) as client:
-        await register(client)
-        await log_in(client)
-        assert (await client.get("/auth/me")).json()["email_verified"] is False
-        assert (await change_password(client)).status_code == 204
-        assert (await change_email(client)).status_code == 404
-        assert (await close(client, current_password=NEW)).status_code == 204

@@ -46,7 +46,7 @@ def link_to(outbox: Outbox, kind: type[LinkMessage]) -> str:
 
 async def change_email(app: FastAPI, thief: httpx.AsyncClient, outbox: Outbox, ada: User) -> None:
     """The thief, who is signed in, changes the verified address of the owner."""
-    await app.state.accounts.mailboxes.mark_verified(ada.id, ada.email)
+    await app.state.accounts.mailboxes.verification.mark_verified(ada.id, ada.email)
     body = {"current_password": PASSWORD, "email": "thief@example.com"}
     assert (await thief.post("/auth/change-email", json=body)).status_code == 202
     body = {"token": link_to(outbox, ConfirmEmail)}

@@ -23,7 +23,7 @@ from piccolo_api_fastapi import (
     require,
     subscribe,
 )
-from piccolo_api_fastapi.accounts.mailboxes import Mailboxes
+from piccolo_api_fastapi.accounts.mailboxes.verification import Verification
 from piccolo_api_fastapi.errors import Forbidden, HasherBusy
 from piccolo_api_fastapi.mail import AlreadyRegistered, ResetPassword, VerifyEmail
 from piccolo_api_fastapi.testing import (
@@ -34,7 +34,7 @@ from piccolo_api_fastapi.testing import (
     timing_auc,
 )
 from tests.accounts.conftest import BASE_URL, COOKIE, NEW, MakeApp, names, register, verify
-from tests.accounts.test_register import answering
+from tests.accounts.test_registration import answering
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
 ADA = {"email": "ada@example.com"}
@@ -182,13 +182,13 @@ async def test_one_time(users: Users[User], outbox: Outbox) -> None:
     """
     users = Users(hasher=PasswordHasher(), clock=users.clock)
     accounts = Accounts(users, mail=outbox, base_url=BASE_URL)
-    app, mailboxes, wrong = FastAPI(), accounts.mailboxes, {"code": "000000"}
+    app, verification, wrong = FastAPI(), accounts.mailboxes.verification, {"code": "000000"}
     app.include_router(accounts_router(accounts), prefix="/auth")
     await users.create("ada", email="ada@example.com")
     for number in range(17):  # each of whom may guess five times
         user = await users.create(f"user{number}", email=f"user{number}@example.com")
-        await mailboxes.begin(user, activates=True)
-        await mailboxes.issue_verification(user)
+        await verification.begin(user, activates=True)
+        await verification.issue(user)
     live = [{"email": f"user{number}@example.com", **wrong} for number in range(17)]
     none = [{"email": f"bob{number}@example.com", **wrong} for number in range(20)]
     known = answering(app, "/auth/verify-email", *live)
@@ -445,7 +445,7 @@ async def test_a_code_that_could_not_be_hashed(
         raise HasherBusy(retry_after=1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Mailboxes, "issue_verification", fail)
+        patch.setattr(Verification, "issue", fail)
         await register(client)
     assert len(outbox.messages) == 0
     await resend(client)

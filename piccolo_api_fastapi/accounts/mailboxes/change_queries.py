@@ -1,0 +1,236 @@
+"""Queries that change addresses, and undo that."""
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from piccolo.apps.user.tables import BaseUser
+
+from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
+from piccolo_api_fastapi.core.database.outages import is_unique_violation, store
+from piccolo_api_fastapi.core.database.statements import delete_in_batches
+from piccolo_api_fastapi.core.database.user_tables import factor_tables
+from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
+from piccolo_api_fastapi.users.identifiers import no_email
+
+from .tables import EmailChange, EmailStatus
+
+UNDO_TOKEN = OpaqueToken("undo")
+
+
+async def hold_address(users: type[BaseUser], user: Any, email: str) -> dict[str, Any] | None:
+    """
+    Lock the row of a user until the transaction ends, if this is their address.
+
+    Returns:
+        `active` and `last_login` of the user, or None if the address is not theirs.
+    """
+    key = users._meta.primary_key
+    rows = (
+        await users.update({users.email: users.email})
+        .where(key == user, users.email == email)
+        .returning(users.active, users.last_login)
+    )
+    return dict(rows[0]) if rows else None
+
+
+async def move_address(users: type[BaseUser], user: Any, new: str, *, old: str) -> bool:
+    """
+    Change the address of a user, and a username that is an address.
+
+    Args:
+        users: The user table.
+        user: The primary key of the user.
+        new: The new address in its normal form.
+        old: The address that an active user must still have. If empty, any address and a
+            disabled user are accepted.
+
+    Returns:
+        Whether the address was changed.
+
+    Raises:
+        IdentityTaken: The new address belongs to another user.
+    """
+    name, key = _names(users)
+    try:
+        moved = await users.raw(
+            f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
+            'CASE WHEN "username" LIKE {} THEN {} ELSE "username" END '
+            f'WHERE {key} = {{}} AND ("email" = {{}} AND "active" OR {{}} = \'\') '
+            f"RETURNING {key}",
+            new,
+            "%@%",
+            new,
+            user,
+            old,
+            old,
+        )
+    except Exception as error:  # noqa: BLE001 - drivers have no common class
+        raise (IdentityTaken() if is_unique_violation(error) else error) from None
+    return bool(moved)
+
+
+async def release_address(
+    users: type[BaseUser], status: type[EmailStatus], user: Any, email: str
+) -> None:
+    """
+    Take an address from another user who registered it and never verified it.
+
+    That user keeps the account, without an address. Older rows may be in upper case.
+    """
+    name, key = _names(users)
+    known = status._meta.get_formatted_tablename()
+    nobody = no_email()
+    await users.raw(
+        f'UPDATE {name} SET "email" = {{}}, "username" = '  # noqa: S608 - our own names
+        'CASE WHEN lower("username") = {} THEN {} ELSE "username" END '
+        f'WHERE lower("email") = {{}} AND {key} <> {{}} AND {key} IN '
+        f'(SELECT "user" FROM {known} WHERE lower("email") = {{}} AND "is_registered" '
+        'AND "verified_at" IS NULL)',
+        nobody,
+        email,
+        nobody,
+        email,
+        user,
+        email,
+    )
+
+
+async def refuse_if_taken(users: type[BaseUser], user: Any, email: str) -> None:
+    """
+    Check that no other user has an address, in whatever case it is written.
+
+    The unique index compares exact text, and older rows may be in upper case.
+
+    Raises:
+        IdentityTaken: The address belongs to another user.
+    """
+    name, key = _names(users)
+    rows = await users.raw(
+        f'SELECT 1 FROM {name} WHERE lower("email") = {{}} AND {key} <> {{}} LIMIT 1',  # noqa: S608 - our own names
+        email,
+        user,
+    )
+    if rows:
+        raise IdentityTaken
+
+
+async def remember_change(
+    table: type[EmailChange], user: Any, email: str, now: datetime, expires_at: datetime
+) -> str:
+    """Store a change that the owner of the old address can undo. Returns the secret of the link."""
+    token = UNDO_TOKEN.generate()
+    row = table(
+        id=uuid4(),
+        user=user,
+        digest=UNDO_TOKEN.digest(token),
+        email=email,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    await table.insert(row)
+    return token
+
+
+async def find_change(
+    table: type[EmailChange], user: Any, email: str, now: datetime
+) -> EmailChange | None:
+    """The last change from an address that can still be undone."""
+    query = table.objects().where(
+        table.user == user,
+        table.email == email,
+        table.undone_at.is_null(),
+        table.expires_at > now,
+    )
+    change: EmailChange | None = await query.order_by(table.created_at, ascending=False).first()
+    return change
+
+
+async def undo_change(table: type[EmailChange], token: str, now: datetime) -> dict[str, Any]:
+    """
+    Use the secret of an undo link, and delete the links of later changes.
+
+    Returns:
+        `user`, the old address as `email`, and the time of the change as `created_at`.
+
+    Raises:
+        InvalidTicket: The secret is unknown, used or expired.
+    """
+    if (digest := UNDO_TOKEN.digest(token)) is None:
+        raise InvalidTicket
+    rows = (
+        await table.update({table.undone_at: now})
+        .where(table.digest == digest, table.undone_at.is_null(), table.expires_at > now)
+        .returning(table.user, table.email, table.created_at)
+    )
+    if not rows:
+        raise InvalidTicket
+    [change] = rows
+    later = (table.user == change["user"]) & (table.created_at >= change["created_at"])
+    await table.delete().where(later, table.undone_at.is_null())
+    return dict(change)
+
+
+async def end_factors(users: type[BaseUser], user: Any, since: datetime) -> bool:
+    """
+    Delete the second factors that a user has set up since a moment.
+
+    Call it before the user is locked: an enrolment locks the factor first and then the user.
+
+    Returns:
+        Whether a factor was deleted.
+    """
+    ended = []
+    for table in factor_tables(users):
+        enrolled_at = table._meta.get_column_by_name(table.enrolled_at)  # type: ignore[attr-defined]
+        condition: Any = (table.user == user) & (enrolled_at >= since)  # type: ignore[attr-defined]
+        ended += await table.delete().where(condition).returning(table._meta.primary_key)
+    return bool(ended)
+
+
+async def end_factors_of_new(
+    users: type[BaseUser], status: type[EmailStatus], user: Any, *, only_if_contested: bool
+) -> None:
+    """
+    Delete all second factors of a user who registered and never verified an address.
+
+    Call it before the user is locked, as `end_factors`.
+
+    Args:
+        users: The user table.
+        status: The table of verified addresses.
+        user: The primary key of the user.
+        only_if_contested: Whether to keep the factors of an account that was registered once.
+    """
+    new = status.select(status.user).where(
+        status.user == user, status.is_registered.eq(value=True), status.verified_at.is_null()
+    )
+    if only_if_contested:
+        new = new.where(status.is_contested.eq(value=True) | (status.uncompared > 0))
+    for table in factor_tables(users):
+        owner: Any = table.user  # type: ignore[attr-defined]
+        await table.delete().where(owner == user, owner.is_in(new))
+
+
+async def delete_expired_email_changes(
+    table: type[EmailChange] = EmailChange, *, now: datetime, batch: int = 500
+) -> int:
+    """
+    Delete changes of address that can no longer be undone, in batches.
+
+    Args:
+        table: The table.
+        now: The present time.
+        batch: Rows of one statement.
+
+    Returns:
+        How many there were.
+    """
+    async with store():
+        return await delete_in_batches(table, table.expires_at <= now, batch)
+
+
+def _names(users: type[BaseUser]) -> tuple[str, str]:
+    """The names of the user table and of its primary key, for SQL."""
+    key = users._meta.primary_key._meta.db_column_name
+    return users._meta.get_formatted_tablename(), f'"{key}"'

@@ -1,0 +1,220 @@
+"""`Verification`: prove by a link or a code that an address belongs to a user."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from piccolo_api_fastapi.core.database.failure_counters import reserve
+from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
+from piccolo_api_fastapi.errors import FactorDisabled, InvalidTicket, NotFound, TooManyRequests
+from piccolo_api_fastapi.login.tickets import Ticket, Tickets
+from piccolo_api_fastapi.mail.links import Links
+from piccolo_api_fastapi.mail.messages import VerifyEmail
+from piccolo_api_fastapi.users import UserT
+from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch
+
+from . import verification_queries as queries
+from .addresses import ATTEMPTS, Addresses, Caller
+from .binding import Binding
+from .lifetimes import MailLifetimes
+from .pacing import Pacing
+from .verification_queries import Before
+
+_CODE = re.compile(rf"[0-9]{{{queries.CODE_LENGTH}}}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified(Generic[UserT]):
+    """
+    The result of a verification.
+
+    Args:
+        user: The user whose address is verified.
+        needs_password: Whether the account lost its password, because the address was registered
+            more than once.
+    """
+
+    user: UserT
+    needs_password: bool
+
+
+class Verification(Generic[UserT]):
+    """
+    Sends links and codes to addresses, and accepts them.
+
+    Args:
+        addresses: The addresses of the users.
+        pacing: Limits how often mail is sent.
+        links: The pages that links open.
+        lifetimes: How long links and codes are valid.
+    """
+
+    def __init__(
+        self,
+        addresses: Addresses[UserT],
+        pacing: Pacing[UserT],
+        links: Links,
+        lifetimes: MailLifetimes,
+    ) -> None:
+        self.addresses = addresses
+        self._users = addresses.users
+        self._status = addresses.status
+        self.pacing = pacing
+        self.links = links
+        self.lifetimes = lifetimes
+        self._tickets = Tickets(
+            self._users, "verify-email", lifetime=lifetimes.verification, attempts=ATTEMPTS
+        )
+        self._codes = Tickets(
+            self._users, "verify-email-code", lifetime=lifetimes.code, attempts=ATTEMPTS
+        )
+
+    async def begin(self, user: UserT, *, activates: bool) -> None:
+        """
+        Record in the open transaction that a new user has to verify their address.
+
+        Args:
+            user: The user.
+            activates: Whether the verification also activates the user.
+        """
+        key, now = primary_key(user), self._users.clock()
+        await queries.begin(self._status, key, user.email, now, activates=activates)
+
+    async def is_new(self, user: UserT) -> bool:
+        """Whether a user registered with their present address and has not verified it yet."""
+        return await queries.is_new(self._status, primary_key(user), user.email)
+
+    async def contest(self, user: UserT) -> None:
+        """
+        Record that an unverified address was registered again. Until `compared` is called, the
+        account counts as contested.
+        """
+        await queries.contest(self._status, primary_key(user))
+
+    async def compared(self, user: UserT, *, is_same: bool) -> None:
+        """Record whether the two registrations used the same password."""
+        await queries.compared(self._status, primary_key(user), is_same=is_same)
+
+    async def issue(self, user: UserT) -> VerifyEmail:
+        """Make a link and a code for the present address of a user, and revoke older ones."""
+        key, code, now = primary_key(user), queries.new_code(), self._users.clock()
+        hashed = Binding(user.email, code=await self._users.hasher.hash(code))
+        async with transaction(self._users.table):
+            token = await self._tickets.issue(key, Binding(user.email).write(), replace=True)
+            await self._codes.issue(key, hashed.write(), replace=True)
+        return VerifyEmail(
+            to=user.email,
+            username=user.username,
+            user=key,
+            at=now,
+            link=self.links.to("verify", token),
+            code=code,
+            code_expires_at=now + self.lifetimes.code,
+            expires_at=now + self.lifetimes.verification,
+        )
+
+    async def request(self, email: str) -> None:
+        """Send a link and a code to an address, if it belongs to a user and is not verified."""
+        user = await self.addresses.find(email)
+        if user is None or await self._users.has_verified_email(user):
+            return
+        if not user.active and not await self.addresses.waits(user):
+            return
+        if await self.pacing.may_send(user, "verification"):
+            await self.send(user)
+
+    async def send(self, user: UserT) -> None:
+        """Send a link and a code. If that fails, the next request may send them at once."""
+        async with self.pacing.attempt(user, "verification") as attempt:
+            await attempt.send(await self.issue(user))
+
+    async def by_link(self, token: str, caller: Caller[UserT] | None) -> Verified[UserT]:
+        """
+        Verify an address by the secret of a link.
+
+        Args:
+            token: The secret.
+            caller: The signed-in user. If the account is theirs, their credential is kept; all
+                others of an account that was never verified are revoked.
+
+        Raises:
+            InvalidTicket: The secret is unknown, used or expired, or was sent to another address.
+        """
+        async with telling("user_email_verify_fail", self._users.clock, InvalidTicket):
+            ticket = await self._tickets.present(token)
+            return await self._verify(self._tickets, ticket, caller)
+
+    async def by_code(self, email: str, code: str, caller: Caller[UserT] | None) -> Verified[UserT]:
+        """
+        Verify an address by a code of six digits.
+
+        Args:
+            email: The address.
+            code: The code as the user typed it.
+            caller: The signed-in user, as for `by_link`.
+
+        Raises:
+            InvalidTicket: No user has the address, the code is wrong, or there were too many
+                wrong codes.
+        """
+        async with telling("user_email_verify_fail", self._users.clock, InvalidTicket):
+            user = await self.addresses.find(email)
+            digits = "".join(code.split())
+            key = None if user is None or not _CODE.fullmatch(digits) else primary_key(user)
+            ticket = await self._guess(key)
+            try:
+                # Hash even if there is no code: the time must not reveal who has an account.
+                encoded = None if ticket is None else Binding.of(ticket).code
+                await self._users.hasher.verify(encoded, digits)
+            except PasswordMismatch:
+                ticket = None
+            if ticket is None:
+                raise InvalidTicket
+            return await self._verify(self._codes, ticket, caller)
+
+    async def _guess(self, user: Any) -> Ticket | None:
+        """The valid code of a user, or None. Both cases run two statements."""
+        now = self._users.clock()
+        try:
+            # Count the guess before it is checked, across all codes that were sent to the user.
+            await reserve(self._status, user, now)
+            return await queries.count_guess(self._codes.table, user, self._codes.purpose, now)
+        except (NotFound, TooManyRequests, FactorDisabled, InvalidTicket):
+            return None
+
+    async def _verify(
+        self, tickets: Tickets, ticket: Ticket, caller: Caller[UserT] | None
+    ) -> Verified[UserT]:
+        key, email = ticket.user, Binding.of(ticket).email
+        async with transaction(self._users.table):
+            await self.addresses.hold(key, email, caller)
+            await tickets.burn(ticket)
+            before = await self.mark_verified(key, email)
+            user = await self.addresses.get(key)
+            if before.is_contested:
+                # Nobody knows which of the registrations chose the password.
+                await self._users.store_password(user, None)
+            else:
+                await self.addresses.end_others(user, caller, everything=before.is_new)
+        return Verified(user, needs_password=before.is_contested)
+
+    async def mark_verified(self, user: Any, email: str) -> Before:
+        """
+        Record in the open transaction that an address is verified, and activate the user if they
+        were inactive until then.
+
+        Args:
+            user: The primary key of the user.
+            email: The address in its normal form.
+
+        Returns:
+            The state of the account before the verification.
+        """
+        now = self._users.clock()
+        before = await queries.verify(self._status, user, email, now)
+        if before.activates:
+            await queries.activate(self._users.table, user)
+        await emit(AuthEvent("user_email_verified", now, user))
+        return before

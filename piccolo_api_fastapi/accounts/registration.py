@@ -1,0 +1,149 @@
+"""`Registration`: make an account."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.events.events import telling
+from piccolo_api_fastapi.errors import IdentityTaken, Unprocessable, ValueTaken
+from piccolo_api_fastapi.mail.messages import DetailTaken, UsernameTaken
+from piccolo_api_fastapi.users import UserT
+from piccolo_api_fastapi.users.identifiers import normal_email, normal_username
+
+from . import queries
+from .columns import check_not_null, refusing_values
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """
+    A requested account, checked as far as is possible without revealing who has one.
+
+    Args:
+        username: The username in its normal form.
+        email: The address in its normal form.
+        password: The password as typed, to compare with that of an earlier registration.
+        encoded: The hash of the password.
+        columns: The values of further columns.
+    """
+
+    username: str
+    email: str
+    password: str = field(repr=False)
+    encoded: str = field(repr=False)
+    columns: dict[str, Any]
+
+
+class Registration(Generic[UserT]):
+    """
+    Makes accounts, with mail or without.
+
+    Args:
+        settings: What the parts of `Accounts` share.
+        active_before_verified: Whether users may sign in before they verify their address.
+    """
+
+    def __init__(self, settings: Settings[UserT], *, active_before_verified: bool) -> None:
+        self._settings = settings
+        self._users = settings.users
+        self._active_before_verified = active_before_verified
+
+    async def prepare(
+        self, username: str | None, email: str, password: str, columns: Mapping[str, Any]
+    ) -> NewAccount:
+        """
+        Check the values of a registration, as far as the result reveals nothing about others.
+
+        Raises:
+            Unprocessable: A value can't be used.
+            WeakPassword: The policy refuses the password.
+            HasherBusy: Too many passwords are being hashed.
+            StoreUnavailable: The database is down.
+        """
+        async with self._registering():
+            address = normal_email(email)
+            name = normal_username(username or address, self._users.table.username.length or 0)
+            if "@" in name and name != address:
+                normal_username("", 0)  # such a name would catch logins by another's address
+            check_not_null(self._users.table, columns)
+            encoded = await self._users.encode(password, name, address)
+            await self._settings.accept(address)
+            if columns:
+                with refusing_values():
+                    await queries.check_values(self._users.table, dict(columns))
+        return NewAccount(name, address, password, encoded, dict(columns))
+
+    async def register(self, account: NewAccount) -> None:
+        """
+        Make an account and send a link, or tell the owner of the address. Call it after the
+        response, which is the same in both cases.
+        """
+        try:
+            async with self._registering():
+                user = await self._create(account)
+        except IdentityTaken:
+            await self._register_again(account)
+        except ValueTaken:
+            await self._tell_stranger(DetailTaken, account)
+        else:
+            await self._settings.mailboxes.verification.send(user)
+
+    async def register_and_tell(
+        self, username: str, email: str | None, password: str, columns: Mapping[str, Any]
+    ) -> UserT:
+        """
+        Make an account before the response, which says what is taken.
+
+        Raises:
+            Unprocessable: A value can't be used.
+            WeakPassword: The policy refuses the password.
+            IdentityTaken: The username or the address belongs to another user.
+            ValueTaken: The value of another column belongs to another user.
+        """
+        async with self._registering():
+            check_not_null(self._users.table, columns)
+            with refusing_values():
+                return await self._users.create(username, password, email=email, **columns)
+
+    def _registering(self) -> AbstractAsyncContextManager[None]:
+        errors = (Unprocessable, IdentityTaken, ValueTaken)
+        return telling("user_register_fail", self._users.clock, *errors)
+
+    async def _create(self, account: NewAccount) -> UserT:
+        async with transaction(self._users.table):
+            user = await self._users.create(
+                account.username,
+                email=account.email,
+                encoded=account.encoded,
+                active=self._active_before_verified,
+                **account.columns,
+            )
+            await self._settings.mailboxes.verification.begin(
+                user, activates=not self._active_before_verified
+            )
+        return user
+
+    async def _register_again(self, account: NewAccount) -> None:
+        mailboxes = self._settings.mailboxes
+        verification = mailboxes.verification
+        owner = await mailboxes.addresses.find(account.email)
+        if owner is None:
+            await self._tell_stranger(UsernameTaken, account)
+        elif await verification.is_new(owner):
+            # Of two different passwords, nobody knows which is the owner's: both will be refused.
+            # Record that before they are compared, because the comparison may fail.
+            await verification.contest(owner)
+            is_same = await self._users.has_password(owner, account.password)
+            await verification.compared(owner, is_same=is_same)
+            await verification.request(account.email)
+        else:
+            await mailboxes.pacing.tell_owner(owner)
+
+    async def _tell_stranger(
+        self, kind: type[UsernameTaken | DetailTaken], account: NewAccount
+    ) -> None:
+        to: Any = {"to": account.email, "username": account.username, "user": None}
+        await self._settings.mailboxes.send(kind(at=self._users.clock(), **to))

@@ -1,0 +1,51 @@
+"""What the routers of accounts have in common."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, SecretStr
+
+from piccolo_api_fastapi.accounts.limits import unless_refused
+from piccolo_api_fastapi.accounts.service import Accounts
+from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.errors import (
+    HasherBusy,
+    InvalidCredentials,
+    LoginRefused,
+    StepUpRequired,
+    TooManyRequests,
+)
+from piccolo_api_fastapi.rate_limiting import RateLimit
+
+Check: TypeAlias = Callable[..., Any] | None
+"""A dependency that may refuse a request, such as a `Captcha`."""
+
+PROOF = (InvalidCredentials, StepUpRequired, LoginRefused, TooManyRequests, HasherBusy)
+"""The errors of a route that asks for the password or for step-up."""
+
+
+def new_router() -> APIRouter:
+    """A router without routes."""
+    return APIRouter(route_class=AuthRoute, tags=["accounts"])
+
+
+def taking(model: type[BaseModel], endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """An endpoint whose body is a model that is made together with the router."""
+    endpoint.__annotations__["body"] = model
+    return endpoint
+
+
+def before(accounts: Accounts[Any], *checks: Check) -> list[Any]:
+    """The dependencies of a route that needs no login: CSRF, rate limits, a CAPTCHA."""
+    return [Depends(check) for check in (accounts.csrf, *checks) if check is not None]
+
+
+def to_a_mailbox(limit: RateLimit | None) -> list[Check]:
+    """The limit of mail to one mailbox. Check it last, so that refused requests don't count."""
+    return [] if limit is None else [unless_refused(limit)]
+
+
+def secret_of(text: SecretStr | None) -> str | None:
+    """The text of a secret that may be missing."""
+    return None if text is None else text.get_secret_value()

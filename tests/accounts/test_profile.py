@@ -1,0 +1,163 @@
+"""What is stored about a user: seen, changed and deleted."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from piccolo_api_fastapi import (
+    AuthEvent,
+    EmailStatus,
+    EventRecord,
+    Password,
+    RefreshFamily,
+    Session,
+    SessionAuth,
+    Ticket,
+    User,
+    Users,
+    record_events,
+    subscribe,
+)
+from piccolo_api_fastapi.errors import Forbidden
+from piccolo_api_fastapi.mail import (
+    AccountClosed,
+)
+from piccolo_api_fastapi.testing import FrozenClock, Outbox, acting_as, race
+from tests.accounts.conftest import (
+    NEW,
+    MakeApp,
+    change_email,
+    change_password,
+    enter,
+    names,
+    register,
+)
+from tests.conftest import PASSWORD, get_tokens, log_in, new_client
+
+
+@pytest.fixture
+async def ada(client: httpx.AsyncClient, outbox: Outbox, clock: FrozenClock) -> User:
+    """A user with a verified address, who is signed in."""
+    return await enter(client, outbox, clock)
+
+
+async def test_strangers(client: httpx.AsyncClient, database: Any) -> None:
+    """Nobody who is not signed in gets anywhere (D-U7)."""
+    for method, path in (
+        ("POST", "change-password"),
+        ("POST", "change-email"),
+        ("GET", "me"),
+        ("PATCH", "me"),
+        ("DELETE", "me"),
+    ):
+        body: Any = None if method == "GET" else {}
+        answer = await client.request(method, f"/auth/{path}", json=body)
+        assert answer.status_code == 401, path
+        assert answer.headers["www-authenticate"]
+
+
+async def test_me(client: httpx.AsyncClient, ada: User, events: list[AuthEvent]) -> None:
+    """The columns of the allow-list can be seen and changed, each by itself."""
+    answer = await client.patch("/auth/me", json={"first_name": "Ada"})
+    assert answer.status_code == 200
+    assert (answer.json()["first_name"], answer.json()["last_name"]) == ("Ada", "")
+    answer = await client.patch("/auth/me", json={"last_name": None})
+    assert (answer.json()["first_name"], answer.json()["last_name"]) == ("Ada", None)
+    assert (await client.patch("/auth/me", json={})).json()["first_name"] == "Ada"
+    answer = await client.patch("/auth/me", json={"first_name": "x" * 300})
+    assert answer.status_code == 422
+    assert "user_updated" in names(events)
+
+
+async def test_no_columns(make_app: MakeApp, users: Users[User]) -> None:
+    """Without an allow-list there is nothing to change."""
+    async with new_client(make_app()) as client:
+        assert (await client.patch("/auth/me", json={})).status_code == 405
+
+
+async def close(client: httpx.AsyncClient, **body: Any) -> httpx.Response:
+    """Close the account."""
+    return await client.request("DELETE", "/auth/me", json={"current_password": PASSWORD, **body})
+
+
+async def test_close(client: httpx.AsyncClient, ada: User, outbox: Outbox) -> None:
+    """What belongs to the account goes with it, events stay; the owner is told."""
+    await get_tokens(client)
+    end = record_events()
+    assert (await close(client, current_password="wrong")).status_code == 401
+    assert (await close(client, current_password=None)).status_code == 401
+    assert (await close(client)).status_code == 204
+    end()
+    for table in (User, Password, Session, RefreshFamily, Ticket, EmailStatus):
+        assert await table.count() == 0, table
+    assert outbox.last(AccountClosed).to == "ada@example.com"
+    rows = await EventRecord.select(EventRecord.name, EventRecord.user)
+    assert {"name": "user_deleted", "user": str(ada.id)} in rows
+    assert (await client.get("/auth/me")).status_code == 401
+    assert (await log_in(client)).status_code == 401
+    assert (await register(client)).status_code == 202
+
+
+async def test_what_an_application_has_to_say(client: httpx.AsyncClient, ada: User) -> None:
+    """A listener before the commit finds the user still there, and can refuse."""
+
+    async def refuse(event: AuthEvent) -> None:
+        if event.name == "user_deleted" and await User.exists().where(User.id == event.user):
+            raise Forbidden
+
+    end = subscribe(refuse, when="before_commit")
+    assert (await close(client)).status_code == 403
+    end()
+    assert (await client.get("/auth/me")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "change-password", {"new_password": NEW}),
+        ("POST", "change-email", {"email": "lovelace@example.com"}),
+        ("PATCH", "me", {"first_name": "Ada"}),
+        ("DELETE", "me", {}),
+    ],
+)
+async def test_an_account_that_is_gone(
+    client: httpx.AsyncClient,
+    session: SessionAuth[User],
+    outbox: Outbox,
+    events: list[AuthEvent],
+    method: str,
+    path: str,
+    body: dict[str, Any],
+) -> None:
+    """It was closed after the caller was found: 401, nothing is done and nothing told."""
+    with acting_as(session, User(id=10**6, username="ada", email="ada@example.com")):
+        answer = await client.request(method, f"/auth/{path}", json=body)
+    assert answer.status_code == 401, answer.text
+    assert answer.headers["www-authenticate"]
+    assert names(events) == []
+    assert len(outbox.messages) == 0
+
+
+@pytest.mark.usefixtures("unlimited")
+async def test_closed_once(
+    client: httpx.AsyncClient, ada: User, outbox: Outbox, events: list[AuthEvent]
+) -> None:
+    """24 who close an account at once: one does, one event, one mail; the others get a 401."""
+    events.clear()
+    answers: list[Any] = await race(lambda: close(client))
+    assert sorted(answer.status_code for answer in answers) == [204] + [401] * 23
+    assert names(events).count("user_deleted") == 1
+    assert [type(message) for message in outbox.messages].count(AccountClosed) == 1
+
+
+async def test_without_mail(make_app: MakeApp, session: SessionAuth[User]) -> None:
+    """Changes that need no mail work without."""
+    app = make_app(mail=None, base_url=None, schemes=[session])
+    async with new_client(app) as client:
+        await register(client)
+        await log_in(client)
+        assert (await client.get("/auth/me")).json()["email_verified"] is False
+        assert (await change_password(client)).status_code == 204
+        assert (await change_email(client)).status_code == 404
+        assert (await close(client, current_password=NEW)).status_code == 204
