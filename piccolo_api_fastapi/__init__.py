@@ -32,6 +32,7 @@ from .core.crypto.encryption import (
     generate_key,
 )
 from .core.crypto.keys import Key, KeyRing
+from .core.database.auth_tables import AuthTable
 from .core.database.sqlite import PersistentSQLiteEngine
 from .core.events.events import AuthEvent, subscribe
 from .core.events.log import EventRecord, delete_old_events, protect_events, record_events
@@ -54,7 +55,7 @@ from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.messages import ConsoleMail, Mail, Message
 from .mail.notices import KnownBrowser, Notices
 from .mail.smtp import SMTPMail
-from .piccolo_app.app import AuthTables, auth_tables, delete_expired
+from .piccolo_app import AuthTables, auth_tables, delete_expired
 from .rate_limiting import (
     MemoryStore,
     PiccoloStore,
@@ -99,6 +100,7 @@ __all__ = [
     "AnyOf",
     "AuthError",
     "AuthEvent",
+    "AuthTable",
     "AuthTables",
     "Captcha",
     "CaptchaVerifier",

@@ -1,13 +1,20 @@
 """The Piccolo app: put `piccolo_api_fastapi.piccolo_app` into `APP_REGISTRY`."""
 
-from .app import APP_CONFIG, AuthTables, auth_tables, delete_expired
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired
+
+from .app import APP_CONFIG
+from .commands import clean
+from .from_piccolo_api.commands import migrate_piccolo_api
 from .from_piccolo_api.migration import decrypt_with, migrate_from_piccolo_api
+from .tables import AuthTables, auth_tables
 
 __all__ = [
     "APP_CONFIG",
     "AuthTables",
     "auth_tables",
+    "clean",
     "decrypt_with",
     "delete_expired",
     "migrate_from_piccolo_api",
+    "migrate_piccolo_api",
 ]

@@ -1,5 +1,6 @@
 """Users, their passwords, and looking them up by username or e-mail address."""
 
+from .commands import unlock_user
 from .passwords.breached import BreachedPasswords
 from .passwords.guesses import delete_old_guesses
 from .passwords.hasher import PasswordHasher, PBKDF2Hasher
@@ -22,4 +23,5 @@ __all__ = [
     "delete_old_guesses",
     "is_service",
     "or_default",
+    "unlock_user",
 ]

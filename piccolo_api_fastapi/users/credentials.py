@@ -5,10 +5,10 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.core.database.user_tables import (
-    CredentialTable,
-    browser_tables,
+from piccolo_api_fastapi.core.database.auth_tables import (
+    AuthTable,
     credential_tables,
+    device_tables,
 )
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidCredentials
 
@@ -25,12 +25,12 @@ class Credentials:
         ConfigurationError: A table in `kept` is not a table of credentials.
     """
 
-    def __init__(self, table: type[BaseUser], kept: Iterable[type[CredentialTable]]) -> None:
+    def __init__(self, table: type[BaseUser], kept: Iterable[type[AuthTable]]) -> None:
         self._table = table
         self._key = table._meta.primary_key
         self._kept = tuple(kept)
         for kind in self._kept:
-            if not issubclass(kind, CredentialTable):
+            if not getattr(kind, "ends_with_password", False):
                 raise ConfigurationError(
                     f"{kind.__name__} in keeps_on_new_password is not a table of credentials; "
                     "use tables such as APIToken."
@@ -84,5 +84,5 @@ class Credentials:
         Otherwise anyone who knew the old password could guess the new one from such a browser
         without the limits of an unknown one.
         """
-        for table in browser_tables(self._table):
+        for table in device_tables(self._table):
             await table.delete().where(table.user == key)  # type: ignore[attr-defined]

@@ -4,9 +4,9 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
+from piccolo_api_fastapi.core.database.auth_tables import verification_tables
 from piccolo_api_fastapi.core.database.outages import is_unique_violation, refused_columns
 from piccolo_api_fastapi.core.database.statements import column_names
-from piccolo_api_fastapi.core.database.user_tables import verification_tables
 from piccolo_api_fastapi.errors import IdentityTaken, ValueTaken
 
 _IDENTITY = frozenset({"username", "email"})

@@ -1,13 +1,16 @@
 """The user table, and the tables of password hashes and wrong passwords."""
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import BigInt, Boolean, ForeignKey, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
+from piccolo.custom_types import Combinable
 from piccolo.table import Table
 from typing_extensions import TypeVar
 
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
 from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.core.database.user_tables import loads_by_columns, primary_key
@@ -26,6 +29,9 @@ loaded, on the event loop; a later `save()` would write that back. No password m
 
 SERVICE_MARKER = "pbkdf2_sha256$1$!$service"
 """The same for a user who is no person: see `Users.create_service`."""
+
+FORGET_AFTER = timedelta(days=1)
+"""How long the failures of a name that no user has are counted."""
 
 
 def is_service(user: BaseUser) -> bool:
@@ -129,7 +135,7 @@ class User(BaseUser, tablename="piccolo_user"):
         return primary_key(proof.user)
 
 
-class Password(Table, tablename="auth_password"):
+class Password(AuthTable, Table, tablename="auth_password"):
     """The Argon2id hash of a user."""
 
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
@@ -147,14 +153,22 @@ class Password(Table, tablename="auth_password"):
     )
 
 
-class PasswordFailures(FailureCounter, Table, tablename="auth_password_failure"):
+class PasswordFailures(AuthTable, FailureCounter, Table, tablename="auth_password_failure"):
     """Wrong passwords in a row, for an account or for a name that nobody has."""
+
+    noun = "counts of wrong passwords"
 
     key = Varchar(length=64, primary_key=True, help_text="SHA-256 of what they count with.")
     user = ForeignKey(User, null=True, default=None, index=True, on_delete=OnDelete.cascade)
     checking_until = BigInt(help_text="Milliseconds since 1970; a guess is being checked.")
     is_admitted = Boolean(help_text="What was decided last.")
     changed_at = BigInt(index=True, help_text="When one was admitted last.")
+
+    @classmethod
+    def expired(cls, now: datetime) -> Combinable:
+        """Counts without failures, or of a name that no user has, a day after the last guess."""
+        is_old = cls.changed_at < int((now - FORGET_AFTER).timestamp() * 1000)
+        return is_old & (cls.user.is_null() | (cls.failed_count == 0))
 
 
 UserT = TypeVar("UserT", bound=BaseUser, default=User)

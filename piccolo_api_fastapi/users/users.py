@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeAlias, cast
 
 from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.core.database.user_tables import CredentialTable, load, primary_key
+from piccolo_api_fastapi.core.database.user_tables import load, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 
 from . import queries
@@ -61,7 +62,7 @@ class Users(Generic[UserT]):
         policy: PasswordPolicy | None = None,
         scopes_of: ScopesOf | None = None,
         interop: bool = False,
-        keeps_on_new_password: Iterable[type[CredentialTable]] = (),
+        keeps_on_new_password: Iterable[type[AuthTable]] = (),
         clock: Clock = utcnow,
     ) -> None:
         self.table: type[UserT] = cast("Any", User) if table is None else table

@@ -9,6 +9,7 @@ from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi import (
     APIToken,
+    AuthTables,
     EventRecord,
     RefreshFamily,
     Session,
@@ -20,14 +21,15 @@ from piccolo_api_fastapi import (
     delete_expired,
 )
 from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.core.database.auth_tables import attribute_of
 from piccolo_api_fastapi.core.database.user_tables import user_table_of
-from piccolo_api_fastapi.piccolo_app.app import (
-    APP_CONFIG,
+from piccolo_api_fastapi.login.mfa.totp import reencrypt
+from piccolo_api_fastapi.piccolo_app import APP_CONFIG
+from piccolo_api_fastapi.piccolo_app.commands import (
     clean,
     delete_events,
     generate_encryption_key,
     protect_event_log,
-    reencrypt,
 )
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, get_tokens, log_in
@@ -39,6 +41,9 @@ def test_tables() -> None:
     assert auth_tables() is auth_tables(User) or list(auth_tables()) == list(auth_tables(User))
     assert auth_tables(Customer) is auth_tables(Customer)
     assert list(APP_CONFIG.table_classes) == list(auth_tables())
+    assert {attribute_of(table) for table in auth_tables()} == set(AuthTables.__annotations__)
+    with pytest.raises(AttributeError, match="No table is called 'passkey'"):
+        auth_tables().passkey  # noqa: B018
     names = {
         table._meta.tablename for owner in (User, Customer, Member) for table in auth_tables(owner)
     }
@@ -68,8 +73,8 @@ async def test_clean(
     client.cookies.clear()
     await clean()
     expected = (
-        "Deleted 0 sessions, 1 refresh families, 0 tickets, 1 API tokens, 0 known browsers, "
-        "1 counts of wrong passwords, 0 changes of address, 0 messages.\n"
+        "Deleted 1 counts of wrong passwords, 0 messages, 0 rate limits, 0 known browsers, "
+        "0 tickets, 0 changes of address, 1 API tokens, 1 refresh families, 0 sessions.\n"
     )
     assert capsys.readouterr().out == expected
     assert await Session.count() == 1

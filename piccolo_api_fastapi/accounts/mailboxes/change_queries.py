@@ -7,9 +7,8 @@ from uuid import uuid4
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
-from piccolo_api_fastapi.core.database.outages import is_unique_violation, store
-from piccolo_api_fastapi.core.database.statements import delete_in_batches
-from piccolo_api_fastapi.core.database.user_tables import factor_tables
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows, factor_tables
+from piccolo_api_fastapi.core.database.outages import is_unique_violation
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
 from piccolo_api_fastapi.users.identifiers import no_email
 
@@ -182,8 +181,8 @@ async def end_factors(users: type[BaseUser], user: Any, since: datetime) -> bool
     """
     ended = []
     for table in factor_tables(users):
-        enrolled_at = table._meta.get_column_by_name(table.enrolled_at)  # type: ignore[attr-defined]
-        condition: Any = (table.user == user) & (enrolled_at >= since)  # type: ignore[attr-defined]
+        since_column = table._meta.get_column_by_name(table.factor_since)  # type: ignore[attr-defined]
+        condition: Any = (table.user == user) & (since_column >= since)  # type: ignore[attr-defined]
         ended += await table.delete().where(condition).returning(table._meta.primary_key)
     return bool(ended)
 
@@ -215,19 +214,8 @@ async def end_factors_of_new(
 async def delete_expired_email_changes(
     table: type[EmailChange] = EmailChange, *, now: datetime, batch: int = 500
 ) -> int:
-    """
-    Delete changes of address that can no longer be undone, in batches.
-
-    Args:
-        table: The table.
-        now: The present time.
-        batch: Rows of one statement.
-
-    Returns:
-        How many there were.
-    """
-    async with store():
-        return await delete_in_batches(table, table.expires_at <= now, batch)
+    """Delete changes of address that can no longer be undone. Returns the number of rows."""
+    return await delete_expired_rows(table, now=now, batch=batch)
 
 
 def _names(users: type[BaseUser]) -> tuple[str, str]:

@@ -1,20 +1,25 @@
 """The tables of mailboxes: which addresses are verified, and which changes can be undone."""
 
+from datetime import datetime
+
 from piccolo.columns import UUID, Boolean, ForeignKey, Integer, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
+from piccolo.custom_types import Combinable
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
-from piccolo_api_fastapi.core.database.user_tables import VerificationTable
 from piccolo_api_fastapi.users import User
 
 
-class EmailStatus(VerificationTable, FailureCounter, Table, tablename="auth_email"):
+class EmailStatus(AuthTable, FailureCounter, Table, tablename="auth_email"):
     """
     What is known of the address of a user; an address that is not in it is not verified.
 
     Wrong codes are counted here, whatever they were sent for.
     """
+
+    tells_verified = True
 
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
     email = Varchar(length=254, help_text="Which one; another in the user table is not verified.")
@@ -33,12 +38,14 @@ class EmailStatus(VerificationTable, FailureCounter, Table, tablename="auth_emai
     change_sent_at = Timestamptz(null=True, default=None)
 
 
-class EmailChange(Table, tablename="auth_email_change"):
+class EmailChange(AuthTable, Table, tablename="auth_email_change"):
     """
     A change of address that the owner of the old one can undo.
 
     No credential: a thief who changes the password as well would end it.
     """
+
+    noun = "changes of address"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
@@ -47,3 +54,8 @@ class EmailChange(Table, tablename="auth_email_change"):
     created_at = Timestamptz()
     expires_at = Timestamptz(index=True)
     undone_at = Timestamptz(null=True, default=None)
+
+    @classmethod
+    def expired(cls, now: datetime) -> Combinable:
+        """Changes that can no longer be undone."""
+        return cls.expires_at <= now

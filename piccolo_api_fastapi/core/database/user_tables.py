@@ -1,7 +1,6 @@
-"""What ties tables to a user table."""
+"""The user table that a table belongs to, and users made from its rows."""
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import TABLE_REGISTRY, Table
@@ -16,51 +15,15 @@ TableT = TypeVar("TableT", bound=Table)
 _USER = "user."
 
 
-class CredentialTable:
-    """
-    Marks tables whose rows are a way in: they end when the password changes.
-
-    A subclass is a Piccolo table with a foreign key `user` and a primary key `id`.
-    """
-
-
-class BrowserTable:
-    """
-    Marks tables of what is remembered of those who knew a password: forgotten with it.
-
-    A subclass is a Piccolo table with a foreign key `user`.
-    """
-
-
-class VerificationTable:
-    """
-    Marks the table that says which address of a user is verified.
-
-    A subclass is a Piccolo table with a foreign key `user`, `email` and `verified_at`.
-    """
-
-
-class FactorTable:
-    """
-    Marks tables of second factors that somebody set up: they end when a change of address is
-    undone that came before.
-
-    A subclass is a Piccolo table with a foreign key `user`. `enrolled_at` is the name of the
-    column that says when.
-    """
-
-    enrolled_at: ClassVar[str]
-
-
 def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
     """
-    The table of this kind whose foreign key `user` goes to `user_table`.
+    The table of this kind that belongs to users of `user_table`.
 
     Raises:
-        ConfigurationError: There is none: call `auth_tables(…)` first.
+        ConfigurationError: No such table exists; call `auth_tables(…)` first.
     """
     for table in reversed(TABLE_REGISTRY):
-        if issubclass(table, kind) and user_table_of(table) is user_table:
+        if issubclass(table, kind) and _belongs(table, user_table):
             return table
     raise ConfigurationError(
         f"No {kind.__name__} table is bound to {user_table.__name__}; call auth_tables() first."
@@ -68,9 +31,22 @@ def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
 
 
 def user_table_of(table: type[Table]) -> type[BaseUser]:
-    """The user table that the foreign key `user` of a table goes to."""
-    user: Any = table._meta.get_column_by_name("user")
-    return cast("type[BaseUser]", user._foreign_key_meta.resolved_references)
+    """
+    The user table that a table belongs to: the target of its foreign key `user`.
+
+    A table without one belongs to the user table that it was bound to, or else to Piccolo's.
+    """
+    for column in table._meta.foreign_key_columns:
+        if column._meta.name == "user":
+            return cast("type[BaseUser]", column._foreign_key_meta.resolved_references)
+    return cast("type[BaseUser]", getattr(table, "bound_to", BaseUser))
+
+
+def _belongs(table: type[Table], user_table: type[BaseUser]) -> bool:
+    owner = user_table_of(table)
+    # Of a table that was never bound only the name of the user table is known.
+    is_stock = owner is BaseUser and user_table._meta.tablename == BaseUser._meta.tablename
+    return owner is user_table or is_stock
 
 
 def user_columns(table: type[Table]) -> list[Any]:
@@ -124,31 +100,3 @@ def _find_beside_columns(table: type[BaseUser], values: dict[str, Any]) -> dict[
         return None
     state = vars(table(**values, _exists_in_db=True))
     return {name: value for name, value in state.items() if name not in values}
-
-
-def credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """The tables whose rows are a way in for users of this table, by whatever class it is named."""
-    return _marked(CredentialTable, user_table)
-
-
-def browser_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """The tables of what is remembered of those who knew the password of a user of this table."""
-    return _marked(BrowserTable, user_table)
-
-
-def verification_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """The tables that say which addresses of users of this table are verified."""
-    return _marked(VerificationTable, user_table)
-
-
-def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """The tables of second factors that users of this table set up."""
-    return _marked(FactorTable, user_table)
-
-
-def _marked(marker: type, user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    for table in TABLE_REGISTRY:
-        if issubclass(table, marker):
-            owner = user_table_of(table)._meta
-            if owner.get_formatted_tablename() == user_table._meta.get_formatted_tablename():
-                yield table

@@ -10,6 +10,7 @@ from piccolo.columns import UUID, Text, Timestamptz, Varchar
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.statements import delete_in_batches
 from piccolo_api_fastapi.core.database.transactions import engine_of, transaction
@@ -22,7 +23,7 @@ MINIMUM_KEEP = timedelta(days=1)
 _REFUSAL = "auth events are append-only"
 
 
-class EventRecord(Table, tablename="auth_event"):
+class EventRecord(AuthTable, Table, tablename="auth_event"):
     """
     A recorded event. It has no foreign key, since it outlives its user.
 
@@ -32,6 +33,8 @@ class EventRecord(Table, tablename="auth_event"):
     failures = await EventRecord.select().where(EventRecord.outcome == "failure")
     ```
     """
+
+    attribute = "event"
 
     id = UUID(primary_key=True)
     at = Timestamptz(index=True)

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
-from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.statements import delete_in_batches, keep_newest
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
+from piccolo_api_fastapi.core.database.statements import keep_newest
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.users.identifiers import one_name
 
@@ -68,16 +68,5 @@ async def remember(
 async def delete_expired_devices(
     table: type[KnownDevice] = KnownDevice, *, now: datetime, batch: int = 500
 ) -> int:
-    """
-    Forget browsers not used for long, in batches.
-
-    Args:
-        table: The table.
-        now: The present time.
-        batch: Rows of one statement.
-
-    Returns:
-        How many there were.
-    """
-    async with store():
-        return await delete_in_batches(table, table.expires_at <= now, batch)
+    """Delete browsers that were not used for long. Returns the number of rows."""
+    return await delete_expired_rows(table, now=now, batch=batch)

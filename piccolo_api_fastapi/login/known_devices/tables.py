@@ -1,18 +1,29 @@
 """The table of browsers in which people logged in before."""
 
+from datetime import datetime
+
 from piccolo.columns import UUID, ForeignKey, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
+from piccolo.custom_types import Combinable
 from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.user_tables import BrowserTable
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.users import User
 
 
-class KnownDevice(BrowserTable, Table, tablename="auth_known_device"):
+class KnownDevice(AuthTable, Table, tablename="auth_known_device"):
     """That a user logged in with a browser. It is no way in: it only says who may try."""
+
+    noun = "known browsers"
+    is_device = True
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the token.")
     seen_at = Timestamptz()
     expires_at = Timestamptz(index=True)
+
+    @classmethod
+    def expired(cls, now: datetime) -> Combinable:
+        """Browsers that were not used for long."""
+        return cls.expires_at <= now

@@ -5,8 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
-from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.statements import delete_in_batches
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidTicket
@@ -164,16 +163,5 @@ class Tickets:
 async def delete_expired_tickets(
     table: type[Ticket] = Ticket, *, now: datetime, batch: int = 500
 ) -> int:
-    """
-    Delete expired rows, in batches so that nobody waits long for the lock.
-
-    Args:
-        table: The table of tickets.
-        now: The present time.
-        batch: Rows of one statement.
-
-    Returns:
-        How many there were.
-    """
-    async with store():
-        return await delete_in_batches(table, table.expires_at <= now, batch)
+    """Delete expired tickets. Returns the number of rows."""
+    return await delete_expired_rows(table, now=now, batch=batch)

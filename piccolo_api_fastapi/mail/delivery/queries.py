@@ -5,12 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.statements import delete_in_batches
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 
-from .tables import UnsentMail
-
-MAXIMUM_ATTEMPTS = 10
+from .tables import MAXIMUM_ATTEMPTS, UnsentMail
 
 INTERVAL = timedelta(minutes=5)
 """Between two claims; longer than an attempt takes."""
@@ -88,17 +85,5 @@ async def forget(table: type[UnsentMail], row: UUID) -> None:
 async def delete_expired_unsent_mail(
     table: type[UnsentMail] = UnsentMail, *, now: datetime, batch: int = 500
 ) -> int:
-    """
-    Delete mail that could not be sent and is not tried any more, in batches.
-
-    Args:
-        table: The table.
-        now: The present time.
-        batch: Rows of one statement.
-
-    Returns:
-        How many there were.
-    """
-    condition: Any = (table.expires_at <= now) | (table.attempts >= MAXIMUM_ATTEMPTS)
-    async with store():
-        return await delete_in_batches(table, condition, batch)
+    """Delete messages that are not tried again. Returns the number of rows."""
+    return await delete_expired_rows(table, now=now, batch=batch)

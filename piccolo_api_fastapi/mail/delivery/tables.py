@@ -1,14 +1,22 @@
 """The table of mail that could not be sent."""
 
+from datetime import datetime
+
 from piccolo.columns import UUID, ForeignKey, Integer, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
+from piccolo.custom_types import Combinable
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.users import User
 
+MAXIMUM_ATTEMPTS = 10
 
-class UnsentMail(Table, tablename="auth_unsent_mail"):
+
+class UnsentMail(AuthTable, Table, tablename="auth_unsent_mail"):
     """A message that tells of something and failed. It holds no link and no code."""
+
+    noun = "messages"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
@@ -19,3 +27,8 @@ class UnsentMail(Table, tablename="auth_unsent_mail"):
     attempts = Integer(help_text="How often it was tried.")
     next_attempt_at = Timestamptz(help_text="Not tried before.")
     expires_at = Timestamptz(index=True, help_text="Not tried after, but swept.")
+
+    @classmethod
+    def expired(cls, now: datetime) -> Combinable:
+        """Messages that are not tried again."""
+        return (cls.expires_at <= now) | (cls.attempts >= MAXIMUM_ATTEMPTS)

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from .tables import KnownBrowser
+from .tables import SeenUserAgent
 
 _VERSION = re.compile(r"[0-9._]+")
 
 
-async def is_unknown(table: type[KnownBrowser], user: Any, agent: str, now: datetime) -> bool:
+async def is_unknown(table: type[SeenUserAgent], user: Any, agent: str, now: datetime) -> bool:
     """
     Note that a user signed in, and say whether it was with a browser other than ever before.
     The first one is no surprise.

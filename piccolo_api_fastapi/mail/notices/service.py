@@ -11,7 +11,7 @@ from piccolo_api_fastapi.users import Users
 from piccolo_api_fastapi.users.identifiers import real_email
 
 from . import queries as service
-from .tables import KnownBrowser
+from .tables import SeenUserAgent
 
 _CHANGES = {
     "authn_mfa_enrolled": "An authenticator app was set up.",
@@ -36,7 +36,7 @@ class Notices:
 
     def __init__(self, users: Users[Any] | None = None, *, mail: Mail) -> None:
         self.users = Users() if users is None else users
-        self.table = bound(KnownBrowser, self.users.table)
+        self.table = bound(SeenUserAgent, self.users.table)
         self._send = Delivery(mail, self.users)
 
     def __call__(self, event: AuthEvent) -> None:

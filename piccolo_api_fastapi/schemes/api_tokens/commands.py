@@ -1,16 +1,15 @@
 """Commands for Piccolo's command line: make, list, rotate and revoke API tokens."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 from uuid import UUID
 
+from piccolo_api_fastapi.core.commands import Command, declare_commands
 from piccolo_api_fastapi.errors import AuthError, NotFound, Unprocessable
 
 from . import APIToken, NewToken, TokenAuth
-
-Command: TypeAlias = Callable[..., Awaitable[None]]
 
 MAXIMUM_DAYS = 36_525
 
@@ -163,3 +162,6 @@ def _line(row: APIToken) -> str:
 
 def _day(at: datetime | None) -> str:
     return "never" if at is None else at.date().isoformat()
+
+
+declare_commands(*token_commands())

@@ -7,8 +7,9 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from piccolo_api_fastapi.access.identity import check_scopes
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.statements import CompiledQuery, delete_in_batches
+from piccolo_api_fastapi.core.database.statements import CompiledQuery
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns, user_table_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -203,17 +204,5 @@ async def _tell(name: str, now: datetime, user: Any, token: UUID) -> None:
 async def delete_expired_tokens(
     table: type[APIToken] = APIToken, *, now: datetime, batch: int = 500
 ) -> int:
-    """
-    Delete expired and revoked rows, in batches so that nobody waits long for the lock.
-
-    Args:
-        table: The table of API tokens.
-        now: The present time.
-        batch: Rows of one statement.
-
-    Returns:
-        How many there were.
-    """
-    dead = (table.expires_at <= now) | table.revoked_at.is_not_null()
-    async with store():
-        return await delete_in_batches(table, dead, batch)
+    """Delete expired and revoked API tokens. Returns the number of rows."""
+    return await delete_expired_rows(table, now=now, batch=batch)

@@ -1,15 +1,21 @@
 """The table of API tokens."""
 
+from datetime import datetime
+
 from piccolo.columns import UUID, ForeignKey, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
+from piccolo.custom_types import Combinable
 from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.user_tables import CredentialTable
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.users import User
 
 
-class APIToken(CredentialTable, Table, tablename="auth_api_token"):
+class APIToken(AuthTable, Table, tablename="auth_api_token"):
     """One token of a script or a machine."""
+
+    noun = "API tokens"
+    ends_with_password = True
 
     id = UUID(primary_key=True)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the token.")
@@ -21,6 +27,11 @@ class APIToken(CredentialTable, Table, tablename="auth_api_token"):
     expires_at = Timestamptz(null=True, default=None, index=True, help_text="Null is never.")
     last_used_at = Timestamptz(null=True, default=None, help_text="Written at most once a minute.")
     revoked_at = Timestamptz(null=True, default=None)
+
+    @classmethod
+    def expired(cls, now: datetime) -> Combinable:
+        """Expired and revoked tokens."""
+        return (cls.expires_at <= now) | cls.revoked_at.is_not_null()
 
     @property
     def scopes(self) -> frozenset[str]:

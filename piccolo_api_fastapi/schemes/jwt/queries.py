@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.statements import CompiledQuery, delete_in_batches
+from piccolo_api_fastapi.core.database.statements import CompiledQuery
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -271,19 +272,8 @@ async def end(table: type[RefreshFamily], user: Any, family: UUID, now: datetime
 async def delete_expired_families(
     table: type[RefreshFamily] = RefreshFamily, *, now: datetime, batch: int = 500
 ) -> int:
-    """
-    Delete expired rows, in batches so that nobody waits long for the lock.
-
-    Args:
-        table: The table of families.
-        now: The present time.
-        batch: Rows of one statement.
-
-    Returns:
-        How many there were.
-    """
-    async with store():
-        return await delete_in_batches(table, table.expires_at <= now, batch)
+    """Delete expired refresh families. Returns the number of rows."""
+    return await delete_expired_rows(table, now=now, batch=batch)
 
 
 async def _end(

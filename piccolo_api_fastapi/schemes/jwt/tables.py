@@ -1,15 +1,21 @@
 """The table of refresh families."""
 
+from datetime import datetime
+
 from piccolo.columns import UUID, Boolean, ForeignKey, Integer, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
+from piccolo.custom_types import Combinable
 from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.user_tables import CredentialTable
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.users import User
 
 
-class RefreshFamily(CredentialTable, Table, tablename="auth_refresh_family"):
+class RefreshFamily(AuthTable, Table, tablename="auth_refresh_family"):
     """One signed-in app: all refresh tokens that descend from one login, in one row."""
+
+    noun = "refresh families"
+    ends_with_password = True
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
@@ -27,3 +33,8 @@ class RefreshFamily(CredentialTable, Table, tablename="auth_refresh_family"):
     )
     ip = Varchar(length=45, null=True, default=None)
     user_agent = Varchar(length=255, null=True, default=None)
+
+    @classmethod
+    def expired(cls, now: datetime) -> Combinable:
+        """Expired families. A revoked one stays until then, to recognise reuse of its tokens."""
+        return cls.expires_at <= now

@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 
 from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.statements import (
     CompiledQuery,
-    delete_in_batches,
     keep_newest,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -254,16 +254,5 @@ async def _end(table: type[Session], condition: Any, now: datetime) -> bool:
 async def delete_expired_sessions(
     table: type[Session] = Session, *, now: datetime, batch: int = 500
 ) -> int:
-    """
-    Delete expired rows, in batches so that nobody waits long for the lock.
-
-    Args:
-        table: The table of sessions.
-        now: The present time.
-        batch: Rows of one statement.
-
-    Returns:
-        How many there were.
-    """
-    async with store():
-        return await delete_in_batches(table, table.expires_at <= now, batch)
+    """Delete expired sessions. Returns the number of rows."""
+    return await delete_expired_rows(table, now=now, batch=batch)

@@ -1,15 +1,21 @@
 """The table of sessions."""
 
+from datetime import datetime
+
 from piccolo.columns import UUID, Boolean, ForeignKey, Text, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
+from piccolo.custom_types import Combinable
 from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.user_tables import CredentialTable
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.users import User
 
 
-class Session(CredentialTable, Table, tablename="auth_session"):
+class Session(AuthTable, Table, tablename="auth_session"):
     """One signed-in browser."""
+
+    noun = "sessions"
+    ends_with_password = True
 
     id = UUID(primary_key=True)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the token.")
@@ -24,3 +30,8 @@ class Session(CredentialTable, Table, tablename="auth_session"):
     )
     ip = Varchar(length=45, null=True, default=None)
     user_agent = Varchar(length=255, null=True, default=None)
+
+    @classmethod
+    def expired(cls, now: datetime) -> Combinable:
+        """Sessions that reached their idle timeout, which never exceeds the absolute one."""
+        return cls.expires_at <= now

@@ -5,20 +5,19 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
 from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.failure_counters import (
     FREE_FAILURES,
     MOST_FAILURES,
     wait_after,
 )
-from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.statements import delete_in_batches
 from piccolo_api_fastapi.core.database.transactions import engine_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, Unavailable
@@ -33,9 +32,6 @@ PATIENCE = 5.0
 
 ASK_EVERY = 0.02
 """Seconds between two looks at whether another process has finished its check."""
-
-FORGET_AFTER = timedelta(days=1)
-"""How long failures count for a name that no user has."""
 
 Outcome: TypeAlias = Literal["right", "wrong", "not tried"]
 
@@ -159,22 +155,8 @@ class PasswordGuesses:
 
 
 async def delete_old_guesses(table: Any, *, now: datetime, batch: int = 500) -> int:
-    """
-    Delete counts that say nothing any more: without failures, or of a name that nobody has.
-
-    Args:
-        table: The table.
-        now: The present time.
-        batch: Rows of one statement.
-
-    Returns:
-        How many there were.
-    """
-    is_old = table.changed_at < _milliseconds(now - FORGET_AFTER)
-    async with store():
-        return await delete_in_batches(
-            table, is_old & (table.user.is_null() | (table.failed_count == 0)), batch
-        )
+    """Delete counts that no longer matter. Returns the number of rows."""
+    return await delete_expired_rows(table, now=now, batch=batch)
 
 
 def _milliseconds(now: datetime) -> int:

@@ -40,7 +40,8 @@ from piccolo_api_fastapi.mail import (
     VerifyEmail,
 )
 from piccolo_api_fastapi.mail.delivery import Delivery
-from piccolo_api_fastapi.mail.delivery.queries import INTERVAL, MAXIMUM_AGE, MAXIMUM_ATTEMPTS
+from piccolo_api_fastapi.mail.delivery.queries import INTERVAL, MAXIMUM_AGE
+from piccolo_api_fastapi.mail.delivery.tables import MAXIMUM_ATTEMPTS
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, race
 from tests.conftest import PASSWORD, log_in, new_client
 

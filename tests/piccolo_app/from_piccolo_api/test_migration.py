@@ -35,7 +35,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import InvalidToken
-from piccolo_api_fastapi.piccolo_app.app import migrate_piccolo_api
+from piccolo_api_fastapi.piccolo_app import migrate_piccolo_api
 from piccolo_api_fastapi.piccolo_app.from_piccolo_api.ledger import LEDGER
 from piccolo_api_fastapi.piccolo_app.from_piccolo_api.migration import (
     Moved,

@@ -23,7 +23,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.piccolo_app.app import clean
+from piccolo_api_fastapi.piccolo_app import clean
 from piccolo_api_fastapi.rate_limiting.stores import defaults, piccolo_store
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import PG

@@ -18,8 +18,8 @@ from piccolo_api_fastapi import (
     subscribe,
 )
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, StoreUnavailable
-from piccolo_api_fastapi.piccolo_app.app import unlock_user
 from piccolo_api_fastapi.testing import FrozenClock, race
+from piccolo_api_fastapi.users import unlock_user
 from piccolo_api_fastapi.users.lookup import UserLookup
 from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
 from tests.conftest import PASSWORD, log_in, new_client

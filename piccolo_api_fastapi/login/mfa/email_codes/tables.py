@@ -4,11 +4,12 @@ from piccolo.columns import UUID, ForeignKey, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
 from piccolo_api_fastapi.users import User
 
 
-class SentCode(FailureCounter, Table, tablename="auth_sent_code"):
+class SentCode(AuthTable, FailureCounter, Table, tablename="auth_sent_code"):
     """The last code that a user was sent."""
 
     id = UUID(primary_key=True)

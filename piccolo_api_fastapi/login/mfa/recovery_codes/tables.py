@@ -4,14 +4,14 @@ from piccolo.columns import UUID, ForeignKey, Timestamptz, Varchar
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.user_tables import FactorTable
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.users import User
 
 
-class RecoveryCode(FactorTable, Table, tablename="auth_recovery_code"):
+class RecoveryCode(AuthTable, Table, tablename="auth_recovery_code"):
     """A code on paper, for when the phone is gone."""
 
-    enrolled_at = "created_at"
+    factor_since = "created_at"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)

@@ -4,15 +4,15 @@ from piccolo.columns import UUID, BigInt, ForeignKey, Text, Timestamptz
 from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
-from piccolo_api_fastapi.core.database.user_tables import FactorTable
 from piccolo_api_fastapi.users import User
 
 
-class TOTPSecret(FactorTable, FailureCounter, Table, tablename="auth_totp"):
+class TOTPSecret(AuthTable, FailureCounter, Table, tablename="auth_totp"):
     """The authenticator app of a user."""
 
-    enrolled_at = "confirmed_at"
+    factor_since = "confirmed_at"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)

@@ -5,10 +5,8 @@ from piccolo.columns.column_types import BigInt
 from piccolo.columns.column_types import Boolean
 from piccolo.columns.column_types import ForeignKey
 from piccolo.columns.column_types import Integer
-from piccolo.columns.column_types import Secret
 from piccolo.columns.column_types import Serial
 from piccolo.columns.column_types import Text
-from piccolo.columns.column_types import Timestamp
 from piccolo.columns.column_types import Timestamptz
 from piccolo.columns.column_types import UUID
 from piccolo.columns.column_types import Varchar
@@ -18,131 +16,145 @@ from piccolo.columns.indexes import IndexMethod
 from piccolo.table import Table
 
 
-class Customer(Table, tablename="shop_customer", schema=None):
-    id = UUID(
-        default=UUID4(),
+class User(Table, tablename="piccolo_user", schema=None):
+    id = Serial(
         null=False,
         primary_key=True,
         unique=False,
         index=False,
         index_method=IndexMethod.btree,
         choices=None,
-        db_column_name=None,
+        db_column_name="id",
         secret=False,
     )
 
 
-ID = "2026-11-25T04:03:42:975095"
+ID = "2026-11-27T06:40:19:770240"
 VERSION = "1.38.0"
-DESCRIPTION = ""
+DESCRIPTION = "All tables, and an index for logins by e-mail address, which ignore case."
+
+
+async def create_index():
+    await User.raw(
+        "CREATE INDEX IF NOT EXISTS piccolo_api_fastapi_user_email ON piccolo_user (lower(email))"
+    )
+
+
+async def drop_index():
+    await User.raw("DROP INDEX IF EXISTS piccolo_api_fastapi_user_email")
 
 
 async def forwards():
     manager = MigrationManager(
-        migration_id=ID, app_name="shop", description=DESCRIPTION
+        migration_id=ID, app_name="piccolo_api_fastapi", description=DESCRIPTION
     )
 
     manager.add_table(
-        class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
+        class_name="TOTPSecret", tablename="auth_totp", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="RecoveryCode",
+        tablename="auth_recovery_code",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        class_name="SeenUserAgent",
+        tablename="auth_known_browser",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerEmailChange",
-        tablename="shop_customer_auth_email_change",
+        class_name="UnsentMail",
+        tablename="auth_unsent_mail",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
+        class_name="APIToken",
+        tablename="auth_api_token",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerRecoveryCode",
-        tablename="shop_customer_auth_recovery_code",
+        class_name="PasswordFailures",
+        tablename="auth_password_failure",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerKnownBrowser",
-        tablename="shop_customer_auth_known_browser",
+        class_name="EmailStatus",
+        tablename="auth_email",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
+        class_name="Session", tablename="auth_session", schema=None, columns=None
+    )
+
+    manager.add_table(
+        class_name="SentCode",
+        tablename="auth_sent_code",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerPassword",
-        tablename="shop_customer_auth_password",
+        class_name="EmailChange",
+        tablename="auth_email_change",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="Customer",
-        tablename="shop_customer",
+        class_name="EventRecord",
+        tablename="auth_event",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        class_name="RateLimitState",
+        tablename="auth_rate_limit",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerRateLimitState",
-        tablename="shop_customer_auth_rate_limit",
+        class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
+        class_name="Password",
+        tablename="auth_password",
         schema=None,
         columns=None,
     )
 
     manager.add_table(
-        class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        schema=None,
-        columns=None,
+        class_name="Ticket", tablename="auth_ticket", schema=None, columns=None
     )
 
     manager.add_table(
-        class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        class_name="KnownDevice",
+        tablename="auth_known_device",
         schema=None,
         columns=None,
     )
 
     manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
+        table_class_name="TOTPSecret",
+        tablename="auth_totp",
         column_name="failed_count",
         db_column_name="failed_count",
         column_class_name="Integer",
@@ -162,8 +174,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
+        table_class_name="TOTPSecret",
+        tablename="auth_totp",
         column_name="waits_until",
         db_column_name="waits_until",
         column_class_name="BigInt",
@@ -183,8 +195,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
+        table_class_name="TOTPSecret",
+        tablename="auth_totp",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -204,14 +216,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
+        table_class_name="TOTPSecret",
+        tablename="auth_totp",
         column_name="user",
         db_column_name="user",
         column_class_name="ForeignKey",
         column_class=ForeignKey,
         params={
-            "references": Customer,
+            "references": User,
             "on_delete": OnDelete.cascade,
             "on_update": OnUpdate.cascade,
             "target_column": None,
@@ -228,8 +240,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
+        table_class_name="TOTPSecret",
+        tablename="auth_totp",
         column_name="secret",
         db_column_name="secret",
         column_class_name="Text",
@@ -249,158 +261,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="sent_at",
-        db_column_name="sent_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSentCode",
-        tablename="shop_customer_auth_sent_code",
-        column_name="expires_at",
-        db_column_name="expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        column_name="failed_count",
-        db_column_name="failed_count",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        column_name="waits_until",
-        db_column_name="waits_until",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Customer,
-            "on_delete": OnDelete.cascade,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
-        column_name="secret",
-        db_column_name="secret",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        table_class_name="TOTPSecret",
+        tablename="auth_totp",
         column_name="pending",
         db_column_name="pending",
         column_class_name="Text",
@@ -420,8 +282,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        table_class_name="TOTPSecret",
+        tablename="auth_totp",
         column_name="confirmed_at",
         db_column_name="confirmed_at",
         column_class_name="Timestamptz",
@@ -441,8 +303,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTOTPSecret",
-        tablename="shop_customer_auth_totp",
+        table_class_name="TOTPSecret",
+        tablename="auth_totp",
         column_name="last_step",
         db_column_name="last_step",
         column_class_name="BigInt",
@@ -462,8 +324,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailChange",
-        tablename="shop_customer_auth_email_change",
+        table_class_name="RecoveryCode",
+        tablename="auth_recovery_code",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -483,14 +345,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailChange",
-        tablename="shop_customer_auth_email_change",
+        table_class_name="RecoveryCode",
+        tablename="auth_recovery_code",
         column_name="user",
         db_column_name="user",
         column_class_name="ForeignKey",
         column_class=ForeignKey,
         params={
-            "references": Customer,
+            "references": User,
             "on_delete": OnDelete.cascade,
             "on_update": OnUpdate.cascade,
             "target_column": None,
@@ -507,8 +369,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailChange",
-        tablename="shop_customer_auth_email_change",
+        table_class_name="RecoveryCode",
+        tablename="auth_recovery_code",
         column_name="digest",
         db_column_name="digest",
         column_class_name="Varchar",
@@ -529,30 +391,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailChange",
-        tablename="shop_customer_auth_email_change",
-        column_name="email",
-        db_column_name="email",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 254,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailChange",
-        tablename="shop_customer_auth_email_change",
+        table_class_name="RecoveryCode",
+        tablename="auth_recovery_code",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -572,311 +412,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailChange",
-        tablename="shop_customer_auth_email_change",
-        column_name="expires_at",
-        db_column_name="expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailChange",
-        tablename="shop_customer_auth_email_change",
-        column_name="undone_at",
-        db_column_name="undone_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="at",
-        db_column_name="at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="name",
-        db_column_name="name",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="outcome",
-        db_column_name="outcome",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 8,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="ip",
-        db_column_name="ip",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 45,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="user_agent",
-        db_column_name="user_agent",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 255,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEventRecord",
-        tablename="shop_customer_auth_event",
-        column_name="data",
-        db_column_name="data",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerRecoveryCode",
-        tablename="shop_customer_auth_recovery_code",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerRecoveryCode",
-        tablename="shop_customer_auth_recovery_code",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Customer,
-            "on_delete": OnDelete.cascade,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerRecoveryCode",
-        tablename="shop_customer_auth_recovery_code",
-        column_name="digest",
-        db_column_name="digest",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerRecoveryCode",
-        tablename="shop_customer_auth_recovery_code",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerRecoveryCode",
-        tablename="shop_customer_auth_recovery_code",
+        table_class_name="RecoveryCode",
+        tablename="auth_recovery_code",
         column_name="used_at",
         db_column_name="used_at",
         column_class_name="Timestamptz",
@@ -896,8 +433,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerKnownBrowser",
-        tablename="shop_customer_auth_known_browser",
+        table_class_name="SeenUserAgent",
+        tablename="auth_known_browser",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -917,14 +454,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerKnownBrowser",
-        tablename="shop_customer_auth_known_browser",
+        table_class_name="SeenUserAgent",
+        tablename="auth_known_browser",
         column_name="user",
         db_column_name="user",
         column_class_name="ForeignKey",
         column_class=ForeignKey,
         params={
-            "references": Customer,
+            "references": User,
             "on_delete": OnDelete.cascade,
             "on_update": OnUpdate.cascade,
             "target_column": None,
@@ -941,8 +478,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerKnownBrowser",
-        tablename="shop_customer_auth_known_browser",
+        table_class_name="SeenUserAgent",
+        tablename="auth_known_browser",
         column_name="digest",
         db_column_name="digest",
         column_class_name="Varchar",
@@ -963,8 +500,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerKnownBrowser",
-        tablename="shop_customer_auth_known_browser",
+        table_class_name="SeenUserAgent",
+        tablename="auth_known_browser",
         column_name="seen_at",
         db_column_name="seen_at",
         column_class_name="Timestamptz",
@@ -984,16 +521,16 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="failed_count",
-        db_column_name="failed_count",
-        column_class_name="Integer",
-        column_class=Integer,
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
         params={
-            "default": 0,
+            "default": UUID4(),
             "null": False,
-            "primary_key": False,
+            "primary_key": True,
             "unique": False,
             "index": False,
             "index_method": IndexMethod.btree,
@@ -1005,41 +542,42 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="waits_until",
-        db_column_name="waits_until",
-        column_class_name="BigInt",
-        column_class=BigInt,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
         column_name="user",
         db_column_name="user",
         column_class_name="ForeignKey",
         column_class=ForeignKey,
         params={
-            "references": Customer,
+            "references": User,
             "on_delete": OnDelete.cascade,
             "on_update": OnUpdate.cascade,
             "target_column": None,
             "null": False,
             "primary_key": False,
-            "unique": True,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
+        column_name="kind",
+        db_column_name="kind",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
             "index": False,
             "index_method": IndexMethod.btree,
             "choices": None,
@@ -1050,10 +588,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="email",
-        db_column_name="email",
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
+        column_name="recipient",
+        db_column_name="recipient",
         column_class_name="Varchar",
         column_class=Varchar,
         params={
@@ -1072,201 +610,10 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="verified_at",
-        db_column_name="verified_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="is_registered",
-        db_column_name="is_registered",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
-            "default": False,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="activates",
-        db_column_name="activates",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
-            "default": False,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="is_contested",
-        db_column_name="is_contested",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
-            "default": False,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="verification_sent_at",
-        db_column_name="verification_sent_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="reset_sent_at",
-        db_column_name="reset_sent_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerEmailStatus",
-        tablename="shop_customer_auth_email",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Serial",
-        column_class=Serial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": "id",
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerPassword",
-        tablename="shop_customer_auth_password",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Customer,
-            "on_delete": OnDelete.cascade,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerPassword",
-        tablename="shop_customer_auth_password",
-        column_name="hash",
-        db_column_name="hash",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerPassword",
-        tablename="shop_customer_auth_password",
-        column_name="changed_at",
-        db_column_name="changed_at",
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
+        column_name="at",
+        db_column_name="at",
         column_class_name="Timestamptz",
         column_class=Timestamptz,
         params={
@@ -1284,78 +631,13 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerPassword",
-        tablename="shop_customer_auth_password",
-        column_name="superseded",
-        db_column_name="superseded",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
+        column_name="data",
+        db_column_name="data",
+        column_class_name="Text",
+        column_class=Text,
         params={
-            "length": 64,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerPassword",
-        tablename="shop_customer_auth_password",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Serial",
-        column_class=Serial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": "id",
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="username",
-        db_column_name="username",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 100,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="password",
-        db_column_name="password",
-        column_class_name="Secret",
-        column_class=Secret,
-        params={
-            "length": 255,
             "default": "",
             "null": False,
             "primary_key": False,
@@ -1364,86 +646,20 @@ async def forwards():
             "index_method": IndexMethod.btree,
             "choices": None,
             "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="first_name",
-        db_column_name="first_name",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 255,
-            "default": "",
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
             "secret": False,
         },
         schema=None,
     )
 
     manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="last_name",
-        db_column_name="last_name",
-        column_class_name="Varchar",
-        column_class=Varchar,
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
+        column_name="attempts",
+        db_column_name="attempts",
+        column_class_name="Integer",
+        column_class=Integer,
         params={
-            "length": 255,
-            "default": "",
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="email",
-        db_column_name="email",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 255,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="active",
-        db_column_name="active",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
-            "default": False,
+            "default": 0,
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -1457,14 +673,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="admin",
-        db_column_name="admin",
-        column_class_name="Boolean",
-        column_class=Boolean,
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
+        column_name="next_attempt_at",
+        db_column_name="next_attempt_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
-            "default": False,
+            "default": TimestamptzNow(),
             "null": False,
             "primary_key": False,
             "unique": False,
@@ -1478,18 +694,18 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="superuser",
-        db_column_name="superuser",
-        column_class_name="Boolean",
-        column_class=Boolean,
+        table_class_name="UnsentMail",
+        tablename="auth_unsent_mail",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
         params={
-            "default": False,
+            "default": TimestamptzNow(),
             "null": False,
             "primary_key": False,
             "unique": False,
-            "index": False,
+            "index": True,
             "index_method": IndexMethod.btree,
             "choices": None,
             "db_column_name": None,
@@ -1499,29 +715,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="last_login",
-        db_column_name="last_login",
-        column_class_name="Timestamp",
-        column_class=Timestamp,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -1541,51 +736,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="Customer",
-        tablename="shop_customer",
-        column_name="phone",
-        db_column_name="phone",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 20,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="digest",
         db_column_name="digest",
         column_class_name="Varchar",
@@ -1606,14 +758,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="user",
         db_column_name="user",
         column_class_name="ForeignKey",
         column_class=ForeignKey,
         params={
-            "references": Customer,
+            "references": User,
             "on_delete": OnDelete.cascade,
             "on_update": OnUpdate.cascade,
             "target_column": None,
@@ -1630,8 +782,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="name",
         db_column_name="name",
         column_class_name="Varchar",
@@ -1652,8 +804,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="scope",
         db_column_name="scope",
         column_class_name="Text",
@@ -1673,8 +825,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="last_four",
         db_column_name="last_four",
         column_class_name="Varchar",
@@ -1695,8 +847,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -1716,8 +868,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="expires_at",
         db_column_name="expires_at",
         column_class_name="Timestamptz",
@@ -1737,8 +889,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="last_used_at",
         db_column_name="last_used_at",
         column_class_name="Timestamptz",
@@ -1758,8 +910,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerAPIToken",
-        tablename="shop_customer_auth_api_token",
+        table_class_name="APIToken",
+        tablename="auth_api_token",
         column_name="revoked_at",
         db_column_name="revoked_at",
         column_class_name="Timestamptz",
@@ -1779,8 +931,1127 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRateLimitState",
-        tablename="shop_customer_auth_rate_limit",
+        table_class_name="PasswordFailures",
+        tablename="auth_password_failure",
+        column_name="failed_count",
+        db_column_name="failed_count",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PasswordFailures",
+        tablename="auth_password_failure",
+        column_name="waits_until",
+        db_column_name="waits_until",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PasswordFailures",
+        tablename="auth_password_failure",
+        column_name="key",
+        db_column_name="key",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PasswordFailures",
+        tablename="auth_password_failure",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PasswordFailures",
+        tablename="auth_password_failure",
+        column_name="checking_until",
+        db_column_name="checking_until",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PasswordFailures",
+        tablename="auth_password_failure",
+        column_name="is_admitted",
+        db_column_name="is_admitted",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="PasswordFailures",
+        tablename="auth_password_failure",
+        column_name="changed_at",
+        db_column_name="changed_at",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="failed_count",
+        db_column_name="failed_count",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="waits_until",
+        db_column_name="waits_until",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="email",
+        db_column_name="email",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 254,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="verified_at",
+        db_column_name="verified_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="is_registered",
+        db_column_name="is_registered",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="activates",
+        db_column_name="activates",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="is_contested",
+        db_column_name="is_contested",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="uncompared",
+        db_column_name="uncompared",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="verification_sent_at",
+        db_column_name="verification_sent_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="reset_sent_at",
+        db_column_name="reset_sent_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailStatus",
+        tablename="auth_email",
+        column_name="change_sent_at",
+        db_column_name="change_sent_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="digest",
+        db_column_name="digest",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="last_seen_at",
+        db_column_name="last_seen_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="absolute_expires_at",
+        db_column_name="absolute_expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="factors",
+        db_column_name="factors",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="is_enrolling",
+        db_column_name="is_enrolling",
+        column_class_name="Boolean",
+        column_class=Boolean,
+        params={
+            "default": False,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="ip",
+        db_column_name="ip",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 45,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Session",
+        tablename="auth_session",
+        column_name="user_agent",
+        db_column_name="user_agent",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 255,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SentCode",
+        tablename="auth_sent_code",
+        column_name="failed_count",
+        db_column_name="failed_count",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SentCode",
+        tablename="auth_sent_code",
+        column_name="waits_until",
+        db_column_name="waits_until",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SentCode",
+        tablename="auth_sent_code",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SentCode",
+        tablename="auth_sent_code",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SentCode",
+        tablename="auth_sent_code",
+        column_name="secret",
+        db_column_name="secret",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SentCode",
+        tablename="auth_sent_code",
+        column_name="sent_at",
+        db_column_name="sent_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="SentCode",
+        tablename="auth_sent_code",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailChange",
+        tablename="auth_email_change",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailChange",
+        tablename="auth_email_change",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailChange",
+        tablename="auth_email_change",
+        column_name="digest",
+        db_column_name="digest",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailChange",
+        tablename="auth_email_change",
+        column_name="email",
+        db_column_name="email",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 254,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailChange",
+        tablename="auth_email_change",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailChange",
+        tablename="auth_email_change",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EmailChange",
+        tablename="auth_email_change",
+        column_name="undone_at",
+        db_column_name="undone_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EventRecord",
+        tablename="auth_event",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EventRecord",
+        tablename="auth_event",
+        column_name="at",
+        db_column_name="at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EventRecord",
+        tablename="auth_event",
+        column_name="name",
+        db_column_name="name",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EventRecord",
+        tablename="auth_event",
+        column_name="outcome",
+        db_column_name="outcome",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 8,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EventRecord",
+        tablename="auth_event",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EventRecord",
+        tablename="auth_event",
+        column_name="ip",
+        db_column_name="ip",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 45,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EventRecord",
+        tablename="auth_event",
+        column_name="user_agent",
+        db_column_name="user_agent",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 255,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="EventRecord",
+        tablename="auth_event",
+        column_name="data",
+        db_column_name="data",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="RateLimitState",
+        tablename="auth_rate_limit",
         column_name="key",
         db_column_name="key",
         column_class_name="Varchar",
@@ -1801,8 +2072,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRateLimitState",
-        tablename="shop_customer_auth_rate_limit",
+        table_class_name="RateLimitState",
+        tablename="auth_rate_limit",
         column_name="state",
         db_column_name="state",
         column_class_name="Text",
@@ -1822,8 +2093,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRateLimitState",
-        tablename="shop_customer_auth_rate_limit",
+        table_class_name="RateLimitState",
+        tablename="auth_rate_limit",
         column_name="allowed",
         db_column_name="allowed",
         column_class_name="Boolean",
@@ -1843,8 +2114,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRateLimitState",
-        tablename="shop_customer_auth_rate_limit",
+        table_class_name="RateLimitState",
+        tablename="auth_rate_limit",
         column_name="at",
         db_column_name="at",
         column_class_name="BigInt",
@@ -1864,8 +2135,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRateLimitState",
-        tablename="shop_customer_auth_rate_limit",
+        table_class_name="RateLimitState",
+        tablename="auth_rate_limit",
         column_name="expires_at",
         db_column_name="expires_at",
         column_class_name="BigInt",
@@ -1885,8 +2156,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -1906,58 +2177,14 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="digest",
-        db_column_name="digest",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="purpose",
-        db_column_name="purpose",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 32,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="user",
         db_column_name="user",
         column_class_name="ForeignKey",
         column_class=ForeignKey,
         params={
-            "references": Customer,
+            "references": User,
             "on_delete": OnDelete.cascade,
             "on_update": OnUpdate.cascade,
             "target_column": None,
@@ -1974,395 +2201,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="data",
-        db_column_name="data",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="attempts",
-        db_column_name="attempts",
-        column_class_name="Integer",
-        column_class=Integer,
-        params={
-            "default": 0,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="expires_at",
-        db_column_name="expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerTicket",
-        tablename="shop_customer_auth_ticket",
-        column_name="used_at",
-        db_column_name="used_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="digest",
-        db_column_name="digest",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 64,
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": True,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": True,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Customer,
-            "on_delete": OnDelete.cascade,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="created_at",
-        db_column_name="created_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="last_seen_at",
-        db_column_name="last_seen_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="expires_at",
-        db_column_name="expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="absolute_expires_at",
-        db_column_name="absolute_expires_at",
-        column_class_name="Timestamptz",
-        column_class=Timestamptz,
-        params={
-            "default": TimestamptzNow(),
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="factors",
-        db_column_name="factors",
-        column_class_name="Text",
-        column_class=Text,
-        params={
-            "default": "",
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="is_enrolling",
-        db_column_name="is_enrolling",
-        column_class_name="Boolean",
-        column_class=Boolean,
-        params={
-            "default": False,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="ip",
-        db_column_name="ip",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 45,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerSession",
-        tablename="shop_customer_auth_session",
-        column_name="user_agent",
-        db_column_name="user_agent",
-        column_class_name="Varchar",
-        column_class=Varchar,
-        params={
-            "length": 255,
-            "default": None,
-            "null": True,
-            "primary_key": False,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="UUID",
-        column_class=UUID,
-        params={
-            "default": UUID4(),
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
-        column_name="user",
-        db_column_name="user",
-        column_class_name="ForeignKey",
-        column_class=ForeignKey,
-        params={
-            "references": Customer,
-            "on_delete": OnDelete.cascade,
-            "on_update": OnUpdate.cascade,
-            "target_column": None,
-            "null": False,
-            "primary_key": False,
-            "unique": False,
-            "index": True,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": None,
-            "secret": False,
-        },
-        schema=None,
-    )
-
-    manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="generation",
         db_column_name="generation",
         column_class_name="Integer",
@@ -2382,8 +2222,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="current_digest",
         db_column_name="current_digest",
         column_class_name="Varchar",
@@ -2404,8 +2244,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="previous_digest",
         db_column_name="previous_digest",
         column_class_name="Varchar",
@@ -2426,8 +2266,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="scope",
         db_column_name="scope",
         column_class_name="Text",
@@ -2447,8 +2287,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="created_at",
         db_column_name="created_at",
         column_class_name="Timestamptz",
@@ -2468,8 +2308,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="rotated_at",
         db_column_name="rotated_at",
         column_class_name="Timestamptz",
@@ -2489,8 +2329,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="expires_at",
         db_column_name="expires_at",
         column_class_name="Timestamptz",
@@ -2510,8 +2350,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="revoked_at",
         db_column_name="revoked_at",
         column_class_name="Timestamptz",
@@ -2531,8 +2371,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="factors",
         db_column_name="factors",
         column_class_name="Text",
@@ -2552,8 +2392,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="is_enrolling",
         db_column_name="is_enrolling",
         column_class_name="Boolean",
@@ -2573,8 +2413,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="ip",
         db_column_name="ip",
         column_class_name="Varchar",
@@ -2595,8 +2435,8 @@ async def forwards():
     )
 
     manager.add_column(
-        table_class_name="CustomerRefreshFamily",
-        tablename="shop_customer_auth_refresh_family",
+        table_class_name="RefreshFamily",
+        tablename="auth_refresh_family",
         column_name="user_agent",
         db_column_name="user_agent",
         column_class_name="Varchar",
@@ -2616,4 +2456,397 @@ async def forwards():
         schema=None,
     )
 
+    manager.add_column(
+        table_class_name="Password",
+        tablename="auth_password",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Password",
+        tablename="auth_password",
+        column_name="hash",
+        db_column_name="hash",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Password",
+        tablename="auth_password",
+        column_name="changed_at",
+        db_column_name="changed_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Password",
+        tablename="auth_password",
+        column_name="superseded",
+        db_column_name="superseded",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="digest",
+        db_column_name="digest",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="purpose",
+        db_column_name="purpose",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 32,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="data",
+        db_column_name="data",
+        column_class_name="Text",
+        column_class=Text,
+        params={
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="attempts",
+        db_column_name="attempts",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="created_at",
+        db_column_name="created_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="Ticket",
+        tablename="auth_ticket",
+        column_name="used_at",
+        db_column_name="used_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="KnownDevice",
+        tablename="auth_known_device",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="UUID",
+        column_class=UUID,
+        params={
+            "default": UUID4(),
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="KnownDevice",
+        tablename="auth_known_device",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="KnownDevice",
+        tablename="auth_known_device",
+        column_name="digest",
+        db_column_name="digest",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 64,
+            "default": "",
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": True,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="KnownDevice",
+        tablename="auth_known_device",
+        column_name="seen_at",
+        db_column_name="seen_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="KnownDevice",
+        tablename="auth_known_device",
+        column_name="expires_at",
+        db_column_name="expires_at",
+        column_class_name="Timestamptz",
+        column_class=Timestamptz,
+        params={
+            "default": TimestamptzNow(),
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_raw(create_index)
+    manager.add_raw_backwards(drop_index)
     return manager
