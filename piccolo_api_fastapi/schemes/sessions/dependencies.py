@@ -30,8 +30,7 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.users import Proof, Users, UserT
-from piccolo_api_fastapi.users.users import or_default
+from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 
 from . import queries
 from .queries import PICCOLO_API_TOKEN, SESSION_TOKEN, Lifetimes
@@ -177,19 +176,6 @@ class SessionAuth(Scheme[UserT]):
     ) -> None:
         """
         Start a session and set its cookie. The session that the request came with ends.
-
-        ```python
-        from fastapi import FastAPI, Request, Response
-        from piccolo_api_fastapi import SessionAuth
-
-        session, app = SessionAuth(), FastAPI()
-
-        @app.post("/demo")
-        async def demo(request: Request, response: Response) -> None:
-            user = await session.users.find("demo")
-            assert user is not None
-            await session.sign_in(request, response, user)
-        ```
 
         Args:
             connection: The request.
