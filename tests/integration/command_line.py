@@ -49,6 +49,6 @@ def _piccolo(
     sys.path.insert(0, str(folder))
     sys.argv = ["piccolo", *arguments]
 
-    from piccolo.main import main  # noqa: PLC0415 - it installs uvloop, so never in the tests' own
+    from piccolo.main import main
 
     main()
