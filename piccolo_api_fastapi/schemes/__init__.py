@@ -1,1 +1,1 @@
-"""The security schemes that OpenAPI lists."""
+"""The security schemes that OpenAPI lists: sessions, JWTs, API tokens and static tokens."""

@@ -14,13 +14,14 @@ from typing import Any, Protocol
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import create_db_tables
 
 from piccolo_api_fastapi import (
     TOTP,
+    JWTAuth,
     Login,
     Proof,
     RefreshFamily,
@@ -37,6 +38,7 @@ from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import (
     KEY,
     PASSWORD,
+    SECRET,
     STOCK,
     bearer,
     get_tokens,
@@ -287,3 +289,30 @@ async def test_an_outage_is_no_failure(users: Users[User], ada: User, outage: Ou
     assert [answer.status_code for answer in answers] == [503, 503]
     assert (await BY_ADDRESS.peek("127.0.0.1")).remaining == 20
     assert (await BY_DEVICE.peek("127.0.0.1")).remaining == 20
+
+
+@pytest.mark.security(111)
+async def test_outage_on_a_route_of_the_application(
+    users: Users[User], ada: User, outage: Outage
+) -> None:
+    """An application that signs users in on its own route answers 503 as well."""
+    app = FastAPI()
+    session, jwt = SessionAuth(users), JWTAuth(users, secret=SECRET)
+
+    @app.post("/session")
+    async def start(request: Request, response: Response) -> None:
+        await session.sign_in(request, response, ada)
+
+    @app.post("/token")
+    async def issue(request: Request) -> None:
+        await jwt.issue(ada, request)
+
+    async with new_client(app) as client:
+        for path in ("/session", "/token"):
+            await asyncio.to_thread(outage.begin)
+            answer = await client.post(path)
+            await asyncio.to_thread(outage.end)
+            assert (answer.status_code, path) == (503, path)
+            assert "set-cookie" not in answer.headers
+            assert (await client.post(path)).status_code == 200
+    assert await Session.count() == await RefreshFamily.count() == 1

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +19,13 @@ __all__ = ["project"]
 RELEASES = sorted({path.name.removesuffix(".sqlite.sql") for path in FOLDER.glob("*.sqlite.sql")})
 
 
-async def restore(engine: Any, dump: Path) -> None:
-    """Load a dump into an empty database."""
-    script = dump.read_text(encoding="utf-8")
+def read(name: str) -> str:
+    """The text of a stored file."""
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+async def restore(engine: Any, script: str) -> None:
+    """Load a dump, which is SQL, into an empty database."""
     if isinstance(engine, SQLiteEngine):
         with closing(sqlite3.connect(engine.connection_kwargs["database"])) as connection:
             connection.executescript(script)
@@ -47,7 +50,7 @@ async def test_from(database: Any, project: Project, release: str) -> None:
     """Whoever was signed in stays so; passwords, authenticators and tokens go on."""
     created = await schema(database)
     kind = "sqlite" if isinstance(database, SQLiteEngine) else "postgres"
-    await restore(project.engine, FOLDER / f"{release}.{kind}.sql")
+    await restore(project.engine, read(f"{release}.{kind}.sql"))
     await project.piccolo("migrations", "forwards", "all")
     moved = await schema(project.engine)
     [extra] = moved["piccolo_user"] - created["piccolo_user"]
@@ -55,7 +58,7 @@ async def test_from(database: Any, project: Project, release: str) -> None:
     assert {**created, "piccolo_user": created["piccolo_user"] | {extra}} == moved
 
     use_engine(project.engine)
-    secrets = json.loads((FOLDER / f"{release}.{kind}.json").read_text(encoding="utf-8"))
+    secrets = json.loads(read(f"{release}.{kind}.json"))
     clock = FrozenClock(AT + timedelta(minutes=1))
     app, _, _ = serve(clock)
     async with new_client(app) as client:

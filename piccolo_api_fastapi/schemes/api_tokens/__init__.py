@@ -1,4 +1,4 @@
-"""API tokens for scripts and machines: made by people, shown once, refused where people belong."""
+"""API tokens for scripts and machines, created by users and shown once."""
 
 from .dependencies import TokenAuth
 from .queries import NewToken, delete_expired_tokens

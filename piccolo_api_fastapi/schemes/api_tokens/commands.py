@@ -1,46 +1,76 @@
 """Commands for Piccolo's command line: make, list, rotate and revoke API tokens."""
 
+import functools
+import inspect
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from piccolo_api_fastapi.core.commands import Command, declare_commands
 from piccolo_api_fastapi.errors import AuthError, NotFound, Unprocessable
 
 from . import APIToken, NewToken, TokenAuth
-
-MAXIMUM_DAYS = 36_525
+from .values import CENTURY, Expiry
 
 
 def token_commands(token: TokenAuth[Any] | None = None) -> list[Command]:
     """
-    Commands for `AppConfig(commands=…)` of your own Piccolo app, by your own settings.
+    The commands for API tokens, for the `AppConfig` of your own Piccolo app.
 
-    `piccolo_api_fastapi` itself has them with the default ones. Whoever runs them has the
-    database, so they ask nobody what a token may be given; what its owner may not do, it may
-    not do either.
+    ```python
+    from piccolo_api_fastapi import TokenAuth, token_commands
+
+    commands = token_commands(TokenAuth(prefix="acme"))  # AppConfig(commands=commands)
+    ```
+
+    The app `piccolo_api_fastapi` has the same commands with the default settings. They require
+    access to the database and therefore no login. A token never has scopes that its owner lacks.
 
     Args:
-        token: The scheme whose tokens they are; by default a stock one.
+        token: The scheme of the tokens. Default: a `TokenAuth` with the default settings.
+    """
+    commands = TokenCommands(token)
+    methods = (
+        commands.create_service_user,
+        commands.create_api_token,
+        commands.list_api_tokens,
+        commands.rotate_api_token,
+        commands.revoke_api_token,
+    )
+    return [_as_function(method) for method in methods]
+
+
+class TokenCommands:
+    """
+    The commands for API tokens; each public method is one.
+
+    Args:
+        token: The scheme of the tokens. Default: a `TokenAuth` with the default settings, made
+            when a command runs.
     """
 
-    def scheme() -> TokenAuth[Any]:
-        return TokenAuth() if token is None else token
+    def __init__(self, token: TokenAuth[Any] | None = None) -> None:
+        self._token = token
 
-    async def create_service_user(username: str) -> None:
+    @property
+    def _scheme(self) -> TokenAuth[Any]:
+        return TokenAuth() if self._token is None else self._token
+
+    async def create_service_user(self, username: str) -> None:
         """
-        Create a user who is no person, for API tokens.
+        Create a service user, which is no person and can have API tokens.
 
         :param username:
-            Its name, such as `deploy`.
+            The username, such as `deploy`.
         """
-        async with _told():
-            made = await scheme().users.create_service(str(username))
+        async with _sentences():
+            made = await self._scheme.users.create_service(str(username))
         print(f"Created the service {made.username}.")  # noqa: T201 - a command
 
     async def create_api_token(
+        self,
         user: str,
         name: str,
         scopes: str = "",
@@ -48,98 +78,102 @@ def token_commands(token: TokenAuth[Any] | None = None) -> list[Command]:
         never: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         """
-        Make an API token and print it, once.
+        Create an API token and print it once.
 
         :param user:
-            The username of its owner.
+            The username of the owner.
         :param name:
-            What it is for.
+            The name of the token.
         :param scopes:
-            What it may do, separated by commas.
+            The scopes of the token, separated by commas.
         :param days:
-            How long it lives; by default as long as may be.
+            The lifetime in days. Default: the longest allowed.
         :param never:
-            It does not expire, where that is allowed.
+            Create a token that never expires, if that is allowed.
         """
-        async with _told():
-            _print_new(await _create(scheme(), str(user), str(name), scopes, days, never=never))
+        wanted = frozenset(scopes.replace(",", " ").split())
 
-    async def list_api_tokens(user: str) -> None:
+        async def anything() -> frozenset[str]:
+            return wanted
+
+        async with _sentences():
+            owner, expires_at = await self._owner(user), self._expiry(days, never=never)
+            _print_new(
+                await self._scheme.create(
+                    owner, str(name), scopes=wanted, expires_at=expires_at, may=anything
+                )
+            )
+
+    async def list_api_tokens(self, user: str) -> None:
         """
         List the live API tokens of a user.
 
         :param user:
             The username.
         """
-        async with _told():
-            rows = await scheme().tokens_of(await _owner(scheme(), str(user)))
+        async with _sentences():
+            rows = await self._scheme.tokens_of(await self._owner(user))
         for row in rows:
             print(_line(row))  # noqa: T201 - a command
 
-    async def rotate_api_token(token_id: str) -> None:
+    async def rotate_api_token(self, token_id: str) -> None:
         """
-        Give an API token a new secret and print it, once; the old one is dead at once.
+        Replace the secret of an API token and print it once. The old one stops working.
 
         :param token_id:
-            The id, as the list shows it.
+            The id of the token, as `list_api_tokens` prints it.
         """
-        async with _told():
+        async with _sentences():
             if not isinstance(identifier := _identifier(token_id), UUID):
                 raise NotFound
-            _print_new(await scheme().rotate(identifier))
+            _print_new(await self._scheme.rotate(identifier))
 
-    async def revoke_api_token(api_token: str) -> None:
+    async def revoke_api_token(self, api_token: str) -> None:
         """
-        End an API token, at once.
+        Revoke an API token; it stops working at once.
 
         :param api_token:
-            The id; or the token itself, if it was found where it should not be.
+            The id of the token; or the token itself, for example one that has leaked.
         """
-        async with _told():
-            await scheme().revoke(_identifier(api_token))
+        async with _sentences():
+            await self._scheme.revoke(_identifier(api_token))
         print("Revoked.")  # noqa: T201 - a command
 
-    return [
-        create_service_user,
-        create_api_token,
-        list_api_tokens,
-        rotate_api_token,
-        revoke_api_token,
-    ]
+    async def _owner(self, username: str) -> Any:
+        if (user := await self._scheme.users.find(str(username))) is None:
+            raise NotFound("There is no such user.")
+        return user
+
+    def _expiry(self, days: int, *, never: bool) -> Expiry:
+        if never:
+            return None
+        if not days:
+            return "default"
+        if not 0 < days <= CENTURY.days:
+            raise SystemExit(f"days must be 1 to {CENTURY.days}.")
+        return self._scheme.users.clock() + timedelta(days=days)
+
+
+def _as_function(method: Command) -> Command:
+    """Make a function of a method: Piccolo's command line would ask for its `self`."""
+
+    @functools.wraps(method)
+    async def command(*arguments: Any, **options: Any) -> None:
+        await method(*arguments, **options)
+
+    command.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
+    return command
 
 
 @asynccontextmanager
-async def _told() -> AsyncIterator[None]:
-    """Ends the command with a sentence, where a route would answer an error."""
+async def _sentences() -> AsyncIterator[None]:
+    """End the command with a sentence where a route would answer an error."""
     try:
         yield
     except Unprocessable as error:
         raise SystemExit(" ".join(item.msg for item in error.errors)) from None
     except AuthError as error:
         raise SystemExit(str(error.detail)) from None
-
-
-async def _owner(token: TokenAuth[Any], username: str) -> Any:
-    if (user := await token.users.find(username)) is None:
-        raise NotFound("There is no such user.")
-    return user
-
-
-async def _create(
-    token: TokenAuth[Any], user: str, name: str, scopes: str, days: int, *, never: bool
-) -> NewToken:
-    expires_at: datetime | Literal["default"] | None = None if never else "default"
-    if days and not never:
-        if not 0 < days <= MAXIMUM_DAYS:
-            raise SystemExit(f"A token lives 1 to {MAXIMUM_DAYS} days.")
-        expires_at = token.users.clock() + timedelta(days=days)
-    wanted = frozenset(scopes.replace(",", " ").split())
-
-    async def anything() -> frozenset[str]:
-        return wanted
-
-    owner = await _owner(token, user)
-    return await token.create(owner, name, scopes=wanted, expires_at=expires_at, may=anything)
 
 
 def _identifier(text: str) -> UUID | str:

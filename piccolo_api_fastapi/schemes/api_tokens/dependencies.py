@@ -1,63 +1,78 @@
-"""`TokenAuth`: the user of an API token, as a dependency."""
+"""`TokenAuth`: the dependency that authenticates users by an API token."""
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta, timezone
-from typing import Any, Literal, cast
+from datetime import timedelta
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.bearer import bearer_token
-from piccolo_api_fastapi.access.identity import NEVER, SCOPE_TOKEN, Identity
+from piccolo_api_fastapi.access.identity import NEVER, Identity, check_scopes
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
-    FieldError,
     InsufficientScope,
     InvalidRequest,
     InvalidToken,
     NotFound,
     StoreUnavailable,
     Unauthenticated,
-    Unprocessable,
 )
-from piccolo_api_fastapi.users import Users, UserT
+from piccolo_api_fastapi.users import Users, UserT, or_default
 
-from . import queries as service
-from .queries import May, NewToken
+from . import queries
+from .queries import NewToken
 from .tables import APIToken
+from .values import Expiry, Lifetimes, usable_name, usable_scope
 
-_CENTURY = timedelta(days=36_525)
+May: TypeAlias = Callable[[], Awaitable[frozenset[str]]]
+"""Returns the scopes of the caller; raises if their credential is no longer valid."""
 
 PICCOLO_API_TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-"""A UUID, as piccolo-api writes it."""
+"""The format of piccolo-api's tokens: a UUID."""
 
 
 class TokenAuth(Scheme[UserT]):
     """
-    The user of an API token, sent as `Authorization: Bearer …`: for scripts and machines.
+    A dependency that authenticates users by an API token in `Authorization: Bearer …`.
 
-    Depend on it to guard a route; mount `token_router` to create, list, rotate and revoke
-    tokens. They never reach the routes that manage credentials.
+    ```python
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import SessionAuth, TokenAuth, User, token_router
+
+    session, token = SessionAuth(), TokenAuth()
+    app = FastAPI()
+    app.include_router(token_router(token, session), prefix="/auth")
+
+    @app.get("/report")
+    async def report(user: Annotated[User, Depends(token)]) -> str:
+        return user.username
+    ```
+
+    API tokens are for scripts and machines. `token_router` has the routes with which users
+    create, list, rotate and revoke them. Routes that manage credentials refuse API tokens.
 
     Args:
-        users: Whose tokens.
-        prefix: What a token begins with, for secret scanners: lower-case letters and digits.
-        expires_in: How long a token lives, unless it is given less.
-        allow_unlimited: Let tokens be given more, and be made that never expire.
-        max_per_user: How many live tokens a user may have; `None` is any number.
-        table: The table of API tokens; by default the one bound to the users' table.
-        accepts_piccolo_api: Whether tokens that were moved from there are good.
+        users: The users who own the tokens. Default: those of the stock `User` table.
+        prefix: The start of each token, for secret scanners: lower-case letters and digits.
+        expires_in: The default and longest lifetime of a token.
+        allow_unlimited: Whether tokens may live longer than `expires_in`, or never expire.
+        max_per_user: The number of live tokens a user may have; `None` for no limit.
+        table: The table of API tokens. Default: the one bound to the users' table.
+        accepts_piccolo_api: Whether to accept tokens migrated from piccolo-api.
 
     Raises:
-        ConfigurationError: The settings are unusable.
+        ConfigurationError: A setting is out of range, or `table` is bound to other users.
     """
 
     transport = "header"
@@ -82,38 +97,34 @@ class TokenAuth(Scheme[UserT]):
         table: type[APIToken] | None = None,
         accepts_piccolo_api: bool = False,
     ) -> None:
-        if not timedelta(0) < expires_in <= _CENTURY:
-            raise ConfigurationError(
-                "expires_in is more than nothing, and a hundred years at most."
-            )
         if max_per_user is not None and max_per_user < 1:
-            raise ConfigurationError("A user may have one token at least.")
-        self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+            raise ConfigurationError("max_per_user must be at least 1, or None.")
+        self.users = or_default(users)
         self.table = table or bound(APIToken, self.users.table)
         if user_table_of(self.table) is not self.users.table:
             raise ConfigurationError(
-                "The table of API tokens is bound to another user table; see auth_tables()."
+                "table is bound to another user table than users; see auth_tables()."
             )
         self.clock = self.users.clock
         self.kind = OpaqueToken(prefix)
-        self.expires_in = expires_in
-        self.allow_unlimited = allow_unlimited
+        self.lifetimes = Lifetimes(expires_in, allow_unlimited)
         self.max_per_user = max_per_user
         self.accepts_piccolo_api = accepts_piccolo_api
         self.scheme_name = "APIToken"
         self.model = HTTPBearer(
-            bearerFormat=f"{prefix}_…", description="An API token, for scripts and machines."
+            bearerFormat=f"{prefix}_…", description="An API token for scripts and machines."
         )
-        self._find = service.compile_find(self.table)
+        self._find = queries.compile_find(self.table)
         super().__init__()
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
-        The identity of the API token. A bearer token without the prefix is another scheme's.
+        Look up the API token. A bearer token without the prefix is left to other schemes.
 
         Raises:
-            InvalidToken: It is mistyped, unknown, expired or revoked, or its user is disabled.
-            InvalidRequest: There are two `Authorization` headers.
+            InvalidToken: The token is mistyped, unknown, expired or revoked, or its user is
+                disabled.
+            InvalidRequest: The request has two `Authorization` headers.
         """
         token = bearer_token(connection)
         if token is None or not (self._is_old(token) or token.startswith(f"{self.kind.prefix}_")):
@@ -121,13 +132,12 @@ class TokenAuth(Scheme[UserT]):
         if (digest := self._digest(token)) is None:
             raise InvalidToken
         now = self.users.clock()
-        async with store():
-            found = await service.find(self._find, digest, now)
+        found = await queries.find(self._find, digest, now)
         if found is None or not found.user["active"]:
             raise InvalidToken
-        # Whatever keeps the write from happening, the request goes on.
+        # The request continues whatever prevents this write.
         with suppress(Exception):
-            await service.touch(self.table, found, now)
+            await queries.touch(self.table, found, now)
         user = load(self.users.table, found.user)
         scopes = found.scopes & await self.users.scopes_of(user)
         return Identity(user, self.scheme_name, found.id, scopes, NEVER)
@@ -138,90 +148,114 @@ class TokenAuth(Scheme[UserT]):
         name: str,
         *,
         scopes: Iterable[str] = (),
-        expires_at: datetime | Literal["default"] | None = "default",
+        expires_at: Expiry = "default",
         may: May | None = None,
     ) -> NewToken:
         """
         Make a token.
 
+        ```python
+        from piccolo_api_fastapi import TokenAuth
+
+        token = TokenAuth()
+        owner = await token.users.create_service("reporter")
+        new = await token.create(owner, "nightly report")
+        print(new.secret)
+        ```
+
         Args:
-            user: Its owner.
-            name: What they call it.
-            scopes: What it may do, as long as its owner may.
-            expires_at: When it ends; `None` is never, where that is allowed.
-            may: Gives the scopes of whoever makes it; by default what the owner may do.
+            user: The owner.
+            name: The name by which the owner knows it.
+            scopes: The scopes of the token. It loses those that its owner loses.
+            expires_at: The expiry time; `None` for never, if `allow_unlimited` is set.
+            may: Returns the scopes of the caller. Default: those of the owner.
 
         Raises:
-            Unprocessable: The name, a scope or the time can't be used.
-            InsufficientScope: It would do more than whoever makes it may.
-            TokenLimitReached: The owner has as many as they may have.
-            NotFound: The owner is gone or disabled.
+            Unprocessable: The name, a scope or the time is invalid.
+            InsufficientScope: The caller does not have one of the scopes.
+            TokenLimitReached: The owner has reached `max_per_user`.
+            NotFound: The owner does not exist or is disabled.
+            StoreUnavailable: The database is down.
         """
         now, secret = self.users.clock(), self.kind.generate()
         row = self.table(
             id=uuid4(),
             digest=self.kind.digest(secret),
             user=primary_key(user),
-            name=_usable_name(name, self.table.name.length or 0),
-            scope=_usable_scope(scopes),
+            name=usable_name(name, self.table.name.length or 0),
+            scope=usable_scope(scopes),
             last_four=secret[-4:],
             created_at=now,
-            expires_at=self._expiry(expires_at, now),
+            expires_at=self.lifetimes.expiry(expires_at, now),
         )
-        asked = may or (lambda: self.users.scopes_of(user))
-        await service.create(row, now=now, cap=self.max_per_user, may=asked)
+        async with store(), transaction(self.table):
+            await self._hold_owner(row, may or (lambda: self.users.scopes_of(user)))
+            await queries.create(row, now=now, cap=self.max_per_user)
         return NewToken(secret, row)
 
+    async def _hold_owner(self, row: APIToken, may: May | None) -> None:
+        """
+        Lock the owner, then check the scopes of the caller.
+
+        Requests that count or end the owner's tokens wait for the lock, so a password change
+        either sees the token or stops it.
+        """
+        is_active = await queries.lock_owner(row)
+        if may is not None:
+            check_scopes(await may(), sorted(row.scopes))
+        if not is_active:
+            raise NotFound
+
     async def tokens_of(self, user: UserT) -> Sequence[APIToken]:
-        """The live tokens of a user, the latest first."""
+        """List the live tokens of a user, newest first."""
         async with store():
-            return await service.live(self.table, primary_key(user), self.users.clock())
+            return await queries.live(self.table, primary_key(user), self.users.clock())
 
     async def rotate(
         self, token: UUID, *, user: UserT | None = None, may: May | None = None
     ) -> NewToken:
         """
-        Give a token a new secret, and as long to live again. The old secret is dead at once.
+        Replace the secret of a token and restart its lifetime. The old secret stops working.
 
         Args:
-            token: The id.
-            user: Only if it is this user's.
-            may: Gives the scopes of whoever rotates it; by default nobody asks.
+            token: The id of the token.
+            user: The user who must own it, if given.
+            may: Returns the scopes of the caller. Default: the caller's scopes are not checked.
 
         Raises:
-            InsufficientScope: It may do more than whoever rotates it.
-            Conflict: Another request rotated or revoked it meanwhile.
-            NotFound: There is none, it is somebody else's, or its owner is disabled.
+            InsufficientScope: The caller does not have all scopes of the token.
+            Conflict: Another request rotated or revoked the token meanwhile.
+            NotFound: The token does not exist, belongs to another user, or its owner is disabled.
+            StoreUnavailable: The database is down.
         """
         now, secret = self.users.clock(), self.kind.generate()
         key = None if user is None else primary_key(user)
         async with store():
-            before = await service.get(self.table, token, key, now)
+            before = await queries.get(self.table, token, key, now)
         values = before.to_dict() | {
             "digest": self.kind.digest(secret),
             "last_four": secret[-4:],
             "created_at": now,
-            "expires_at": self._renewed(before, now),
+            "expires_at": self.lifetimes.renewed(before, now),
             "last_used_at": None,
         }
         row = self.table(**values, _exists_in_db=True)
-
-        async def everything() -> frozenset[str]:
-            return before.scopes
-
-        await service.rotate(before, row, now=now, may=may or everything)
+        async with store(), transaction(self.table):
+            await self._hold_owner(before, may)
+            await queries.rotate(before, row, now=now)
         return NewToken(secret, row)
 
     async def revoke(self, token: UUID | str, *, user: UserT | None = None) -> None:
         """
-        End a token, at once.
+        Revoke a token; it stops working at once.
 
         Args:
-            token: The id; or the token itself, when it was found where it should not be.
-            user: Only if it is this user's.
+            token: The id of the token; or the token itself, for example one that has leaked.
+            user: The user who must own it, if given.
 
         Raises:
-            NotFound: There is none, or it is somebody else's.
+            NotFound: The token does not exist, is revoked, or belongs to another user.
+            StoreUnavailable: The database is down.
         """
         if isinstance(token, UUID):
             condition: Any = self.table.id == token
@@ -230,20 +264,20 @@ class TokenAuth(Scheme[UserT]):
         if user is not None:
             condition = condition & (self.table.user == primary_key(user))
         async with store():
-            ended = await service.revoke(self.table, condition, self.users.clock())
+            ended = await queries.revoke(self.table, condition, self.users.clock())
         if not ended:
             raise NotFound
 
     async def revoke_all(self, user: UserT) -> int:
         """
-        End all tokens of a user, at once.
+        Revoke all tokens of a user; they stop working at once.
 
         Returns:
-            How many there were.
+            The number of revoked tokens.
         """
         async with store():
             condition = self.table.user == primary_key(user)
-            return await service.revoke(self.table, condition, self.users.clock())
+            return await queries.revoke(self.table, condition, self.users.clock())
 
     def _is_old(self, token: str) -> bool:
         return self.accepts_piccolo_api and PICCOLO_API_TOKEN.fullmatch(token) is not None
@@ -252,46 +286,3 @@ class TokenAuth(Scheme[UserT]):
         if self._is_old(token):
             return hashlib.sha256(token.encode("ascii")).hexdigest()
         return self.kind.digest(token)
-
-    def _expiry(
-        self, wanted: datetime | Literal["default"] | None, now: datetime
-    ) -> datetime | None:
-        latest = now + self.expires_in
-        if wanted == "default":
-            return latest
-        if wanted is None:
-            if self.allow_unlimited:
-                return None
-            raise _unusable("expires_at", "expiry_required", "A token has to expire.")
-        if wanted.tzinfo is None:
-            raise _unusable("expires_at", "expiry_invalid", "Say the time with its zone.")
-        # Compared before it is converted, which the last day of the year 9999 may not survive.
-        if wanted <= now:
-            raise _unusable("expires_at", "expiry_past", "This is in the past.")
-        if wanted > (now + _CENTURY if self.allow_unlimited else latest):
-            raise _unusable("expires_at", "expiry_too_late", "This is later than a token may live.")
-        return wanted.astimezone(timezone.utc)
-
-    def _renewed(self, before: APIToken, now: datetime) -> datetime | None:
-        if before.expires_at is None:
-            return None if self.allow_unlimited else now + self.expires_in
-        lifetime: timedelta = before.expires_at - before.created_at
-        return now + (lifetime if self.allow_unlimited else min(lifetime, self.expires_in))
-
-
-def _usable_name(name: str, maximum: int) -> str:
-    name = name.strip()
-    if not name or not name.isprintable() or len(name) > maximum:
-        raise _unusable("name", "name_invalid", f"Use 1 to {maximum} characters that can be seen.")
-    return name
-
-
-def _usable_scope(scopes: Iterable[str]) -> str:
-    names = sorted(set(scopes))
-    if isinstance(scopes, str) or not all(SCOPE_TOKEN.fullmatch(name) for name in names):
-        raise _unusable("scopes", "scope_invalid", "A scope is text without spaces and quotes.")
-    return " ".join(names)
-
-
-def _unusable(field: str, code: str, sentence: str) -> Unprocessable:
-    return Unprocessable([FieldError(("body", field), sentence, code)])

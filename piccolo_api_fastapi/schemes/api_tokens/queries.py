@@ -1,16 +1,13 @@
-"""What is done with API tokens: create, find, touch, list, rotate and revoke."""
+"""Statements on the table of API tokens: find, create, touch, list, rotate and revoke."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
-from piccolo_api_fastapi.access.identity import check_scopes
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.statements import CompiledQuery
-from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns, user_table_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached
@@ -18,15 +15,12 @@ from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached
 from .tables import APIToken
 
 TOUCH_INTERVAL = timedelta(minutes=1)
-"""Use within a minute of the last is not written."""
-
-May: TypeAlias = Callable[[], Awaitable[frozenset[str]]]
-"""Gives the scopes of whoever makes a token; raises if their credential no longer holds."""
+"""The least time between two writes of `last_used_at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundToken:
-    """A live token and its user, as one query gives them."""
+    """A live token with the columns of its user, from one query."""
 
     id: UUID
     scopes: frozenset[str]
@@ -37,11 +31,20 @@ class FoundToken:
 @dataclass(frozen=True, slots=True)
 class NewToken:
     """
-    A token that was just made. This is the only time that its secret is known.
+    A new API token. Its secret is known only now.
+
+    ```python
+    from piccolo_api_fastapi import NewToken, TokenAuth
+
+    token = TokenAuth()
+    owner = await token.users.create_service("deploy")
+    new: NewToken = await token.create(owner, "nightly report")
+    print(new.row.last_four, new.secret)
+    ```
 
     Args:
-        secret: What the script sends.
-        row: What is stored.
+        secret: The token that the script sends.
+        row: The stored row, without the secret.
     """
 
     secret: str = field(repr=False)
@@ -49,7 +52,7 @@ class NewToken:
 
 
 def compile_find(table: type[APIToken]) -> CompiledQuery:
-    """The one statement of a request: the token by its digest, with its user."""
+    """Compile the one statement of a request: a live token with its user."""
 
     def build(digest: str, now: datetime) -> Any:
         return table.select(
@@ -67,7 +70,7 @@ def _is_live(table: type[APIToken], now: datetime) -> Any:
 
 
 async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundToken | None:
-    """The live token with this digest."""
+    """Look up the live token with this digest."""
     for row in await query.run(digest, now):
         user = take_user(row)
         return FoundToken(row["id"], frozenset(row["scope"].split()), row["last_used_at"], user)
@@ -75,42 +78,15 @@ async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundToken |
 
 
 async def touch(table: type[APIToken], token: FoundToken, now: datetime) -> None:
-    """Record use, at most once a minute."""
+    """Record that a token is used, at most once a minute."""
     if token.last_used_at is not None and now - token.last_used_at < TOUCH_INTERVAL:
         return
     stale = table.last_used_at.is_null() | (table.last_used_at <= now - TOUCH_INTERVAL)
     await table.update({table.last_used_at: now}).where((table.id == token.id) & stale)
 
 
-async def create(row: APIToken, *, now: datetime, cap: int | None, may: May) -> None:
-    """
-    Store a token.
-
-    Args:
-        row: What to store.
-        now: The present time.
-        cap: How many live tokens the user may have.
-        may: Asked when the user is locked: a password change either sees the token or
-            stops it.
-
-    Raises:
-        InsufficientScope: It would do more than whoever makes it may.
-        TokenLimitReached: The user has as many as they may have.
-        NotFound: The user is gone or disabled.
-    """
-    table = type(row)
-    async with store(), transaction(table):
-        await _lock(row, may)
-        if cap is not None:
-            condition = (table.user == row.user) & _is_live(table, now)
-            if await table.count().where(condition) >= cap:
-                raise TokenLimitReached
-        await table.insert(row)
-    await _tell("authn_token_created", now, row.user, row.id)
-
-
-async def _lock(row: APIToken, may: May) -> None:
-    """Lock the user, so that whoever counts or ends their tokens waits; then ask again."""
+async def lock_owner(row: APIToken) -> bool:
+    """Lock the owner of a token until the transaction ends. Returns whether they are active."""
     users = user_table_of(type(row))
     key = users._meta.primary_key
     held = (
@@ -118,13 +94,32 @@ async def _lock(row: APIToken, may: May) -> None:
         .where(key == row.user, users.active.eq(value=True))
         .returning(key)
     )
-    check_scopes(await may(), sorted(row.scopes))
-    if not held:
-        raise NotFound
+    return bool(held)
+
+
+async def create(row: APIToken, *, now: datetime, cap: int | None) -> None:
+    """
+    Store a new token. Call it in a transaction that has locked the owner.
+
+    Args:
+        row: The token.
+        now: The current time.
+        cap: The number of live tokens that the owner may have.
+
+    Raises:
+        TokenLimitReached: The owner has reached this number.
+    """
+    table = type(row)
+    if cap is not None:
+        condition = (table.user == row.user) & _is_live(table, now)
+        if await table.count().where(condition) >= cap:
+            raise TokenLimitReached
+    await table.insert(row)
+    await _tell("authn_token_created", now, row.user, row.id)
 
 
 async def live(table: type[APIToken], user: Any, now: datetime) -> Sequence[APIToken]:
-    """The live tokens of a user, the latest first."""
+    """List the live tokens of a user, newest first."""
     query = table.objects().where((table.user == user) & _is_live(table, now))
     rows: Sequence[APIToken] = await query.order_by(table.created_at, ascending=False)
     return rows
@@ -132,16 +127,16 @@ async def live(table: type[APIToken], user: Any, now: datetime) -> Sequence[APIT
 
 async def get(table: type[APIToken], token: UUID, user: Any, now: datetime) -> APIToken:
     """
-    One live token.
+    Look up one live token.
 
     Args:
-        table: Where.
-        token: Which.
-        user: Only if it is this user's, unless `None`.
-        now: The present time.
+        table: The table of API tokens.
+        token: The id of the token.
+        user: The primary key of the user who must own it, or `None`.
+        now: The current time.
 
     Raises:
-        NotFound: There is none, or it is somebody else's.
+        NotFound: The token does not exist, has ended, or belongs to another user.
     """
     query = table.objects().where((table.id == token) & _is_live(table, now))
     row = await (query if user is None else query.where(table.user == user)).first()
@@ -150,43 +145,39 @@ async def get(table: type[APIToken], token: UUID, user: Any, now: datetime) -> A
     return row
 
 
-async def rotate(before: APIToken, after: APIToken, *, now: datetime, may: May) -> None:
+async def rotate(before: APIToken, after: APIToken, *, now: datetime) -> None:
     """
-    Put one secret in the place of another. Of those who try at once, one does.
+    Replace the secret of a token. If several requests do it at once, one succeeds.
+
+    Args:
+        before: The token as the request found it.
+        after: The token with its new secret.
+        now: The current time.
 
     Raises:
-        InsufficientScope: It may do more than whoever rotates it.
         Conflict: The token was rotated or revoked meanwhile.
-        NotFound: The user is gone or disabled.
     """
     table = type(before)
-    async with store(), transaction(table):
-        await _lock(before, may)
-        rotated = (
-            await table.update(
-                {
-                    table.digest: after.digest,
-                    table.last_four: after.last_four,
-                    table.created_at: after.created_at,
-                    table.expires_at: after.expires_at,
-                    table.last_used_at: None,
-                }
-            )
-            .where((table.id == before.id) & (table.digest == before.digest) & _is_live(table, now))
-            .returning(table.id)
+    rotated = (
+        await table.update(
+            {
+                table.digest: after.digest,
+                table.last_four: after.last_four,
+                table.created_at: after.created_at,
+                table.expires_at: after.expires_at,
+                table.last_used_at: None,
+            }
         )
+        .where((table.id == before.id) & (table.digest == before.digest) & _is_live(table, now))
+        .returning(table.id)
+    )
     if not rotated:
         raise Conflict
     await _tell("authn_token_rotated", now, before.user, before.id)
 
 
 async def revoke(table: type[APIToken], condition: Any, now: datetime) -> int:
-    """
-    End the tokens that meet a condition, at once.
-
-    Returns:
-        How many there were.
-    """
+    """Revoke the tokens that meet a condition. Returns their number."""
     ended = (
         await table.update({table.revoked_at: now})
         .where(condition & table.revoked_at.is_null())

@@ -1,4 +1,4 @@
-"""Routes to make, see, rotate and revoke one's API tokens."""
+"""Routes to create, list, rotate and revoke one's own API tokens."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -20,8 +20,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users import UserT
 
-from .dependencies import TokenAuth
-from .queries import May
+from .dependencies import May, TokenAuth
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
 
 
@@ -29,23 +28,34 @@ def token_router(
     token: TokenAuth[UserT], guard: Guard[UserT], *, within: timedelta | None = None
 ) -> APIRouter:
     """
-    `GET /api-tokens`, `POST /api-tokens`, `POST /api-tokens/{id}/rotate` and
+    Make the routes `GET /api-tokens`, `POST /api-tokens`, `POST /api-tokens/{id}/rotate` and
     `DELETE /api-tokens/{id}`.
 
+    ```python
+    from datetime import timedelta
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import SessionAuth, TokenAuth, token_router
+
+    app = FastAPI()
+    router = token_router(TokenAuth(), SessionAuth(), within=timedelta(minutes=10))
+    app.include_router(router, prefix="/auth")
+    ```
+
     Args:
-        token: The scheme whose tokens they are.
-        guard: Lets people in who manage their tokens: a session, a JWT, or any of them. An
-            API token is refused with 403, even if it is one of the schemes of the guard.
-        within: How long ago the user presented a factor at most, to make or rotate a token.
+        token: The scheme of the tokens.
+        guard: The guard of these routes, such as a `SessionAuth`, a `JWTAuth` or an `AnyOf`. API
+            tokens are refused with 403, even if the guard accepts them.
+        within: The time since the user last presented a factor, at most, to create or rotate a
+            token. Default: no limit.
 
     Raises:
-        ConfigurationError: The two are for different user tables, `guard` lets only API
-            tokens in, or `within` is no time.
+        ConfigurationError: `token` and `guard` have different user tables, `guard` accepts only
+            API tokens, or `within` is not positive.
     """
     for scheme in guard.schemes:
         users = getattr(scheme, "users", token.users)
         if users.table is not token.users.table:
-            raise ConfigurationError("The API tokens and the guard are for different user tables.")
+            raise ConfigurationError("token and guard must have the same user table.")
     router = APIRouter(route_class=AuthRoute, tags=["API tokens"])
     _add_own(router, token, in_person(guard, token))
     recent = guard if within is None else require(guard, within=within)
@@ -60,7 +70,7 @@ def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) ->
         summary="List my API tokens",
     )
     async def list_api_tokens(user: Annotated[Any, Depends(person)]) -> list[APITokenOut]:
-        """The live tokens, the latest first, without their secrets."""
+        """List your live API tokens, newest first, without their secrets."""
         return [APITokenOut.of(row) for row in await token.tokens_of(user)]
 
     @router.delete(
@@ -71,7 +81,7 @@ def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) ->
         responses=responses(NotFound),
     )
     async def revoke_api_token(user: Annotated[Any, Depends(person)], token_id: UUID) -> None:
-        """End a token; the next request with it is refused."""
+        """Revoke a token; it stops working at once."""
         await token.revoke(token_id, user=user)
 
 
@@ -92,7 +102,7 @@ def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]
     async def create_api_token(
         user: Annotated[Any, Depends(person)], request: Request, wanted: APITokenIn
     ) -> NewAPITokenOut:
-        """Make a token that may do no more than this request might; its secret is shown once."""
+        """Create a token with scopes that you have now. Its secret is shown only once."""
         says_when = "expires_at" in wanted.model_fields_set
         new = await token.create(
             user,
@@ -112,6 +122,6 @@ def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]
     async def rotate_api_token(
         user: Annotated[Any, Depends(person)], request: Request, token_id: UUID
     ) -> NewAPITokenOut:
-        """Give a token a new secret, and as long to live again. The old secret is dead at once."""
+        """Replace the secret of a token and restart its lifetime. The old secret stops working."""
         new = await token.rotate(token_id, user=user, may=confirmed(request))
         return NewAPITokenOut.made(new.row, new.secret)

@@ -1,4 +1,4 @@
-"""API tokens as their owner asks for and sees them."""
+"""The JSON of API tokens."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ Scope = Annotated[str, Field(max_length=100, pattern=r"^[\x21\x23-\x5b\x5d-\x7e]
 
 
 class APITokenIn(BaseModel):
-    """What a new token is for."""
+    """The name, scopes and expiry time of a new token."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "nightly report", "scopes": ["reports:read"]}]}
@@ -31,11 +31,12 @@ class APITokenIn(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[
-        list[Scope], Field(max_length=50, description="What it may do, as long as you may.")
+        list[Scope],
+        Field(max_length=50, description="Scopes. The token loses those that you lose."),
     ] = []
     expires_at: Annotated[
         AwareDatetime | None,
-        Field(description="By default as late as may be; null is never, where that is allowed."),
+        Field(description="Default: as late as allowed. Null: never, if that is allowed."),
     ] = None
 
 
@@ -47,19 +48,19 @@ class APITokenOut(BaseModel):
     id: UUID
     name: str
     scopes: list[str]
-    last_four: Annotated[str, Field(description="The end of the token.")]
+    last_four: Annotated[str, Field(description="The last four characters of the token.")]
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
 
     @classmethod
     def of(cls, row: APIToken) -> "APITokenOut":
-        """What is shown of a row."""
+        """The token of a row."""
         return cls.model_validate(_shown(row))
 
 
 class NewAPITokenOut(APITokenOut):
-    """A new API token with its secret, which is shown this once."""
+    """A new API token with its secret, which is shown only once."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -69,11 +70,11 @@ class NewAPITokenOut(APITokenOut):
         }
     )
 
-    token: Annotated[str, Field(description="Keep it; it can't be shown again.")]
+    token: Annotated[str, Field(description="The secret. Store it now: it is not shown again.")]
 
     @classmethod
     def made(cls, row: APIToken, secret: str) -> "NewAPITokenOut":
-        """What is shown of a token that was just made."""
+        """The new token of a row."""
         return cls.model_validate(_shown(row) | {"token": secret})
 
 

@@ -1,4 +1,4 @@
-"""Bearer tokens for apps: short access tokens, and refresh tokens that rotate."""
+"""Bearer tokens for apps: short-lived access tokens, and refresh tokens that rotate."""
 
 from .dependencies import JWTAuth
 from .queries import delete_expired_families

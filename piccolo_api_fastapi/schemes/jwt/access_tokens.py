@@ -1,4 +1,4 @@
-"""Access tokens: JWTs of the one profile we issue (RFC 9068), and nothing else."""
+"""Access tokens: JWTs of one profile (RFC 9068). No other JWT is accepted."""
 
 import base64
 import binascii
@@ -30,7 +30,7 @@ RESERVED = frozenset(
 )
 
 CACHE_SIZE = 4096
-"""Verified tokens that are remembered, about a kilobyte each."""
+"""The number of verified tokens in the cache, at about a kilobyte each."""
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 
@@ -38,19 +38,31 @@ _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", r
 @dataclass(frozen=True, slots=True)
 class Claims:
     """
-    What a verified access token says.
+    The claims of a verified access token.
+
+    ```python
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import Claims, JWTAuth
+
+    jwt, app = JWTAuth(secret="x" * 32), FastAPI()
+
+    @app.get("/whoami")
+    async def whoami(claims: Annotated[Claims, Depends(jwt.claims)]) -> str:
+        return claims.subject
+    ```
 
     Args:
         subject: The primary key of the user, as text (`sub`).
-        family: The refresh family it belongs to (`sid`).
-        token_id: Its own id (`jti`).
-        issued_at: When it was issued.
-        expires_at: When it expires.
-        scopes: What it may do.
-        extra: Claims that the application added.
-        authenticated_at: When the user last presented a factor (`auth_time`).
-        acr: `single_factor`, `mfa`, or `enrolment` for one that may enrol a factor only.
-        amr: How they did, by the names of RFC 8176.
+        family: The id of the refresh family (`sid`).
+        token_id: The id of the token (`jti`).
+        issued_at: The time when the token was issued (`iat`).
+        expires_at: The time when the token expires (`exp`).
+        scopes: The scopes of the token (`scope`).
+        extra: The claims that the application added.
+        authenticated_at: The time when the user last presented a factor (`auth_time`).
+        acr: `single_factor`, `mfa`, or `enrolment` if the token can only enrol a second factor.
+        amr: The methods by which the user authenticated, named as in RFC 8176.
     """
 
     subject: str
@@ -75,19 +87,20 @@ class _Verified:
 @dataclass(frozen=True, slots=True)
 class AccessTokens:
     """
-    Issues and verifies access tokens. A token that was verified is known by its SHA-256
-    from then on, since checking a signature costs more than all the rest; its times are
-    checked at every use.
+    The issuer and verifier of access tokens.
+
+    Verified tokens are cached by their SHA-256 digest, because checking a signature takes longer
+    than the rest of a request. The times of a token are checked on every use.
 
     Args:
-        keys: Sign and verify.
-        issuer: `iss`.
-        audience: `aud`.
-        lifetime: How long a token is good.
-        leeway: How far the clocks of the servers may be apart.
+        keys: The keys that sign and verify.
+        issuer: The value of `iss`.
+        audience: The value of `aud`.
+        lifetime: The lifetime of a token, at most a day.
+        leeway: The tolerated difference between the clocks of servers, at most a minute.
 
     Raises:
-        ConfigurationError: A setting makes no sense.
+        ConfigurationError: A setting is out of range or empty.
     """
 
     keys: KeyRing
@@ -101,13 +114,11 @@ class AccessTokens:
 
     def __post_init__(self) -> None:
         if not self.issuer or not self.audience:
-            raise ConfigurationError("issuer and audience are not empty.")
+            raise ConfigurationError("issuer and audience must not be empty.")
         if not timedelta(0) < self.lifetime <= timedelta(days=1):
-            raise ConfigurationError(
-                "An access token lives for a day at most; sessions and refresh tokens live longer."
-            )
+            raise ConfigurationError("access_lifetime must be more than zero, and at most a day.")
         if not timedelta(0) <= self.leeway <= timedelta(minutes=1):
-            raise ConfigurationError("The leeway is a minute at most (RFC 7519 section 4.1.4).")
+            raise ConfigurationError("leeway must be 0 to 60 seconds (RFC 7519 section 4.1.4).")
 
     def encode(self, claims: Claims) -> str:
         """
@@ -117,7 +128,8 @@ class AccessTokens:
             ConfigurationError: An extra claim has a reserved name.
         """
         if taken := RESERVED & claims.extra.keys():
-            raise ConfigurationError(f"These claims are ours: {', '.join(sorted(taken))}.")
+            names = ", ".join(sorted(taken))
+            raise ConfigurationError(f"extra_claims() must not return reserved names: {names}.")
         issued_at = int(claims.issued_at.timestamp())
         payload = dict(claims.extra) | {
             "iss": self.issuer,
@@ -143,10 +155,10 @@ class AccessTokens:
 
     def decode(self, token: str, now: datetime) -> Claims:
         """
-        Verify a token. Only the form that `encode` writes is accepted.
+        Verify a token. Only tokens in the format of `encode` are accepted.
 
         Raises:
-            InvalidToken: It is anything else.
+            InvalidToken: The token is malformed, forged or expired.
         """
         if len(token) > MAXIMUM_LENGTH:
             raise InvalidToken
@@ -163,7 +175,8 @@ class AccessTokens:
         return verified.claims
 
     def _remember(self, digest: bytes, verified: _Verified) -> None:
-        """Nobody else gets an object that the application may change; the oldest give way."""
+        """Cache a token, and drop the oldest of a full cache."""
+        # Objects that one request could change must not reach another.
         if any(isinstance(value, dict | list) for value in verified.claims.extra.values()):
             return
         if len(self._known) >= CACHE_SIZE:
@@ -179,7 +192,7 @@ class AccessTokens:
         return self._claims(_object(_payload(token, key)))
 
     def _key(self, header: dict[str, Any]) -> Key:
-        """The key is found by `kid` and decides the algorithm; the header only confirms it."""
+        """Look up the key by `kid`. The key, not the header, determines the algorithm."""
         key = self.keys.get(header["kid"])
         if key is None or header != {"alg": key.algorithm, "typ": TYPE, "kid": key.kid}:
             raise ValueError
@@ -225,7 +238,7 @@ def _payload(token: str, key: Key) -> bytes:
 
 
 def _decode(segment: str) -> bytes:
-    """Base64url in its one canonical form, so that a token has one text."""
+    """Decode canonical base64url, so that each token has only one spelling."""
     try:
         raw = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except binascii.Error:
@@ -243,7 +256,7 @@ def _object(raw: bytes) -> dict[str, Any]:
 
 
 def _authentication(payload: dict[str, Any]) -> tuple[datetime | None, str | None, tuple[str, ...]]:
-    """`auth_time`, `acr` and `amr`; tokens of other issuers may lack them."""
+    """Read `auth_time`, `acr` and `amr`, which tokens of other issuers may lack."""
     if "auth_time" not in payload:
         return None, None, ()
     at = datetime.fromtimestamp(_integer(payload["auth_time"]), timezone.utc)

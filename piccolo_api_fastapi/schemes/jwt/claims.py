@@ -1,4 +1,4 @@
-"""`JWTAuth.claims`: the claims of an access token, without asking the database."""
+"""`JWTAuth.claims`: the dependency that verifies an access token without a query."""
 
 from collections.abc import Callable
 
@@ -26,15 +26,16 @@ from .access_tokens import Claims
 
 class ClaimsOf(SecurityBase):
     """
-    The dependency that gives the claims of an access token without asking the database.
+    The dependency that returns the claims of an access token without a query.
 
-    For services that accept that a logout or a deactivation bites when the token expires.
+    For services that accept that a logout or a deactivation takes effect only when the token
+    expires.
 
     Args:
-        decode: Verifies a token.
-        model: What OpenAPI shows of the scheme.
+        decode: The function that verifies a token.
+        model: The OpenAPI model of the scheme.
         scheme_name: The name of the scheme.
-        clock: Tells when one is refused.
+        clock: The clock for the events of refusals.
     """
 
     documented_errors = (
@@ -59,12 +60,13 @@ class ClaimsOf(SecurityBase):
 
     async def __call__(self, connection: HTTPConnection, scopes: SecurityScopes) -> Claims:
         """
-        The verified claims.
+        Verify the token and return its claims.
 
         Raises:
-            Unauthenticated: There is no token, or it is no good.
-            EnrolmentRequired: It is good for enrolling a second factor only.
-            InsufficientScope: It lacks a scope.
+            Unauthenticated: The request has no token.
+            InvalidToken: The token is malformed, forged or expired.
+            EnrolmentRequired: The token can only enrol a second factor.
+            InsufficientScope: The token lacks a required scope.
         """
         token = bearer_token(connection)
         if token is None:

@@ -1,8 +1,8 @@
-"""`JWTAuth`: the user of a bearer access token, as a dependency."""
+"""`JWTAuth`: the dependency that authenticates users by a bearer access token."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
@@ -10,11 +10,12 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.bearer import bearer_token
-from piccolo_api_fastapi.access.identity import SCOPE_TOKEN, Identity
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.errors import (
@@ -23,42 +24,55 @@ from piccolo_api_fastapi.errors import (
     InsufficientScope,
     InvalidGrant,
     InvalidRequest,
-    InvalidScope,
     InvalidToken,
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.users import Proof, Users, UserT
+from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 
-from . import queries as service
+from . import queries
 from .access_tokens import AccessTokens, Claims
 from .claims import ClaimsOf
 from .refresh_tokens import RefreshToken, RefreshTokens
+from .scopes import narrow
 from .tables import RefreshFamily
-from .token_pairs import Grant, TokenPair, TokenPairs
+from .token_pairs import Grant, TokenPair, write_pair
 
 
 class JWTAuth(Scheme[UserT]):
     """
-    The user of an access token sent as `Authorization: Bearer …`.
+    A dependency that authenticates users by an access token in `Authorization: Bearer …`.
 
-    Depend on it to guard a route; mount `jwt_router` to get, refresh and revoke tokens.
-    Every request asks the database whether the family lives and the user is active, in
-    one statement, so a logout or a deactivation bites at once. `claims` is the dependency
-    that does not ask.
+    ```python
+    import os
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import JWTAuth, User, jwt_router
+
+    jwt = JWTAuth(secret=os.environ["JWT_SECRET"])
+    app = FastAPI()
+    app.include_router(jwt_router(jwt), prefix="/auth")
+
+    @app.get("/me")
+    async def me(user: Annotated[User, Depends(jwt)]) -> str:
+        return user.username
+    ```
+
+    Each login starts a family of refresh tokens. Every request checks in one statement that it is
+    live and its user active, so a logout takes effect at once. `claims` does not query.
 
     Args:
-        users: Whose tokens.
-        secret: For HS256, 32 bytes or more.
-        keys: Or a ring of keys.
-        issuer: `iss`.
-        audience: `aud`.
-        access_lifetime: How long an access token lives.
-        refresh_lifetime: How long a family lives, whatever the activity.
-        grace: How long after a refresh the same one may be repeated.
-        leeway: How far the clocks of the servers may be apart.
-        token_url: Where `POST /token` is, for Swagger; `install(app)` finds it by itself.
-        table: The table of families; by default the one bound to the users' table.
+        users: The users who own the tokens. Default: those of the stock `User` table.
+        secret: The secret for HS256, at least 32 bytes.
+        keys: A ring of keys, instead of `secret`.
+        issuer: The value of `iss`.
+        audience: The value of `aud`.
+        access_lifetime: The lifetime of an access token, at most a day.
+        refresh_lifetime: The lifetime of a family, which refreshes do not extend.
+        grace: The time in which a refresh may be repeated with the same token, at most a minute.
+        leeway: The tolerated difference between the clocks of servers, at most a minute.
+        token_url: The URL of `POST /token`, for Swagger; `install(app)` sets it.
+        table: The table of families. Default: the one bound to the users' table.
 
     Raises:
         ConfigurationError: The settings are weak or contradict each other.
@@ -90,15 +104,15 @@ class JWTAuth(Scheme[UserT]):
         token_url: str = "auth/token",  # noqa: S107 - a path
         table: type[RefreshFamily] | None = None,
     ) -> None:
-        self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+        self.users = or_default(users)
         self.table = table or bound(RefreshFamily, self.users.table)
         if user_table_of(self.table) is not self.users.table:
             raise ConfigurationError(
-                "The table of families is bound to another user table; see auth_tables()."
+                "table is bound to another user table than users; see auth_tables()."
             )
         if not timedelta(0) <= grace <= timedelta(minutes=1) or refresh_lifetime <= access_lifetime:
             raise ConfigurationError(
-                "The grace is a minute at most, and a family outlives its access tokens."
+                "grace must be 0 to 60 seconds, and refresh_lifetime longer than access_lifetime."
             )
         self.clock = self.users.clock
         self.keys = _ring(secret, keys)
@@ -106,8 +120,7 @@ class JWTAuth(Scheme[UserT]):
         self.grace = grace
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
         self._refresh = RefreshTokens(self.keys)
-        self._pairs = TokenPairs(self._access, self._refresh)
-        self._queries = service.compile_queries(self.table)
+        self._compiled = queries.compile_queries(self.table)
         self.scheme_name = "JWT"
         self.model = OAuth2(
             flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=token_url, scopes={})),
@@ -117,25 +130,25 @@ class JWTAuth(Scheme[UserT]):
         super().__init__()
 
     async def extra_claims(self, user: UserT) -> Mapping[str, Any]:  # noqa: ARG002
-        """Claims to add to the access tokens of a user. Override it; they are readable by all."""
+        """The claims to add to a user's access tokens. Override it. The client can read them."""
         return {}
 
     def decode(self, token: str) -> Claims:
         """
-        The claims of an access token, without asking the database.
+        Verify an access token without a query, and return its claims.
 
         Raises:
-            InvalidToken: It is not one of ours, or it has expired.
+            InvalidToken: The token is forged, malformed or expired.
         """
         return self._access.decode(token, self.users.clock())
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
-        The identity of the access token.
+        Verify the access token, and look up its family and user.
 
         Raises:
-            InvalidToken: It is malformed, expired or revoked, or its user is disabled.
-            InvalidRequest: There are two `Authorization` headers.
+            InvalidToken: The token is malformed, expired or revoked, or its user is disabled.
+            InvalidRequest: The request has two `Authorization` headers.
         """
         token = bearer_token(connection)
         if token is None or token.count(".") != 2:  # noqa: PLR2004 - RFC 7515 section 3.1
@@ -156,13 +169,12 @@ class JWTAuth(Scheme[UserT]):
             family.is_enrolling,
         )
 
-    async def _family(self, claims: Claims) -> service.Family:
+    async def _family(self, claims: Claims) -> queries.Family:
         try:
             family_id = UUID(claims.family)
         except ValueError:
             raise InvalidToken from None
-        async with store():
-            family = await service.find(self._queries.find, family_id, self.users.clock())
+        family = await queries.find(self._compiled.find, family_id, self.users.clock())
         if family is None:
             raise InvalidToken
         return family
@@ -171,61 +183,62 @@ class JWTAuth(Scheme[UserT]):
         self, proof: Proof[UserT] | UserT, connection: HTTPConnection, scope: str = ""
     ) -> TokenPair:
         """
-        Start a family and give its first tokens.
+        Start a family and return its first tokens.
 
         Args:
-            proof: What `Login.start` gave, or a user whom the application trusts.
+            proof: The result of `Login.start`, or a user whom the application has
+                authenticated itself.
             connection: The request.
-            scope: What was asked for; everything the user may do if empty.
+            scope: The requested scopes, separated by spaces. Default: all scopes of the user.
 
         Raises:
-            InvalidScope: More was asked for than the user may do.
-            InvalidCredentials: The proof no longer holds.
+            InvalidScope: The user does not have a requested scope.
+            InvalidCredentials: The password has changed or the user was disabled meanwhile.
         """
         held = proof if isinstance(proof, Proof) else Proof(proof)
         now = self.users.clock()
-        granted = _narrow(await self.users.scopes_of(held.user), scope)
-        grant = Grant(granted, now + self.refresh_lifetime, held.factors, held.is_enrolling, now)
-        token = self._refresh.first()
-        await service.start(
-            self.table,
-            token=token,
-            user=primary_key(held.user),
-            grant=grant,
-            client=client_info(connection),
-            uphold=lambda: self.users.uphold(held),
+        granted = narrow(await self.users.scopes_of(held.user), scope)
+        grant = Grant(
+            subject=str(primary_key(held.user)),
+            scopes=granted,
+            expires_at=now + self.refresh_lifetime,
+            factors=held.factors,
+            is_enrolling=held.is_enrolling,
+            authenticated_at=now,
         )
+        token = self._refresh.first()
+        key, client = primary_key(held.user), client_info(connection)
+        row = queries.new_family(self.table, token, grant, key, client)
+        async with store(), transaction(self.table):
+            # First: it locks the user, so that a password change sees the family or stops it.
+            await self.users.uphold(held)
+            await queries.start(row)
         return await self._pair(held.user, token, grant, now)
 
     async def refresh(self, refresh_token: str, scope: str = "") -> TokenPair:
         """
-        Exchange a refresh token.
+        Exchange a refresh token for a new pair.
 
         Args:
-            refresh_token: The current one of its family, or within the grace the one before.
-            scope: A narrower scope for the access token.
+            refresh_token: The current token of its family, or within the grace the previous one.
+            scope: The scopes of the access token, separated by spaces. Default: all granted.
 
         Raises:
-            InvalidGrant: It is forged, expired, revoked or was used before.
-            InvalidScope: More was asked for than was granted.
+            InvalidGrant: The token is forged, expired or revoked, or has been used before.
+            InvalidScope: A requested scope was not granted at login.
+            StoreUnavailable: The database is down.
         """
         presented = self._refresh.read(refresh_token)
         if presented is None:
             raise InvalidGrant
         now, successor = self.users.clock(), self._refresh.successor(presented)
         async with store():
-            family = await service.rotate(
-                self.table, self._queries, presented, successor, now, self.grace
+            family = await queries.rotate(
+                self.table, self._compiled, presented, successor, now, self.grace
             )
         user = load(self.users.table, family.user)
         may = family.scopes & await self.users.scopes_of(user)
-        grant = Grant(
-            _narrow(may, scope),
-            family.expires_at,
-            family.factors,
-            family.is_enrolling,
-            family.authenticated_at,
-        )
+        grant = family.grant(str(primary_key(user)), narrow(may, scope))
         return await self._pair(user, successor, grant, now)
 
     async def record_factor(
@@ -236,15 +249,15 @@ class JWTAuth(Scheme[UserT]):
         response: Response,  # noqa: ARG002
     ) -> None:
         """
-        Record with the family that a factor was presented once more. Its access tokens
-        count as stepped up at once; what they say is brought up to date by a refresh.
+        Record in the family that the user presented a factor again. Its access tokens count as
+        stepped up at once; their claims change with the next refresh.
 
         Raises:
-            InvalidToken: It ended meanwhile, or another factor was recorded.
+            InvalidToken: The family ended, or another factor was recorded, meanwhile.
         """
         factors, is_second = {**identity.factors, factor: self.users.clock()}, factor != PASSWORD
         async with store():
-            recorded = await service.record_factor(
+            recorded = await queries.record_factor(
                 self.table, identity.credential_id, identity.factors, factors, is_second=is_second
             )
         if not recorded:
@@ -252,22 +265,25 @@ class JWTAuth(Scheme[UserT]):
 
     async def revoke(self, token: str, *, user: UserT | None = None) -> None:
         """
-        End the family of a refresh or an access token; anything else is ignored.
+        End the family of a refresh or access token. Any other text is ignored.
 
         Args:
-            token: Either.
-            user: Only if it is this user's.
+            token: The refresh or access token.
+            user: The user who must own the family, if given.
+
+        Raises:
+            StoreUnavailable: The database is down.
         """
         if (family := self._family_id(token)) is not None:
             key = None if user is None else primary_key(user)
             async with store():
-                await service.revoke(self.table, family, self.users.clock(), key)
+                await queries.revoke(self.table, family, self.users.clock(), key)
 
     async def _pair(
         self, user: UserT, token: RefreshToken, grant: Grant, now: datetime
     ) -> TokenPair:
         extra = await self.extra_claims(user)
-        return self._pairs.write(str(primary_key(user)), token, grant, now, extra)
+        return write_pair(self._access, self._refresh, token, grant, now, extra)
 
     def _family_id(self, token: str) -> UUID | None:
         if (refresh_token := self._refresh.read(token)) is not None:
@@ -280,16 +296,5 @@ class JWTAuth(Scheme[UserT]):
 
 def _ring(secret: str | bytes | None, keys: KeyRing | None) -> KeyRing:
     if (secret is None) is (keys is None):
-        raise ConfigurationError("JWTAuth takes a secret or keys, one of the two.")
+        raise ConfigurationError("Pass either secret or keys to JWTAuth.")
     return keys or KeyRing(Key.from_secret(secret or b""))
-
-
-def _narrow(may: frozenset[str], scope: str) -> frozenset[str]:
-    """What is asked for, if it may be had (RFC 6749 section 3.3)."""
-    wanted: Iterable[str] = scope.split(" ") if scope else may
-    asked = frozenset(name for name in wanted if name)
-    if scope and not all(SCOPE_TOKEN.fullmatch(name) for name in asked):
-        raise InvalidScope
-    if not asked <= may:
-        raise InvalidScope
-    return asked

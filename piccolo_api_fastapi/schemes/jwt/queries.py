@@ -1,6 +1,6 @@
-"""Refresh families: start, rotate, find, list and end."""
+"""Statements on the table of refresh families: find, start, rotate, list and end."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -8,7 +8,6 @@ from uuid import UUID
 
 from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.statements import CompiledQuery
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
@@ -23,7 +22,7 @@ from .token_pairs import Grant
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A live family and its user, as one query gives them."""
+    """A live family with the columns of its user, from one query."""
 
     id: UUID
     generation: int
@@ -39,31 +38,42 @@ class Family:
 
     @property
     def authenticated_at(self) -> datetime:
-        """When the user last proved who they are."""
+        """The time when the user last presented a factor."""
         return max(self.factors.values(), default=self.created_at)
+
+    def grant(self, subject: str, scopes: frozenset[str]) -> Grant:
+        """The facts that an access token with these scopes states."""
+        return Grant(
+            subject=subject,
+            scopes=scopes,
+            expires_at=self.expires_at,
+            factors=self.factors,
+            is_enrolling=self.is_enrolling,
+            authenticated_at=self.authenticated_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Queries:
+class CompiledQueries:
     """
-    What is asked so often that its SQL is built once.
+    The statements of the hot paths, whose SQL is built once.
 
     Args:
-        find: The family of a token.
-        rotate: Its next generation.
+        find: Selects the family of a token.
+        rotate: Moves a family to its next generation.
     """
 
     find: CompiledQuery
     rotate: CompiledQuery
 
 
-def compile_queries(table: type[RefreshFamily]) -> Queries:
-    """Both, for this table."""
-    return Queries(_compile_find(table), _compile_rotate(table))
+def compile_queries(table: type[RefreshFamily]) -> CompiledQueries:
+    """Compile both statements for a table."""
+    return CompiledQueries(_compile_find(table), _compile_rotate(table))
 
 
 def _compile_find(table: type[RefreshFamily]) -> CompiledQuery:
-    """The one statement of a protected request: the family by its id, with its user."""
+    """Compile the one statement of a protected request: a live family with its user."""
 
     def build(family: UUID, now: datetime) -> Any:
         return table.select(
@@ -84,7 +94,7 @@ def _compile_find(table: type[RefreshFamily]) -> CompiledQuery:
 
 
 def _compile_rotate(table: type[RefreshFamily]) -> CompiledQuery:
-    """The one statement of a refresh: move a live family on from the token that was presented."""
+    """Compile the one statement of a refresh: replace the current token of a live family."""
 
     def build(*values: Any) -> Any:
         new_generation, digest, new_digest, now, family, generation, current, present = values
@@ -113,7 +123,7 @@ def _compile_rotate(table: type[RefreshFamily]) -> CompiledQuery:
 
 
 async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | None:
-    """The live family with this id."""
+    """Look up the live family with this id."""
     for row in await query.run(family, now):
         user = take_user(row)
         scopes, factors = frozenset(row.pop("scope").split()), read_factors(row.pop("factors"))
@@ -121,76 +131,67 @@ async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | No
     return None
 
 
-async def start(
-    table: type[RefreshFamily],
-    *,
-    token: RefreshToken,
-    user: Any,
-    grant: Grant,
-    client: ClientInfo,
-    uphold: Callable[[], Awaitable[None]],
-) -> None:
-    """
-    Start a family.
-
-    Args:
-        table: Where.
-        token: Its first token.
-        user: The primary key of the user.
-        grant: What it says of its tokens; the user proved who they are just now.
-        client: What is recorded of the client.
-        uphold: Raises if what it is issued on no longer holds. It runs first in the
-            transaction and locks the user, so that a password change either sees the
-            family or stops it.
-    """
-    now = grant.authenticated_at
-    row = table(
+def new_family(
+    table: type[RefreshFamily], token: RefreshToken, grant: Grant, user: Any, client: ClientInfo
+) -> RefreshFamily:
+    """Make the row of a new family; `user` is a primary key."""
+    return table(
         id=token.family,
         user=user,
         generation=token.generation,
         current_digest=token.digest,
         scope=" ".join(sorted(grant.scopes)),
-        created_at=now,
-        rotated_at=now,
+        created_at=grant.authenticated_at,
+        rotated_at=grant.authenticated_at,
         expires_at=grant.expires_at,
         factors=write_factors(grant.factors),
         is_enrolling=grant.is_enrolling,
         ip=client.ip,
         user_agent=client.user_agent,
     )
-    async with store(), transaction(table):
-        await uphold()
-        await table.insert(row)
-        data = {"family": str(token.family)}
-        await emit(AuthEvent("authn_token_created", now, user, data))
+
+
+async def start(row: RefreshFamily) -> None:
+    """Store a new family. Call it in a transaction that has locked the user."""
+    await type(row).insert(row)
+    data = {"family": str(row.id)}
+    await emit(AuthEvent("authn_token_created", row.created_at, row.user, data))
 
 
 async def rotate(
     table: type[RefreshFamily],
-    queries: Queries,
+    compiled: CompiledQueries,
     presented: RefreshToken,
     successor: RefreshToken,
     now: datetime,
     grace: timedelta,
 ) -> Family:
     """
-    Move a family on by one generation.
+    Move a family to its next generation.
 
-    Within the grace, a repeated refresh finds the family already where it wants it:
-    racing tabs and lost answers converge on one successor. A token from further back
-    was copied: the family ends.
+    Within the grace, a repeated refresh finds that its successor is already the current token:
+    racing tabs and lost responses converge on it. An older token has been copied, so it ends
+    the family.
+
+    Args:
+        table: The table of families.
+        compiled: Its compiled statements.
+        presented: The token that the client sent.
+        successor: The token that replaces it.
+        now: The current time.
+        grace: The time in which a refresh may be repeated.
 
     Raises:
-        InvalidGrant: The token is not the current one, or its family is no more.
+        InvalidGrant: The token is not the current one, or its family has ended.
     """
-    before = await find(queries.find, presented.family, now)
+    before = await find(compiled.find, presented.family, now)
     if before is None or not before.user["active"]:
         raise InvalidGrant
     values = (successor.generation, presented.digest, successor.digest, now)
     condition = (presented.family, presented.generation, presented.digest, now)
-    if await queries.rotate.run(*values, *condition):
+    if await compiled.rotate.run(*values, *condition):
         return before
-    family = await find(queries.find, presented.family, now)
+    family = await find(compiled.find, presented.family, now)
     if family is None:
         raise InvalidGrant
     digests = family.previous_digest, family.current_digest
@@ -206,17 +207,15 @@ async def record_factor(
     table: type[RefreshFamily], family: UUID, before: Factors, after: Factors, *, is_second: bool
 ) -> bool:
     """
-    Record that a factor was presented.
+    Record the factors that the user has presented. Returns whether they were recorded.
 
     Args:
-        table: Where.
-        family: Which.
-        before: All that were presented so far; another was recorded meanwhile if they differ.
-        after: All that were presented, this one included.
-        is_second: Whether it is a second factor, which lifts the limit to enrolling one.
-
-    Returns:
-        Whether it was recorded.
+        table: The table of families.
+        family: The id of the family.
+        before: The factors as the request found them. Nothing is written if they have changed.
+        after: All factors presented so far, including the latest.
+        is_second: Whether the latest is a second factor, so that the family is no longer
+            limited to enrolling one.
     """
     values: dict[Any, Any] = {table.factors: write_factors(after)}
     if is_second:
@@ -234,7 +233,7 @@ async def record_factor(
 
 
 async def live(table: type[RefreshFamily], user: Any, now: datetime) -> Sequence[RefreshFamily]:
-    """The live families of a user, the latest first."""
+    """List the live families of a user, newest first."""
     query = table.objects().where(
         table.user == user, table.expires_at > now, table.revoked_at.is_null()
     )
@@ -244,16 +243,13 @@ async def live(table: type[RefreshFamily], user: Any, now: datetime) -> Sequence
 
 async def revoke(table: type[RefreshFamily], family: UUID, now: datetime, user: Any = None) -> bool:
     """
-    End a family, its access tokens included.
+    End a family, including its access tokens. Returns whether one has ended.
 
     Args:
-        table: Where.
-        family: Which.
-        now: The present time.
-        user: Only if it is this user's.
-
-    Returns:
-        Whether there was one.
+        table: The table of families.
+        family: The id of the family.
+        now: The current time.
+        user: The primary key of the user who must own it, if given.
     """
     return await _end(table, family, now, "authn_token_revoked", user)
 
@@ -263,7 +259,7 @@ async def end(table: type[RefreshFamily], user: Any, family: UUID, now: datetime
     End one family of a user.
 
     Raises:
-        NotFound: There is none, or it is somebody else's.
+        NotFound: The family does not exist, has ended, or belongs to another user.
     """
     if not await revoke(table, family, now, user):
         raise NotFound

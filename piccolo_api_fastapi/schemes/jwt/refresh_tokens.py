@@ -1,4 +1,4 @@
-"""Refresh tokens: authentic without a query, each the heir of the one before."""
+"""Refresh tokens: verified without a query, each derived from the one before."""
 
 import base64
 import binascii
@@ -21,8 +21,8 @@ class RefreshToken:
     """
     One refresh token: its family, its generation and 256 secret bits.
 
-    A MAC over them lets an old genuine one be recognised for ever without history, and
-    a forged one be refused without asking the database.
+    A MAC covers all three. Used tokens are recognised without a history, and forged ones are
+    refused without a query.
     """
 
     family: UUID
@@ -32,21 +32,21 @@ class RefreshToken:
 
     @property
     def digest(self) -> str:
-        """What is stored of it."""
+        """The SHA-256 digest of the secret, which is stored."""
         return hashlib.sha256(self.secret).hexdigest()
 
     @property
     def body(self) -> bytes:
-        """What the MAC covers."""
+        """The bytes that the MAC covers."""
         return self.family.bytes + _generation(self.generation) + self.secret
 
 
 class RefreshTokens:
     """
-    Writes and reads refresh tokens.
+    The writer and reader of refresh tokens.
 
     Args:
-        keys: Their sub-keys authenticate tokens and derive successors.
+        keys: The keys whose sub-keys authenticate tokens and derive successors.
     """
 
     def __init__(self, keys: KeyRing) -> None:
@@ -54,14 +54,14 @@ class RefreshTokens:
         self._successor_keys = tuple(keys.subkeys("refresh token successor").values())
 
     def first(self) -> RefreshToken:
-        """The first token of a new family."""
+        """Make the first token of a new family."""
         return RefreshToken(uuid4(), 0, secrets.token_bytes(32), self._successor_keys[0])
 
     def successor(self, token: RefreshToken) -> RefreshToken:
         """
-        The token after this one. It is derived, so that everybody who refreshes with the
-        same token gets the same next one: by the key that wrote this one, on which servers
-        agree while keys rotate.
+        Derive the next token. Requests that refresh with the same token get the same successor,
+        because it is derived with the key that wrote the token: servers agree on that key even
+        while keys rotate.
         """
         generation = token.generation + 1
         material = token.family.bytes + _generation(generation) + token.secret
@@ -69,12 +69,12 @@ class RefreshTokens:
         return RefreshToken(token.family, generation, secret, self._successor_keys[0])
 
     def write(self, token: RefreshToken) -> str:
-        """The text of a token."""
+        """Encode a token as text."""
         raw = token.body + hmac.digest(self._mac_keys[0], token.body, "sha256")
         return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
     def read(self, text: str) -> RefreshToken | None:
-        """The token, or `None` when we never wrote it."""
+        """Decode and authenticate a token; `None` if it is forged or malformed."""
         try:
             raw = base64.b64decode(text.removeprefix(PREFIX).encode("ascii"), b"-_", validate=True)
         except (binascii.Error, ValueError):

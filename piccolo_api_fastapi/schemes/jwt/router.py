@@ -1,14 +1,13 @@
-"""The token endpoint, its revocation, the signed-in apps and the public keys."""
+"""Routes to get, refresh and revoke tokens, to list signed-in apps, and for the public keys."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 
 from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -34,11 +33,16 @@ from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.users import UserT
 
-from . import queries as service
+from . import queries
 from .dependencies import JWTAuth
 from .route import TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
+
+Captcha: TypeAlias = Callable[[Request], Awaitable[None]]
+
+GrantType: TypeAlias = Callable[[Request, TokenForm], Awaitable[TokenPair]]
+"""Exchanges what a token request presents for a token pair."""
 
 _BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
 
@@ -47,27 +51,40 @@ def jwt_router(
     jwt: JWTAuth[UserT],
     login: Login[UserT] | None = None,
     *,
-    captcha: Callable[[Request], Awaitable[None]] | None = None,
+    captcha: Captcha | None = None,
 ) -> APIRouter:
     """
-    `POST /token`, `POST /token/revoke`, `GET /token/families`, `DELETE /token/families/{id}`
-    with asymmetric keys `GET /.well-known/jwks.json`, and where the login has second factors
-    `POST /token/mfa` and `POST /token/mfa/send`.
+    Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families` and
+    `DELETE /token/families/{id}`; with asymmetric keys also `GET /.well-known/jwks.json`, and with
+    second factors `POST /token/mfa` and `POST /token/mfa/send`.
+
+    ```python
+    import os
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import JWTAuth, jwt_router
+
+    app = FastAPI()
+    app.include_router(jwt_router(JWTAuth(secret=os.environ["JWT_SECRET"])), prefix="/auth")
+    ```
 
     Args:
-        jwt: The scheme whose tokens are given.
-        login: Checks the password; by default one for the same users.
-        captcha: A `Captcha`, or anything that refuses a request, asked before each password.
+        jwt: The scheme that issues the tokens.
+        login: The login that checks passwords and second factors. Default: one for the same users.
+        captcha: A `Captcha`, or any other callable that may refuse a request, called before each
+            password is checked.
 
     Raises:
-        ConfigurationError: The two are for different user tables.
+        ConfigurationError: `jwt` and `login` have different user tables.
     """
     login = login or Login(jwt.users)
     if login.users.table is not jwt.users.table:
-        raise ConfigurationError("The scheme and the login are for different user tables.")
+        raise ConfigurationError("jwt and login must have the same user table.")
     router = APIRouter(route_class=AuthRoute, tags=["tokens"])
     tokens = APIRouter(route_class=TokenRoute)
     _add_token(tokens, jwt, login, captcha)
+    if login.factors:
+        _add_second_step(tokens, jwt, login)
+    _add_revocation(tokens, jwt)
     router.include_router(tokens)
     _add_families(router, jwt)
     if jwt.keys.jwks()["keys"]:
@@ -76,11 +93,13 @@ def jwt_router(
 
 
 def _add_token(
-    router: APIRouter,
-    jwt: JWTAuth[Any],
-    login: Login[Any],
-    captcha: Callable[[Request], Awaitable[None]] | None,
+    router: APIRouter, jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None
 ) -> None:
+    grant_types = {
+        "password": _by_password(jwt, login, captcha),
+        "refresh_token": _by_refresh_token(jwt),
+    }
+
     @router.post(
         "/token",
         operation_id="create_token",
@@ -99,54 +118,41 @@ def _add_token(
     )
     async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
         """Exchange a password or a refresh token for an access token (RFC 6749)."""
-        if form.grant_type == "password":
-            if captcha is not None:
-                await captcha(request)
-            pair = await _by_password(jwt, login, request, form)
-        elif form.grant_type == "refresh_token":
-            if form.refresh_token is None:
-                raise InvalidRequest
-            pair = await jwt.refresh(form.refresh_token.get_secret_value(), form.scope)
-        else:
+        exchange = grant_types.get(form.grant_type)
+        if exchange is None:
             raise UnsupportedGrantType
-        return TokenOut.of(pair)
-
-    if login.factors:
-        _add_second_step(router, jwt, login)
-
-    @router.post(
-        "/token/revoke",
-        operation_id="revoke_token",
-        summary="Revoke a token",
-        responses=responses(InvalidRequest, media_types=_BOTH),
-    )
-    async def revoke_token(request: Request, form: Annotated[RevocationForm, Form()]) -> None:
-        """
-        End the family of a refresh or access token (RFC 7009). The answer is the same
-        for a token that is unknown; one that is somebody else's stays alive.
-        """
-        try:
-            caller = await jwt.find(request)
-        except AuthError:
-            # A client whose access token has expired may sign out all the same.
-            caller = None
-        user = caller.user if caller else None
-        await jwt.revoke(form.token.get_secret_value(), user=user)
+        return TokenOut.of(await exchange(request, form))
 
 
-async def _by_password(
-    jwt: JWTAuth[Any], login: Login[Any], request: Request, form: TokenForm
-) -> TokenPair:
-    if form.username is None or form.password is None:
-        raise InvalidRequest
-    password, client = form.password.get_secret_value(), login.client(request)
-    with _as_grant_errors():
-        outcome = await login.start(
-            form.username, password, client, channel="token", scope=form.scope
-        )
-        if isinstance(outcome, Challenge):
-            raise MFARequired(outcome.token, outcome.methods, outcome.expires_in)
-        return await jwt.issue(outcome, request, outcome.scope)
+def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) -> GrantType:
+    """RFC 6749 section 4.3."""
+
+    async def exchange(request: Request, form: TokenForm) -> TokenPair:
+        if captcha is not None:
+            await captcha(request)
+        if form.username is None or form.password is None:
+            raise InvalidRequest
+        password, client = form.password.get_secret_value(), login.client(request)
+        with _as_grant_errors():
+            outcome = await login.start(
+                form.username, password, client, channel="token", scope=form.scope
+            )
+            if isinstance(outcome, Challenge):
+                raise MFARequired(outcome.token, outcome.methods, outcome.expires_in)
+            return await jwt.issue(outcome, request, outcome.scope)
+
+    return exchange
+
+
+def _by_refresh_token(jwt: JWTAuth[Any]) -> GrantType:
+    """RFC 6749 section 6."""
+
+    async def exchange(_: Request, form: TokenForm) -> TokenPair:
+        if form.refresh_token is None:
+            raise InvalidRequest
+        return await jwt.refresh(form.refresh_token.get_secret_value(), form.scope)
+
+    return exchange
 
 
 def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) -> None:
@@ -165,7 +171,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         ),
     )
     async def create_token_mfa(request: Request, step: MFAIn) -> TokenOut:
-        """Present a code of a second factor, with the challenge that the password gave."""
+        """Complete the login with a code and the challenge from the first step."""
         challenge, code = step.challenge.get_secret_value(), step.code.get_secret_value()
         with _as_grant_errors():
             proof = await login.finish(
@@ -181,14 +187,36 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         responses=responses(InvalidRequest, InvalidGrant, TooManyRequests, media_types=_BOTH),
     )
     async def send_token_code(step: SendIn, request: Request) -> None:
-        """Send the code of a factor that has one sent. It counts as one of five tries."""
+        """Send a code to the user. It counts as one of the five attempts."""
         with _as_grant_errors():
             challenge, client = step.challenge.get_secret_value(), login.client(request)
             await login.send(challenge, step.method, client, channel="token")
 
 
+def _add_revocation(router: APIRouter, jwt: JWTAuth[Any]) -> None:
+    @router.post(
+        "/token/revoke",
+        operation_id="revoke_token",
+        summary="Revoke a token",
+        responses=responses(InvalidRequest, media_types=_BOTH),
+    )
+    async def revoke_token(request: Request, form: Annotated[RevocationForm, Form()]) -> None:
+        """
+        End the family of a refresh or access token (RFC 7009). An unknown token gets the same
+        response. If the request is authenticated, only the caller's own tokens are revoked.
+        """
+        try:
+            caller = await jwt.find(request)
+        except AuthError:
+            # A client whose access token has expired can still sign out.
+            caller = None
+        user = caller.user if caller else None
+        await jwt.revoke(form.token.get_secret_value(), user=user)
+
+
 @contextmanager
 def _as_grant_errors() -> Iterator[None]:
+    """Answer a failed login as RFC 6749 section 5.2 has it."""
     try:
         yield
     except (InvalidCredentials, InvalidTicket, InvalidCode):
@@ -206,9 +234,8 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
     async def list_families(
         identity: Annotated[Identity[Any], Depends(jwt.identity)],
     ) -> list[FamilyOut]:
-        """The apps that are signed in, the latest first."""
-        async with store():
-            rows = await service.live(jwt.table, primary_key(identity.user), jwt.users.clock())
+        """List the apps in which you are signed in, newest first."""
+        rows = await queries.live(jwt.table, primary_key(identity.user), jwt.users.clock())
         return [FamilyOut.of(row, identity.credential_id) for row in rows]
 
     @router.delete(
@@ -221,9 +248,9 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
     async def end_family(
         identity: Annotated[Identity[Any], Depends(jwt.identity)], family_id: UUID
     ) -> None:
-        """End a family: its refresh token and its access tokens die at once."""
+        """Sign one app out: its refresh and access tokens stop working at once."""
         user, now = primary_key(identity.user), jwt.users.clock()
-        await service.end(jwt.table, user, family_id, now)
+        await queries.end(jwt.table, user, family_id, now)
 
 
 def _add_jwks(router: APIRouter, jwt: JWTAuth[Any]) -> None:
@@ -233,5 +260,5 @@ def _add_jwks(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         summary="Public keys",
     )
     async def get_jwks() -> JWKSet:
-        """The keys that verify access tokens (RFC 7517)."""
+        """Get the public keys that verify access tokens (RFC 7517)."""
         return JWKSet.model_validate(jwt.keys.jwks())

@@ -1,4 +1,4 @@
-"""The token endpoint's forms and answers (RFC 6749), and families as their owner sees them."""
+"""The forms and responses of the token endpoint (RFC 6749), and the JSON of families."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from .token_pairs import TokenPair
 
 
 class TokenForm(BaseModel):
-    """RFC 6749 sections 4.3.2 and 6. Parameters we don't know are ignored, as section 3.2 says."""
+    """RFC 6749 sections 4.3.2 and 6. Unknown parameters are ignored (section 3.2)."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -29,7 +29,7 @@ class TokenForm(BaseModel):
     password: Annotated[SecretStr | None, Field(description="For `password`.")] = None
     refresh_token: Annotated[SecretStr | None, Field(description="For `refresh_token`.")] = None
     scope: Annotated[
-        str, Field(description="What to ask for, separated by spaces; everything if empty.")
+        str, Field(description="The requested scopes, separated by spaces. Default: all.")
     ] = ""
 
 
@@ -39,7 +39,7 @@ class RevocationForm(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"token": "rt_…"}]})
 
     token: Annotated[SecretStr, Field(min_length=1, description="A refresh or an access token.")]
-    token_type_hint: Annotated[str | None, Field(description="Ignored: the token tells.")] = None
+    token_type_hint: Annotated[str | None, Field(description="Ignored.")] = None
 
 
 class TokenOut(BaseModel):
@@ -62,17 +62,17 @@ class TokenOut(BaseModel):
 
     access_token: Annotated[str, Field(description="A JWT, for the `Authorization` header.")]
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - no secret
-    expires_in: Annotated[int, Field(description="Seconds.")]
-    refresh_token: Annotated[str, Field(description="Good for one refresh.")]
-    scope: Annotated[str, Field(description="What was granted, separated by spaces.")]
+    expires_in: Annotated[int, Field(description="The lifetime of the access token in seconds.")]
+    refresh_token: Annotated[str, Field(description="For one refresh.")]
+    scope: Annotated[str, Field(description="The granted scopes, separated by spaces.")]
     status: Annotated[
         Literal["signed_in", "mfa_enrolment_required"],
-        Field(description="Whether a second factor has to be enrolled before anything else."),
+        Field(description="`mfa_enrolment_required` if the token can only enrol a second factor."),
     ] = "signed_in"
 
     @classmethod
     def of(cls, pair: TokenPair) -> "TokenOut":
-        """What is answered."""
+        """The response for a token pair."""
         return cls(
             access_token=pair.access_token,
             expires_in=pair.expires_in,
@@ -103,17 +103,17 @@ class FamilyOut(BaseModel):
     )
 
     id: UUID
-    current: Annotated[bool, Field(description="Whether this request came with it.")]
+    current: Annotated[bool, Field(description="Whether this is the app of the request.")]
     created_at: Annotated[datetime, Field(description="When the app signed in.")]
     refreshed_at: Annotated[datetime, Field(description="When it last refreshed its tokens.")]
-    expires_at: Annotated[datetime, Field(description="When it has to sign in again.")]
-    scope: Annotated[str, Field(description="What it was granted, separated by spaces.")]
-    ip: Annotated[str | None, Field(description="From which address it signed in.")]
-    user_agent: Annotated[str | None, Field(description="What it calls itself.")]
+    expires_at: Annotated[datetime, Field(description="When it must sign in again.")]
+    scope: Annotated[str, Field(description="The scopes of the app, separated by spaces.")]
+    ip: Annotated[str | None, Field(description="The IP address at sign-in.")]
+    user_agent: Annotated[str | None, Field(description="The `User-Agent` at sign-in.")]
 
     @classmethod
     def of(cls, row: RefreshFamily, current: UUID) -> "FamilyOut":
-        """What is shown of a row."""
+        """The family of a row; `current` is the id of the caller's own."""
         return cls(
             id=row.id,
             current=row.id == current,

@@ -1,4 +1,4 @@
-"""Token pairs: an access token and a refresh token, as a client is given them."""
+"""Token pairs: an access token and a refresh token, issued together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ from .refresh_tokens import RefreshToken, RefreshTokens
 @dataclass(frozen=True, slots=True)
 class TokenPair:
     """
-    What a client is given.
+    An access token and a refresh token, as `JWTAuth.issue` and `JWTAuth.refresh` return them.
 
     Args:
-        access_token: A JWT.
-        refresh_token: Good once, apart from the grace.
-        expires_in: Seconds that the access token lives.
-        scopes: What the access token may do.
-        is_enrolling: Whether it is good for enrolling a second factor only.
+        access_token: The JWT.
+        refresh_token: The token for the next refresh.
+        expires_in: The lifetime of the access token in seconds.
+        scopes: The scopes of the access token.
+        is_enrolling: Whether the access token can only enrol a second factor.
     """
 
     access_token: str = field(repr=False)
@@ -34,8 +34,19 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a family says of the tokens issued to it."""
+    """
+    The facts of a family that its access tokens state.
 
+    Args:
+        subject: The primary key of the user, as text.
+        scopes: The granted scopes.
+        expires_at: The expiry time of the family.
+        factors: The factors that the user presented, with their times.
+        is_enrolling: Whether the family can only enrol a second factor.
+        authenticated_at: The time of the login.
+    """
+
+    subject: str
     scopes: frozenset[str]
     expires_at: datetime
     factors: Factors
@@ -43,51 +54,40 @@ class Grant:
     authenticated_at: datetime
 
 
-class TokenPairs:
+def write_pair(
+    access: AccessTokens,
+    refresh: RefreshTokens,
+    token: RefreshToken,
+    grant: Grant,
+    now: datetime,
+    extra: Mapping[str, Any],
+) -> TokenPair:
     """
-    Writes what a client is given.
+    Write a token pair. The access token does not outlive the family.
 
     Args:
-        access: Writes access tokens.
-        refresh: Writes refresh tokens.
+        access: The writer of access tokens.
+        refresh: The writer of refresh tokens.
+        token: The refresh token.
+        grant: The facts of its family.
+        now: The current time.
+        extra: The claims that the application adds.
     """
-
-    def __init__(self, access: AccessTokens, refresh: RefreshTokens) -> None:
-        self._access = access
-        self._refresh = refresh
-
-    def write(
-        self,
-        subject: str,
-        token: RefreshToken,
-        grant: Grant,
-        now: datetime,
-        extra: Mapping[str, Any],
-    ) -> TokenPair:
-        """
-        A pair. The access token does not outlive the family.
-
-        Args:
-            subject: The primary key of the user, as text.
-            token: The refresh token.
-            grant: What its family says.
-            now: The present time.
-            extra: Claims of the application.
-        """
-        expires_at = min(now + self._access.lifetime, grant.expires_at)
-        scopes: frozenset[str] = frozenset() if grant.is_enrolling else grant.scopes
-        claims = Claims(
-            subject=subject,
-            family=str(token.family),
-            token_id=uuid4().hex,
-            issued_at=now,
-            expires_at=expires_at,
-            scopes=scopes,
-            extra=extra,
-            authenticated_at=max(grant.factors.values(), default=grant.authenticated_at),
-            acr=ENROLMENT if grant.is_enrolling else acr(grant.factors),
-            amr=amr(grant.factors),
-        )
-        lives = int(expires_at.timestamp()) - int(now.timestamp())
-        access_token, refresh_token = self._access.encode(claims), self._refresh.write(token)
-        return TokenPair(access_token, refresh_token, lives, scopes, grant.is_enrolling)
+    expires_at = min(now + access.lifetime, grant.expires_at)
+    scopes: frozenset[str] = frozenset() if grant.is_enrolling else grant.scopes
+    claims = Claims(
+        subject=grant.subject,
+        family=str(token.family),
+        token_id=uuid4().hex,
+        issued_at=now,
+        expires_at=expires_at,
+        scopes=scopes,
+        extra=extra,
+        authenticated_at=max(grant.factors.values(), default=grant.authenticated_at),
+        acr=ENROLMENT if grant.is_enrolling else acr(grant.factors),
+        amr=amr(grant.factors),
+    )
+    lifetime = int(expires_at.timestamp()) - int(now.timestamp())
+    return TokenPair(
+        access.encode(claims), refresh.write(token), lifetime, scopes, grant.is_enrolling
+    )

@@ -1,4 +1,4 @@
-"""Sessions for browsers: a cookie, and a row that can be listed and revoked."""
+"""Sessions for browsers: a cookie, and a row that users can list and end."""
 
 from .dependencies import SessionAuth
 from .queries import delete_expired_sessions

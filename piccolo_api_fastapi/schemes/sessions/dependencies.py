@@ -1,9 +1,10 @@
-"""`SessionAuth`: the user of the session cookie, as a dependency."""
+"""`SessionAuth`: the dependency that authenticates users by a session cookie."""
 
 import hashlib
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
+from uuid import uuid4
 
 from fastapi.openapi.models import APIKey
 from starlette.requests import HTTPConnection
@@ -12,8 +13,9 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
-from piccolo_api_fastapi.access.step_up import PASSWORD
+from piccolo_api_fastapi.access.step_up import PASSWORD, write_factors
 from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.cookies import Cookie
@@ -28,29 +30,43 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.users import Proof, Users, UserT
+from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 
-from . import queries as service
+from . import queries
 from .queries import PICCOLO_API_TOKEN, SESSION_TOKEN, Lifetimes
 from .tables import Session
 
 
 class SessionAuth(Scheme[UserT]):
     """
-    The user of a session, by cookie.
+    A dependency that authenticates users by a session cookie.
 
-    Depend on it to guard a route; mount `session_router` to log in and out. A cookie
-    that comes with an unsafe request of another site is refused.
+    ```python
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import SessionAuth, User, session_router
+
+    session = SessionAuth()
+    app = FastAPI()
+    app.include_router(session_router(session), prefix="/auth")
+
+    @app.get("/me")
+    async def me(user: Annotated[User, Depends(session)]) -> str:
+        return user.username
+    ```
+
+    `session_router` has the routes to log in and out. An unsafe request from another site is
+    refused, even with a valid cookie.
 
     Args:
-        users: Whose sessions.
-        cookie: Its name and attributes.
-        idle: A session not used for this long ends.
-        absolute: Every session ends after this long.
-        cap: How many sessions a user may have; the oldest give way.
-        csrf: What other origins may do.
-        table: The table of sessions; by default the one bound to the users' table.
-        accepts_piccolo_api: Whether the cookie may hold a session that was moved from there.
+        users: The users who own the sessions. Default: those of the stock `User` table.
+        cookie: The name and attributes of the cookie.
+        idle: The time without activity after which a session expires.
+        absolute: The time after which a session expires despite activity.
+        cap: The number of sessions a user may have; a further login ends the oldest.
+        csrf: The origins whose requests are accepted. Default: the site's own.
+        table: The table of sessions. Default: the one bound to the users' table.
+        accepts_piccolo_api: Whether to accept session tokens migrated from piccolo-api.
 
     Raises:
         ConfigurationError: The settings contradict each other.
@@ -80,12 +96,12 @@ class SessionAuth(Scheme[UserT]):
         accepts_piccolo_api: bool = False,
     ) -> None:
         if cap is not None and cap < 1:
-            raise ConfigurationError("A user may have one session at least.")
-        self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+            raise ConfigurationError("cap must be at least 1; omit it for no limit.")
+        self.users = or_default(users)
         self.table = table or bound(Session, self.users.table)
         if user_table_of(self.table) is not self.users.table:
             raise ConfigurationError(
-                "The table of sessions is bound to another user table; see auth_tables()."
+                "table is bound to another user table than users; see auth_tables()."
             )
         self.clock = self.users.clock
         self.cookie = cookie or Cookie()
@@ -95,35 +111,35 @@ class SessionAuth(Scheme[UserT]):
         self.csrf = csrf or SameOrigin()
         self.scheme_name = "Session"
         self.model = APIKey.model_validate(
-            {"in": "cookie", "name": self.cookie.name, "description": "A session, by cookie."}
+            {"in": "cookie", "name": self.cookie.name, "description": "A session cookie."}
         )
-        self._find = service.compile_find(self.table)
+        self._find = queries.compile_find(self.table)
         super().__init__()
 
     @classmethod
     def aal1(cls, users: Users[UserT] | None = None, **options: Any) -> "SessionAuth[UserT]":
-        """30 days whatever the activity: NIST SP 800-63B-4 section 2.1.3."""
+        """Sessions of 30 days, idle or not (NIST SP 800-63B-4 section 2.1.3)."""
         thirty_days = timedelta(days=30)
         return cls(users, idle=thirty_days, absolute=thirty_days, **options)
 
     @classmethod
     def aal2(cls, users: Users[UserT] | None = None, **options: Any) -> "SessionAuth[UserT]":
-        """An hour idle, 24 in all: NIST SP 800-63B-4 section 2.2.3."""
+        """Sessions of an hour idle and 24 hours in all (NIST SP 800-63B-4 section 2.2.3)."""
         return cls(users, idle=timedelta(hours=1), absolute=timedelta(hours=24), **options)
 
     @classmethod
     def aal3(cls, users: Users[UserT] | None = None, **options: Any) -> "SessionAuth[UserT]":
-        """15 minutes idle, 12 hours in all: NIST SP 800-63B-4 section 2.3.3."""
+        """Sessions of 15 minutes idle and 12 hours in all (NIST SP 800-63B-4 section 2.3.3)."""
         return cls(users, idle=timedelta(minutes=15), absolute=timedelta(hours=12), **options)
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
-        The identity of the session cookie.
+        Look up the session of the cookie.
 
         Raises:
-            InvalidSession: The cookie can't be read, or came twice.
-            SessionEnded: It is unknown, expired or revoked, or its user is disabled.
-            CrossSiteRequest: Another site sent it.
+            InvalidSession: The cookie is malformed, or was sent twice.
+            SessionEnded: The session is unknown, expired or revoked, or its user is disabled.
+            CrossSiteRequest: Another site sent the request.
         """
         if "authorization" in connection.headers:
             return None
@@ -134,14 +150,13 @@ class SessionAuth(Scheme[UserT]):
         if (digest := self._digest(token)) is None:
             raise SessionEnded
         now = self.users.clock()
-        async with store():
-            session = await service.find(self._find, digest, now)
+        session = await queries.find(self._find, digest, now)
         if session is None or not session.user["active"]:
             raise SessionEnded
-        if now - session.last_seen_at >= service.TOUCH_INTERVAL:
+        if now - session.last_seen_at >= queries.TOUCH_INTERVAL:
             with suppress(StoreUnavailable):
                 async with store():
-                    await service.touch(self.table, session, now, self.lifetimes)
+                    await queries.touch(self.table, session, now, self.lifetimes)
         user = load(self.users.table, session.user)
         return Identity(
             user,
@@ -160,30 +175,44 @@ class SessionAuth(Scheme[UserT]):
         proof: Proof[UserT] | UserT,
     ) -> None:
         """
-        Start a session and set its cookie. A session that the request came with ends.
+        Start a session and set its cookie. The session that the request came with ends.
 
         Args:
             connection: The request.
-            response: The answer that takes the cookie.
-            proof: What `Login.start` gave, or a user whom the application trusts.
+            response: The response that sets the cookie.
+            proof: The result of `Login.start`, or a user whom the application has
+                authenticated itself.
 
         Raises:
-            InvalidCredentials: The proof no longer holds.
+            InvalidCredentials: The password has changed or the user was disabled meanwhile.
+            StoreUnavailable: The database is down.
         """
         held = proof if isinstance(proof, Proof) else Proof(proof)
-        token = await service.start(
-            self.table,
-            user=primary_key(held.user),
-            client=client_info(connection),
-            now=self.users.clock(),
-            lifetimes=self.lifetimes,
-            factors=held.factors,
-            is_enrolling=held.is_enrolling,
-            uphold=lambda: self.users.uphold(held),
-            replaces=self._presented(connection),
-            cap=self.cap,
-        )
+        token = SESSION_TOKEN.generate()
+        row = self._row(token, held, connection)
+        async with store(), transaction(self.table):
+            # First, because it locks the user: a password change either sees the session or
+            # stops it.
+            await self.users.uphold(held)
+            await queries.start(row, replaces=self._presented(connection), cap=self.cap)
         self._give(response, token)
+
+    def _row(self, token: str, proof: Proof[UserT], connection: HTTPConnection) -> Session:
+        now, client = self.users.clock(), client_info(connection)
+        absolute = now + self.lifetimes.absolute
+        return self.table(
+            id=uuid4(),
+            digest=SESSION_TOKEN.digest(token),
+            user=primary_key(proof.user),
+            created_at=now,
+            last_seen_at=now,
+            expires_at=self.lifetimes.expiry(now, absolute),
+            absolute_expires_at=absolute,
+            factors=write_factors(proof.factors),
+            is_enrolling=proof.is_enrolling,
+            ip=client.ip,
+            user_agent=client.user_agent,
+        )
 
     async def record_factor(
         self,
@@ -193,15 +222,15 @@ class SessionAuth(Scheme[UserT]):
         response: Response,
     ) -> None:
         """
-        Record that a factor was presented once more, and give the session a new cookie.
+        Record that the user presented a factor again, and set a new cookie.
 
         Raises:
-            SessionEnded: It ended meanwhile.
+            SessionEnded: The session ended, or its cookie was replaced, meanwhile.
         """
         now = self.users.clock()
         factors, is_second = {**identity.factors, factor: now}, factor != PASSWORD
         async with store():
-            token = await service.record_factor(
+            token = await queries.record_factor(
                 self.table, self._presented(connection) or "", factors, now, is_second=is_second
             )
         self._give_renewed(response, token)
@@ -213,33 +242,34 @@ class SessionAuth(Scheme[UserT]):
         response: Response,
     ) -> None:
         """
-        Give the session a new cookie; the old one is dead.
+        Set a new cookie; the old one stops working.
 
         Raises:
-            SessionEnded: It ended meanwhile.
+            SessionEnded: The session ended, or its cookie was replaced, meanwhile.
         """
         digest, now = self._presented(connection) or "", self.users.clock()
         async with store():
-            token = await service.rotate(self.table, digest, now)
+            token = await queries.rotate(self.table, digest, now)
         self._give_renewed(response, token)
 
     async def sign_out(self, connection: HTTPConnection, response: Response) -> None:
         """
-        End the session of a request, if it has one, and remove the cookie.
+        End the session of a request, if it has one, and clear the cookie.
 
         Args:
             connection: The request.
-            response: The answer that removes the cookie.
+            response: The response that clears the cookie.
 
         Raises:
-            CrossSiteRequest: Another site sent it.
+            CrossSiteRequest: Another site sent the request.
+            StoreUnavailable: The database is down.
         """
         await self.csrf(connection)
         if digest := self._presented(connection):
             async with store():
-                await service.end_by_digest(self.table, digest, self.users.clock())
+                await queries.end_by_digest(self.table, digest, self.users.clock())
         response.headers.append("Set-Cookie", self.cookie.clearing_header())
-        # Not "cookies", which would take those of every sibling domain along.
+        # Not "cookies", which would also clear those of every sibling domain.
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
 
     def _give_renewed(self, response: Response, token: str | None) -> None:

@@ -1,17 +1,16 @@
-"""What is done with sessions: start, find, touch, list and end."""
+"""Statements on the table of sessions: find, start, touch, rotate, list and end."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.statements import (
     CompiledQuery,
     keep_newest,
@@ -19,31 +18,30 @@ from piccolo_api_fastapi.core.database.statements import (
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
-from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
 
 from .tables import Session
 
 TOUCH_INTERVAL = timedelta(minutes=1)
-"""Activity within a minute of the last is not written."""
+"""The least time between two writes of `last_seen_at`."""
 
 SESSION_TOKEN = OpaqueToken("ses")
 
 PICCOLO_API_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-"""256 random bits, as piccolo-api writes them."""
+"""The format of piccolo-api's session tokens: 256 random bits in base64url."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
     """
-    How long sessions last.
+    The lifetimes of sessions.
 
     Args:
-        idle: Without activity.
-        absolute: Whatever the activity.
+        idle: The time without activity after which a session expires.
+        absolute: The time after which a session expires despite activity.
 
     Raises:
-        ConfigurationError: Not `1 minute < idle <= absolute`.
+        ConfigurationError: `idle` is a minute or less, or longer than `absolute`.
     """
 
     idle: timedelta
@@ -52,17 +50,17 @@ class Lifetimes:
     def __post_init__(self) -> None:
         if not TOUCH_INTERVAL < self.idle <= self.absolute:
             raise ConfigurationError(
-                "A session lasts longer than a minute idle, and no longer idle than in all."
+                "idle must be longer than a minute, and not longer than absolute."
             )
 
     def expiry(self, now: datetime, absolute_expires_at: datetime) -> datetime:
-        """When a session seen now ends unless it is seen again."""
+        """The expiry time of a session that is used now and not again."""
         return min(now + self.idle, absolute_expires_at)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSession:
-    """A live session and its user, as one query gives them."""
+    """A live session with the columns of its user, from one query."""
 
     id: UUID
     created_at: datetime
@@ -74,7 +72,7 @@ class FoundSession:
 
 
 def compile_find(table: type[Session]) -> CompiledQuery:
-    """The one statement of a protected request: the session by its digest, with its user."""
+    """Compile the one statement of a protected request: a live session with its user."""
 
     def build(digest: str, now: datetime) -> Any:
         return table.select(
@@ -91,75 +89,34 @@ def compile_find(table: type[Session]) -> CompiledQuery:
 
 
 async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundSession | None:
-    """The live session with this digest."""
+    """Look up the live session with this digest."""
     for row in await query.run(digest, now):
         user, factors = take_user(row), read_factors(row.pop("factors"))
         return FoundSession(factors=factors, user=user, **row)
     return None
 
 
-async def start(  # noqa: PLR0913 - each a column
-    table: type[Session],
-    *,
-    user: Any,
-    client: ClientInfo,
-    now: datetime,
-    lifetimes: Lifetimes,
-    factors: Factors,
-    is_enrolling: bool,
-    uphold: Callable[[], Awaitable[None]],
-    replaces: str | None = None,
-    cap: int | None = None,
-) -> str:
+async def start(row: Session, *, replaces: str | None = None, cap: int | None = None) -> None:
     """
-    Start a session.
+    Store a new session. Call it in a transaction that has locked the user.
 
     Args:
-        table: Where.
-        user: The primary key of the user.
-        client: What is recorded of the client.
-        now: The present time.
-        lifetimes: How long it lasts.
-        factors: Which factors were presented.
-        is_enrolling: Whether it is good for enrolling a second factor only.
-        uphold: Raises if what the session is issued on no longer holds. It runs first in
-            the transaction and locks the user, so that a password change either sees the
-            session or stops it.
-        replaces: The digest of the session that the client came with; it ends.
-        cap: How many sessions the user may have; the oldest give way.
-
-    Returns:
-        The token for the cookie.
+        row: The session.
+        replaces: The digest of the session that the request came with, which is deleted.
+        cap: The number of sessions that the user may have; the oldest are deleted.
     """
-    token = SESSION_TOKEN.generate()
-    absolute = now + lifetimes.absolute
-    row = table(
-        id=uuid4(),
-        digest=SESSION_TOKEN.digest(token),
-        user=user,
-        created_at=now,
-        last_seen_at=now,
-        expires_at=lifetimes.expiry(now, absolute),
-        absolute_expires_at=absolute,
-        factors=write_factors(factors),
-        is_enrolling=is_enrolling,
-        ip=client.ip,
-        user_agent=client.user_agent,
-    )
-    async with store(), transaction(table):
-        await uphold()
-        if replaces is not None:
-            await table.delete().where(table.digest == replaces)
-        await table.insert(row)
-        if cap is not None:
-            await keep_newest(table, user, cap, "created_at")
-    return token
+    table = type(row)
+    if replaces is not None:
+        await table.delete().where(table.digest == replaces)
+    await table.insert(row)
+    if cap is not None:
+        await keep_newest(table, row.user, cap, "created_at")
 
 
 async def touch(
     table: type[Session], session: FoundSession, now: datetime, lifetimes: Lifetimes
 ) -> None:
-    """Record activity and move the idle timeout, at most once a minute."""
+    """Record activity and extend the idle timeout, at most once a minute."""
     expires_at = lifetimes.expiry(now, session.absolute_expires_at)
     await table.update({table.last_seen_at: now, table.expires_at: expires_at}).where(
         table.id == session.id, table.last_seen_at <= now - TOUCH_INTERVAL
@@ -170,17 +127,18 @@ async def record_factor(
     table: type[Session], digest: str, factors: Factors, now: datetime, *, is_second: bool
 ) -> str | None:
     """
-    Record that a factor was presented, and give the session a new token.
+    Record the factors that the user has presented, and replace the session's token.
 
     Args:
-        table: Where.
-        digest: That of the token that came with the request.
-        factors: All that were presented, this one included.
-        now: The present time.
-        is_second: Whether it is a second factor, which lifts the limit to enrolling one.
+        table: The table of sessions.
+        digest: The digest of the token that the request came with.
+        factors: All factors presented so far, including the latest.
+        now: The current time.
+        is_second: Whether the latest is a second factor, so that the session is no longer
+            limited to enrolling one.
 
     Returns:
-        The new token; `None` if the session has ended or was given another meanwhile.
+        The new token; `None` if the session has ended or its token was replaced meanwhile.
     """
     values: dict[Any, Any] = {table.factors: write_factors(factors)}
     if is_second:
@@ -195,16 +153,16 @@ async def rotate(
     changes: Mapping[Any, Any] = MappingProxyType({}),
 ) -> str | None:
     """
-    Give a session a new token; of several requests with the old one, one gets it.
+    Replace a session's token. If several requests present the old token, one succeeds.
 
     Args:
-        table: Where.
-        digest: That of the token that came with the request.
-        now: The present time.
-        changes: Further columns and their new values.
+        table: The table of sessions.
+        digest: The digest of the token that the request came with.
+        now: The current time.
+        changes: New values of other columns.
 
     Returns:
-        The new token; `None` if the session has ended or was given another meanwhile.
+        The new token; `None` if the session has ended or its token was replaced meanwhile.
     """
     token = SESSION_TOKEN.generate()
     moved = (
@@ -216,7 +174,7 @@ async def rotate(
 
 
 async def live(table: type[Session], user: Any, now: datetime) -> Sequence[Session]:
-    """The live sessions of a user, the latest first."""
+    """List the live sessions of a user, newest first."""
     query = table.objects().where(table.user == user, table.expires_at > now)
     rows: Sequence[Session] = await query.order_by(table.created_at, ascending=False)
     return rows
@@ -227,7 +185,7 @@ async def end(table: type[Session], user: Any, session_id: UUID, now: datetime) 
     End one session of a user.
 
     Raises:
-        NotFound: There is none, or it is somebody else's.
+        NotFound: The session does not exist, or belongs to another user.
     """
     if not await _end(table, (table.id == session_id) & (table.user == user), now):
         raise NotFound

@@ -1,4 +1,4 @@
-"""Routes to log in and out by cookie, and to see and end one's sessions."""
+"""Routes to log in and out by cookie, and to list and end one's own sessions."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
@@ -34,7 +34,7 @@ from piccolo_api_fastapi.login import (
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
 from piccolo_api_fastapi.users import UserT
 
-from . import queries as service
+from . import queries
 from .dependencies import SessionAuth
 from .schemas import SessionOut
 
@@ -48,20 +48,28 @@ def session_router(
     captcha: Callable[..., Any] | None = None,
 ) -> APIRouter:
     """
-    `POST /login`, `POST /logout`, `GET /sessions`, `DELETE /sessions/{id}`, `DELETE /sessions`,
-    and where the login has second factors `POST /login/mfa` and `POST /login/mfa/send`.
+    Make the routes `POST /login`, `POST /logout`, `GET /sessions`, `DELETE /sessions/{id}` and
+    `DELETE /sessions`; with second factors also `POST /login/mfa` and `POST /login/mfa/send`.
+
+    ```python
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import SessionAuth, session_router
+
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth()), prefix="/auth")
+    ```
 
     Args:
-        session: The scheme whose cookie is set.
-        login: Checks the password; by default one for the same users.
-        captcha: A `Captcha`, or any dependency that refuses, asked before each login.
+        session: The scheme that sets the cookie.
+        login: The login that checks passwords and second factors. Default: one for the same users.
+        captcha: A `Captcha`, or any other dependency that may refuse a login.
 
     Raises:
-        ConfigurationError: The two are for different user tables.
+        ConfigurationError: `session` and `login` have different user tables.
     """
     login = login or Login(session.users)
     if login.users.table is not session.users.table:
-        raise ConfigurationError("The session and the login are for different user tables.")
+        raise ConfigurationError("session and login must have the same user table.")
     router = APIRouter(route_class=AuthRoute, tags=["sessions"])
     _add_login(router, session, login, captcha)
     _add_sessions(router, session)
@@ -83,8 +91,8 @@ def _add_login(
     )
     async def log_in(request: Request, response: Response, credentials: LoginIn) -> LoggedIn:
         """
-        Start a session and set its cookie, or ask for a second factor. Unknown, wrong and
-        disabled have one answer.
+        Start a session and set its cookie, or ask for a second factor. An unknown user, a wrong
+        password and a disabled user get the same response.
         """
         password = credentials.password.get_secret_value()
         outcome = await login.start(credentials.username, password, login.client(request))
@@ -106,7 +114,7 @@ def _add_login(
         responses=responses(CrossSiteRequest),
     )
     async def log_out(request: Request, response: Response) -> None:
-        """End the session and remove the cookie; the same answer when there was none."""
+        """End the session and clear the cookie. The response is the same without a session."""
         await session.sign_out(request, response)
 
 
@@ -126,7 +134,7 @@ def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[
         ),
     )
     async def log_in_mfa(request: Request, response: Response, step: MFAIn) -> SignedIn:
-        """Present a code of a second factor, with the challenge that the password gave."""
+        """Complete the login with a code and the challenge from the first step."""
         challenge, code = step.challenge.get_secret_value(), step.code.get_secret_value()
         proof = await login.finish(challenge, code, login.client(request), method=step.method)
         await session.sign_in(request, response, proof)
@@ -142,7 +150,7 @@ def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[
         responses=responses(InvalidTicket, InvalidCode, TooManyRequests),
     )
     async def send_login_code(step: SendIn, request: Request) -> None:
-        """Send the code of a factor that has one sent. It counts as one of five tries."""
+        """Send a code to the user. It counts as one of the five attempts."""
         client = login.client(request)
         await login.send(step.challenge.get_secret_value(), step.method, client)
 
@@ -156,9 +164,9 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
     async def list_sessions(
         identity: Annotated[Identity[Any], Depends(session.identity)],
     ) -> list[SessionOut]:
-        """The browsers that are signed in, the latest first."""
+        """List the browsers in which you are signed in, newest first."""
         user, now = primary_key(identity.user), session.users.clock()
-        rows = await service.live(session.table, user, now)
+        rows = await queries.live(session.table, user, now)
         return [SessionOut.of(row, identity.credential_id) for row in rows]
 
     @router.delete(
@@ -171,9 +179,9 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
     async def end_session(
         identity: Annotated[Identity[Any], Depends(session.identity)], session_id: UUID
     ) -> None:
-        """Sign one browser out."""
+        """End one of your sessions, which signs that browser out."""
         user, now = primary_key(identity.user), session.users.clock()
-        await service.end(session.table, user, session_id, now)
+        await queries.end(session.table, user, session_id, now)
 
     @router.delete(
         "/sessions",
@@ -184,6 +192,6 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
     async def end_other_sessions(
         identity: Annotated[Identity[Any], Depends(session.identity)],
     ) -> None:
-        """Sign all other browsers out."""
+        """End all your sessions but this one."""
         user, now = primary_key(identity.user), session.users.clock()
-        await service.end_others(session.table, user, identity.credential_id, now)
+        await queries.end_others(session.table, user, identity.credential_id, now)

@@ -1,4 +1,4 @@
-"""Sessions as their owner sees them."""
+"""The JSON of sessions."""
 
 from datetime import datetime
 from typing import Annotated
@@ -29,16 +29,16 @@ class SessionOut(BaseModel):
     )
 
     id: UUID
-    current: Annotated[bool, Field(description="Whether this request came with it.")]
+    current: Annotated[bool, Field(description="Whether this is the session of the request.")]
     created_at: Annotated[datetime, Field(description="When the browser signed in.")]
-    last_seen_at: Annotated[datetime, Field(description="When it was last seen, to a minute.")]
-    expires_at: Annotated[datetime, Field(description="When it is signed out if it stays away.")]
-    ip: Annotated[str | None, Field(description="From which address it signed in.")]
-    user_agent: Annotated[str | None, Field(description="What it calls itself.")]
+    last_seen_at: Annotated[datetime, Field(description="When it was last used, to the minute.")]
+    expires_at: Annotated[datetime, Field(description="When it expires if it is not used again.")]
+    ip: Annotated[str | None, Field(description="The IP address at sign-in.")]
+    user_agent: Annotated[str | None, Field(description="The `User-Agent` at sign-in.")]
 
     @classmethod
     def of(cls, row: Session, current: UUID) -> "SessionOut":
-        """What is shown of a row."""
+        """The session of a row; `current` is the id of the caller's own."""
         return cls(
             id=row.id,
             current=row.id == current,

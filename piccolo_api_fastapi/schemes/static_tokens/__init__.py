@@ -1,4 +1,4 @@
-"""Fixed secrets for services of one's own, from the configuration instead of a table."""
+"""Fixed secrets for your own services, from the configuration instead of a table."""
 
 from .dependencies import StaticTokens
 

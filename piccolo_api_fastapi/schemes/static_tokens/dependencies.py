@@ -1,10 +1,9 @@
-"""`StaticTokens`: the service that a fixed secret stands for, as a dependency."""
+"""`StaticTokens`: the dependency that authenticates services by a fixed secret."""
 
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from hmac import compare_digest
-from typing import Any, cast
 
 from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
@@ -20,27 +19,40 @@ from piccolo_api_fastapi.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from piccolo_api_fastapi.users import Users, UserT
+from piccolo_api_fastapi.users import Users, UserT, or_default
 
 _SECRET = re.compile(r"[A-Za-z0-9_~+/=-]{32,512}")
-"""RFC 6750 section 2.1 without dots, by which a JWT is known; 128 bits in hexadecimal, or more."""
+"""RFC 6750 section 2.1 without dots, which mark a JWT; at least 128 bits in hexadecimal."""
 
 
 class StaticTokens(Scheme[UserT]):
     """
-    The service whose fixed secret is sent as `Authorization: Bearer …`.
+    A dependency that authenticates services by a fixed secret in `Authorization: Bearer …`.
 
-    For a handful of services of one's own, whose secrets come from the configuration. Each
-    is a user all the same, so that it can be disabled and has scopes: make it by
-    `Users.create_service`. A secret never reaches the routes that manage credentials.
+    ```python
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import StaticTokens, User
+
+    services = StaticTokens({"deploy": "0123456789abcdef0123456789abcdef"})
+    app = FastAPI()
+
+    @app.post("/deployments")
+    async def start(user: Annotated[User, Depends(services)]) -> str:
+        return user.username
+    ```
+
+    For a few services of your own, whose secrets are in the configuration. Each service is a user,
+    made by `Users.create_service`, so that it can have scopes and be disabled. Routes that manage
+    credentials refuse these secrets.
 
     Args:
-        secrets: The secret of each username; or several, while it is being changed.
-        users: Whose usernames they are.
+        secrets: The secret of each username, or several secrets during a rotation.
+        users: The users with these usernames. Default: those of the stock `User` table.
 
     Raises:
-        ConfigurationError: There is none, one is shorter than 32 characters or has characters
-            that a header can't carry, or two are the same.
+        ConfigurationError: There is no secret, or one is shorter than 32 characters, has
+            characters that a header cannot carry, or is used twice.
     """
 
     transport = "header"
@@ -59,21 +71,20 @@ class StaticTokens(Scheme[UserT]):
         secrets: Mapping[str, str | Sequence[str]],
         users: Users[UserT] | None = None,
     ) -> None:
-        self.users: Users[UserT] = cast("Any", Users()) if users is None else users
+        self.users = or_default(users)
         self.clock = self.users.clock
         self._names = _digests(secrets)
         self.scheme_name = "StaticToken"
-        self.model = HTTPBearer(description="A fixed secret, for services.")
+        self.model = HTTPBearer(description="A fixed secret for services.")
         super().__init__()
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
-        The identity of the service. A bearer token that is none of the secrets is another
-        scheme's.
+        Look up the user of the secret. Other bearer tokens are left to other schemes.
 
         Raises:
-            InvalidToken: There is no such user, or it is disabled.
-            InvalidRequest: There are two `Authorization` headers.
+            InvalidToken: The user does not exist or is disabled.
+            InvalidRequest: The request has two `Authorization` headers.
         """
         token = bearer_token(connection)
         if token is None or (name := self._owner(token)) is None:
@@ -85,7 +96,7 @@ class StaticTokens(Scheme[UserT]):
         return Identity(user, self.scheme_name, name, scopes, NEVER)
 
     def _owner(self, token: str) -> str | None:
-        """Whose secret it is; every digest is compared, so that time tells nothing."""
+        """Find the username of a secret. All digests are compared, so the time reveals nothing."""
         presented = _digest(token)
         owner = None
         for digest, name in self._names.items():
@@ -97,15 +108,15 @@ class StaticTokens(Scheme[UserT]):
 def _digests(secrets: Mapping[str, str | Sequence[str]]) -> dict[bytes, str]:
     names: dict[bytes, str] = {}
     for name, several in secrets.items():
-        # Nothing, as of a variable that is not set, is no secret either.
+        # An empty list, as from an unset variable, is refused like an empty secret.
         for secret in [several] if isinstance(several, str) else several or [""]:
             if not _SECRET.fullmatch(secret) or _digest(secret) in names:
                 raise ConfigurationError(
-                    f"The secret of {name!r} is short, unusable or not its own."
+                    f"Give {name!r} a secret of its own: 32 to 512 letters, digits and _~+/=-"
                 )
             names[_digest(secret)] = name
     if not names:
-        raise ConfigurationError("StaticTokens takes one secret or more.")
+        raise ConfigurationError("StaticTokens needs at least one secret.")
     return names
 
 

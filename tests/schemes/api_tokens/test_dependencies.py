@@ -14,7 +14,7 @@ from piccolo.engine.sqlite import SQLiteEngine
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import APIToken, JWTAuth, TokenAuth, User, Users
-from piccolo_api_fastapi.schemes.api_tokens import queries as service
+from piccolo_api_fastapi.schemes.api_tokens import queries
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, web_socket
 
@@ -409,8 +409,8 @@ async def test_outage_of_a_write(
     async with new_client(machine._transport.app) as browser:  # type: ignore[attr-defined]
         await log_in(browser)
         with monkeypatch.context() as patched:
-            patched.setattr(service, "_lock", down)
-            patched.setattr(service, "revoke", down)
+            patched.setattr(queries, "lock_owner", down)
+            patched.setattr(queries, "revoke", down)
             for method, path in (
                 ("POST", "/auth/api-tokens"),
                 ("POST", f"/auth/api-tokens/{new.row.id}/rotate"),

@@ -25,7 +25,7 @@ from piccolo_api_fastapi.errors import (
     TokenLimitReached,
     Unprocessable,
 )
-from piccolo_api_fastapi.schemes.api_tokens import queries as service
+from piccolo_api_fastapi.schemes.api_tokens import queries
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
 from tests.models import Customer
 
@@ -88,16 +88,12 @@ async def test_a_stale_rotation(token: TokenAuth[User], ada: User) -> None:
     """Whoever looked before another rotated or revoked is told, and changes nothing."""
     old = await token.create(ada, "report")
     now = token.users.clock()
-
-    async def nothing() -> frozenset[str]:
-        return frozenset()
-
-    new = await token.rotate(old.row.id, may=nothing)
+    new = await token.rotate(old.row.id)
     with pytest.raises(Conflict):
-        await service.rotate(old.row, old.row, now=now, may=nothing)
+        await queries.rotate(old.row, old.row, now=now)
     await token.revoke(new.row.id)
     with pytest.raises(Conflict):
-        await service.rotate(new.row, old.row, now=now, may=nothing)
+        await queries.rotate(new.row, old.row, now=now)
     assert not await works(token, old.secret)
 
 
@@ -116,11 +112,11 @@ async def test_racing_first_uses(token: TokenAuth[User], ada: User) -> None:
     """Of 24 first uses at once one is written, and it stands."""
     new = await token.create(ada, "report")
     now = token.users.clock()
-    found = await service.find(token._find, new.row.digest, now)
+    found = await queries.find(token._find, new.row.digest, now)
     assert found is not None
-    await race(lambda: service.touch(token.table, found, now))
+    await race(lambda: queries.touch(token.table, found, now))
     later = now + timedelta(seconds=59)
-    await service.touch(token.table, found, later)
+    await queries.touch(token.table, found, later)
     assert await APIToken.select(APIToken.last_used_at) == [{"last_used_at": now}]
 
 

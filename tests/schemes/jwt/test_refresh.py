@@ -5,10 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import jwt as pyjwt
 import pytest
+from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import AuthEvent, JWTAuth, RefreshFamily, User, Users, subscribe
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
+from piccolo_api_fastapi.errors import InvalidGrant, InvalidToken
 from piccolo_api_fastapi.schemes.jwt.refresh_tokens import RefreshTokens
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import bearer, get_tokens
@@ -64,11 +67,11 @@ async def test_no_grace(app: Any, users: Users[User], ada: User) -> None:
     assert family.revoked_at is not None
 
 
-def httpx_connection() -> Any:
-    """A bare connection."""
-    from starlette.requests import HTTPConnection
-
-    return HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.1", 1)})
+def httpx_connection(access_token: str = "") -> HTTPConnection:
+    """A connection, with an access token if one is given."""
+    header = (b"authorization", f"Bearer {access_token}".encode())
+    headers = [header] if access_token else []
+    return HTTPConnection({"type": "http", "headers": headers, "client": ("127.0.0.1", 1)})
 
 
 @pytest.mark.security(51)
@@ -230,7 +233,10 @@ async def test_families(client: httpx.AsyncClient, ada: User, grace: User) -> No
 
 @pytest.mark.security(39)
 async def test_key_rotation(users: Users[User], ada: User) -> None:
-    """Tokens of a retired key go on; those of a removed one do not."""
+    """
+    Tokens of a retired key are valid until they expire; new tokens have the new key; tokens of a
+    removed key are refused.
+    """
     old = Key.from_secret("the old secret of thirty-two bytes!!")
     new = Key.from_secret("the new secret of thirty-two bytes!!")
     pair = await JWTAuth(users, keys=KeyRing(old)).issue(ada, httpx_connection())
@@ -239,6 +245,14 @@ async def test_key_rotation(users: Users[User], ada: User) -> None:
     second = await both.refresh(pair.refresh_token)
     only_new = JWTAuth(users, keys=KeyRing(new))
     assert str(ada.id) == only_new.decode(second.access_token).subject
+    assert new.kid == pyjwt.get_unverified_header(second.access_token)["kid"]
+    with pytest.raises(InvalidToken):
+        only_new.decode(pair.access_token)
+    with pytest.raises(InvalidGrant):
+        await only_new.refresh(pair.refresh_token)
+    with pytest.raises(InvalidToken):
+        await only_new.authenticate(httpx_connection(pair.access_token))
+    # The refused tokens ended nothing.
     third = await only_new.refresh(second.refresh_token)
     assert str(ada.id) == only_new.decode(third.access_token).subject
 

@@ -24,7 +24,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
-from piccolo_api_fastapi.schemes.sessions.queries import Lifetimes
+from piccolo_api_fastapi.schemes.sessions.queries import SESSION_TOKEN, Lifetimes
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import PASSWORD, log_in, new_client
 from tests.models import Customer
@@ -78,11 +78,15 @@ async def test_fixation(client: httpx.AsyncClient, ada: User) -> None:
     assert old != client.cookies[NAME]
     assert await Session.count() == 1
     client.cookies.clear()
-    planted = "ses_" + "A" * 51
+    # Well-formed, or the look-up would not see it.
+    planted = SESSION_TOKEN.generate()
+    assert SESSION_TOKEN.digest(planted) is not None
     headers = {"Cookie": f"{NAME}={planted}"}
     credentials = {"username": "ada", "password": PASSWORD}
     answer = await client.post("/auth/login", json=credentials, headers=headers)
+    assert answer.status_code == 200
     assert planted not in answer.headers["set-cookie"]
+    assert await Session.exists().where(Session.digest == SESSION_TOKEN.digest(planted)) is False
     client.cookies.clear()
     for dead in (old, planted):
         answer = await client.get("/me", headers={"Cookie": f"{NAME}={dead}"})

@@ -1,0 +1,127 @@
+"""Mutants of `schemes`: each must make the named tests fail."""
+
+_SESSIONS = "tests/schemes/sessions"
+_SESSION_QUERIES = "tests/schemes/sessions/test_queries.py"
+_JWT = "tests/schemes/jwt"
+_JWT_QUERIES = "tests/schemes/jwt/test_queries.py"
+_API_TOKENS = "tests/schemes/api_tokens"
+_OUTAGE = "tests/integration/test_outage.py"
+
+MUTANTS: list[tuple[str, str, str, str]] = [
+    (
+        "schemes/sessions/queries.py",
+        "table.user == user, table.expires_at > now",
+        "table.user == user",
+        _SESSION_QUERIES,
+    ),
+    (
+        "schemes/sessions/queries.py",
+        ".where(table.digest == digest, table.expires_at > now)\n        .returning",
+        ".where(table.digest == digest)\n        .returning",
+        _SESSION_QUERIES,
+    ),
+    (
+        "schemes/sessions/queries.py",
+        "table.id == session.id, table.last_seen_at <= now - TOUCH_INTERVAL",
+        "table.last_seen_at <= now - TOUCH_INTERVAL",
+        _SESSION_QUERIES,
+    ),
+    (
+        "schemes/sessions/queries.py",
+        "table.id == session.id, table.last_seen_at <= now - TOUCH_INTERVAL",
+        "table.id == session.id",
+        _SESSION_QUERIES,
+    ),
+    ("schemes/sessions/queries.py", 'cap, "created_at"', 'cap, "last_seen_at"', _SESSION_QUERIES),
+    ("schemes/sessions/queries.py", 'cap, "created_at"', 'cap, "expires_at"', _SESSION_QUERIES),
+    (
+        "schemes/sessions/queries.py",
+        "await table.delete().where(table.digest == replaces)",
+        "pass",
+        _SESSIONS,
+    ),
+    (
+        "schemes/sessions/dependencies.py",
+        "async with store(), transaction(self.table):",
+        "async with transaction(self.table):",
+        _OUTAGE,
+    ),
+    (
+        "schemes/sessions/dependencies.py",
+        "await self.users.uphold(held)",
+        "pass",
+        "tests/integration/test_contention.py",
+    ),
+    (
+        "schemes/jwt/queries.py",
+        "table.user == user, table.expires_at > now, table.revoked_at.is_null()",
+        "table.user == user, table.revoked_at.is_null()",
+        _JWT_QUERIES,
+    ),
+    (
+        "schemes/jwt/queries.py",
+        "table.expires_at > present,\n                table.revoked_at.is_null(),",
+        "table.expires_at > present,",
+        _JWT_QUERIES,
+    ),
+    (
+        "schemes/jwt/queries.py",
+        "table.revoked_at.is_null(),\n            table.factors == write_factors(before),",
+        "table.revoked_at.is_null(),",
+        _JWT_QUERIES,
+    ),
+    (
+        "schemes/jwt/queries.py",
+        "table.revoked_at.is_null(),\n            table.factors == write_factors(before),",
+        "table.factors == write_factors(before),",
+        _JWT_QUERIES,
+    ),
+    (
+        "schemes/jwt/queries.py",
+        "(table.id == family) & table.revoked_at.is_null()",
+        "table.id == family",
+        _JWT_QUERIES,
+    ),
+    (
+        "schemes/jwt/dependencies.py",
+        "async with store(), transaction(self.table):",
+        "async with transaction(self.table):",
+        _OUTAGE,
+    ),
+    (
+        "schemes/jwt/refresh_tokens.py",
+        'if hmac.compare_digest(hmac.digest(mac_key, body, "sha256"), mac):',
+        "if mac_key:",
+        _JWT,
+    ),
+    (
+        "schemes/jwt/scopes.py",
+        "not asked <= may or ",
+        "",
+        _JWT,
+    ),
+    (
+        "schemes/api_tokens/queries.py",
+        "(table.digest == before.digest) & _is_live",
+        "_is_live",
+        _API_TOKENS,
+    ),
+    (
+        "schemes/api_tokens/queries.py",
+        "condition & table.revoked_at.is_null()",
+        "condition",
+        _API_TOKENS,
+    ),
+    (
+        "schemes/api_tokens/dependencies.py",
+        "check_scopes(await may(), sorted(row.scopes))",
+        "await may()",
+        _API_TOKENS,
+    ),
+    (
+        "schemes/api_tokens/dependencies.py",
+        "        if not is_active:\n            raise NotFound\n",
+        "",
+        _API_TOKENS,
+    ),
+]
