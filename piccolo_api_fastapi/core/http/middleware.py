@@ -1,16 +1,14 @@
 """What dependencies want said with the answer, and the middleware that says it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Protocol
+from typing import TypeAlias
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from piccolo_api_fastapi.errors import AuthError
 
 from .client import CLIENT
 from .client_address import CLIENT_ADDRESS, ClientAddress
@@ -73,25 +71,8 @@ def status_of(scope: Scope) -> int | None:
     return scope.get(_STATUS) if status is None else status
 
 
-class Admission(Protocol):
-    """What can refuse a request before anything else sees it: a `RateLimit`."""
-
-    asks_dependencies: bool
-    """Whether it can't, since FastAPI has to solve something first."""
-
-    @property
-    def documented_errors(self) -> Sequence[type[AuthError]]:
-        """What it can answer."""
-        ...
-
-    def admit(self, connection: HTTPConnection) -> AbstractAsyncContextManager[Any]:
-        """
-        Surrounds the whole of a request; no dependency has run.
-
-        Raises:
-            HTTPException: It is refused.
-        """
-        ...
+Admit: TypeAlias = Callable[[HTTPConnection], AbstractAsyncContextManager[object]]
+"""Surrounds a request, or refuses it with an `HTTPException` before any dependency has run."""
 
 
 class AnswerMiddleware:
@@ -101,8 +82,8 @@ class AnswerMiddleware:
     Args:
         app: The application.
         client_address: How the address of a client is found.
-        limit: What is asked before the application is.
-        refuse: Makes the answer to what `limit` refuses.
+        admit: Surrounds each request, or refuses it.
+        refuse: Makes the response to a request that `admit` refuses.
     """
 
     def __init__(
@@ -110,12 +91,12 @@ class AnswerMiddleware:
         app: ASGIApp,
         *,
         client_address: ClientAddress | None,
-        limit: Admission | None,
+        admit: Admit | None,
         refuse: Callable[[HTTPException], Response],
     ) -> None:
         self.app = app
         self.client_address = client_address
-        self.limit = limit
+        self.admit = admit
         self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,12 +115,12 @@ class AnswerMiddleware:
             if begins and answer.on_begin:
                 await answer.tell()
 
-        if self.limit is None:
+        if self.admit is None:
             await self.app(scope, receive, complete)
             return
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(self.limit.admit(HTTPConnection(scope)))
+                await stack.enter_async_context(self.admit(HTTPConnection(scope)))
             except HTTPException as error:
                 await self.refuse(error)(scope, receive, complete)
                 return
