@@ -138,7 +138,29 @@ def test_a_block(kind: type[Rate] | type[StrictRate]) -> None:
         assert rate.until_more(state, now) == (10 - pause) * SECOND
         assert rate.figures(state, now) == (0, *[(10 - pause) * SECOND] * 2)
         state = rate.refund(state, now, 1, mark)
-    assert rate.wait(state, START + 10 * SECOND, 1) <= 0
+    end = START + 10 * SECOND
+    assert rate.wait(state, end, 1) <= 0
+    assert rate.remaining(state, end) == 2
+    assert rate.figures(state, end) == (2, 0, 0)
+
+
+def test_an_interval_that_is_no_whole_number() -> None:
+    """Three a second come every 333,334 microseconds: in the long run never more than three."""
+    rate = Rate(Limit(3, SECOND))
+    state = admit(rate, rate.fresh, START, 3)
+    assert rate.wait(state, START, 1) == 333_334
+    now = START
+    for count in range(4, 3004):
+        now += rate.wait(state, now, 1)
+        state = admit(rate, state, now, 1)
+        assert count <= 3 + Fraction((now - START) * 3, SECOND)
+
+
+def test_the_window_of_a_burst() -> None:
+    """A burst of twenty by ten a minute comes back in two minutes, and headers say so."""
+    assert Rate(Limit(10, 60 * SECOND)).window == 60 * SECOND
+    assert Rate(Limit(10, 60 * SECOND), burst=20).window == 120 * SECOND
+    assert Rate(Limit(10, 60 * SECOND), burst=5).window == 30 * SECOND
 
 
 def test_nothing_comes_back_twice() -> None:
