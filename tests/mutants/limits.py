@@ -36,4 +36,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     (_STORE, "self.new.pop(key, None)", "pass", _MEMORY),
     (_STORE, "self.old.pop(key, None)", "pass", _MEMORY),
     (_STORE, "self.refused.pop(key, None)", "pass", _MEMORY),
+    (
+        "schemes/jwt/access_tokens.py",
+        'key = self.keys.get(header["kid"])',
+        'key = self.keys.get((__import__("httpx").get("http://127.0.0.1:1/"), header["kid"])[1])',
+        "tests/schemes/jwt/test_access_tokens.py",
+    ),
 ]

@@ -131,7 +131,7 @@ async def test_event_loops_in_threads(limits: list[str]) -> None:
 class Slow(Rate):
     """A rate that lets another thread go on in the middle of a charge."""
 
-    __slots__ = ("together",)
+    together = threading.Barrier(2)
 
     def admit(self, tat: int, now: int, cost: int) -> int | None:
         """Charge once another thread is here as well, or half a second has passed."""
@@ -144,7 +144,6 @@ class Slow(Rate):
 async def test_a_charge_is_one_step() -> None:
     """No thread reads a state while another thread is about to write it."""
     rate = Slow(Limit(1, 3600 * SECOND))
-    rate.together = threading.Barrier(2)
     store, once = MemoryStore(), Budget("test", [rate])
     threads = [asyncio.to_thread(lambda: asyncio.run(store.take(once, "ada"))) for _ in range(2)]
     assert sorted(verdict.allowed for verdict in await asyncio.gather(*threads)) == [False, True]
