@@ -21,7 +21,14 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from slowapi import Limiter as SlowLimiter
 from slowapi.util import get_remote_address
 
-from piccolo_api_fastapi import MemoryStore, PiccoloStore, RateLimit, RedisStore, install
+from piccolo_api_fastapi import (
+    FailureLimit,
+    MemoryStore,
+    PiccoloStore,
+    RateLimit,
+    RedisStore,
+    install,
+)
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.stores.store import Store
 
@@ -167,9 +174,7 @@ def of_routes(amount: int = PLENTY) -> dict[str, Call]:
             RateLimit(words, store=MemoryStore()), installs=True
         ),
         "here: RateLimit, three limits": _limited(RateLimit(words, *FURTHER, store=MemoryStore())),
-        "here: RateLimit, failures": _limited(
-            RateLimit(words, count="failures", store=MemoryStore())
-        ),
+        "here: RateLimit, failures": _limited(FailureLimit(words, store=MemoryStore())),
         "slowapi": _by_slowapi(words),
         "fastapi-limiter": _limited(global_bucket),
     }

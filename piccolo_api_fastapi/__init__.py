@@ -51,12 +51,13 @@ from .login.mfa.recovery_codes import RecoveryCode, RecoveryCodes
 from .login.mfa.second_factor import SecondFactor
 from .login.mfa.totp import TOTP, TOTPSecret, mfa_router
 from .login.tickets import Ticket, Tickets, delete_expired_tickets
+from .mail import ConsoleMail, Mail, Message
 from .mail.delivery import UnsentMail, delete_expired_unsent_mail
-from .mail.messages import ConsoleMail, Mail, Message
 from .mail.notices import KnownBrowser, Notices
 from .mail.smtp import SMTPMail
 from .piccolo_app import AuthTables, auth_tables, delete_expired
 from .rate_limiting import (
+    FailureLimit,
     MemoryStore,
     PiccoloStore,
     Quota,
@@ -117,6 +118,7 @@ __all__ = [
     "EncryptionProvider",
     "ErrorBody",
     "EventRecord",
+    "FailureLimit",
     "Fernet",
     "HCaptcha",
     "Identity",

@@ -13,18 +13,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .core.http.client_address import ClientAddress
-from .core.http.middleware import Admission, AnswerMiddleware, answer_of
+from .core.http.middleware import AnswerMiddleware, answer_of
 from .core.http.problems import errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
 from .core.http.route import problem_response, validation_error
 from .errors import AuthError, ConfigurationError, Unprocessable
+from .rate_limiting import RateLimit
 
 
 def install(
     app: FastAPI,
     *,
     client_address: ClientAddress | None = None,
-    limit: Admission | None = None,
+    limit: RateLimit | None = None,
 ) -> None:
     """
     Give the routes of an application the same errors as the prebuilt routers.
@@ -55,7 +56,10 @@ def install(
             "The limit of install() can't have dependencies as key, cost or limits."
         )
     app.add_middleware(
-        AnswerMiddleware, client_address=client_address, limit=limit, refuse=problem_response
+        AnswerMiddleware,
+        client_address=client_address,
+        admit=None if limit is None else limit.admit,
+        refuse=problem_response,
     )
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, WebSocket
 
-from piccolo_api_fastapi import ClientAddress, Quota, RateLimit, RedisStore, install
+from piccolo_api_fastapi import ClientAddress, FailureLimit, Quota, RateLimit, RedisStore, install
 from piccolo_api_fastapi.errors import TooManyRequests
 
 STORE = RedisStore(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
@@ -45,7 +45,7 @@ app = FastAPI(lifespan=lifespan)
 install(
     app,
     client_address=ClientAddress(trusted=["10.0.0.0/8"]),
-    limit=RateLimit("100/minute", count="failures", store=STORE),
+    limit=FailureLimit("100/minute", store=STORE),
 )
 
 

@@ -9,7 +9,13 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.middleware import status_of
 from piccolo_api_fastapi.errors import Unprocessable
-from piccolo_api_fastapi.rate_limiting import Quota, RateLimit, Standing, rate_limit_headers
+from piccolo_api_fastapi.rate_limiting import (
+    FailureLimit,
+    Quota,
+    RateLimit,
+    Standing,
+    rate_limit_headers,
+)
 from piccolo_api_fastapi.rate_limiting.keys import body_field, normalised
 from piccolo_api_fastapi.users.identifiers import normal_email
 
@@ -55,8 +61,8 @@ def unless_refused(limit: RateLimit) -> Callable[..., AsyncIterator[None]]:
     return limited
 
 
-def _limit(words: str, scope: str, **options: Any) -> RateLimit:
-    return RateLimit(words, scope=scope, on_error="deny", headers=when_used_up, **options)
+def _limit(words: str, scope: str, kind: type[RateLimit] = RateLimit, **options: Any) -> RateLimit:
+    return kind(words, scope=scope, on_error="deny", headers=when_used_up, **options)
 
 
 REGISTER_BY_ADDRESS = _limit("10/hour", "register: address")
@@ -64,8 +70,8 @@ REGISTER_BY_ACCOUNT = _limit("5/hour", "register: account", key=by_email)
 MAIL_BY_ADDRESS = _limit("20/hour", "mail: address")
 RESET_BY_ACCOUNT = _limit("5/hour", "reset: account", key=by_email)
 MAIL_BY_ACCOUNT = _limit("5/hour", "mail: account", key=by_email)
-VERIFY_BY_ADDRESS = _limit("20/15minutes", "verify: address", count="failures")
-VERIFY_BY_ACCOUNT = _limit("10/hour", "verify: account", key=by_email, count="failures")
+VERIFY_BY_ADDRESS = _limit("20/15minutes", "verify: address", FailureLimit)
+VERIFY_BY_ACCOUNT = _limit("10/hour", "verify: account", FailureLimit, key=by_email)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """Mail: messages, and the services that send them."""
 
+from .console import ConsoleMail
 from .messages import (
     AccountClosed,
     AlreadyRegistered,
     ConfirmEmail,
-    ConsoleMail,
     DetailTaken,
     EmailChanged,
     EmailChangeRequested,

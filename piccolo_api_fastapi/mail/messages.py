@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, ClassVar, TextIO, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from typing_extensions import Self
 
@@ -276,23 +276,6 @@ class AccountClosed(Message):
 
 Mail: TypeAlias = Callable[[Message], Awaitable[None]]
 """Sends a message, or raises. It runs after the answer to the request."""
-
-
-class ConsoleMail:
-    """
-    Prints messages instead of sending them. For demos, since the links are secrets.
-
-    Args:
-        stream: Where; by default the standard output of the moment.
-    """
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream
-
-    async def __call__(self, message: Message) -> None:
-        """Print a message."""
-        lines = [f"To: {message.to}", f"Subject: {message.subject}", "", message.text()]
-        print("\n".join(lines), file=self._stream, flush=True)
 
 
 def _time(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Charges that are reserved before something is tried, and given back when it went well."""
+"""Charges that are reserved before an attempt, and refunded if it succeeds."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -7,20 +7,20 @@ from typing import TypeAlias
 
 from starlette.exceptions import HTTPException
 
-from . import turns as waiting
+from . import turns
 from .algorithms.grammar import SECOND
 from .quota import Quota
 from .stores.store import Budget
 from .turns import Turn
 
 Take: TypeAlias = Callable[[Budget, str, int, bool], Awaitable[Quota]]
-"""Charges a budget; at last whether the store itself has to say so, and not what is remembered."""
+"""Charges a budget. The last argument is whether to skip remembered refusals."""
 
 TurnName: TypeAlias = tuple[asyncio.AbstractEventLoop, str, str]
-"""Who waits does so in an event loop, for a budget and a key."""
+"""Attempts wait for others of the same event loop, budget and key."""
 
 NOT_TRIED = (429, 503)
-"""Answers to requests that were not looked at, so that they are no failures either."""
+"""Statuses of requests that were not processed, so that they do not count as failures."""
 
 
 class Reservation:
@@ -28,8 +28,8 @@ class Reservation:
     An attempt that was charged.
 
     Args:
-        quota: What was said of it.
-        leave: Lets the next one in; nothing for one that was refused.
+        quota: The answer of the store.
+        leave: Ends the turn of this attempt; `None` if it was refused.
     """
 
     __slots__ = ("_leave", "quota")
@@ -39,7 +39,7 @@ class Reservation:
         self._leave = leave
 
     async def settle(self, *, failed: bool) -> None:
-        """Give it back unless it failed, when that is known first; what comes later is too late."""
+        """Refund the attempt unless it failed, and end its turn. Only the first call counts."""
         leave, self._leave = self._leave, None
         if leave is None:
             return
@@ -52,11 +52,11 @@ class Reservation:
 
 class Attempts:
     """
-    The attempts under way, and those that wait for them.
+    The attempts in progress, and those that wait for them.
 
     Args:
-        take: Asks the store.
-        shadow: Whether who is refused goes on all the same.
+        take: The function that asks the store.
+        shadow: Whether refused attempts go on all the same.
     """
 
     def __init__(self, take: Take, *, shadow: bool) -> None:
@@ -67,9 +67,9 @@ class Attempts:
     @asynccontextmanager
     async def attempt(self, budget: Budget, key: str, cost: int) -> AsyncIterator[Reservation]:
         """
-        Charge for something that may fail, and give it back when it did not.
+        Charge an attempt, and refund it unless it fails.
 
-        While others are under way that may be given back, one that is refused waits for them.
+        A refused attempt waits while others are in progress, because they may be refunded.
         """
         name = (asyncio.get_running_loop(), budget.id, key)
         turn = self.turns.setdefault(name, Turn())
@@ -97,44 +97,52 @@ class Attempts:
         await reservation.settle(failed=quota.failed)
 
     async def _in_turn(self, turn: Turn, budget: Budget, key: str, cost: int) -> Quota:
-        """Ask the store, again and again while something is under way that may be given back."""
+        """Ask the store, and after a refusal again whenever something may have been refunded."""
+        was_called = False
         turn.ask()
-        was_called = again = False
         while True:
-            ended = turn.ended
-            try:
-                quota = await self._take(budget, key, cost, again)
-                if quota.allowed:
-                    turn.admit()
-                    return quota
-                again = await self._may_change(turn, quota, budget)
-            except BaseException:
-                turn.refuse()
-                raise
-            if again:
-                continue
-            is_old = ended != turn.ended  # what was given back meanwhile may be there now
-            is_final = turn.refuse() and not is_old
-            if self._shadow or is_final:
+            quota, ended = await self._ask(turn, budget, key, cost)
+            if quota.allowed:
+                turn.admit()
                 return quota
-            if is_old:
-                turn.ask()
-            elif not await turn.wait(again=was_called):
+            if self._shadow:
+                turn.refuse()
+                return quota
+            if not await turn.wait_after_refusal(ended, was_called=was_called):
                 return quota
             was_called = True
 
+    async def _ask(self, turn: Turn, budget: Budget, key: str, cost: int) -> tuple[Quota, int]:
+        """
+        Ask the store, again and again while other processes may refund something.
+
+        Returns:
+            The answer, and how many attempts of this process had ended before it was asked for.
+        """
+        again = False
+        try:
+            while True:
+                ended = turn.ended
+                quota = await self._take(budget, key, cost, again)
+                again = not quota.allowed and await self._may_change(turn, quota, budget)
+                if not again:
+                    return quota, ended
+        except BaseException:
+            turn.refuse()
+            raise
+
     async def _may_change(self, turn: Turn, quota: Quota, budget: Budget) -> bool:
         """
-        Wait a moment for what other processes may give back, if this one has nothing under way.
+        Pause for refunds of other processes, if this process has no attempt in progress.
 
-        One a process and key does so, for all who stand in line. Where a place comes free by
-        itself in less time than an attempt may take, new charges do not tell that others were
-        given back: they must not keep anybody here.
+        One caller of each process and key does so for all that wait. If a place is refilled
+        faster than an attempt may take, a recent charge is no sign of refunds elsewhere, and
+        must not keep the callers waiting.
         """
         if self._shadow or not turn.is_alone or not quota.is_recent:
             return False
-        is_slow = budget.pace > waiting.RECENT * SECOND
-        return await turn.pause(waiting.PATIENCE if is_slow else waiting.RECENT)
+        is_slow = budget.pace > turns.RECENT * SECOND
+        return await turn.pause(turns.PATIENCE if is_slow else turns.RECENT)
 
     def _tidy(self, name: TurnName) -> None:
         turn = self.turns.get(name)

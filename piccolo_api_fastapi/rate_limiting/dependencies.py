@@ -1,10 +1,10 @@
-"""`RateLimit`: so many in so much time, as a dependency and from code."""
+"""`RateLimit` and `FailureLimit`: limits as dependencies, and for calls from code."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from fastapi import Response
 from starlette.exceptions import HTTPException
@@ -18,20 +18,17 @@ from piccolo_api_fastapi.errors import (
     TooManyRequests,
 )
 
-from . import hints as self_checks
+from . import hints
 from .attempts import NOT_TRIED, Reservation
 from .budgets import Budgets, Limits
 from .charges import announce, bill_of
 from .headers import HeaderWriter, rate_limit_headers
-from .keys import Key, by_address, compact
+from .keys import Key, by_address
 from .limiter import Limiter, OnError
 from .quota import Quota
-from .request_settings import Asked, awaited, signature
-from .scopes import route_scope
 from .stores import defaults
-from .stores.store import Budget, Store
-
-Count: TypeAlias = Literal["requests", "failures"]
+from .stores.store import Store
+from .tariff import Tariff
 
 _SECOND = timedelta(seconds=1)
 
@@ -40,42 +37,45 @@ class RateLimit:
     """
     A limit: a dependency for routes, routers and whole applications, HTTP and WebSocket.
 
-    A request beyond it is a 429 with `Retry-After`. Of several limits all are charged, or none.
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import RateLimit
+
+    app = FastAPI()
+
+
+    @app.get("/search", dependencies=[Depends(RateLimit("10/minute"))])
+    async def search(q: str) -> list[str]:
+        return [q]
+    ```
+
+    A request beyond the limit gets a 429 with `Retry-After`. Several limits on one request are
+    charged together or not at all.
 
     Args:
-        limits: In the words of the package `limits`: `"10/minute"`, `"100 per 2 hours"`,
-            `"5/second;100/minute"`. Or one function of the connection, or a dependency, that
-            returns such words for each request, or `None` to exempt it.
-        burst: How many may come at once, of the limit with the shortest period; by default
-            its number. They come back one after another.
-        key: Who is counted: `by_address`, or another function or dependency that returns
-            a string, or `None` to exempt the request.
-        cost: What a request costs, or a function or dependency that says so; `None` exempts.
-        scope: What is limited, by default each route for itself. Limits with
-            equal scopes, numbers and blocks are one.
-        count: `"failures"` gives back what a request cost that ended well.
-        strict: Never more than the number in any window. Otherwise the number may come at once,
-            and what refills meanwhile on top. For numbers up to 1000.
-        block: After a refusal, refuse everything for so long.
-        shadow: Count and report, and refuse nothing.
-        on_error: While the store does not answer: `"local"` limits in the memory of each
-            process, `"deny"` answers 503, `"allow"` limits nothing.
-        store: Where the counts are; by default the one of `use_store`.
-        headers: Writes the headers of an answer; `None` writes none.
+        limits: Limits in the grammar of the package `limits`: `"10/minute"`,
+            `"100 per 2 hours"`, `"5/second;100/minute"`. Or one function of the connection, or
+            one dependency, that returns such strings for each request, or `None` to exempt it.
+        burst: The number of requests that the limit with the shortest period admits at once,
+            by default its number. They are refilled one by one.
+        key: A function or dependency that returns a string for the client to count, or `None`
+            to exempt the request.
+        cost: The cost of a request, or a function or dependency that returns it, or `None` to
+            exempt the request.
+        scope: The name of what is limited, by default each route for itself. Limits with equal
+            scopes, numbers and blocks share one count.
+        strict: Never admit more than the number in any window. Without it the number is
+            admitted at once, and then what is refilled. For numbers up to 1000.
+        block: After a refusal, refuse every request of the key for this time.
+        shadow: Count and report, but refuse nothing.
+        on_error: What to do while the store does not answer: `"local"` counts in the memory of
+            each process, `"deny"` answers 503, `"allow"` limits nothing.
+        store: The store of the counts, by default that of `use_store`.
+        headers: A function that returns the response headers, or `None` for no headers.
 
     Raises:
         ConfigurationError: The settings contradict each other, or one would have no effect.
     """
-
-    def __new__(cls, *_: Any, count: Count = "requests", **__: Any) -> "RateLimit":  # noqa: PYI034 - of a subclass
-        """FastAPI tells by the class whether a dependency hears how a request ends."""
-        if count != "failures":
-            return object.__new__(cls)
-        if cls is not RateLimit:
-            raise ConfigurationError(
-                "count='failures' is a class by itself, and goes with no other."
-            )
-        return object.__new__(_FailureLimit)
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,
@@ -84,7 +84,6 @@ class RateLimit:
         key: Key | Any = by_address,
         cost: int | Callable[..., Any] = 1,
         scope: str | None = None,
-        count: Count = "requests",
         strict: bool = False,
         block: timedelta | None = None,
         shadow: bool = False,
@@ -92,22 +91,13 @@ class RateLimit:
         store: Store | None = None,
         headers: HeaderWriter | None = rate_limit_headers,
     ) -> None:
-        if count not in ("requests", "failures") or on_error not in ("local", "deny", "allow"):
-            raise ConfigurationError(
-                "count is 'requests' or 'failures'; on_error 'local', 'deny' or 'allow'."
-            )
-        self_checks.check_is_made_once()
-        self._budgets = Budgets(burst, block, strict=strict)
-        self._limits = Asked("limits", self._budgets.source(limits))
-        self._key = Asked("key", key)
-        self._cost = Asked("cost", cost)
-        if isinstance(cost, int):
-            self._check_cost(cost)
-        settings = (self._limits, self._key, self._cost)
-        self.asks_dependencies = any(setting.dependency for setting in settings)
-        is_plain = key is by_address and isinstance(cost, int) and bool(self._limits.value)
-        self.is_for_code = is_plain and scope is not None
-        self.__signature__ = signature(*settings)
+        if on_error not in ("local", "deny", "allow"):
+            raise ConfigurationError(f"on_error is {on_error!r}; use 'local', 'deny' or 'allow'.")
+        hints.check_is_made_once()
+        self._tariff = Tariff(Budgets(burst, block, strict=strict), limits, key, cost, scope)
+        self.asks_dependencies = self._tariff.asks_dependencies
+        self.is_for_code = self._tariff.is_for_code
+        self.__signature__ = self._tariff.signature
         self.scope = scope
         self.headers = headers
         self._limiter = Limiter(store, on_error, shadow=shadow)
@@ -120,13 +110,13 @@ class RateLimit:
         self, connection: HTTPConnection, response: Response, **solved: Any
     ) -> Quota:
         """
-        As a dependency: how the client stands.
+        Charge a request; FastAPI calls this. Returns what is left for the client.
 
         Raises:
             TooManyRequests: The limit is used up.
             StoreUnavailable: The store does not answer, with `on_error="deny"`.
         """
-        charge = await self._ask(connection, solved)
+        charge = await self._tariff.of_request(connection, solved)
         if charge is None:
             return Quota()
         try:
@@ -139,7 +129,7 @@ class RateLimit:
     @asynccontextmanager
     async def admit(self, connection: HTTPConnection) -> AsyncIterator[Quota]:
         """
-        For `install(app, limit=…)`: surrounds a request, before anything else sees it.
+        Surround a whole request, before routing; `install(app, limit=…)` calls this.
 
         Raises:
             TooManyRequests: The limit is used up.
@@ -149,12 +139,12 @@ class RateLimit:
 
     async def hit(self, key: str, *, cost: int = 1, limits: Limits | None = None) -> Quota:
         """
-        Charge for what is no request: a message, a field of a query. It needs a `scope`.
+        Charge something that is no request, such as a message of a WebSocket. Needs `scope=`.
 
         Args:
-            key: Who.
+            key: The key to charge.
             cost: How much.
-            limits: The words, where a function or a dependency gives them to requests.
+            limits: The limits, if they depend on the request otherwise.
 
         Raises:
             TooManyRequests: The limit is used up.
@@ -162,8 +152,8 @@ class RateLimit:
         """
         if not defaults.are_on():
             return Quota()
-        quota = await self._limiter.take(*self._charge(key, cost, limits))
-        self._check(quota, self._said(quota))
+        quota = await self._limiter.take(*self._tariff.of_key(key, cost, limits))
+        self._check(quota, self._headers_of(quota))
         return quota
 
     @asynccontextmanager
@@ -171,16 +161,16 @@ class RateLimit:
         self, key: str, *, cost: int = 1, limits: Limits | None = None
     ) -> AsyncIterator[Quota]:
         """
-        Charge for what may fail, and give it back unless it did: `async with limit.attempt(key):`.
+        Charge an attempt, and refund it unless it fails: `async with limit.attempt(key):`.
 
-        It failed when the block raises, or sets `failed` of the quota. A 429 and a 503 are no
-        failures, since nothing was tried. While attempts of the same key are under way, one that
-        would be refused waits for them.
+        The attempt fails if the block raises or sets `failed` of the quota. A 429 and a 503 do
+        not count as failures, because nothing was tried. While other attempts of the same key
+        are in progress, an attempt that would be refused waits for them.
 
         Args:
-            key: Who.
+            key: The key to charge.
             cost: How much.
-            limits: As for `hit`.
+            limits: The limits, if they depend on the request otherwise.
 
         Raises:
             TooManyRequests: The limit is used up.
@@ -189,68 +179,32 @@ class RateLimit:
         if not defaults.are_on():
             yield Quota()
             return
-        async with self._limiter.attempts.attempt(*self._charge(key, cost, limits)) as reserved:
-            self._check(reserved.quota, self._said(reserved.quota))
+        charge = self._tariff.of_key(key, cost, limits)
+        async with self._limiter.attempts.attempt(*charge) as reserved:
+            self._check(reserved.quota, self._headers_of(reserved.quota))
             yield reserved.quota
 
     async def peek(self, key: str, *, limits: Limits | None = None) -> Quota:
-        """How a key stands; changes nothing and refuses nothing."""
-        return await self._limiter.take(*self._charge(key, 0, limits))
+        """Return what is left for a key. Charges nothing and refuses nothing."""
+        return await self._limiter.take(*self._tariff.of_key(key, 0, limits))
 
     async def refund(self, key: str, *, cost: int = 1, limits: Limits | None = None) -> None:
-        """Give something back of what a key was charged; `Quota.refund` is more exact."""
-        budget, key, cost = self._charge(key, cost, limits)
-        await self._limiter.take(budget, key, -cost)
+        """Refund part of what a key was charged. `Quota.refund` is more exact."""
+        charge = self._tariff.of_key(key, cost, limits)
+        await self._limiter.take(charge.budget, charge.key, -charge.cost)
 
     async def reset(self, key: str, *, limits: Limits | None = None) -> None:
         """
-        Let a key be as if it had never come; ends a block.
+        Forget all that a key was charged, and end its block.
 
         Raises:
             StoreUnavailable: The store does not answer.
         """
-        budget, key, _ = self._charge(key, 0, limits)
-        await self._limiter.reset(budget, key)
-
-    def _check_cost(self, cost: int) -> None:
-        words = self._limits.value
-        most = self._budgets.of(words, "").most if words else cost
-        if not 0 < cost <= most:
-            raise ConfigurationError("A cost is 1 or more, and no more than the limits ever admit.")
-
-    def _charge(self, key: str, cost: int, limits: Limits | None) -> tuple[Budget, str, int]:
-        """What to ask the store, from code."""
-        if self.scope is None:
-            raise ConfigurationError(
-                "A RateLimit needs a scope to be asked from code, where there is no route."
-            )
-        words = limits or self._limits.value
-        if words is None:
-            raise ConfigurationError("This RateLimit asks for its limits: say which.")
-        budget = self._budgets.of(words, self.scope)
-        return budget, compact(key), _within(cost, budget)
-
-    async def _ask(
-        self, connection: HTTPConnection, solved: dict[str, Any]
-    ) -> tuple[Budget, str, int] | None:
-        """What to ask the store, for a request; nothing when it is exempt."""
-        if not defaults.are_on():
-            return None
-        limits = self._limits.value or await self._limits.of(connection, solved)
-        if limits is None:
-            return None
-        key = self._key.ask(connection, solved)
-        if not isinstance(key, str) and (key := await awaited(key)) is None:
-            return None
-        scope = self.scope or route_scope(connection.scope)
-        budget = self._budgets.of(limits, scope)
-        cost = self._cost.value or await self._cost.of(connection, solved)
-        if cost is None:
-            return None
-        return budget, compact(key), _within(cost, budget)
+        charge = self._tariff.of_key(key, 0, limits)
+        await self._limiter.reset(charge.budget, charge.key)
 
     async def _pass(self, connection: HTTPConnection, quota: Quota, response: Response) -> Quota:
-        """Let a request through that may pass, with headers that say how it stands."""
+        """Add the headers to the response, or refuse the request."""
         bill = bill_of(connection)
         bill.add(quota)
         headers = bill.headers(self.headers)
@@ -259,8 +213,8 @@ class RateLimit:
         announce(connection, headers, response.headers)
         return quota
 
-    def _said(self, quota: Quota) -> Mapping[str, str]:
-        """What a refusal from code says in headers."""
+    def _headers_of(self, quota: Quota) -> Mapping[str, str]:
+        """The headers of a refusal from code."""
         if quota.allowed or self.headers is None or not quota.standings:
             return {}
         return self.headers(quota.standings)
@@ -274,25 +228,32 @@ class RateLimit:
             raise TooManyRequests(retry_after=seconds, headers=headers)
 
 
-def _within(cost: int, budget: Budget) -> int:
-    """A cost that can be charged, whoever said it: nothing at least, at most all there is."""
-    return min(max(cost, 0), budget.most)
+class FailureLimit(RateLimit):
+    """
+    A `RateLimit` that refunds requests which succeed, so that only failures count.
+
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import FailureLimit
+
+    app = FastAPI()
 
 
-async def _settle(reserved: Reservation, status: int) -> None:
-    """What an answer says of an attempt, as soon as it begins: a stream may last for hours."""
-    is_failure = status >= 400 and status not in NOT_TRIED  # noqa: PLR2004
-    await reserved.settle(failed=reserved.quota.failed or is_failure)
+    @app.post("/vouchers", dependencies=[Depends(FailureLimit("5/hour"))])
+    async def redeem(code: str) -> None: ...
+    ```
 
+    A request fails if its status is 400 or above, but not 429 or 503, or if the client
+    disconnects first. It is charged before the endpoint runs; a request that would be refused
+    waits while others of the same key are in progress. The arguments are those of `RateLimit`.
+    """
 
-class _FailureLimit(RateLimit):
-    """A limit that waits for the answer to each request, to see whether it counts."""
-
+    # FastAPI sees by the class that it has to run this dependency to its end.
     async def __call__(  # type: ignore[override]
         self, connection: HTTPConnection, response: Response, **solved: Any
     ) -> AsyncIterator[Quota]:
-        """As `RateLimit`; what it charged is given back after an answer that is no error."""
-        charge = await self._ask(connection, solved)
+        """Charge a request, and refund it after a response that is no error."""
+        charge = await self._tariff.of_request(connection, solved)
         if charge is None:
             yield Quota()
             return
@@ -311,6 +272,12 @@ class _FailureLimit(RateLimit):
 
     @asynccontextmanager
     async def admit(self, connection: HTTPConnection) -> AsyncIterator[Quota]:
-        """As `RateLimit`."""
+        """As `RateLimit.admit`; the request is refunded unless it fails."""
         async with asynccontextmanager(self.__call__)(connection, Response()) as quota:
             yield quota
+
+
+async def _settle(reserved: Reservation, status: int) -> None:
+    """Settle a reservation as soon as the response starts, because a stream may last for hours."""
+    is_failure = status >= 400 and status not in NOT_TRIED  # noqa: PLR2004
+    await reserved.settle(failed=reserved.quota.failed or is_failure)

@@ -21,7 +21,7 @@ class Quota:
     Attributes:
         allowed: Whether it was admitted; false only after `peek`, and with `shadow=True`.
         degraded: The store did not answer, and this is what the process alone knows, if anything.
-        failed: Set it, and a charge with `count="failures"` stays, however the request ends.
+        failed: Set it to keep the charge of a `FailureLimit`, however the request ends.
     """
 
     __slots__ = ("_budget", "_cost", "_key", "_store", "_verdict", "allowed", "degraded", "failed")

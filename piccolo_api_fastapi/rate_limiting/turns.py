@@ -1,27 +1,34 @@
-"""A line before attempts that may yet be given back."""
+"""The queue of attempts that wait for others, which may be refunded."""
 
 import asyncio
 from collections import deque
 
 LONGEST = 256
-"""How many wait for one key; who comes then is refused at once."""
+"""The length of the queue of one key. Further attempts are refused at once."""
 
 PATIENCE = 10.0
-"""Seconds until somebody who waits is refused."""
+"""Seconds until a waiting attempt is refused."""
 
 RECENT = 2.0
-"""Seconds in which what was charged elsewhere may yet be given back: attempts are that short."""
+"""Seconds after which a charge of another process counts as final: attempts are that short."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
-"""Seconds before the store is asked again about attempts elsewhere; each time twice as many."""
+"""Seconds before the store is asked again about other processes. Each pause is twice as long."""
 
 
 class Turn:
     """
-    What is under way for one key, and who waits for it.
+    The attempts in progress for one key, and the queue behind them.
 
-    A correct password gives its attempt back. Twelve people behind one address who log in at
-    once are therefore served in turn, where a limit of five would refuse seven of them.
+    A correct password gets its attempt refunded. Twelve users behind one address who sign in at
+    the same time are therefore served in turn; a limit of five would refuse seven of them.
+
+    Attributes:
+        asking: The number of attempts that ask the store now.
+        held: The number of attempts that were admitted and have not ended.
+        ended: The number of attempts that have ended.
+        paused_since: When the first pause for other processes began, by the event loop's clock.
+        line: The attempts that wait.
     """
 
     __slots__ = ("asking", "ended", "held", "line", "paused_since")
@@ -35,30 +42,30 @@ class Turn:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is under way that may be given back. Who is being asked about may be admitted."""
+        """No attempt for this key is in progress."""
         return not self.asking and not self.held
 
     @property
     def is_alone(self) -> bool:
-        """Nothing is under way but one who asks."""
+        """One attempt asks the store, and no other is in progress."""
         return self.asking == 1 and not self.held
 
     def ask(self) -> None:
-        """An attempt asks the store."""
+        """Note that an attempt asks the store."""
         self.asking += 1
 
     def admit(self) -> None:
-        """It was admitted."""
+        """Note that the attempt was admitted."""
         self.asking -= 1
         self.held += 1
         self.paused_since = None
 
     def refuse(self) -> bool:
         """
-        It was refused.
+        Note that the attempt was refused.
 
         Returns:
-            Whether that is final, since nothing is under way. Those who wait then hear it in turn.
+            Whether that is final, because no attempt is in progress. The queue is then called.
         """
         self.asking -= 1
         is_final = self.is_idle
@@ -67,26 +74,26 @@ class Turn:
         return is_final
 
     def leave(self) -> None:
-        """An attempt has ended, and may have been given back."""
+        """Note that an attempt has ended. It may have been refunded."""
         self.held -= 1
         self.ended += 1
         self.call()
 
     def call(self) -> None:
-        """Let the first of the line ask again: from now on it is asking."""
+        """Let the first attempt of the queue ask again."""
         if self.line:
             self.asking += 1
             self.line.popleft().set_result(None)
 
     async def pause(self, patience: float) -> bool:
         """
-        Let a moment pass for attempts elsewhere; who does so goes on asking.
+        Pause for attempts of other processes. The attempt keeps asking afterwards.
 
         Args:
-            patience: Seconds in which nobody was admitted here, after which there is no hope.
+            patience: Seconds since the first pause after which no attempt pauses any more.
 
         Returns:
-            Whether it did.
+            Whether it paused.
         """
         now = asyncio.get_running_loop().time()
         if self.paused_since is None:
@@ -97,20 +104,37 @@ class Turn:
         await asyncio.sleep(min(max(passed, SHORTEST_PAUSE), LONGEST_PAUSE))
         return True
 
-    async def wait(self, *, again: bool) -> bool:
+    async def wait_after_refusal(self, ended: int, *, was_called: bool) -> bool:
         """
-        Stand in line after a refusal.
+        Wait until the store may answer otherwise.
 
         Args:
-            again: It was called already, and so stands in front.
+            ended: How many attempts had ended when the store was asked.
+            was_called: Whether the attempt was called from the queue before.
 
         Returns:
-            Whether it was called.
+            Whether to ask again; a refusal is final otherwise.
+        """
+        is_final = self.refuse()
+        if ended != self.ended:  # an attempt has ended meanwhile, and may have been refunded
+            self.ask()
+            return True
+        return not is_final and await self._wait(was_called=was_called)
+
+    async def _wait(self, *, was_called: bool) -> bool:
+        """
+        Wait in the queue.
+
+        Args:
+            was_called: Whether the attempt was called before. It then waits in front.
+
+        Returns:
+            Whether the attempt was called.
         """
         if len(self.line) >= LONGEST:
             return False
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if again:
+        if was_called:
             self.line.appendleft(future)
         else:
             self.line.append(future)
@@ -123,7 +147,7 @@ class Turn:
         return self._was_called(future)
 
     def _was_called(self, future: "asyncio.Future[None]") -> bool:
-        """Whether one who goes away was called; otherwise there is one less in the line."""
+        """Whether a leaving attempt was called. Removes it from the queue otherwise."""
         if not future.done():
             self.line.remove(future)
         return future.done()

@@ -308,12 +308,12 @@ async def test_busy(server: RedisServer) -> None:
     [refused] = await race(lambda: denying.hit("ada"), 1)
     assert getattr(refused, "status_code", None) == 503
     with pytest.raises(StoreBusy):
-        await store.take(limit._budgets.of("5/hour", "z"), "ada")
+        await store.take(limit._tariff._budgets.of("5/hour", "z"), "ada")
     assert not store._is_down
     for _ in range(16):
         free.release()
     await store.close()
-    await store.reset(limit._budgets.of("5/hour", "x"), "ada")
+    await store.reset(limit._tariff._budgets.of("5/hour", "x"), "ada")
     await own.aclose()
     await pool.disconnect()
 

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from piccolo_api_fastapi import (
     AuthEvent,
     ConfigurationError,
+    FailureLimit,
     MemoryStore,
     Quota,
     RateLimit,
@@ -366,7 +367,7 @@ async def test_from_code(store: Store) -> None:
     planned = RateLimit(by_name, scope="planned", store=store)
     assert (await planned.hit("ada", limits="5/minute")).remaining == 4
     assert (await planned.peek("ada", limits=["5/minute"])).remaining == 4
-    with pytest.raises(ConfigurationError, match="say which"):
+    with pytest.raises(ConfigurationError, match="pass limits="):
         await planned.hit("ada")
     with pytest.raises(ConfigurationError, match="scope"):
         await RateLimit("1/minute").hit("ada")
@@ -388,7 +389,7 @@ async def test_shadow(store: Store) -> None:
     assert "429" not in app.openapi()["paths"]["/"]["get"]["responses"]
     async with RateLimit("1/minute", shadow=True, store=store, scope="shadow").attempt("ada") as q:
         assert q.allowed
-    failures = RateLimit("1/minute", shadow=True, count="failures", store=store, scope="failures")
+    failures = FailureLimit("1/minute", shadow=True, store=store, scope="failures")
     for expected in (True, False):
         async with failures.attempt("ada") as quota:
             assert quota.allowed is expected
@@ -449,7 +450,7 @@ async def test_openapi(store: Store) -> None:
 async def test_no_rate_limits(store: Store) -> None:
     """Within it nothing is limited or counted; tests of applications want that."""
     limit = RateLimit("1/minute", scope="x", store=store)
-    failures = RateLimit("1/minute", count="failures", store=store)
+    failures = FailureLimit("1/minute", store=store)
     async with new_client(serving(limit, failures)) as client:
         with no_rate_limits():
             assert await statuses(client, *["/"] * 5) == [200] * 5
@@ -477,7 +478,6 @@ def a_key(connection: HTTPConnection, other: str = "") -> str:
         (["1001/minute"], {"strict": True}),
         (["5/minute"], {"cost": 0}),
         (["5/minute", "2/second"], {"cost": 3}),
-        (["5/minute"], {"count": "everything"}),
         (["5/minute"], {"on_error": "pray"}),
         (["5/minute"], {"block": timedelta(seconds=59)}),
         (["5/minute"], {"block": timedelta(seconds=59), "strict": True}),
@@ -497,7 +497,7 @@ def test_what_goes(store: Store) -> None:
     RateLimit("5/minute", burst=20, cost=20)
     RateLimit("5/minute", block=timedelta(minutes=1))
     RateLimit("5/minute", key=a_key)
-    assert isinstance(RateLimit("5/minute", count="failures"), RateLimit)
+    assert isinstance(FailureLimit("5/minute"), RateLimit)
 
 
 async def test_charged_twice(store: Store) -> None:
@@ -516,7 +516,7 @@ async def test_charged_twice(store: Store) -> None:
 async def test_many_scopes(store: Store) -> None:
     """What is remembered of scopes and limits is bounded."""
     limit = RateLimit(lambda connection: connection.url.query, store=store)
-    budgets = limit._budgets
+    budgets = limit._tariff._budgets
     for number in range(1, 5000):
         budgets.of(f"{number}/minute", "x")
     assert len(budgets._made) < 4097

@@ -1,4 +1,4 @@
-"""`count="failures"`: reserved before, given back after what went well."""
+"""`FailureLimit`: charged before the endpoint runs, and refunded after a success."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,14 @@ from fastapi import (
 )
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from piccolo_api_fastapi import ConfigurationError, PiccoloStore, RateLimit, RedisStore, install
+from piccolo_api_fastapi import (
+    ConfigurationError,
+    FailureLimit,
+    PiccoloStore,
+    RateLimit,
+    RedisStore,
+    install,
+)
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, TooManyRequests
 from piccolo_api_fastapi.rate_limiting import turns as waiting
@@ -68,7 +75,7 @@ class Door:
 async def test_guesses(store: Store) -> None:
     """Of many wrong guesses at once five are looked at, and the others are refused."""
     many = 40 if isinstance(store, PiccoloStore) else 200
-    door = Door(RateLimit("5/hour", count="failures", store=store))
+    door = Door(FailureLimit("5/hour", store=store))
     async with new_client(door.app) as client:
         answers: list[Any] = await race(lambda: client.get("/wrong"), many)
         assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * (many - 5)
@@ -78,7 +85,7 @@ async def test_guesses(store: Store) -> None:
 
 async def test_no_guesses(store: Store) -> None:
     """Who is right is never refused, however many at once: the others wait their turn."""
-    limit = RateLimit("5/hour", count="failures", store=store, scope="door")
+    limit = FailureLimit("5/hour", store=store, scope="door")
     door = Door(limit)
     async with new_client(door.app) as client:
         answers: list[Any] = await race(lambda: client.get("/right"), 24)
@@ -90,7 +97,7 @@ async def test_no_guesses(store: Store) -> None:
 
 async def test_one_wrong_among_many(store: Store) -> None:
     """With one attempt left, a wrong one takes it, and the next are refused."""
-    limit = RateLimit("1/hour", count="failures", store=store)
+    limit = FailureLimit("1/hour", store=store)
     door = Door(limit)
     async with new_client(door.app) as client:
         guesses = ["right", "right", "wrong", "right", "right"]
@@ -105,7 +112,7 @@ async def test_one_wrong_among_many(store: Store) -> None:
 @pytest.mark.parametrize("installed", [False, True])
 async def test_what_is_a_failure(path: str, *, installed: bool) -> None:
     """Errors count, bugs too; 503 does not, nor success. Prebuilt routes hide nothing."""
-    limit = RateLimit("9/hour", count="failures", scope="door")
+    limit = FailureLimit("9/hour", scope="door")
     door = Door(limit, installed=installed)
     costs = {"right": 0, "wrong": 1, "busy": 0, "broken": 1, "set": 1}
     costs["returned"] = 1 if installed or path else 0
@@ -119,7 +126,7 @@ async def test_what_is_a_failure(path: str, *, installed: bool) -> None:
 
 async def test_refused_by_another(store: Store) -> None:
     """What another limit refuses is no failure."""
-    failures = RateLimit("2/hour", count="failures", store=store, scope="failures")
+    failures = FailureLimit("2/hour", store=store, scope="failures")
     other = RateLimit("1/hour", store=store)
     app = FastAPI()
     app.get("/", dependencies=[Depends(failures), Depends(other)])(nothing)
@@ -131,7 +138,7 @@ async def test_refused_by_another(store: Store) -> None:
 
 async def test_who_goes_away(store: Store) -> None:
     """Who closes the connection while a guess is checked has made it."""
-    limit = RateLimit("2/hour", count="failures", store=store, scope="door")
+    limit = FailureLimit("2/hour", store=store, scope="door")
     for _ in range(2):
         entered = asyncio.Event()
         task = asyncio.create_task(_slowly(limit, entered))
@@ -175,7 +182,7 @@ async def test_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits too long is refused, and so is who finds the line full."""
     monkeypatch.setattr(waiting, "PATIENCE", 0.02)
     monkeypatch.setattr(waiting, "LONGEST", 3)
-    limit = RateLimit("1/hour", count="failures", scope="door")
+    limit = FailureLimit("1/hour", scope="door")
     async with limit.attempt("ada"):
         answers = await race(lambda: _slowly(limit, asyncio.Event()), 5)
     assert [type(answer) for answer in answers] == [TooManyRequests] * 5
@@ -186,7 +193,7 @@ async def test_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_before_everything() -> None:
     """`install(limit=…)` counts what reaches no route: malformed JSON, 404, 405."""
-    limit = RateLimit("4/minute", count="failures")
+    limit = FailureLimit("4/minute")
     app = FastAPI()
     install(app, limit=limit)
 
@@ -234,7 +241,7 @@ def test_before_dependencies() -> None:
 
 async def test_who_leaves_the_line() -> None:
     """Who goes away while waiting, or is called just then, leaves his place to the next."""
-    limit = RateLimit("1/hour", count="failures", scope="door")
+    limit = FailureLimit("1/hour", scope="door")
 
     async def guess() -> None:
         async with limit.attempt("ada"):
@@ -254,7 +261,7 @@ async def test_who_leaves_the_line() -> None:
 async def test_a_store_that_is_down(clock: FrozenClock) -> None:
     """An attempt that could not be counted is a 503, and holds up nobody."""
     store = RedisStore("redis://127.0.0.1:1")
-    limit = RateLimit("1/hour", count="failures", scope="door", on_error="deny", store=store)
+    limit = FailureLimit("1/hour", scope="door", on_error="deny", store=store)
     door = Door(limit, installed=True)
     async with new_client(door.app) as client:
         assert (await client.get("/right")).status_code == 503
@@ -316,7 +323,7 @@ async def served(app: FastAPI, kind: str, path: str, begun: asyncio.Event) -> li
 @pytest.mark.parametrize(("kind", "path"), [("http", "/stream"), ("websocket", "/open")])
 async def test_what_stays_open(kind: str, path: str) -> None:
     """A stream and a WebSocket are settled when they begin, however long they last."""
-    limit = RateLimit("2/hour", count="failures", scope="door")
+    limit = FailureLimit("2/hour", scope="door")
     end = asyncio.Event()
     app = streaming(limit, end)
     tasks = []
@@ -336,7 +343,7 @@ async def test_what_stays_open(kind: str, path: str) -> None:
 @pytest.mark.parametrize("path", ["/closed", "/raises", "/nowhere"])
 async def test_handshakes_that_fail(path: str) -> None:
     """A WebSocket that is closed before it was accepted is a 403, and so a failure."""
-    app = streaming(RateLimit("2/hour", count="failures"), asyncio.Event())
+    app = streaming(FailureLimit("2/hour"), asyncio.Event())
     sent = [(await served(app, "websocket", path, asyncio.Event()))[0] for _ in range(3)]
     assert [message["type"] for message in sent[:2]] == ["websocket.close"] * 2
     async with new_client(app) as client:

@@ -2,20 +2,13 @@
 
 import importlib
 from functools import cache
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .events import AuthEvent
 
 
-class _Event(Protocol):
-    """The parts of an `AuthEvent` that are told."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def outcome(self) -> str: ...
-
-
-def record_event(event: _Event) -> None:
+def record_event(event: "AuthEvent") -> None:
     """
     Add an event to the current span, if it is recording, and count it.
 

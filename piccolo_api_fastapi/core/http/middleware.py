@@ -1,16 +1,14 @@
 """Response headers requested by dependencies, and the ASGI middleware that adds them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from typing import Any, Protocol
+from typing import TypeAlias
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from piccolo_api_fastapi.errors import AuthError
 
 from .client import CLIENT
 from .client_address import CLIENT_ADDRESS, ClientAddress
@@ -73,25 +71,8 @@ def status_of(scope: Scope) -> int | None:
     return scope.get(_STATUS) if status is None else status
 
 
-class Admission(Protocol):
-    """A limit that can refuse a request before the application sees it: a `RateLimit`."""
-
-    asks_dependencies: bool
-    """Whether the limit has dependencies, which FastAPI must solve first."""
-
-    @property
-    def documented_errors(self) -> Sequence[type[AuthError]]:
-        """The errors that the limit can raise."""
-        ...
-
-    def admit(self, connection: HTTPConnection) -> AbstractAsyncContextManager[Any]:
-        """
-        Return a context for the whole request. It is entered before any dependency runs.
-
-        Raises:
-            HTTPException: The request is refused.
-        """
-        ...
+Admit: TypeAlias = Callable[[HTTPConnection], AbstractAsyncContextManager[object]]
+"""Surrounds a request, or refuses it with an `HTTPException` before any dependency has run."""
 
 
 class AnswerMiddleware:
@@ -100,9 +81,9 @@ class AnswerMiddleware:
 
     Args:
         app: The application.
-        client_address: Finds the address of the client, behind proxies.
-        limit: The limit that every request passes first.
-        refuse: Makes the response to requests that `limit` refuses.
+        client_address: How the address of a client is found.
+        admit: Surrounds each request, or refuses it.
+        refuse: Makes the response to a request that `admit` refuses.
     """
 
     def __init__(
@@ -110,12 +91,12 @@ class AnswerMiddleware:
         app: ASGIApp,
         *,
         client_address: ClientAddress | None,
-        limit: Admission | None,
+        admit: Admit | None,
         refuse: Callable[[HTTPException], Response],
     ) -> None:
         self.app = app
         self.client_address = client_address
-        self.limit = limit
+        self.admit = admit
         self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -134,12 +115,12 @@ class AnswerMiddleware:
             if begins and answer.on_begin:
                 await answer.tell()
 
-        if self.limit is None:
+        if self.admit is None:
             await self.app(scope, receive, complete)
             return
         async with AsyncExitStack() as stack:
             try:
-                await stack.enter_async_context(self.limit.admit(HTTPConnection(scope)))
+                await stack.enter_async_context(self.admit(HTTPConnection(scope)))
             except HTTPException as error:
                 await self.refuse(error)(scope, receive, complete)
                 return

@@ -13,6 +13,14 @@ from piccolo_api_fastapi.rate_limiting.stores.store import AnyRate, State
 
 START = 1_700_000_000 * SECOND
 
+
+def admit(rate: AnyRate, state: State, now: int, cost: int) -> State:
+    """The state after a charge that has to be admitted."""
+    after = rate.admit(state, now, cost)
+    assert after is not None
+    return after
+
+
 limits = st.builds(Limit, st.integers(1, 12), st.integers(12, 10 * SECOND))
 arrivals = st.lists(
     st.tuples(st.integers(0, 3 * SECOND), st.integers(1, 3), st.booleans()), max_size=60
@@ -33,7 +41,7 @@ def admitted(
         if rate.wait(state, now, cost) > 0:
             state = rate.refuse(state, now)
             continue
-        state = rate.admit(state, now, cost)
+        state = admit(rate, state, now, cost)
         if is_given_back:
             state = rate.refund(state, now, cost, rate.mark(state, now))
         else:
@@ -119,7 +127,7 @@ def test_a_block(kind: type[Rate] | type[StrictRate]) -> None:
     rate = kind(Limit(2, SECOND), block=10 * SECOND)
     state: State = rate.fresh
     for _ in range(2):
-        state = rate.admit(state, START, 1)
+        state = admit(rate, state, START, 1)
     mark = rate.mark(state, START)
     for pause in (0, 1, 5, 9):
         now = START + pause * SECOND
@@ -130,19 +138,41 @@ def test_a_block(kind: type[Rate] | type[StrictRate]) -> None:
         assert rate.until_more(state, now) == (10 - pause) * SECOND
         assert rate.figures(state, now) == (0, *[(10 - pause) * SECOND] * 2)
         state = rate.refund(state, now, 1, mark)
-    assert rate.wait(state, START + 10 * SECOND, 1) <= 0
+    end = START + 10 * SECOND
+    assert rate.wait(state, end, 1) <= 0
+    assert rate.remaining(state, end) == 2
+    assert rate.figures(state, end) == (2, 0, 0)
+
+
+def test_an_interval_that_is_no_whole_number() -> None:
+    """Three a second come every 333,334 microseconds: in the long run never more than three."""
+    rate = Rate(Limit(3, SECOND))
+    state = admit(rate, rate.fresh, START, 3)
+    assert rate.wait(state, START, 1) == 333_334
+    now = START
+    for count in range(4, 3004):
+        now += rate.wait(state, now, 1)
+        state = admit(rate, state, now, 1)
+        assert count <= 3 + Fraction((now - START) * 3, SECOND)
+
+
+def test_the_window_of_a_burst() -> None:
+    """A burst of twenty by ten a minute comes back in two minutes, and headers say so."""
+    assert Rate(Limit(10, 60 * SECOND)).window == 60 * SECOND
+    assert Rate(Limit(10, 60 * SECOND), burst=20).window == 120 * SECOND
+    assert Rate(Limit(10, 60 * SECOND), burst=5).window == 30 * SECOND
 
 
 def test_nothing_comes_back_twice() -> None:
     """A charge whose time has passed gives nothing back, nor does one that is not in the log."""
     rate = Rate(Limit(2, 2 * SECOND))
-    state = rate.admit(rate.fresh, START, 2)
+    state = admit(rate, rate.fresh, START, 2)
     mark = rate.mark(state, START)
     later = START + 2 * SECOND
-    state = rate.admit(state, later, 2)
+    state = admit(rate, state, later, 2)
     assert rate.refund(state, later, 2, mark) == state
     strict = StrictRate(Limit(2, SECOND))
-    log = strict.admit(strict.fresh, START, 2)
+    log = admit(strict, strict.fresh, START, 2)
     assert strict.refund(log, START, 1, START - 1) == log
     assert strict.remaining(strict.refund(log, START, 1, None), START) == 1
     assert strict.until_reset(strict.fresh, START) == strict.until_more(strict.fresh, START) == 0
@@ -173,7 +203,7 @@ def kept(
             under_way.remove((end, charged, mark))
         if cost > rate.most or rate.wait(state, now, cost) > 0:
             continue
-        state = rate.admit(state, now, cost)
+        state = admit(rate, state, now, cost)
         if lasts is not None and len(under_way) < most:
             under_way.append((now + lasts, cost, rate.mark(state, now)))
         else:
@@ -215,12 +245,12 @@ def test_slow_attempts() -> None:
     rate = Rate(Limit(10, 60 * SECOND))
     state, marks = rate.fresh, list[int]()
     for _ in range(10):
-        state = rate.admit(state, START, 1)
+        state = admit(rate, state, START, 1)
         marks.append(rate.mark(state, START))
     now = START + 59 * SECOND
     for _ in range(9):
         assert rate.wait(state, now, 1) <= 0
-        state = rate.admit(state, now, 1)
+        state = admit(rate, state, now, 1)
     for mark in marks:
         state = rate.refund(state, now, 1, mark)
     assert rate.remaining(state, now) == 1
