@@ -83,6 +83,7 @@ async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
     return namespace
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 async def test_the_python_of_a_page_runs(page: Path, engine: SQLiteEngine) -> None:
     """Every Python block runs, after those before it on its page; tests that it shows pass."""

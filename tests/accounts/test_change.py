@@ -38,7 +38,7 @@ from piccolo_api_fastapi.mail import (
 )
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, acting_as, assert_single_winner, race
 from tests.accounts.conftest import COOKIE, NEW, MakeApp, names, register, verify
-from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
+from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
 
 
 @pytest.fixture
@@ -129,6 +129,7 @@ async def test_wrong_password(
     assert (await log_in(client)).status_code == 200
 
 
+@reaches_no_sql
 async def test_strangers(client: httpx.AsyncClient, database: Any) -> None:
     """Nobody who is not signed in gets anywhere (D-U7)."""
     for method, path in (
@@ -144,6 +145,7 @@ async def test_strangers(client: httpx.AsyncClient, database: Any) -> None:
         assert answer.headers["www-authenticate"]
 
 
+@reaches_no_sql
 @pytest.mark.security(27)
 async def test_other_sites(client: httpx.AsyncClient, ada: User) -> None:
     """The cookie does nothing for another site."""
@@ -591,6 +593,7 @@ async def test_me(client: httpx.AsyncClient, ada: User, events: list[AuthEvent])
     assert "user_updated" in names(events)
 
 
+@reaches_no_sql
 async def test_no_columns(make_app: MakeApp, users: Users[User]) -> None:
     """Without an allow-list there is nothing to change."""
     async with new_client(make_app()) as client:

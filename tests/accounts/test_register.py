@@ -39,7 +39,7 @@ from piccolo_api_fastapi.mail import (
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, race, timing_auc
 from piccolo_api_fastapi.users.passwords.threads import HashingThreads
 from tests.accounts.conftest import BASE_URL, MakeApp, names, register, verify
-from tests.conftest import PASSWORD, log_in, new_client
+from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
 from tests.models import Customer
 
 
@@ -307,6 +307,7 @@ async def test_without_an_address(make_app: MakeApp) -> None:
         assert (await client.post("/auth/forgot-password", json={})).status_code == 404
 
 
+@reaches_no_sql
 @pytest.mark.security(31)
 @pytest.mark.parametrize(
     "path",
@@ -454,6 +455,7 @@ async def test_a_user_table_of_its_own(database: Any, outbox: Outbox, clock: Fro
         assert await Customer.count() == 0
 
 
+@reaches_no_sql
 @pytest.mark.security(103)
 @pytest.mark.security(32)
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from piccolo_api_fastapi.testing import (
 )
 from tests.accounts.conftest import BASE_URL, COOKIE, NEW, MakeApp, names, register, verify
 from tests.accounts.test_register import answering
-from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
+from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
 
 ADA = {"email": "ada@example.com"}
 
@@ -219,6 +219,7 @@ async def test_wrong(client: httpx.AsyncClient, outbox: Outbox, body: dict[str, 
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_ticket")
 
 
+@reaches_no_sql
 @pytest.mark.parametrize(
     "body",
     [
@@ -469,6 +470,7 @@ async def test_a_reset_that_a_listener_refuses(client: httpx.AsyncClient, outbox
     assert outbox.token(ResetPassword)
 
 
+@reaches_no_sql
 async def test_required(app: FastAPI, client: httpx.AsyncClient, outbox: Outbox) -> None:
     """OpenAPI tells of every route what it can answer."""
     schema = app.openapi()["paths"]
