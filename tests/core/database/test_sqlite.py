@@ -78,7 +78,7 @@ def threads() -> int:
 async def are_left(number: int) -> bool:
     """Whether so many are left, once the threads of those that were closed have ended."""
     deadline = time.monotonic() + 10
-    while threads() > number and time.monotonic() < deadline:
+    while threads() > number and time.monotonic() < deadline:  # noqa: ASYNC110 - threads end
         await asyncio.sleep(0.001)
     return threads() == number
 
