@@ -41,6 +41,7 @@ from piccolo_api_fastapi.users.passwords.threads import HashingThreads
 from tests.accounts.conftest import BASE_URL, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
 from tests.models import Customer
+from tests.timing import told_apart
 
 
 async def test_register(client: httpx.AsyncClient, outbox: Outbox, events: list[AuthEvent]) -> None:

@@ -35,6 +35,7 @@ from piccolo_api_fastapi.testing import (
 from tests.accounts.conftest import BASE_URL, COOKIE, NEW, MakeApp, names, register, verify
 from tests.accounts.test_register import answering
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
+from tests.timing import told_apart
 
 ADA = {"email": "ada@example.com"}
 
