@@ -64,6 +64,8 @@ STOCK: list[type[Table]] = [User, *auth_tables()]
 OWN: list[type[Table]] = [Customer, *auth_tables(Customer), Member, *auth_tables(Member)]
 TABLES: list[type[Table]] = [*STOCK, *OWN]
 
+reaches_no_sql = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""Marks a test whose requests are refused before a statement: one database is enough."""
 
 NO_POSTGRES = "PostgreSQL does not answer at PG_HOST:PG_PORT"
 NO_REDIS = "Redis does not answer at REDIS_URL"
@@ -134,6 +136,9 @@ def need_redis() -> None:
         pytest.skip(NO_REDIS)
 
 
+_databases: dict[str, Any] = {}
+"""By kind: those that a test has asked for."""
+
 PREFIX = "piccolo_api_fastapi_test_"
 """Begins the names of databases and folders; what a killed run left behind is found by it."""
 
@@ -144,34 +149,31 @@ async def _lock(connection: Any, name: str) -> bool:
     return locked
 
 
-async def _make_postgres_database(name: str) -> Any:
-    """
-    Make a database, and drop those of runs that were killed.
-
-    Returns:
-        The connection that says that this run is alive.
-    """
-    connection = await asyncpg.connect(**PG, database="postgres")
-    assert await _lock(connection, name)
+async def _drop_abandoned(connection: Any) -> None:
+    """Drop the databases of runs that were killed: their locks ended with their connections."""
     for row in await connection.fetch("SELECT datname FROM pg_database"):
         found = re.match(PREFIX + r"[a-z0-9]+_\d+", row["datname"])
         if found and await _lock(connection, found[0]):
-            await _drop(connection, row["datname"])
+            await connection.execute(f'DROP DATABASE IF EXISTS "{row["datname"]}" WITH (FORCE)')
             await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", found[0])
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    # Nothing here has to outlive the server.
-    await connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-    return connection
-
-
-async def _drop(connection: Any, name: str) -> None:
-    await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
-def database_name(worker_id: str) -> str:
-    """A database of its own for each worker."""
-    return f"{PREFIX}{worker_id}_{os.getpid()}"
+async def database_name(worker_id: str) -> AsyncIterator[str]:
+    """A database of its own for each worker, and the beginning of the names of others."""
+    name = f"{PREFIX}{worker_id}_{os.getpid()}"
+    connection = None
+    if postgres_is_up():
+        connection = await asyncpg.connect(**PG, database="postgres")
+        assert await _lock(connection, name)
+        await _drop_abandoned(connection)
+    yield name
+    while _databases:
+        await _databases.popitem()[1].stop()
+    if connection is not None:
+        await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", name)
+        await _drop_abandoned(connection)
+        await connection.close()
 
 
 @pytest.fixture(scope="session")
@@ -255,13 +257,17 @@ class _Cleaner:
 
 
 class _Postgres:
-    """A database with a pool, and a connection that says that this run is alive."""
+    """A database, and a pool of connections to it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     async def start(self) -> None:
-        self._alive = await _make_postgres_database(self._name)
+        connection = await asyncpg.connect(**PG, database="postgres")
+        await connection.execute(f'CREATE DATABASE "{self._name}"')
+        # Nothing here has to outlive the server.
+        await connection.execute(f'ALTER DATABASE "{self._name}" SET synchronous_commit = off')
+        await connection.close()
         self.engine = self.own = PostgresEngine(config={**PG, "database": self._name})
         await self.engine.start_connection_pool(min_size=1, max_size=10)
 
@@ -272,12 +278,6 @@ class _Postgres:
 
     async def stop(self) -> None:
         await self.engine.close_connection_pool()
-        await _drop(self._alive, self._name)
-        await self._alive.close()
-
-
-_databases: dict[str, Any] = {}
-"""By kind: those that a test has asked for."""
 
 
 def _deletions(tables: list[type[Table]]) -> str:
@@ -340,14 +340,6 @@ def database_of_any_loop(database: Any) -> Iterator[Any]:
         database.pool = pool
     else:
         yield database  # SQLite's knows its loop
-
-
-@pytest.fixture(scope="session", autouse=True)
-async def stop_databases() -> AsyncIterator[None]:
-    """Leave no database behind."""
-    yield
-    for database in _databases.values():
-        await database.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import Password, RefreshFamily, Session, User
-from tests.conftest import PASSWORD, bearer, get_tokens, log_in
+from tests.conftest import PASSWORD, bearer, get_tokens, log_in, reaches_no_sql
 
 CANARY = "c4n4ry-s3cret"
 
@@ -107,6 +107,7 @@ async def test_json_types(client: httpx.AsyncClient, ada: User, content_type: st
     assert answer.status_code == 200
 
 
+@reaches_no_sql
 @pytest.mark.security(103)
 @pytest.mark.parametrize("path", ["/auth/login", "/auth/logout", "/auth/token", "/auth/sessions"])
 @pytest.mark.parametrize("chunked", [True, False])
@@ -157,6 +158,7 @@ async def test_forms(client: httpx.AsyncClient, ada: User, form: str, error: str
     assert answer.status_code == 200
 
 
+@reaches_no_sql
 @pytest.mark.security(103)
 async def test_form_types(client: httpx.AsyncClient, ada: User) -> None:
     """The token endpoint reads URL-encoded forms and nothing else."""
@@ -179,6 +181,7 @@ async def test_ids(client: httpx.AsyncClient, ada: User, identifier: str) -> Non
     check(await client.delete(f"/auth/token/families/{identifier}", headers=headers), 422)
 
 
+@reaches_no_sql
 @pytest.mark.security(119)
 async def test_methods(client: httpx.AsyncClient, database: Any) -> None:
     """A wrong method is a 405 that names the right ones."""
@@ -224,6 +227,7 @@ async def test_injection(client: httpx.AsyncClient, ada: User, caplog: Any) -> N
     assert "Set-Cookie" not in caplog.text
 
 
+@reaches_no_sql
 @pytest.mark.security(118)
 @pytest.mark.security(120)
 async def test_unexpected_errors(app: FastAPI, client: httpx.AsyncClient, database: Any) -> None:

@@ -69,22 +69,25 @@ def test_there_is_a_package_to_read() -> None:
     assert FEATURES
 
 
-@pytest.mark.parametrize(
-    "folder", [PACKAGE, *FEATURES], ids=lambda folder: folder.relative_to(ROOT).as_posix()
-)
-def test_exports_equal_all(folder: Path) -> None:
-    """An `__init__` imports what `__all__` names, and does nothing else."""
+def misexported(folder: Path) -> list[str]:
+    """What an `__init__` does but to import what its `__all__` names."""
     tree = tree_of(folder / "__init__.py")
     imported: list[str] = []
+    wrong: list[str] = []
     for node in tree.body:
         if isinstance(node, ast.ImportFrom):
             imported += [alias.asname or alias.name for alias in node.names]
-        else:
-            assert is_docstring(node) or names_assigned(node) == ["__all__"], ast.unparse(node)
+        elif not is_docstring(node) and names_assigned(node) != ["__all__"]:
+            wrong.append(ast.unparse(node))
     dotted = ".".join(folder.relative_to(ROOT).parts)
     exported: list[str] = importlib.import_module(dotted).__all__
-    assert sorted(exported) == sorted(imported)
-    assert len(set(exported)) == len(exported)
+    twice = [name for name in exported if exported.count(name) > 1]
+    return [f"{dotted}: {name}" for name in [*wrong, *twice, *{*exported} ^ {*imported}]]
+
+
+def test_exports_equal_all() -> None:
+    """An `__init__` imports what `__all__` names, and does nothing else."""
+    assert [name for folder in [PACKAGE, *FEATURES] for name in misexported(folder)] == []
 
 
 def documented_in_source(name: str) -> bool:
@@ -100,35 +103,43 @@ def documented_in_source(name: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", sorted(piccolo_api_fastapi.__all__))
-def test_public_names_have_a_docstring(name: str) -> None:
-    """What `__all__` names says what it is: in its docstring, or beneath an alias."""
+def has_docstring(name: str) -> bool:
+    """Whether a public name says what it is: in its docstring, or beneath an alias."""
     value = getattr(piccolo_api_fastapi, name)
     is_alias = get_origin(value) is not None  # Python 3.10 takes some for classes
     if not is_alias and (inspect.isclass(value) or inspect.isroutine(value)):
-        assert value.__doc__, f"{name} has no docstring of its own"
-    else:
-        assert documented_in_source(name), f"no string beneath the assignment of {name}"
+        return bool(value.__doc__)
+    return documented_in_source(name)
 
 
-@pytest.mark.parametrize("name", sorted(piccolo_api_fastapi.__all__))
-def test_public_names_are_in_the_documentation(name: str) -> None:
+def test_public_names_have_a_docstring() -> None:
+    """What `__all__` names says what it is."""
+    assert [name for name in piccolo_api_fastapi.__all__ if not has_docstring(name)] == []
+
+
+def test_public_names_are_in_the_documentation() -> None:
     """What `__all__` names appears on a page of docs/."""
-    pages = (page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
-    assert any(re.search(rf"\b{name}\b", page) for page in pages)
+    pages = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").rglob("*.md"))
+    words = set(re.findall(r"\w+", pages))
+    assert set() == set(piccolo_api_fastapi.__all__) - words
 
 
-@pytest.mark.parametrize("path", named("router.py", "dependencies.py"), ids=name_of)
-def test_fastapi_reads_annotations_that_are_objects(path: Path) -> None:
+def test_fastapi_reads_annotations_that_are_objects() -> None:
     """Where FastAPI reads signatures, annotations are never strings."""
-    assert "__future__" not in set(imported_modules(tree_of(path)))
+    readers = named("router.py", "dependencies.py")
+    assert [
+        name_of(path) for path in readers if "__future__" in set(imported_modules(tree_of(path)))
+    ] == []
 
 
-@pytest.mark.parametrize("path", named("queries.py", "tables.py"), ids=name_of)
-def test_queries_and_tables_know_no_web_framework(path: Path) -> None:
+def test_queries_and_tables_know_no_web_framework() -> None:
     """Neither FastAPI nor Starlette nor Pydantic is imported below the dependencies."""
-    packages = {module.partition(".")[0] for module in imported_modules(tree_of(path))}
-    assert set() == packages & {"fastapi", "starlette", "pydantic"}
+    assert [
+        f"{name_of(path)}: {module}"
+        for path in named("queries.py", "tables.py")
+        for module in imported_modules(tree_of(path))
+        if module.partition(".")[0] in {"fastapi", "starlette", "pydantic"}
+    ] == []
 
 
 CLOCKS = {
@@ -141,11 +152,8 @@ CLOCKS = {
 }
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in SOURCES if path != PACKAGE / "clock.py"], ids=name_of
-)
-def test_only_the_clock_asks_for_the_time(path: Path) -> None:
-    """`datetime.now()`, `time.time()` and their kin stand in `clock.py` alone."""
+def times_asked(path: Path) -> set[tuple[str | None, str]]:
+    """How a file asks what time it is."""
     tree = tree_of(path)
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     asked = {(ast.unparse(node.value).rpartition(".")[2], node.attr) for node in attributes}
@@ -155,14 +163,24 @@ def test_only_the_clock_asks_for_the_time(path: Path) -> None:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert set() == (asked | imported) & CLOCKS
+    return (asked | imported) & CLOCKS
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_nothing_is_left_for_later(path: Path) -> None:
+def test_only_the_clock_asks_for_the_time() -> None:
+    """`datetime.now()`, `time.time()` and their kin stand in `clock.py` alone."""
+    assert [name_of(path) for path in SOURCES if times_asked(path)] == ["clock.py"]
+
+
+def test_nothing_is_left_for_later() -> None:
     """No stubs, no notes to self, no code exempt from coverage."""
-    unfinished = r"\b(NotImplementedError|TODO|FIXME|XXX|HACK)\b|pragma: no (cover|branch)"
-    assert re.findall(unfinished, path.read_text(encoding="utf-8")) == []
+    unfinished = re.compile(
+        r"\b(NotImplementedError|TODO|FIXME|XXX|HACK)\b|pragma: no (cover|branch)"
+    )
+    assert [
+        f"{name_of(path)}: {found[0]}"
+        for path in SOURCES
+        for found in unfinished.finditer(path.read_text(encoding="utf-8"))
+    ] == []
 
 
 VERBS = {
@@ -192,31 +210,30 @@ def verbs_of(function: ast.AST) -> set[str]:
     return verbs - {""}
 
 
-SERVICE_FUNCTIONS = [
-    pytest.param(node, id=f"{name_of(path)}:{node.name}")
-    for path in named("queries.py", "service.py", "users.py", "attempts.py", "guesses.py")
-    for node in ast.walk(tree_of(path))
-    if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef)
-]
+STATEMENTS = named("queries.py", "service.py", "users.py", "attempts.py", "guesses.py")
+"""Where the package reads and writes its tables."""
 
 
-@pytest.mark.parametrize("function", SERVICE_FUNCTIONS)
-def test_no_select_then_update(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, request: pytest.FixtureRequest
-) -> None:
+def functions_of(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """The functions of a file, each with its name."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
+            yield f"{name_of(path)}:{node.name}", node
+
+
+def test_no_select_then_update() -> None:
     """
     No function reads auth tables and then updates them: state changes by one guarded statement.
 
-    Between a read and a write another request does the same.
+    Between a read and a write another request does the same. Each exception has a reason.
     """
-    key = request.node.callspec.id
-    both = verbs_of(function) == {"select", "update"}
-    assert both == (key in SELECT_THEN_UPDATE), key
-
-
-def test_allowed_functions_exist() -> None:
-    """Each exception to the rule above names a function there is, and has a reason."""
-    assert set(SELECT_THEN_UPDATE) <= {str(param.id) for param in SERVICE_FUNCTIONS}
+    found = {
+        name
+        for path in STATEMENTS
+        for name, function in functions_of(path)
+        if verbs_of(function) == {"select", "update"}
+    }
+    assert found == set(SELECT_THEN_UPDATE)
     assert all(SELECT_THEN_UPDATE.values())
 
 

@@ -21,7 +21,7 @@ from piccolo_api_fastapi.testing import (
     timing_auc,
 )
 from piccolo_api_fastapi.users.passwords.hasher import default_hasher
-from tests.conftest import SECRET, new_client
+from tests.conftest import SECRET, new_client, reaches_no_sql
 
 
 def test_frozen_clock() -> None:
@@ -40,6 +40,7 @@ def test_cheap_hashing() -> None:
     assert default_hasher() is before
 
 
+@reaches_no_sql
 async def test_acting_as(database: Any) -> None:
     """Everything made of the guard follows, scopes too; afterwards all is as before."""
     current_user = AnyOf(SessionAuth(), JWTAuth(secret=SECRET))

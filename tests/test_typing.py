@@ -59,6 +59,8 @@ def told(output: str) -> dict[int, str]:
     return found
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("checker", COMMANDS)
 def test_the_user_is_known(checker: str, tmp_path: Path) -> None:
     """Dependencies, logins and searches give a `User`, never `Any`; mistakes are found."""

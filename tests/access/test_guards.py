@@ -17,7 +17,7 @@ from piccolo_api_fastapi import (
     require,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import bearer, get_tokens, log_in, new_client, web_socket
+from tests.conftest import bearer, get_tokens, log_in, new_client, reaches_no_sql, web_socket
 from tests.guarded import served
 
 
@@ -129,6 +129,7 @@ async def test_header_decides(client: httpx.AsyncClient, ada: User, grace: User)
             assert answer.status_code == 401
 
 
+@reaches_no_sql
 def test_configuration(database: Any) -> None:
     """No scheme, or the same one twice, is a mistake."""
     session = SessionAuth()
@@ -179,6 +180,7 @@ async def test_web_sockets(
         assert start["status"] == status
 
 
+@reaches_no_sql
 async def test_bare_dependency(session: SessionAuth[User], ada: User) -> None:
     """Without `install` the application's routes answer in FastAPI's own shape."""
     app = FastAPI()
@@ -194,6 +196,7 @@ async def test_bare_dependency(session: SessionAuth[User], ada: User) -> None:
     assert answer.headers["WWW-Authenticate"] == 'Cookie realm="session"'
 
 
+@reaches_no_sql
 async def test_overrides(session: SessionAuth[User], ada: User) -> None:
     """A guard is a key of FastAPI's `dependency_overrides` like any other dependency."""
     app = FastAPI()

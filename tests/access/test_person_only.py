@@ -29,7 +29,7 @@ from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.errors import InvalidToken, Unauthenticated
 from piccolo_api_fastapi.testing import acting_as
-from tests.conftest import bearer, get_tokens, log_in, new_client
+from tests.conftest import bearer, get_tokens, log_in, new_client, reaches_no_sql
 
 
 class Machine(Scheme[User]):
@@ -131,6 +131,7 @@ async def test_people(
     assert (await caller.get("/narrower")).json()["code"] == "insufficient_scope"
 
 
+@reaches_no_sql
 async def test_acting_as(guarded: FastAPI, caller: httpx.AsyncClient, ada: User) -> None:
     """Who a test acts as is a person, unless it acts as a machine."""
     with acting_as(guarded.state.person._guard, ada):

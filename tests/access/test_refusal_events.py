@@ -28,7 +28,7 @@ from piccolo_api_fastapi import (
     subscribe,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import bearer, get_tokens, log_in, new_client
+from tests.conftest import bearer, get_tokens, log_in, new_client, reaches_no_sql
 
 
 @pytest.fixture
@@ -182,6 +182,7 @@ async def test_in_the_table(client: httpx.AsyncClient, ada: User) -> None:
     assert (row["name"], row["outcome"], row["user"]) == ("authz_fail", "failure", str(ada.id))
 
 
+@reaches_no_sql
 async def test_not_on_the_way(
     client: httpx.AsyncClient, ada: User, refused: list[AuthEvent]
 ) -> None:

@@ -15,7 +15,7 @@ from piccolo_api_fastapi import (
     Users,
     require,
 )
-from tests.conftest import SECRET, bearer, get_tokens, log_in, new_client
+from tests.conftest import SECRET, bearer, get_tokens, log_in, new_client, reaches_no_sql
 from tests.guarded import served
 
 
@@ -71,6 +71,7 @@ async def test_scopes(users: Users[User], ada: User) -> None:
         assert (await client.get("/4", headers=writer)).status_code == 403
 
 
+@reaches_no_sql
 def test_configuration(database: Any) -> None:
     """What requires nothing is a mistake."""
     session = SessionAuth()

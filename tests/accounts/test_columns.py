@@ -1,6 +1,7 @@
 """Columns that people fill in: what does not fit, or belongs to somebody, on both databases."""
 
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ from piccolo.columns import (
     Timestamptz,
     Varchar,
 )
-from piccolo.table import create_db_tables, drop_db_tables
+from piccolo.table import create_db_tables
 
 from piccolo_api_fastapi import (
     Accounts,
@@ -62,34 +63,45 @@ COLUMNS: list[Column] = Odd._meta.columns
 EXTRA = [name for column in COLUMNS if not hasattr(BaseUser, name := column._meta.name)]
 
 
+@lru_cache
+def _users(_: Any, clock: FrozenClock) -> Users[Odd]:
+    return Users(Odd, clock=clock)
+
+
 @pytest.fixture
 async def odd(database: Any, clock: FrozenClock) -> AsyncIterator[Users[Odd]]:
     """Users of such a table, two of them."""
     use_engine(database)
     await create_db_tables(*TABLES, if_not_exists=True)
-    users = Users(Odd, clock=clock)
+    users = _users(database, clock)
     await users.create("bob", PASSWORD, email="bob@example.com", nick="bob")
     await users.create("eve", PASSWORD, email="eve@example.com")
     yield users
-    await drop_db_tables(*TABLES)
+    for table in TABLES:
+        await table.delete(force=True)
 
 
-def app_of(users: Users[Odd], **options: Any) -> FastAPI:
+def build(users: Users[Odd], **options: Any) -> FastAPI:
     """An application in which all of the columns can be filled in."""
     session = SessionAuth(users)
     accounts = Accounts(users, schemes=[session], extra=EXTRA, **options)
     app = FastAPI()
+    install(app)
     app.include_router(session_router(session), prefix="/auth")
     app.include_router(accounts_router(accounts), prefix="/auth")
     return app
 
 
+@lru_cache
+def app_of(users: Users[Odd], outbox: Outbox | None) -> FastAPI:
+    """One that is built once, with mail or without."""
+    return build(users, mail=outbox, base_url=BASE_URL) if outbox is not None else build(users)
+
+
 @pytest.fixture
 async def client(odd: Users[Odd], outbox: Outbox) -> AsyncIterator[httpx.AsyncClient]:
     """A client of it."""
-    app = app_of(odd, mail=outbox, base_url=BASE_URL)
-    install(app)
-    async with new_client(app) as client:
+    async with new_client(app_of(odd, outbox)) as client:
         yield client
 
 
@@ -146,8 +158,8 @@ async def test_what_only_the_database_knows(
 ) -> None:
     """What the model lets through and the driver refuses is a 422 as well, not a 500 nor a 202."""
     monkeypatch.setattr("piccolo_api_fastapi.accounts.columns._KINDS", {})
-    lenient = app_of(odd, mail=outbox, base_url=BASE_URL)
-    at_once = app_of(odd)
+    lenient = build(odd, mail=outbox, base_url=BASE_URL)
+    at_once = build(odd)
     async with new_client(lenient) as one, new_client(at_once) as other:
         await log_in(one, "bob")
         values = {"big": 2**63}
@@ -172,7 +184,7 @@ async def test_what_belongs_to_somebody(
     answer = await register(client, nick="bob")
     assert answer.status_code == 202
     assert outbox.last(DetailTaken).to == "ada@example.com"
-    async with new_client(app_of(odd)) as other:
+    async with new_client(app_of(odd, None)) as other:
         answer = await register(other, nick="bob")
         assert (answer.status_code, answer.json()["code"]) == (409, "value_taken")
         answer = await register(other, username="bob", nick="bob")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from examples.accounts.app import app
-from tests.conftest import PASSWORD, log_in, new_client
+from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
 
 
 @pytest.fixture
@@ -34,6 +34,7 @@ async def test_accounts(client: httpx.AsyncClient, capsys: pytest.CaptureFixture
     assert (await client.get("/auth/me")).json()["first_name"] == "Ada"
 
 
+@reaches_no_sql
 @pytest.mark.security(89)
 async def test_the_page(client: httpx.AsyncClient) -> None:
     """The page of the link reveals nothing to others, and uses nothing up by itself."""

@@ -19,17 +19,19 @@ from examples.production.stack import Stack, running
 from tests.conftest import PASSWORD, PG, REDIS_URL, SECRET, bearer, need_postgres, need_redis
 
 SBIN = "/usr/sbin:/usr/bin:/bin"
-NAME = "piccolo_api_fastapi_production_test"
 
 
-def environment() -> dict[str, str]:
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def environment(database: str) -> dict[str, str]:
     """What the example reads."""
     return {
         "PG_HOST": PG["host"],
         "PG_PORT": str(PG["port"]),
         "PG_USER": PG["user"],
         "PG_PASSWORD": PG["password"],
-        "PG_DATABASE": NAME,
+        "PG_DATABASE": database,
         "JWT_SECRET": SECRET,
         "PICCOLO_CONF": "examples.production.piccolo_conf",
         "REDIS_URL": REDIS_URL,
@@ -46,22 +48,22 @@ async def run_on_postgres(statement: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[None]:
+def database(database_name: str) -> Iterator[str]:
     """The database of the example, migrated by it, with ada."""
     need_postgres()
     need_redis()
-    asyncio.run(run_on_postgres(f'DROP DATABASE IF EXISTS "{NAME}" WITH (FORCE)'))
-    asyncio.run(run_on_postgres(f'CREATE DATABASE "{NAME}"'))
+    name = f"{database_name}_production"
+    asyncio.run(run_on_postgres(f'CREATE DATABASE "{name}"'))
     command = [sys.executable, "-m", "examples.production", "--prepare-only"]
     for _ in range(2):
-        subprocess.run(command, env=environment(), check=True, capture_output=True)
-    yield
-    asyncio.run(run_on_postgres(f'DROP DATABASE "{NAME}" WITH (FORCE)'))
+        subprocess.run(command, env=environment(name), check=True, capture_output=True)
+    yield name
+    asyncio.run(run_on_postgres(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 @pytest.fixture(scope="module", params=["nginx", "pgbouncer"])
 def stack(
-    request: pytest.FixtureRequest, database: None, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """All of its processes."""
     if shutil.which(request.param, path=SBIN) is None or shutil.which("nginx", path=SBIN) is None:
@@ -70,7 +72,7 @@ def stack(
     for parent in (folder, *folder.parents[:3]):
         parent.chmod(0o755)
     bouncer = request.param == "pgbouncer"
-    with running(folder, environment(), workers=2, pgbouncer=bouncer) as stack:
+    with running(folder, environment(database), workers=2, pgbouncer=bouncer) as stack:
         yield stack
 
 
@@ -146,7 +148,7 @@ def test_a_flood_does_not_reach_the_workers(client: httpx.Client) -> None:
 def test_missing_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without nginx it says what to install."""
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    environment = {"PG_DATABASE": NAME, "JWT_SECRET": SECRET}
+    environment = {"PG_DATABASE": "movies", "JWT_SECRET": SECRET}
     with (
         pytest.raises(FileNotFoundError, match="apt-get install nginx"),
         running(tmp_path, environment, workers=1),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from examples.protected_app.app import app, current_user
-from tests.conftest import PASSWORD, log_in, new_client
+from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
 
 PUBLIC = {"/", "/health"}
 
@@ -16,6 +16,7 @@ async def ada(database: Any) -> None:
     await current_user.users.create("ada", PASSWORD)
 
 
+@reaches_no_sql
 @pytest.mark.parametrize("path", sorted(PUBLIC))
 async def test_public(database: Any, path: str) -> None:
     """What is public asks nobody, whatever cookie or header is sent."""

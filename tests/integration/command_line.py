@@ -1,13 +1,11 @@
-"""Piccolo's command line in a process of its own, forked from one that has imported the package."""
+"""Piccolo's command line in a process of its own."""
 
-import multiprocessing
 import os
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["piccolo_api_fastapi"])
+from tests.integration.processes import PROCESSES
 
 
 def run_command(folder: Path, arguments: tuple[str, ...], typed: str) -> tuple[int | None, str]:

@@ -1,6 +1,7 @@
 """Serves an application on a real socket, for clients that need one."""
 
 import asyncio
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -43,6 +44,7 @@ def serving(app: Any) -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         app,
+        loop="uvloop" if os.environ.get("EVENT_LOOP") == "uvloop" else "asyncio",
         log_config=None,
         lifespan="off",
         ws="none",

@@ -1,7 +1,6 @@
 """Many at once: one winner where there may be one, and no errors where there may be many."""
 
 import asyncio
-import multiprocessing
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
@@ -28,6 +27,7 @@ from piccolo_api_fastapi.testing import (
 from piccolo_api_fastapi.users.tables import MARKER
 from tests.conftest import PASSWORD, STOCK, bearer, get_tokens, log_in, new_client, use_engine
 from tests.integration.hammer import hammer
+from tests.integration.processes import PROCESSES
 
 CONNECTION = HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.1", 1)})
 
@@ -40,9 +40,8 @@ async def test_two_processes_on_one_file(memory_path: Path) -> None:
     await create_db_tables(*STOCK)
     await Users().create("ada", PASSWORD)
 
-    processes = multiprocessing.get_context("forkserver")
-    both = processes.Barrier(2)
-    with ProcessPoolExecutor(2, processes, initializer=both.wait) as pool:
+    both = PROCESSES.Barrier(2)
+    with ProcessPoolExecutor(2, PROCESSES, initializer=both.wait) as pool:
         loop = asyncio.get_running_loop()
         work = [loop.run_in_executor(pool, hammer, path, 500) for _ in range(2)]
         counters = await asyncio.gather(*work)

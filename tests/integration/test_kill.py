@@ -1,7 +1,6 @@
 """A server that is killed at the worst moment leaves nothing half done."""
 
 import asyncio
-import multiprocessing
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -14,11 +13,8 @@ from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi import Password, RefreshFamily, Session, User
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in
+from tests.integration.processes import PROCESSES
 from tests.integration.served import serve
-
-# Each server is forked off a process that has imported the application: no two seconds a start.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.integration.served"])
 
 
 class Server:

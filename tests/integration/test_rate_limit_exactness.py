@@ -1,7 +1,6 @@
 """Many processes and one limit: exactly so many pass, on every store that they can share."""
 
 import asyncio
-import multiprocessing
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -16,18 +15,17 @@ from piccolo_api_fastapi import RateLimit, RedisStore
 from piccolo_api_fastapi.testing import race
 from tests.conftest import PG, REDIS_URL, need_redis, open_database
 from tests.integration.limited import storm, try_at_once
+from tests.integration.processes import PROCESSES
 from tests.integration.redis_servers import NEEDS_REDIS, RedisServer
 from tests.rate_limiting.conftest import PATIENT
 
-PROCESSES = 4
+WORKERS = 4
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Executor]:
     """The processes, which import everything once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.integration.limited"])
-    with ProcessPoolExecutor(PROCESSES, context) as pool:
+    with ProcessPoolExecutor(WORKERS, PROCESSES) as pool:
         yield pool
 
 
@@ -39,7 +37,7 @@ async def passed(
     counts = []
     for _ in range(rounds):
         arguments = (kind, where, limit, str(uuid4()), calls)
-        work = [loop.run_in_executor(pool, storm, *arguments) for _ in range(PROCESSES)]
+        work = [loop.run_in_executor(pool, storm, *arguments) for _ in range(WORKERS)]
         counts.append(sum(await asyncio.gather(*work)))
     return counts
 

@@ -29,8 +29,11 @@ from tests.integration.redis_servers import NEEDS_REDIS, RedisServer
 
 pytestmark = [NEEDS_REDIS, pytest.mark.security(97)]
 
-SOON = 0.3
-"""Seconds within which answers have to be there, each as far as the machine is not busy."""
+TIMEOUT = timedelta(milliseconds=500)
+"""Of each store: on a busy machine a server that is up takes longer than by default it may."""
+
+SOON = 2 * TIMEOUT.total_seconds()
+"""Seconds within which an answer has to be there, beside what it takes while the store is up."""
 
 taken: list[float] = []
 
@@ -61,7 +64,7 @@ def other_server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
     """A store on it, with its defaults."""
-    store = RedisStore(server.url)
+    store = RedisStore(server.url, timeout=TIMEOUT)
     yield store
     await store.close()
     await asyncio.sleep(0.01)
@@ -78,7 +81,7 @@ def events() -> Iterator[list[AuthEvent]]:
 
 @pytest.fixture
 async def client(store: RedisStore) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an application with a limit of each kind."""
+    """A client of an application with a limit of each kind, and one that is never reached."""
     app = FastAPI()
     install(app)
     for on_error in ("local", "deny", "allow"):
@@ -88,16 +91,19 @@ async def client(store: RedisStore) -> AsyncIterator[httpx.AsyncClient]:
         async def route() -> None:
             return None
 
+    @app.get("/many", dependencies=[Depends(RateLimit("1000/minute", scope="many", store=store))])
+    async def many() -> None:
+        return None
+
     async with new_client(app) as client:
         yield client
 
 
 async def timed(client: httpx.AsyncClient, path: str) -> httpx.Response:
-    """An answer that came in time."""
+    """An answer, and how long it took."""
     begin = time.monotonic()
     answer = await client.get(path)
     taken.append(time.monotonic() - begin)
-    assert taken[-1] < 5 * SOON
     return answer
 
 
@@ -123,7 +129,10 @@ async def test_outage(
     begin, end = OUTAGES[kind]
     taken.clear()
     for path in ("/local", "/deny", "/allow"):
-        assert "ratelimit" in (await timed(client, path)).headers
+        assert "ratelimit" in (await client.get(path)).headers
+    await race(lambda: timed(client, "/many"), 50)
+    up = max(taken)
+    taken.clear()
     begin(server)
     answers = [await timed(client, "/local") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
@@ -137,7 +146,8 @@ async def test_outage(
     burst: list[Any] = await race(lambda: timed(client, "/deny"), 50)
     assert {answer.status_code for answer in burst} == {503}
     assert [event.name for event in events] == ["sys_rate_limit_store_down"]
-    assert statistics.median(taken) < SOON
+    assert max(taken) < SOON + 4 * up
+    assert statistics.median(taken) < TIMEOUT.total_seconds() / 2 + 4 * up
 
     end(server)
     monkeypatch.setattr(remote_store, "PROBE_EVERY", 0)
@@ -231,14 +241,17 @@ async def test_failover(
     """A pool that is sent to another server counts there from the next probe on."""
     monkeypatch.setattr(_Following, "leader", server.port)
     pool = BlockingConnectionPool(max_connections=2, connection_class=_Following)
-    store, clock = RedisStore(Redis(connection_pool=pool)), FrozenClock()
+    store, clock = RedisStore(Redis(connection_pool=pool), timeout=TIMEOUT), FrozenClock()
     limit = RateLimit("2/minute", on_error=on_error, scope="x", store=store)
     assert (await limit.hit("ada")).remaining == 1
+    begin = time.monotonic()
+    await race(lambda: RateLimit("99/minute", scope="many", store=store).hit("ada"), 30)
+    up = time.monotonic() - begin
     server.stop()
     monkeypatch.setattr(store, "_now", lambda: microseconds(clock))
     begin = time.monotonic()
     results: list[Any] = await race(lambda: limit.hit("ada"), 30)
-    assert time.monotonic() - begin < 5 * SOON
+    assert time.monotonic() - begin < SOON + 4 * up
     passed = [result for result in results if not isinstance(result, Exception)]
     assert len(passed) == {"local": 2, "deny": 0, "allow": 30}[on_error]
     assert all(quota.degraded for quota in passed)

@@ -35,9 +35,18 @@ from piccolo_api_fastapi.rate_limiting.stores.store import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
 from piccolo_api_fastapi.users.lookup import UserLookup
 from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
-from tests.conftest import PASSWORD, REDIS_URL, SECRET, get_tokens, log_in, need_redis
+from tests.conftest import (
+    PASSWORD,
+    REDIS_URL,
+    SECRET,
+    get_tokens,
+    log_in,
+    need_redis,
+    reaches_no_sql,
+)
 
 STORES = ["memory", "redis", "piccolo"]
+PATIENT = timedelta(seconds=30)
 
 
 @pytest.fixture(params=STORES)
@@ -47,10 +56,11 @@ async def store(request: pytest.FixtureRequest, database: Any) -> AsyncIterator[
     if request.param == "memory":
         use_store(MemoryStore())
     elif request.param == "piccolo":
-        use_store(PiccoloStore(clock=FrozenClock()))
+        use_store(PiccoloStore(timeout=PATIENT, clock=FrozenClock()))
     else:
         need_redis()
-        kept = RedisStore(REDIS_URL, prefix=f"test-{uuid4()}", timeout=timedelta(seconds=5))
+        prefix = f"test-{uuid4()}"
+        kept = RedisStore(REDIS_URL, prefix=prefix, timeout=PATIENT, clock=FrozenClock())
         use_store(kept)
     yield request.param
     if kept is not None:
@@ -257,6 +267,7 @@ async def test_reauthentication(app: FastAPI, ada: User) -> None:
         assert limited.status_code == 429
 
 
+@reaches_no_sql
 @pytest.mark.security(93)
 @pytest.mark.parametrize(
     ("path", "status"),

@@ -15,6 +15,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.errors import InvalidCredentials, InvalidTicket
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
+from tests.conftest import reaches_no_sql
 
 MINUTE = timedelta(minutes=1)
 
@@ -130,6 +131,7 @@ async def test_password_change(tickets: Tickets, users: Users[User], ada: User) 
         await tickets.burn(ticket)
 
 
+@reaches_no_sql
 @pytest.mark.parametrize("token", ["", "tkt_", "tkt_" + "A" * 51, "\x00", "\ud800", "x" * 10_000])
 async def test_malformed(tickets: Tickets, token: str) -> None:
     """What is no ticket is refused like one that is unknown."""
@@ -146,6 +148,7 @@ async def test_sweep(tickets: Tickets, ada: User, clock: FrozenClock) -> None:
     await tickets.present(live)
 
 
+@reaches_no_sql
 @pytest.mark.parametrize(
     ("purpose", "lifetime", "attempts"),
     [("", MINUTE, 1), ("p" * 33, MINUTE, 1), ("p", timedelta(0), 1), ("p", MINUTE, 0)],

@@ -43,7 +43,7 @@ from piccolo_api_fastapi.piccolo_app.from_piccolo_api.migration import (
     migrate_from_piccolo_api,
 )
 from piccolo_api_fastapi.testing import race
-from tests.conftest import PASSWORD, bearer, log_in, new_client, use_engine
+from tests.conftest import PASSWORD, bearer, log_in, new_client, reaches_no_sql, use_engine
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -319,6 +319,7 @@ async def test_dry_run_in_a_transaction(ada: User) -> None:
     assert await SessionsBase.count() == await Session.count() == 1
 
 
+@reaches_no_sql
 async def test_command_without_a_key(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that is not in hex is told, and not shown."""
     monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", "correct horse")
@@ -354,6 +355,7 @@ async def test_without_piccolo_api(database: Any) -> None:
     assert await migrate_from_piccolo_api(erase=True) == Moved()
 
 
+@reaches_no_sql
 async def test_configuration(database: Any, totp: TOTP) -> None:
     """Half of what authenticators need is an error."""
     with pytest.raises(ConfigurationError):

@@ -16,7 +16,15 @@ from starlette.requests import HTTPConnection
 from piccolo_api_fastapi import APIToken, JWTAuth, TokenAuth, User, Users
 from piccolo_api_fastapi.schemes.api_tokens import queries
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
-from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, web_socket
+from tests.conftest import (
+    PASSWORD,
+    bearer,
+    get_tokens,
+    log_in,
+    new_client,
+    reaches_no_sql,
+    web_socket,
+)
 
 USES = 1000
 
@@ -346,6 +354,7 @@ async def test_web_socket(app: FastAPI, token: TokenAuth[User], ada: User) -> No
     assert refusal[0]["status"] == 401
 
 
+@reaches_no_sql
 async def test_acting_as(machine: httpx.AsyncClient, token: TokenAuth[User], ada: User) -> None:
     """The kit acts as a user by API token; such a one manages no credentials."""
     with acting_as(token, ada, scopes=["read"]):

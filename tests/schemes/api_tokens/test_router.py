@@ -30,7 +30,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.errors import SessionEnded, StepUpRequired
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
-from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
+from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
 from tests.models import Customer, Member
 
 URL = "/auth/api-tokens"
@@ -256,6 +256,7 @@ async def test_step_up(
     assert StepUpRequired.code in entry["content"]["application/problem+json"]["examples"]
 
 
+@reaches_no_sql
 async def test_strangers(machine: httpx.AsyncClient, ada: User) -> None:
     """Nobody gets nothing, by a challenge for each scheme."""
     for method, path in (("GET", URL), ("POST", URL), ("DELETE", f"{URL}/{uuid4()}")):
@@ -386,6 +387,7 @@ async def test_members_that_are_not_asked_for(browser: httpx.AsyncClient, grace:
     assert row["created_at"] == datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
+@reaches_no_sql
 async def test_other_bodies(browser: httpx.AsyncClient) -> None:
     """JSON and nothing else; no more than 16 KiB; a wrong method names the right ones."""
     assert (await browser.post(URL, data={"name": "x"})).status_code == 415

@@ -14,7 +14,7 @@ from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.errors import InvalidGrant, InvalidToken
 from piccolo_api_fastapi.schemes.jwt.refresh_tokens import RefreshTokens
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import bearer, get_tokens
+from tests.conftest import bearer, get_tokens, reaches_no_sql
 
 
 async def refresh(client: httpx.AsyncClient, token: str, **form: str) -> httpx.Response:
@@ -148,6 +148,7 @@ async def test_from_the_future(client: httpx.AsyncClient, ada: User, jwt: JWTAut
     assert (await refresh(client, first["refresh_token"])).status_code == 200
 
 
+@reaches_no_sql
 @pytest.mark.security(55)
 async def test_foreign_key(client: httpx.AsyncClient, ada: User, jwt: JWTAuth[User]) -> None:
     """A token of another installation is refused."""

@@ -25,7 +25,7 @@ from piccolo_api_fastapi import (
     jwt_router,
 )
 from piccolo_api_fastapi.testing import FrozenClock, race
-from tests.conftest import PASSWORD, SECRET, bearer, get_tokens, new_client
+from tests.conftest import PASSWORD, SECRET, bearer, get_tokens, new_client, reaches_no_sql
 from tests.models import Customer
 
 
@@ -244,6 +244,7 @@ async def test_jwks(users: Users[User], ada: User) -> None:
     assert decoded["sub"] == str(ada.id)
 
 
+@reaches_no_sql
 async def test_no_jwks(client: httpx.AsyncClient, database: Any) -> None:
     """A secret publishes nothing."""
     assert (await client.get("/auth/.well-known/jwks.json")).status_code == 404

@@ -26,7 +26,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.schemes.sessions.queries import SESSION_TOKEN, Lifetimes
 from piccolo_api_fastapi.testing import FrozenClock, race
-from tests.conftest import PASSWORD, log_in, new_client
+from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
 from tests.models import Customer
 
 NAME = "__Host-session"
@@ -315,6 +315,7 @@ async def test_look_alikes(client: httpx.AsyncClient, ada: User, cookie: str) ->
     assert "WWW-Authenticate" in answer.headers
 
 
+@reaches_no_sql
 @pytest.mark.parametrize("token", ["x", "ses_" + "A" * 51, "\xe9", "x" * 5000, '"quoted"'])
 async def test_unknown_tokens(client: httpx.AsyncClient, database: Any, token: str) -> None:
     """A token that is no good is a 401 with a challenge (D-S5)."""

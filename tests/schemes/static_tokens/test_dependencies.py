@@ -25,7 +25,7 @@ from piccolo_api_fastapi import (
     jwt_router,
 )
 from piccolo_api_fastapi.schemes.static_tokens import dependencies
-from tests.conftest import bearer, get_tokens, new_client
+from tests.conftest import bearer, get_tokens, new_client, reaches_no_sql
 
 METRICS = "m" * 32
 OLD = "an-old_secret~of+services/1234567890="
@@ -126,6 +126,7 @@ WRONG = [
 ]
 
 
+@reaches_no_sql
 async def test_wrong(service: httpx.AsyncClient, metrics: User) -> None:
     """Anything else is a 401."""
     for wrong in WRONG:
@@ -214,6 +215,7 @@ def test_openapi(app: FastAPI) -> None:
     assert {"400", "401", "403", "503"} <= set(entry["responses"])
 
 
+@reaches_no_sql
 async def test_its_own_users(metrics: User, static: StaticTokens[User]) -> None:
     """Without `users` it asks for the stock ones; a service is told from a person."""
     assert StaticTokens({"metrics": METRICS}).users.table is User

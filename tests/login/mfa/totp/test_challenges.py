@@ -14,7 +14,7 @@ from piccolo_api_fastapi import (
     Users,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import PASSWORD, bearer, new_client
+from tests.conftest import PASSWORD, bearer, new_client, reaches_no_sql
 
 from .conftest import challenge, enrol, password_grant, second_step
 
@@ -126,6 +126,7 @@ async def test_many_challenges(
     assert (await second_step(other, token, phone.code())).status_code == 200
 
 
+@reaches_no_sql
 @pytest.mark.security(71)
 @pytest.mark.security(100)
 @pytest.mark.parametrize("path", ["/auth/login/mfa", "/auth/token/mfa"])

@@ -31,7 +31,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.errors import InvalidCredentials, InvalidTicket
 from piccolo_api_fastapi.testing import FrozenClock, race
-from tests.conftest import PASSWORD, bearer, log_in, new_client
+from tests.conftest import PASSWORD, bearer, log_in, new_client, reaches_no_sql
 
 from .conftest import Phone, challenge, codes_of, enrol, password_grant, second_step
 
@@ -244,6 +244,7 @@ async def test_sending_what_has_nothing_to_send(
     assert (await other.post("/auth/token/mfa/send", json=body)).status_code == 204
 
 
+@reaches_no_sql
 @pytest.mark.security(27)
 async def test_cross_site(client: httpx.AsyncClient, database: Any) -> None:
     """Another site can't finish a login."""
@@ -254,6 +255,7 @@ async def test_cross_site(client: httpx.AsyncClient, database: Any) -> None:
         assert answer.json()["code"] == "cross_site_request"
 
 
+@reaches_no_sql
 def test_configuration(users: Users[User], totp: TOTP) -> None:
     """A factor twice, or a requirement that nobody could meet, is refused."""
     with pytest.raises(ConfigurationError):
@@ -262,6 +264,7 @@ def test_configuration(users: Users[User], totp: TOTP) -> None:
         Login(users, mfa_required=True)
 
 
+@reaches_no_sql
 async def test_without_factors(users: Users[User], database: Any) -> None:
     """A login without factors knows no challenge, and its routers no second step."""
     login = Login(users)

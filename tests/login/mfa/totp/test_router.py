@@ -21,7 +21,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.errors import NotFound, WrongConfirmation
 from piccolo_api_fastapi.testing import FrozenClock, acting_as, assert_single_winner
-from tests.conftest import bearer, get_tokens, log_in, new_client
+from tests.conftest import bearer, get_tokens, log_in, new_client, reaches_no_sql
 
 from .conftest import Phone, begin, challenge, confirm, enrol, second_step
 
@@ -213,6 +213,7 @@ async def test_secrets_at_rest(
             assert hidden.replace("-", "") not in text
 
 
+@reaches_no_sql
 def test_configuration(totp: TOTP, session: SessionAuth[User]) -> None:
     """A step-up that is never recent enough is refused."""
     with pytest.raises(ConfigurationError):

@@ -23,7 +23,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.access.step_up import StepUp, acr, amr, read_factors, write_factors
 from piccolo_api_fastapi.errors import CredentialNotAllowed, InvalidToken, SessionEnded
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
-from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
+from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
 
 from .conftest import add, challenge, enrol, second_step
 
@@ -234,6 +234,7 @@ async def test_the_kit(
         assert answer.status_code == 403  # there is no session to record it with
 
 
+@reaches_no_sql
 async def test_machines(users: Users[User], ada: User) -> None:
     """With a credential of a machine nothing can be recorded, whoever asks."""
     token = TokenAuth(users)
@@ -261,6 +262,7 @@ async def test_optional(
     assert (await client.get("/maybe")).status_code == 401
 
 
+@reaches_no_sql
 async def test_openapi(app: FastAPI, session: SessionAuth[User], database: Any) -> None:
     """The documentation tells of the step-up where it is asked for, and only there."""
     paths = app.openapi()["paths"]
@@ -273,6 +275,7 @@ async def test_openapi(app: FastAPI, session: SessionAuth[User], database: Any) 
     assert "insufficient_user_authentication" not in codes("/me")
 
 
+@reaches_no_sql
 def test_configuration(session: SessionAuth[User]) -> None:
     """Nothing to require, or no time at all, is refused."""
     with pytest.raises(ConfigurationError):

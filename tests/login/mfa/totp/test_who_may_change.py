@@ -14,7 +14,7 @@ from piccolo_api_fastapi import (
     Users,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import bearer, log_in
+from tests.conftest import bearer, log_in, reaches_no_sql
 
 from .conftest import begin, confirm, enrol
 
@@ -93,6 +93,7 @@ async def test_enrolling_asks_for_a_recent_password(
     await begin(client, clock)
 
 
+@reaches_no_sql
 async def test_nobody(client: httpx.AsyncClient, database: Any) -> None:
     """Without a credential nothing is shown and nothing is changed."""
     for method, path in [
