@@ -191,9 +191,8 @@ class Passwords(Generic[UserT]):
         key, new = primary_key(user), await self.hasher.hash(password)
         column = new if self._hashes is None else account.column
         async with transaction(self._table):
-            if not await queries.replace_column(self._table, key, account.column, column):
-                return None
-            if not await self._replace_hash(key, old, new):
+            is_current = await queries.replace_column(self._table, key, account.column, column)
+            if not is_current or not await self._replace_hash(key, old, new):
                 return None
         return Proof(user, column, None if self._hashes is None else new)
 
