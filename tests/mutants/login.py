@@ -1,6 +1,7 @@
 """Mutants of `login`: each must make the named tests fail."""
 
 _TOTP = "tests/login/mfa/totp/test_totp.py"
+_REPLACING = "tests/login/mfa/totp/test_replacing.py"
 _TICKETS = "tests/login/tickets/test_service.py"
 _OUTAGE = "tests/integration/test_outage.py"
 
@@ -9,11 +10,11 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "login/mfa/totp/queries.py",
         "table.last_step: step,\n        **forgiven(table),\n",
         "table.last_step: step,\n",
-        _TOTP,
+        _REPLACING,
     ),
-    ("login/mfa/totp/queries.py", "table.secret == secret, ", "", _TOTP),
+    ("login/mfa/totp/queries.py", "table.secret == secret, ", "", _REPLACING),
     ("login/mfa/totp/queries.py", ", table.last_step < step", "", _TOTP),
-    ("login/mfa/totp/queries.py", ", table.pending == pending", "", _TOTP),
+    ("login/mfa/totp/queries.py", ", table.pending == pending", "", _REPLACING),
     ("login/tickets/service.py", "table.purpose == self.purpose,\n", "", _TICKETS),
     ("login/tickets/service.py", "table.attempts < self.attempts,\n", "", _TICKETS),
     (

@@ -9,14 +9,15 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
+    TOTP,
     Session,
     User,
     Users,
 )
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import PASSWORD, bearer, new_client, reaches_no_sql
+from tests.conftest import PASSWORD, bearer, log_in, new_client, reaches_no_sql
 
-from .conftest import challenge, enrol, password_grant, second_step
+from .conftest import Phone, challenge, enrol, password_grant, second_step
 
 MINUTE = timedelta(minutes=1)
 
@@ -153,3 +154,15 @@ async def test_malformed(client: httpx.AsyncClient, database: Any, path: str, bo
     assert answer.status_code in {400, 401, 422}
     assert answer.headers["content-type"] == "application/problem+json"
     assert "1111" not in answer.text
+
+
+async def test_no_recovery_codes_left(
+    client: httpx.AsyncClient, totp: TOTP, ada: User, phone: Phone
+) -> None:
+    """When all recovery codes are used up, a login offers none and takes none."""
+    [code, *_] = await totp.recovery.write(ada.id, phone.clock.now)
+    await totp.recovery.erase(ada.id)
+    answer = await log_in(client)
+    assert answer.json()["methods"] == ["totp"]
+    refused = await second_step(client, answer.json()["challenge"], code)
+    assert (refused.status_code, refused.json()["code"]) == (401, "invalid_code")

@@ -25,7 +25,6 @@ from piccolo_api_fastapi.errors import (
     Forbidden,
     InvalidCode,
     TooManyRequests,
-    WrongConfirmation,
 )
 from piccolo_api_fastapi.login.mfa.totp import Enrolment
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race, totp_code
@@ -93,38 +92,6 @@ async def test_the_code_that_confirmed(totp: TOTP, ada: User, clock: FrozenClock
     assert await is_good(totp, ada, phone.code(1))
 
 
-@pytest.mark.security(66)
-async def test_a_code_of_a_replaced_app(
-    users: Users[User], totp: TOTP, ada: User, phone: Phone, clock: FrozenClock
-) -> None:
-    """A code that was checked while the app was replaced is refused, and uses nothing up."""
-    newer = Phone((await totp.begin(ada)).uri, clock)
-
-    class Slow(XChaCha20Poly1305):
-        """Decrypts a secret, and returns after another app has been confirmed."""
-
-        async def decrypt(self, blob: str, bound_to: bytes) -> bytes:
-            plaintext = await super().decrypt(blob, bound_to)
-            await totp.confirm(ada, newer.code())
-            return plaintext
-
-    slow = TOTP(users, encryption=Slow(KEY), issuer="Movies")
-    assert not await is_good(slow, ada, phone.code(1))
-    assert await is_good(totp, ada, newer.code(1))
-
-
-async def test_enrolled_once(totp: TOTP, ada: User, clock: FrozenClock) -> None:
-    """A first code that was right enrols the secret that it was checked with, once."""
-    first = await totp.check(ada, Phone((await totp.begin(ada)).uri, clock).code())
-    second = await totp.check(ada, Phone((await totp.begin(ada)).uri, clock).code())
-    with pytest.raises(WrongConfirmation):
-        await totp.enrol(first)
-    assert not await totp.is_enrolled(ada)
-    assert len(await totp.enrol(second)) == 10
-    with pytest.raises(WrongConfirmation):
-        await totp.enrol(second)
-
-
 @pytest.mark.security(67)
 async def test_one_code_wins(totp: TOTP, ada: User, phone: Phone) -> None:
     """Of 24 that present one code at once, one is let in."""
@@ -189,19 +156,6 @@ async def test_disabled(totp: TOTP, ada: User, phone: Phone, clock: FrozenClock)
     assert (await counter())[0] == 100
     await totp.remove(ada)
     assert not await totp.is_enrolled(ada)
-
-
-@pytest.mark.security(70)
-async def test_a_new_app_starts_afresh(totp: TOTP, ada: User, phone: Phone) -> None:
-    """A confirmed app forgives the wrong codes of the one before it, and ends the waiting."""
-    for _ in range(6):
-        assert not await is_good(totp, ada, phone.wrong())
-    failed, waits_until = await counter()
-    assert (failed, waits_until > 0) == (5, True)
-    newer = Phone((await totp.begin(ada)).uri, phone.clock)
-    await totp.confirm(ada, newer.code())
-    assert await counter() == (0, 0)
-    assert await is_good(totp, ada, newer.code(1))
 
 
 async def test_not_enrolled(totp: TOTP, ada: User) -> None:
