@@ -1,13 +1,15 @@
 """Changes of the password by users who are signed in."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request
 
 from piccolo_api_fastapi import (
+    Accounts,
+    Identity,
     RefreshFamily,
     Session,
     User,
@@ -104,3 +106,23 @@ async def test_other_sites(client: httpx.AsyncClient, ada: User) -> None:
     body = {"current_password": PASSWORD, "new_password": NEW}
     answer = await client.post("/auth/change-password", json=body, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request")
+
+
+async def test_a_route_of_the_application(
+    client: httpx.AsyncClient, app: FastAPI, ada: User
+) -> None:
+    """`Accounts.prove` asks for the password on any other route, as the prebuilt ones do."""
+    accounts: Accounts[User] = app.state.accounts
+
+    async def export(
+        password: str,
+        caller: Annotated[Identity[User], Depends(accounts.guard.identity)],
+        request: Request,
+    ) -> str:
+        await accounts.prove(caller, password, request)
+        return caller.user.username
+
+    app.add_api_route("/export", export)
+    answer = await client.get("/export", params={"password": "wrong"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
+    assert (await client.get("/export", params={"password": PASSWORD})).json() == "ada"
