@@ -4,8 +4,8 @@ _SESSIONS = "tests/schemes/sessions"
 _SESSION_QUERIES = "tests/schemes/sessions/test_queries.py"
 _JWT = "tests/schemes/jwt"
 _JWT_QUERIES = "tests/schemes/jwt/test_queries.py"
-_API_TOKENS = "tests/schemes/api_tokens"
-_OUTAGE = "tests/integration/test_outage.py"
+_API_TOKENS = "tests/schemes/api_tokens/test_service.py"
+_OUTAGE = "tests/integration/test_outage.py::test_outage_on_a_route_of_the_application"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
     (

@@ -141,7 +141,7 @@ class TokenCommands:
 
     async def _owner(self, username: str) -> Any:
         if (user := await self._scheme.users.find(str(username))) is None:
-            raise NotFound("There is no such user.")
+            raise NotFound("The user was not found.")
         return user
 
     def _expiry(self, days: int, *, never: bool) -> Expiry:

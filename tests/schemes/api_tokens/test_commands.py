@@ -77,9 +77,9 @@ async def test_a_service(console: Console, users: Users[User]) -> None:
 
 
 async def test_what_is_refused(console: Console, ada: User) -> None:
-    """A sentence instead of a traceback."""
-    assert await console.fail("create_api_token", "nobody", "x") == "There is no such user."
-    assert await console.fail("list_api_tokens", "nobody") == "There is no such user."
+    """A refused command ends with a sentence instead of a traceback."""
+    assert await console.fail("create_api_token", "nobody", "x") == "The user was not found."
+    assert await console.fail("list_api_tokens", "nobody") == "The user was not found."
     assert "characters" in await console.fail("create_api_token", "ada", "")
     assert "expire" in await console.fail("create_api_token", "ada", "x", never=True)
     assert "later" in await console.fail("create_api_token", "ada", "x", days=91)
@@ -87,11 +87,11 @@ async def test_what_is_refused(console: Console, ada: User) -> None:
     for days in (-1, 10**12):
         assert "days" in await console.fail("create_api_token", "ada", "x", days=days)
     for unknown in (str(uuid4()), "report"):
-        assert "no such" in await console.fail("rotate_api_token", unknown)
-        assert "no such" in await console.fail("revoke_api_token", unknown)
+        assert "not found" in await console.fail("rotate_api_token", unknown)
+        assert "not found" in await console.fail("revoke_api_token", unknown)
     for _ in range(2):
         await console.run("create_api_token", "ada", "x")
-    assert "as many" in await console.fail("create_api_token", "ada", "x")
+    assert "maximum" in await console.fail("create_api_token", "ada", "x")
 
 
 async def test_without_an_end(
