@@ -87,8 +87,8 @@ async def test_what_is_refused(console: Console, ada: User) -> None:
     for days in (-1, 10**12):
         assert "days" in await console.fail("create_api_token", "ada", "x", days=days)
     for unknown in (str(uuid4()), "report"):
-        assert "no such" in await console.fail("rotate_api_token", unknown)
-        assert "no such" in await console.fail("revoke_api_token", unknown)
+        assert "not found" in await console.fail("rotate_api_token", unknown)
+        assert "not found" in await console.fail("revoke_api_token", unknown)
     for _ in range(2):
         await console.run("create_api_token", "ada", "x")
     assert "as many" in await console.fail("create_api_token", "ada", "x")
