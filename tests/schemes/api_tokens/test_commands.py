@@ -91,7 +91,7 @@ async def test_what_is_refused(console: Console, ada: User) -> None:
         assert "not found" in await console.fail("revoke_api_token", unknown)
     for _ in range(2):
         await console.run("create_api_token", "ada", "x")
-    assert "as many" in await console.fail("create_api_token", "ada", "x")
+    assert "maximum number" in await console.fail("create_api_token", "ada", "x")
 
 
 async def test_without_an_end(
