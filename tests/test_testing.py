@@ -104,13 +104,13 @@ async def test_single_winner() -> None:
 async def test_outbox() -> None:
     """It keeps messages, finds secrets, fails when told, and says what it misses."""
     outbox = Outbox()
-    with pytest.raises(AssertionError, match="no AccountClosed"):
+    with pytest.raises(AssertionError, match="not a AccountClosed"):
         outbox.last(AccountClosed)
     to: Any = {"to": "ada@example.com", "username": "ada", "user": 1, "at": FrozenClock()()}
     link = "https://app.example.com/reset#token=s3cret"
     await outbox(ResetPassword(**to, link=link, expires_at=to["at"]))
     assert outbox.token(ResetPassword) == "s3cret"
-    with pytest.raises(AssertionError, match="no AccountClosed"):
+    with pytest.raises(AssertionError, match="not a AccountClosed"):
         outbox.last(AccountClosed)
     outbox.is_down = True
     with pytest.raises(ConnectionError):
