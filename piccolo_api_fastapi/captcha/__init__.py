@@ -1,4 +1,4 @@
-"""CAPTCHA: hCaptcha, reCAPTCHA, Turnstile, or a verifier of your own, as a dependency."""
+"""CAPTCHA as a dependency: hCaptcha, reCAPTCHA, Turnstile or your own verifier."""
 
 from .dependencies import Captcha, CaptchaVerifier
 from .vendors import HCaptcha, ReCaptchaV2, ReCaptchaV3, Turnstile

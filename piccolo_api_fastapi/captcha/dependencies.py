@@ -25,9 +25,9 @@ from .siteverify import MAXIMUM_RESPONSE, Outage, Refusal
 
 CaptchaVerifier: TypeAlias = Callable[[str, ClientInfo], Awaitable[bool] | bool]
 """
-Says whether a response is good: any callable, sync or async; a sync one runs in a thread. `True`
-passes, `False` refuses, anything else is an error, so that a forgotten `return` lets nobody
-through.
+Decides whether a CAPTCHA response is valid: a sync or async callable; a sync one runs in a thread.
+`True` accepts, `False` refuses. Any other result is an error, so that a forgotten `return` does
+not accept everything.
 """
 
 OnOutage: TypeAlias = Literal["deny", "allow"]
@@ -35,7 +35,7 @@ OnOutage: TypeAlias = Literal["deny", "allow"]
 HEADER = "Captcha-Response"
 
 THREADS = 8
-"""In which sync verifiers of a `Captcha` run; more than so many wait, and their time runs."""
+"""Threads for a sync verifier. Further calls wait, and their time-out runs meanwhile."""
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
@@ -44,20 +44,35 @@ class Captcha:
     """
     A dependency that lets a request through if its CAPTCHA was solved.
 
-    The response of the widget comes in the header `Captcha-Response`, or in the field of a
-    form that the widget fills by itself. Depend on it on any route, or give it as `captcha=`
-    to a router.
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import Captcha
+
+
+    async def verify(response: str, client: object) -> bool:
+        return response == "the right one"
+
+
+    app = FastAPI()
+
+
+    @app.post("/comments", dependencies=[Depends(Captcha(verify))])
+    async def comment(text: str) -> None: ...
+    ```
+
+    The response of the widget is read from the header `Captcha-Response`, or from the form field
+    that the widget fills in. Use it on any route, or pass it as `captcha=` to a router.
 
     Args:
-        verifier: Asked about each response.
+        verifier: The callable that decides about a response; see `CaptchaVerifier`.
         field: The name of the form field.
-        timeout: Seconds that the verifier has.
-        on_outage: When nobody can tell: `deny` answers 503, `allow` lets the request through.
-            Either emits the event `sys_captcha_unavailable`.
-        clock: Tells the time for events.
+        timeout: The time limit of the verifier, in seconds.
+        on_outage: What to do while the verifier is unavailable: `deny` answers 503, `allow` lets
+            the request through. Both emit the event `sys_captcha_unavailable`.
+        clock: The clock for events.
 
     Raises:
-        ConfigurationError: A setting makes no sense.
+        ConfigurationError: An argument is out of range or of the wrong type.
     """
 
     documented_errors = (CaptchaRequired, CaptchaFailed, CaptchaUnavailable)
@@ -73,7 +88,7 @@ class Captcha:
     ) -> None:
         if on_outage not in ("deny", "allow") or timeout <= 0 or not callable(verifier):
             raise ConfigurationError(
-                "A Captcha takes a callable, a timeout above 0, and on_outage deny or allow."
+                "Captcha needs a callable, a timeout above 0, and on_outage 'deny' or 'allow'."
             )
         self.field = field
         self.timeout = timeout
@@ -87,16 +102,16 @@ class Captcha:
         request: Request,
         response: Annotated[
             str | None,
-            Header(alias=HEADER, description="What the CAPTCHA widget gave to the browser."),
+            Header(alias=HEADER, description="The response of the CAPTCHA widget."),
         ] = None,
     ) -> None:
         """
-        As a dependency: refuses or does nothing.
+        Check the CAPTCHA of a request; FastAPI calls this.
 
         Raises:
-            CaptchaRequired: There is no response.
-            CaptchaFailed: It is no good.
-            CaptchaUnavailable: Nobody can tell.
+            CaptchaRequired: The request has no response.
+            CaptchaFailed: The response is not valid.
+            CaptchaUnavailable: The verifier is unavailable or misconfigured.
         """
         given = response or request.headers.get(HEADER) or await self._from_form(request)
         if not isinstance(given, str) or not given:
@@ -121,17 +136,19 @@ class Captcha:
         except (OSError, TimeoutError, asyncio.TimeoutError, CaptchaUnavailable) as error:
             raise Outage(type(error).__name__) from None
         if verdict is not True and verdict is not False:
-            raise TypeError("A CAPTCHA verifier returns True or False.")
+            raise TypeError(
+                f"A CAPTCHA verifier must return True or False, not {type(verdict).__name__}."
+            )
         if not verdict:
             raise Refusal("not-solved")
 
     async def _ask(self, response: str, client: ClientInfo) -> Any:
         verdict: Any = await self._call(response, client)
-        # What makes a coroutine need not be a coroutine function.
+        # A callable that returns a coroutine need not be a coroutine function.
         return await verdict if inspect.isawaitable(verdict) else verdict
 
     async def _from_form(self, request: Request) -> Any:
-        """The field of a form; a dependency reads the very body that the route reads."""
+        """The form field. Starlette caches the form, so the route can read it again."""
         if not request.headers.get("content-type", "").lower().startswith(_FORMS):
             return None
         return (await request.form()).get(self.field)
@@ -147,7 +164,7 @@ def _is_async(verifier: Callable[..., Any]) -> bool:
 
 
 def _in_thread(verifier: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
-    # Threads of its own: a verifier that hangs can't be stopped, and must not take those of others.
+    # A pool of its own, because a verifier that hangs blocks its thread for good.
     threads = ThreadPoolExecutor(THREADS, "captcha")
 
     async def call(*arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Asking a vendor's `siteverify` whether a CAPTCHA was solved."""
+"""Ask the `siteverify` endpoint of a vendor whether a CAPTCHA was solved."""
 
 import importlib
 import json
@@ -11,10 +11,10 @@ from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError
 
 MAXIMUM_RESPONSE = 8 * 1024
-"""Characters of what a widget gives: Turnstile's are 2,048 at most, others' a few thousand."""
+"""Characters in the response of a widget: Turnstile's have up to 2,048, others a few thousand."""
 
 MAXIMUM_VERDICT = 64 * 1024
-"""Bytes of an answer; verdicts are a few hundred."""
+"""Bytes in the answer of a vendor, which usually has a few hundred."""
 
 _CODE = re.compile(r"[a-z-]{1,63}")
 
@@ -27,18 +27,18 @@ _OURS = frozenset(
         "missing-sitekey",
     }
 )
-"""What vendors say of a wrong setting of ours."""
+"""Error codes for a wrong setting of this application."""
 
 _THEIRS = frozenset({"internal-error", "rate-limited"})
-"""What vendors say when they could not tell."""
+"""Error codes for a failure of the vendor."""
 
 _OF_THE_RESPONSE = frozenset({400, 413, 422})
-"""Statuses by which a vendor, or what stands before it, refuses what the browser sent."""
+"""Statuses with which a vendor or its proxy refuses the response of the browser."""
 
 
 class Refusal(Exception):
     """
-    The response is no good.
+    The response of the widget is not valid.
 
     Args:
         reason: A code, safe to log.
@@ -51,11 +51,11 @@ class Refusal(Exception):
 
 class Outage(Exception):
     """
-    Nobody could tell whether the CAPTCHA was solved.
+    The vendor did not decide whether the CAPTCHA was solved.
 
     Args:
         reason: A code, safe to log.
-        is_ours: Whether a setting of ours is to blame, such as a wrong secret or address.
+        is_ours: Whether a wrong setting is the cause, such as the secret or the address.
     """
 
     def __init__(self, reason: str, *, is_ours: bool = False) -> None:
@@ -67,12 +67,12 @@ class Outage(Exception):
 @dataclass(frozen=True, slots=True)
 class Expected:
     """
-    What the vendor's verdict has to say beyond `success`.
+    What the verdict of a vendor must contain beside `success`.
 
     Args:
-        hostnames: The widget was on one of these hosts; any, if empty.
-        action: The widget's action.
-        score: At least this (reCAPTCHA v3).
+        hostnames: The hosts that may show the widget. Empty allows any host.
+        action: The action of the widget, or `None` for any.
+        score: The least score to accept (reCAPTCHA v3).
     """
 
     hostnames: frozenset[str] = frozenset()
@@ -81,10 +81,10 @@ class Expected:
 
     def check(self, verdict: Mapping[str, Any]) -> None:
         """
-        Refuse a verdict that is not good enough.
+        Check the verdict of a vendor.
 
         Raises:
-            Refusal: It is for another host or action, or the score is too low.
+            Refusal: The host or the action is another, or the score is too low.
         """
         if self.hostnames and verdict.get("hostname") not in self.hostnames:
             raise Refusal("hostname")
@@ -97,16 +97,16 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class SiteVerify:
     """
-    Asks one vendor's `siteverify`, which all of them speak alike; a `CaptchaVerifier`.
+    A `CaptchaVerifier` that asks `siteverify`, which is alike for all vendors.
 
     Args:
-        url: Where.
-        secret: Ours.
-        expected: Of the verdict.
-        parameters: Further ones, such as `sitekey`.
-        send_ip: Whether the vendor is told the address of the browser.
-        httpx: The module, found when the dependency was made.
-        tls: Made once: reading the certificates takes the loop 20 milliseconds.
+        url: The address of `siteverify`.
+        secret: The secret key.
+        expected: What the verdict must contain.
+        parameters: Further parameters, such as `sitekey`.
+        send_ip: Whether to send the client's IP address.
+        httpx: The module `httpx`, an optional dependency.
+        tls: The TLS context, created once because reading the certificates takes 20 ms.
     """
 
     url: str
@@ -119,11 +119,11 @@ class SiteVerify:
 
     async def __call__(self, response: str, client: ClientInfo) -> bool:
         """
-        Whether the response of a widget is good; it always is when this returns.
+        Check the response of a widget. Returns `True` or raises.
 
         Raises:
-            Refusal: It is not.
-            Outage: The vendor can't tell.
+            Refusal: The response is not valid.
+            Outage: The vendor did not decide.
         """
         form = {"secret": self.secret, "response": response, **self.parameters}
         if self.send_ip and client.ip is not None:
@@ -141,9 +141,9 @@ class SiteVerify:
 
     async def _ask(self, form: Mapping[str, str]) -> tuple[int, bytes]:
         body = b""
-        plain = {"Accept-Encoding": "identity"}  # a small answer must not become a large one
+        plain = {"Accept-Encoding": "identity"}  # an answer must not grow by decompression
         try:
-            # The caller bounds the whole exchange: httpx's own timeout begins anew with each byte.
+            # The caller limits the whole exchange; httpx's time-out restarts with each byte.
             async with (
                 self.httpx.AsyncClient(timeout=None, verify=self.tls) as client,
                 client.stream("POST", self.url, data=form, headers=plain) as answer,
@@ -157,7 +157,7 @@ class SiteVerify:
 
 
 def _verdict(body: bytes) -> Mapping[str, Any]:
-    """What the vendor says; nothing, if that is no JSON object."""
+    """The JSON object in the answer of the vendor, or an empty one."""
     try:
         verdict = json.loads(body)
     except (ValueError, RecursionError):
@@ -166,7 +166,7 @@ def _verdict(body: bytes) -> Mapping[str, Any]:
 
 
 def _check_codes(verdict: Mapping[str, Any]) -> None:
-    """They come first: some vendors send them with a 200, others with a 400."""
+    """Check error codes before the status: some vendors send them with a 200, others with a 400."""
     codes = _codes(verdict)
     if ours := codes & _OURS:
         raise Outage(min(ours), is_ours=True)
@@ -178,8 +178,8 @@ def _check_codes(verdict: Mapping[str, Any]) -> None:
 
 def _check_status(status: int) -> None:
     """
-    Whoever sends the response must not be able to make an outage: with `on_outage="allow"` they
-    would get in by it. So only what the vendor says of itself is one.
+    Check the status. A status that the response of a widget can cause must not be an outage:
+    with `on_outage="allow"` an attacker could get in that way.
     """
     reason = f"status-{status}"
     if status >= 500 or status == 429:  # noqa: PLR2004
@@ -199,7 +199,7 @@ def site_verify(
     parameters: Mapping[str, str] | None = None,
 ) -> SiteVerify:
     """
-    The client of one vendor.
+    Create the verifier of one vendor.
 
     Raises:
         ConfigurationError: The extra `http` is not installed, or the secret is empty.
@@ -208,10 +208,10 @@ def site_verify(
         httpx = importlib.import_module("httpx")
     except ImportError:
         raise ConfigurationError(
-            "CAPTCHA needs the extra: pip install 'piccolo-api-fastapi[http]'."
+            "CAPTCHA needs an extra: pip install 'piccolo-api-fastapi[http]'."
         ) from None
     if not secret:
-        raise ConfigurationError("A CAPTCHA needs the secret that the vendor gave you.")
+        raise ConfigurationError("secret is empty; pass the secret key of the CAPTCHA vendor.")
     return SiteVerify(
         url, secret, expected, parameters or {}, send_ip, httpx, httpx.create_ssl_context()
     )
@@ -221,24 +221,26 @@ def expect(
     hostnames: Collection[str], action: str | None = None, score: float | None = None
 ) -> Expected:
     """
-    What a verdict has to say.
+    Create what a verdict must contain.
 
     Raises:
-        ConfigurationError: The host names are one string, or the score is not between 0 and 1.
+        ConfigurationError: `hostnames` is a single string, or `score` is not between 0 and 1.
     """
     if isinstance(hostnames, str) or not 0 <= (score or 0) <= 1:
-        raise ConfigurationError("hostnames is a list of strings, and a score is between 0 and 1.")
+        raise ConfigurationError(
+            "hostnames must be a list of strings, and score a number from 0 to 1."
+        )
     return Expected(frozenset(hostnames), action, score)
 
 
 def _number(value: object) -> float:
-    """A score; anything else is less than every score."""
+    """The score, or -1 if it is no number."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number else -1.0  # type: ignore[arg-type]
 
 
 def _codes(verdict: Mapping[str, Any]) -> set[str]:
-    """The vendor's error codes, those that are fit for an event."""
+    """The error codes of the vendor that are safe in an event."""
     codes = verdict.get("error-codes")
     found = codes if isinstance(codes, list) else []
     return {code for code in found if isinstance(code, str) and _CODE.fullmatch(code)}

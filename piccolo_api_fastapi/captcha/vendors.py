@@ -11,18 +11,26 @@ RECAPTCHA_URL = "https://www.google.com/recaptcha/api/siteverify"
 
 class HCaptcha(Captcha):
     """
-    hCaptcha.
+    A `Captcha` for hCaptcha.
+
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import HCaptcha
+
+    captcha = HCaptcha("the secret key", hostnames=["app.example.com"])
+    app = FastAPI(dependencies=[Depends(captcha)])
+    ```
 
     Args:
         secret: The secret key.
-        site_key: Responses of other widgets are refused.
-        hostnames: Where the widget may be; anywhere, if empty.
-        send_ip: Tell hCaptcha the address of the browser.
-        url: Of `siteverify`.
+        site_key: The site key. Responses of other widgets are refused.
+        hostnames: The hosts that may show the widget. Empty allows any host.
+        send_ip: Whether to send the client's IP address to hCaptcha.
+        url: The address of `siteverify`.
         options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
 
     Raises:
-        ConfigurationError: The extra `http` is not installed, or a setting makes no sense.
+        ConfigurationError: The extra `http` is not installed, or an argument is out of range.
     """
 
     def __init__(
@@ -42,17 +50,25 @@ class HCaptcha(Captcha):
 
 class ReCaptchaV2(Captcha):
     """
-    reCAPTCHA v2, the checkbox or the invisible one.
+    A `Captcha` for reCAPTCHA v2, the checkbox or the invisible one.
+
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import ReCaptchaV2
+
+    captcha = ReCaptchaV2("the secret key", hostnames=["app.example.com"])
+    app = FastAPI(dependencies=[Depends(captcha)])
+    ```
 
     Args:
         secret: The secret key.
-        hostnames: Where the widget may be; anywhere, if empty.
-        send_ip: Tell Google the address of the browser.
-        url: Of `siteverify`.
+        hostnames: The hosts that may show the widget. Empty allows any host.
+        send_ip: Whether to send the client's IP address to Google.
+        url: The address of `siteverify`.
         options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
 
     Raises:
-        ConfigurationError: The extra `http` is not installed, or a setting makes no sense.
+        ConfigurationError: The extra `http` is not installed, or an argument is out of range.
     """
 
     def __init__(
@@ -70,19 +86,27 @@ class ReCaptchaV2(Captcha):
 
 class ReCaptchaV3(Captcha):
     """
-    reCAPTCHA v3, which gives a score.
+    A `Captcha` for reCAPTCHA v3, which scores each request.
+
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import ReCaptchaV3
+
+    captcha = ReCaptchaV3("the secret key", action="register")
+    app = FastAPI(dependencies=[Depends(captcha)])
+    ```
 
     Args:
         secret: The secret key.
-        action: What the page passed to `grecaptcha.execute`; other actions are refused.
-        score: Less is refused; 0 is a robot, 1 a person.
-        hostnames: Where the page may be; anywhere, if empty.
-        send_ip: Tell Google the address of the browser.
-        url: Of `siteverify`.
+        action: The action that the page passes to `grecaptcha.execute`; others are refused.
+        score: The least score to accept, from 0 (a robot) to 1 (a person).
+        hostnames: The hosts that may show the page. Empty allows any host.
+        send_ip: Whether to send the client's IP address to Google.
+        url: The address of `siteverify`.
         options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
 
     Raises:
-        ConfigurationError: The extra `http` is not installed, or a setting makes no sense.
+        ConfigurationError: The extra `http` is not installed, or an argument is out of range.
     """
 
     def __init__(
@@ -102,18 +126,26 @@ class ReCaptchaV3(Captcha):
 
 class Turnstile(Captcha):
     """
-    Cloudflare Turnstile.
+    A `Captcha` for Cloudflare Turnstile.
+
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import Turnstile
+
+    captcha = Turnstile("the secret key", action="register")
+    app = FastAPI(dependencies=[Depends(captcha)])
+    ```
 
     Args:
         secret: The secret key.
-        action: The `data-action` of the widget; others are refused. Any, if `None`.
-        hostnames: Where the widget may be; anywhere, if empty.
-        send_ip: Tell Cloudflare the address of the browser.
-        url: Of `siteverify`.
+        action: The `data-action` of the widget; others are refused. `None` allows any.
+        hostnames: The hosts that may show the widget. Empty allows any host.
+        send_ip: Whether to send the client's IP address to Cloudflare.
+        url: The address of `siteverify`.
         options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
 
     Raises:
-        ConfigurationError: The extra `http` is not installed, or a setting makes no sense.
+        ConfigurationError: The extra `http` is not installed, or an argument is out of range.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Mail: messages, and the services that send them."""
+"""Messages to users, and the objects that send them."""
 
 from .console import ConsoleMail
 from .messages import (

@@ -1,4 +1,4 @@
-"""Links that mail carries."""
+"""`Links`: the links in messages."""
 
 import re
 
@@ -11,28 +11,32 @@ _BASE_URL = re.compile(
 
 class Links:
     """
-    Links below a configured URL; what a request says of its host is never asked.
+    Links below a configured URL. The `Host` header of a request is never used.
 
-    The secret is in the fragment, which browsers send to no server and in no `Referer`.
+    The secret is in the fragment, which browsers neither send to a server nor put in a `Referer`.
 
     Args:
-        base_url: Of the pages, such as `https://app.example.com`; https, or plain http here.
-        paths: The page of each purpose.
+        base_url: The URL of the pages, such as `https://app.example.com`. Plain http is allowed
+            for localhost only.
+        paths: The path of the page for each purpose.
 
     Raises:
-        ConfigurationError: The URL is none, or not https.
+        ConfigurationError: The URL or a path has another form.
     """
 
     def __init__(self, base_url: str, paths: dict[str, str]) -> None:
         if not _BASE_URL.fullmatch(base_url):
             raise ConfigurationError(
-                "base_url is like https://app.example.com; plain http is for localhost."
+                f"base_url is {base_url!r}; use a URL such as https://app.example.com. "
+                "Plain http is allowed for localhost only."
             )
         if not all(path.startswith("/") and "#" not in path for path in paths.values()):
-            raise ConfigurationError("The path of a page begins with a slash and has no fragment.")
+            raise ConfigurationError(
+                "Each of paths must start with a slash and have no fragment (#)."
+            )
         self._base_url = base_url.rstrip("/")
         self._paths = paths
 
     def to(self, purpose: str, token: str) -> str:
-        """The link to the page of a purpose, with a secret."""
+        """Return the link to the page for a purpose, with a secret."""
         return f"{self._base_url}{self._paths[purpose]}#token={token}"

@@ -1,4 +1,4 @@
-"""Mail as data: what is to be told to whom. Sending it is one async callable's work."""
+"""Messages to users, as data. An async callable (`Mail`) sends them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -11,15 +11,23 @@ from typing_extensions import Self
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """
-    Something to tell a person.
+    A message to a user.
 
-    `subject` and `text()` are in English; for other words look at the class and its fields.
+    ```python
+    from piccolo_api_fastapi import Message
+
+
+    async def mail(message: Message) -> None:
+        print(message.to, message.subject, message.text())
+    ```
+
+    `subject` and `text()` are in English. For other texts, use the class and the fields.
 
     Args:
-        to: The stored address.
-        username: Whose; empty where the address is not verified.
+        to: The stored e-mail address of the user.
+        username: The username, or an empty text if the address is not verified.
         user: The primary key of the user.
-        at: When it happened.
+        at: The time of the event that the message reports.
     """
 
     subject: ClassVar[str] = ""
@@ -30,27 +38,27 @@ class Message:
     at: datetime
 
     def text(self) -> str:
-        """The body, as plain text."""
+        """Return the whole text, with a greeting."""
         hello = f"Hello {self.username}," if self.username else "Hello,"
         return f"{hello}\n\n{self.body()}\n"
 
     def to_stranger(self) -> Self:
-        """Without the name that whoever has the account chose: nobody knows whose address it is."""
+        """Return a copy without the username, for an address that may belong to somebody else."""
         return replace(self, username="")
 
     def body(self) -> str:
-        """The body, without the greeting."""
+        """Return the text without the greeting."""
         return self.subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkMessage(Message):
     """
-    A message with a link that is good once.
+    A message with a single-use link.
 
     Args:
-        link: Below the configured base URL. Never log it.
-        expires_at: Until when it is good.
+        link: The link, below the configured base URL. It is a secret: never log it.
+        expires_at: When the link expires.
     """
 
     link: str = field(repr=False)
@@ -60,11 +68,11 @@ class LinkMessage(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyEmail(LinkMessage):
     """
-    To a new address: is it yours?
+    Asks a user to verify a new e-mail address.
 
     Args:
-        code: Six digits that do the same as the link.
-        code_expires_at: Until when the code is good; the link is good for longer.
+        code: A code of six digits that can be typed instead of opening the link.
+        code_expires_at: When the code expires, which is before the link does.
     """
 
     subject = "Please confirm your e-mail address"
@@ -73,7 +81,7 @@ class VerifyEmail(LinkMessage):
     code_expires_at: datetime
 
     def body(self) -> str:
-        """The link and the code."""
+        """Return the link and the code."""
         return (
             "Somebody registered with this address. If it was you, please confirm it:\n\n"
             f"{self.link}\n\n"
@@ -85,12 +93,12 @@ class VerifyEmail(LinkMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyRegistered(Message):
-    """To the owner of an address that somebody wants to register or to change to."""
+    """Tells a user that another registration or change of address named their address."""
 
     subject = "You already have an account"
 
     def body(self) -> str:
-        """That there is an account."""
+        """Return that the user has an account."""
         return (
             "Somebody wanted to use this address for an account, but it belongs to yours.\n"
             "If it was you, just log in, or ask for a new password.\n\n"
@@ -100,12 +108,12 @@ class AlreadyRegistered(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsernameTaken(Message):
-    """To a new address, whose owner chose a username that belongs to somebody else."""
+    """Tells the owner of a new address that the username they chose is taken."""
 
     subject = "Please choose another username"
 
     def body(self) -> str:
-        """That the name is taken."""
+        """Return that the username is taken."""
         return (
             "The username that you chose belongs to somebody else, so there is no account yet.\n"
             "Please register again with another one."
@@ -114,12 +122,12 @@ class UsernameTaken(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetailTaken(Message):
-    """To a new address, whose owner gave something else that only one account may have."""
+    """Tells the owner of a new address that another unique value they chose is taken."""
 
     subject = "Please register again"
 
     def body(self) -> str:
-        """That something is taken."""
+        """Return that a value is taken."""
         return (
             "Something that you filled in beside your username belongs to another account, so "
             "there is no account for you yet.\nPlease register again with something else."
@@ -128,12 +136,12 @@ class DetailTaken(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetPassword(LinkMessage):
-    """To somebody who forgot their password."""
+    """Lets a user choose a new password."""
 
     subject = "Choose a new password"
 
     def body(self) -> str:
-        """The link."""
+        """Return the link."""
         return (
             "Somebody asked for a new password for your account. If it was you, choose one here:"
             f"\n\n{self.link}\n\n"
@@ -144,12 +152,12 @@ class ResetPassword(LinkMessage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordChanged(Message):
-    """To somebody whose password was changed or reset."""
+    """Tells a user that their password was changed or reset."""
 
     subject = "Your password was changed"
 
     def body(self) -> str:
-        """That it was."""
+        """Return what was done, and when."""
         return (
             f"The password of your account was changed on {_time(self.at)}, and everybody who was "
             "signed in with the old one was signed out.\n\n"
@@ -159,12 +167,12 @@ class PasswordChanged(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmEmail(LinkMessage):
-    """To the address that somebody wants to change to."""
+    """Asks a user to confirm a change to a new e-mail address. Sent to the new address."""
 
     subject = "Please confirm your new e-mail address"
 
     def body(self) -> str:
-        """The link."""
+        """Return the link."""
         return (
             "You asked to use this address for your account from now on. Please confirm it:\n\n"
             f"{self.link}\n\n"
@@ -175,10 +183,10 @@ class ConfirmEmail(LinkMessage):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailChangeRequested(Message):
     """
-    To the present address, when somebody asked to change it.
+    Tells a user that a change of their e-mail address was requested. Sent to the present address.
 
     Args:
-        new: The address that was asked for.
+        new: The requested address.
     """
 
     subject = "Somebody wants to change your e-mail address"
@@ -186,7 +194,7 @@ class EmailChangeRequested(Message):
     new: str
 
     def body(self) -> str:
-        """To which one."""
+        """Return the requested address."""
         return (
             f"Somebody who is signed in to your account asked to change its address to {self.new}."
             "\nNothing has changed yet.\n\n"
@@ -197,10 +205,10 @@ class EmailChangeRequested(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailChanged(LinkMessage):
     """
-    To the old address, when it was changed. The link undoes it.
+    Tells a user that their e-mail address was changed. Sent to the old address, with an undo link.
 
     Args:
-        new: The address that it was changed to.
+        new: The new address.
     """
 
     subject = "Your e-mail address was changed"
@@ -208,7 +216,7 @@ class EmailChanged(LinkMessage):
     new: str
 
     def body(self) -> str:
-        """The link."""
+        """Return the link."""
         return (
             f"The address of your account is now {self.new}.\n\n"
             "If it was not you, take the account back. Everybody is signed out, and you are sent "
@@ -220,11 +228,11 @@ class EmailChanged(LinkMessage):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSignIn(Message):
     """
-    To somebody who signed in with a browser or an app that they never used before.
+    Tells a user of a sign-in with a browser or an app that they never used before.
 
     Args:
-        ip: From where, if that is known.
-        user_agent: With what.
+        ip: The IP address of the client, or `None` if it is unknown.
+        user_agent: The `User-Agent` of the client.
     """
 
     subject = "A new sign-in to your account"
@@ -233,7 +241,7 @@ class NewSignIn(Message):
     user_agent: str
 
     def body(self) -> str:
-        """When, from where and with what."""
+        """Return the time, the address and the user agent."""
         where, agent = self.ip or "an unknown address", self.user_agent or "an unknown browser"
         return (
             f"Somebody signed in to your account on {_time(self.at)}, from {where}, with {agent}."
@@ -245,10 +253,10 @@ class NewSignIn(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondFactorChanged(Message):
     """
-    To somebody whose second factor was changed, or whose recovery code was used.
+    Tells a user that a second factor was changed or a recovery code used.
 
     Args:
-        change: A sentence.
+        change: A sentence that says what was done.
     """
 
     subject = "The second factor of your account"
@@ -256,7 +264,7 @@ class SecondFactorChanged(Message):
     change: str
 
     def body(self) -> str:
-        """What was done, and when."""
+        """Return what was done, and when."""
         return (
             f"{self.change} This happened on {_time(self.at)}.\n\n"
             "If it was not you, change your password at once: that signs everybody out."
@@ -265,17 +273,17 @@ class SecondFactorChanged(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountClosed(Message):
-    """To somebody whose account was closed."""
+    """Tells a user that their account was closed."""
 
     subject = "Your account was closed"
 
     def body(self) -> str:
-        """That it was."""
+        """Return what was done, and when."""
         return f"Your account was closed on {_time(self.at)}. What it held is deleted."
 
 
 Mail: TypeAlias = Callable[[Message], Awaitable[None]]
-"""Sends a message, or raises. It runs after the answer to the request."""
+"""Sends a message or raises. It runs after the response to the request."""
 
 
 def _time(at: datetime) -> str:

@@ -15,11 +15,11 @@ from piccolo_api_fastapi.errors import ConfigurationError
 from .messages import Message
 
 Render: TypeAlias = Callable[[Message, EmailMessage], None]
-"""Gives a mail its subject and its content."""
+"""Sets the subject and the content of an e-mail."""
 
 
 def render_plainly(message: Message, mail: EmailMessage) -> None:
-    """The English words of the message, as plain text."""
+    """Set the English subject and text of the message, as plain text."""
     mail["Subject"] = message.subject
     mail.set_content(message.text())
 
@@ -28,22 +28,28 @@ class SMTPMail:
     """
     Sends messages by SMTP, each over a connection of its own.
 
+    ```python
+    from piccolo_api_fastapi import SMTPMail
+
+    mail = SMTPMail("smtp.example.com", sender="noreply@example.com", name="My app")
+    ```
+
     Args:
-        host: The server.
-        sender: The address in `From`.
+        host: The host name of the server.
+        sender: The e-mail address in `From`.
         name: The name in `From`.
-        port: 587 by default, 465 with `tls="tls"`.
-        username: To log in with, if the server wants that.
-        password: Likewise.
-        tls: `starttls` begins in plain text and insists on TLS, `tls` is TLS from the beginning,
-            `none` is for a server on the same machine.
+        port: The port, by default 587, or 465 with `tls="tls"`.
+        username: The username to sign in with, if the server requires one.
+        password: The password to sign in with.
+        tls: `starttls` requires an upgrade to TLS, `tls` uses TLS from the start, `none` is for a
+            server on the same machine.
         tls_context: An `ssl.SSLContext` of your own.
-        timeout: Seconds for each step.
-        render: Gives a mail its words; by default those of the message.
+        timeout: The time limit of each step, in seconds.
+        render: The function that sets subject and content, by default in English.
 
     Raises:
-        ConfigurationError: The extra `mail` is not installed, the sender is no address, or a
-            password would be sent in plain text.
+        ConfigurationError: The extra `mail` is not installed, the sender is not an e-mail address,
+            or a password would be sent in plain text.
     """
 
     def __init__(  # noqa: PLR0913 - configuration, most of it optional
@@ -64,17 +70,17 @@ class SMTPMail:
             self._smtp = importlib.import_module("aiosmtplib")
         except ImportError:
             raise ConfigurationError(
-                "SMTPMail needs the extra: pip install 'piccolo-api-fastapi[mail]'."
+                "SMTPMail needs an extra: pip install 'piccolo-api-fastapi[mail]'."
             ) from None
         try:
             self._sender = Address(name, addr_spec=sender)
         except (ValueError, IndexError):
             raise ConfigurationError(
-                "The sender is an e-mail address, and its name has no line breaks."
+                "sender must be an e-mail address, and name must not have line breaks."
             ) from None
         if tls not in ("starttls", "tls", "none") or (tls == "none" and password is not None):
             raise ConfigurationError(
-                "tls is starttls, tls or none; without TLS no password is sent."
+                "tls must be 'starttls', 'tls' or 'none'; 'none' does not allow a password."
             )
         self._render = render
         self._options = {
@@ -93,23 +99,23 @@ class SMTPMail:
         Send a message.
 
         Raises:
-            Exception: The server did not take it.
+            Exception: The server did not accept the message.
         """
         await self._smtp.send(self.compose(message), **self._options)
 
     def compose(self, message: Message) -> EmailMessage:
-        """The mail of a message."""
+        """Return the e-mail for a message."""
         mail = EmailMessage(policy=SMTP)
         mail["From"] = self._sender
         mail["To"] = _address(message.to)
         mail["Date"] = format_datetime(message.at)
         mail["Message-ID"] = make_msgid(domain=self._sender.domain)
-        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody is away to answer
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: prevents out-of-office replies
         self._render(message, mail)
         return mail
 
 
 def _address(email: str) -> Address:
-    """With the domain in ASCII (RFC 5890), for servers that know no other."""
+    """The address with its domain in ASCII (RFC 5890), for servers without SMTPUTF8."""
     valid = validate_email(email, check_deliverability=False)
     return Address(username=valid.local_part, domain=valid.ascii_domain)

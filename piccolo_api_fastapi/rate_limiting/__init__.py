@@ -1,4 +1,4 @@
-"""Limits: so many in so much time, for requests and for whatever else is counted."""
+"""Rate limits for requests, and for anything else that an application counts."""
 
 from .dependencies import FailureLimit, RateLimit
 from .headers import Standing, legacy_headers, rate_limit_headers

@@ -1,4 +1,4 @@
-"""From the words of a limit to what a store charges."""
+"""Budgets, which stores charge, from limits such as `10/minute`."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,22 +14,22 @@ from .algorithms.strict_log import MAXIMUM, StrictRate
 from .stores.store import REMEMBERED, AnyRate, Budget
 
 Limits: TypeAlias = str | Sequence[str]
-"""One string or several."""
+"""One limit string, or several."""
 
 LONGEST_BLOCK = 366 * 24 * 3600 * SECOND
 
 
 class Budgets:
     """
-    The budgets of one `RateLimit`, made once for each scope.
+    The budgets of one `RateLimit`, one for each scope and set of limits.
 
     Args:
-        burst: See `RateLimit`.
-        strict: The same.
-        block: The same.
+        burst: As for `RateLimit`.
+        block: As for `RateLimit`.
+        strict: As for `RateLimit`.
 
     Raises:
-        ConfigurationError: They contradict each other.
+        ConfigurationError: `burst` is below 1, or was given with `strict`.
     """
 
     def __init__(self, burst: int | None, block: timedelta | None, *, strict: bool) -> None:
@@ -39,15 +39,15 @@ class Budgets:
         self._made: dict[tuple[Limits, str], Budget] = {}
         if burst is not None and (strict or burst < 1):
             raise ConfigurationError(
-                "burst is 1 or more; with strict=True the number of the limit may come at once."
+                f"burst is {burst}; use 1 or more, and omit it with strict=True."
             )
 
     def source(self, limits: Sequence[Any]) -> Any:
         """
-        What is asked for the limits of a request.
+        The limit strings of a `RateLimit`, or the function or dependency that returns them.
 
         Raises:
-            ConfigurationError: These are no limits.
+            ConfigurationError: The arguments are neither.
         """
         if limits and all(isinstance(limit, str) for limit in limits):
             self.of(tuple(limits), "")
@@ -62,8 +62,12 @@ class Budgets:
         """
         The budget of a scope.
 
+        Args:
+            limits: The limits.
+            scope: The name of what is limited.
+
         Raises:
-            ConfigurationError: These are no limits, or none that go with the other settings.
+            ConfigurationError: A limit can't be parsed, or contradicts the other settings.
         """
         limits = limits if isinstance(limits, str) else tuple(limits)
         if (budget := self._made.get((limits, scope))) is None:
@@ -76,7 +80,7 @@ class Budgets:
         texts = (limits,) if isinstance(limits, str) else limits
         parsed = [limit for text in texts for limit in parse(text)]
         if len(set(parsed)) < len(parsed):
-            raise ConfigurationError("The same limit is given twice.")
+            raise ConfigurationError(f"A limit occurs twice in {', '.join(texts)!r}; remove one.")
         shortest = min(parsed, key=lambda limit: limit.period)
         return [
             self._strict_rate(limit)
@@ -89,7 +93,7 @@ class Budgets:
         rate = Rate(limit, burst, self._block)
         if rate.tolerance > LONGEST:
             raise ConfigurationError(
-                f"A burst of {burst} takes longer than 100 years to come back by {limit}."
+                f"A burst of {burst} takes longer than 100 years to refill at {limit}; use less."
             )
         self._check_block(limit, rate.tolerance)
         return rate
@@ -97,7 +101,7 @@ class Budgets:
     def _strict_rate(self, limit: Limit) -> StrictRate:
         if limit.amount > MAXIMUM:
             raise ConfigurationError(
-                f"A strict limit keeps each request, and so at most {MAXIMUM}."
+                f"{limit} is too large for strict=True, use {MAXIMUM} or less."
             )
         self._check_block(limit, limit.period)
         return StrictRate(limit, self._block)
@@ -105,5 +109,5 @@ class Budgets:
     def _check_block(self, limit: Limit, window: int) -> None:
         if 0 < self._block < window or self._block > LONGEST_BLOCK:
             raise ConfigurationError(
-                f"{limit} needs a block of {window / SECOND:g} s, all that it counts, or more."
+                f"block must be {window / SECOND:g} s or more for {limit}, and at most 366 days."
             )

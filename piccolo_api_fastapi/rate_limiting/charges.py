@@ -1,4 +1,4 @@
-"""What a request was charged so far, by whichever limits it met."""
+"""The charges of one request by all the limits that it meets."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.middleware import answer_of
 
-from . import hints as self_checks
+from . import hints
 from .headers import HeaderWriter, Standing
 from .quota import Quota
 
@@ -15,7 +15,7 @@ _BILL = "piccolo_api_fastapi.bill"
 
 
 class Bill:
-    """The quotas of one request, in the order in which its limits were asked."""
+    """The quotas of one request, in the order in which its limits charged it."""
 
     __slots__ = ("quotas",)
 
@@ -23,20 +23,20 @@ class Bill:
         self.quotas: list[Quota] = []
 
     def add(self, quota: Quota) -> None:
-        """Put a charge on it."""
-        if self.quotas:  # mostly there is one limit
+        """Add a charge."""
+        if self.quotas:  # most requests meet one limit
             charged = quota.charged
             if charged is not None and any(charged == other.charged for other in self.quotas):
-                self_checks.report("charged_twice", quota.scope)
+                hints.report("charged_twice", quota.scope)
         self.quotas.append(quota)
 
     async def refund(self) -> None:
-        """Give everything back: a request that was refused has cost nothing."""
+        """Refund all charges, because a refused request costs nothing."""
         for quota in self.quotas:
             await quota.refund()
 
     def headers(self, writer: HeaderWriter | None) -> Mapping[str, str]:
-        """What to say of all the limits."""
+        """The headers for all the limits together."""
         if writer is None:
             return {}
         standings: Sequence[Standing] = (
@@ -48,7 +48,7 @@ class Bill:
 
 
 def bill_of(connection: HTTPConnection) -> Bill:
-    """The bill of a request."""
+    """The bill of a request, created at its first charge."""
     bill: Bill | None = connection.scope.get(_BILL)
     if bill is None:
         bill = connection.scope[_BILL] = Bill()
@@ -59,11 +59,11 @@ def announce(
     connection: HTTPConnection, headers: Mapping[str, str], response: MutableHeaders
 ) -> None:
     """
-    Have headers sent: with any answer after `install`, else with what an endpoint returns as data.
+    Add headers to the response: to any after `install`, else to those that FastAPI makes of data.
 
     Args:
         connection: The request.
-        headers: Which.
+        headers: The headers to add.
         response: The headers of the response that FastAPI makes.
     """
     answer = answer_of(connection.scope)
@@ -71,7 +71,7 @@ def announce(
         answer.headers.update(headers)
     elif response.raw:
         response.update(headers)
-    else:  # nothing is there that would have to give way
+    else:  # there are no headers to replace
         encoded = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in headers.items()

@@ -1,5 +1,5 @@
 """
-What an answer says of its limits.
+The response headers of limits.
 
 `RateLimit` and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10, section 4:
 lists of strings with parameters, as RFC 9651 writes them.
@@ -14,15 +14,23 @@ from piccolo_api_fastapi.clock import utcnow
 
 class Standing(NamedTuple):
     """
-    How a client stands with one limit.
+    What one limit has left for a client.
+
+    ```python
+    from piccolo_api_fastapi import Standing
+
+
+    def remaining_only(standings: list[Standing]) -> dict[str, str]:
+        return {"X-Remaining": str(min(standing.remaining for standing in standings))}
+    ```
 
     Attributes:
-        name: What the limit is called.
-        quota: How many it admits at once.
-        window: In how many seconds.
-        remaining: How many it admits now.
-        more: Seconds until it admits more than now.
-        reset: Seconds until it admits all.
+        name: The limit, such as `10/minute`.
+        quota: The number that the limit admits at once.
+        window: The seconds in which the quota is refilled.
+        remaining: The number that the limit admits now.
+        more: The seconds until it admits more than now.
+        reset: The seconds until it admits the whole quota.
     """
 
     name: str
@@ -34,16 +42,22 @@ class Standing(NamedTuple):
 
 
 HeaderWriter: TypeAlias = Callable[[Sequence[Standing]], Mapping[str, str]]
-"""Makes the headers from how a client stands with every limit of a request."""
+"""Returns the response headers for the standings of a request's limits."""
 
 
 def rate_limit_headers(standings: Sequence[Standing]) -> Mapping[str, str]:
     """
-    `RateLimit-Policy` with every limit, and `RateLimit` with the one that is used up first.
+    Return `RateLimit-Policy` for all limits, and `RateLimit` for the one that is used up first.
 
-    The time in the latter is that until there is more, not until there is all.
+    ```python
+    from piccolo_api_fastapi import RateLimit, rate_limit_headers
+
+    limit = RateLimit("10/minute", headers=rate_limit_headers)  # the default
+    ```
+
+    `t` in `RateLimit` is the time until more requests are admitted, not until all are.
     """
-    if len(standings) == 1:  # without the detours
+    if len(standings) == 1:  # the usual case, without the loops below
         ((name, quota, window, remaining, more, _),) = standings
         return {
             "RateLimit-Policy": _policy(name, quota, window),
@@ -63,7 +77,17 @@ def _policy(name: str, quota: int, window: int) -> str:
 
 
 def legacy_headers(standings: Sequence[Standing]) -> Mapping[str, str]:
-    """The same, and `X-RateLimit-Limit`, `-Remaining` and `-Reset` (seconds since 1970)."""
+    """
+    Return those of `rate_limit_headers`, and `X-RateLimit-Limit`, `-Remaining` and `-Reset`.
+
+    ```python
+    from piccolo_api_fastapi import RateLimit, legacy_headers
+
+    limit = RateLimit("10/minute", headers=legacy_headers)
+    ```
+
+    `X-RateLimit-Reset` is in seconds since 1970.
+    """
     least = tightest(standings)
     return {
         **rate_limit_headers(standings),
@@ -74,7 +98,7 @@ def legacy_headers(standings: Sequence[Standing]) -> Mapping[str, str]:
 
 
 def tightest(standings: Iterable[Standing]) -> Standing:
-    """The one that admits least, and of those the one that does so longest."""
+    """The standing with the least remaining, and the longest time until there is more."""
     first, *others = standings
     for other in others:
         if (other.remaining, -other.more) < (first.remaining, -first.more):

@@ -1,4 +1,4 @@
-"""Who is counted: by address, by user, by credential, by a field of the body."""
+"""Keys: limits count by address, by user, by credential or by a field of the body."""
 
 import unicodedata
 from collections.abc import Awaitable, Callable
@@ -13,66 +13,84 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.client_address import ClientAddress, client_address_of
 
-from . import hints as self_checks
+from . import hints
 from .stores.store import digest
 
 Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
-"""Says who makes a request; `None` counts nobody."""
+"""Returns the string that identifies the client of a request, or `None` to exempt it."""
 
 LONGEST = 64
-"""Characters of a key that is kept as it is."""
+"""Characters; longer keys are stored as digests."""
 
 _FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 
 
 def compact(key: str) -> str:
-    """A key short enough to keep: a long one becomes its digest, a number or UUID its text."""
+    """The form in which a key is stored: its text, or a digest if that is long."""
     text = str(key)
     return text if len(text) <= LONGEST else digest(text)
 
 
 def by_address(connection: HTTPConnection) -> str | None:
     """
-    Count clients by their address, of IPv6 by their network; see `ClientAddress`.
+    Count clients by their address, in IPv6 by their network; see `ClientAddress`.
 
-    A request without an address is not counted, for there would be one count for all of them.
+    ```python
+    from piccolo_api_fastapi import RateLimit, by_address
+
+    limit = RateLimit("10/minute", key=by_address)  # the default
+    ```
+
+    A request without an address is exempt, because all of them would share one count.
     """
     resolver = client_address_of(connection)
     address = resolver.client(connection)
     if address is None:
-        self_checks.report("no_address", connection.scope.get("client"))
+        hints.report("no_address", connection.scope.get("client"))
         return None
-    if not resolver.believes and not self_checks.has_said("forwarded"):
+    if not resolver.believes and not hints.has_said("forwarded"):
         _look_for_proxies(connection)
     return address
 
 
 def _look_for_proxies(connection: HTTPConnection) -> None:
     client = connection.scope["client"]
-    if len(client) > 1 and client[1] == 0:  # uvicorn has rewritten the address itself
+    if len(client) > 1 and client[1] == 0:  # uvicorn has rewritten the address
         return
     for name, _ in connection.scope["headers"]:
         if name in _FORWARDED:
-            self_checks.report("forwarded", name.decode())
+            hints.report("forwarded", name.decode())
 
 
 def by_client_address(resolver: ClientAddress) -> Key:
     """
-    Count clients by their address, found by a `ClientAddress` other than the application's.
+    Count clients by the address that another `ClientAddress` than the application's finds.
+
+    ```python
+    from piccolo_api_fastapi import ClientAddress, RateLimit, by_client_address
+
+    limit = RateLimit("10/minute", key=by_client_address(ClientAddress(trusted=1)))
+    ```
 
     Args:
-        resolver: Finds it.
+        resolver: The `ClientAddress` that finds the address.
     """
     return resolver.client
 
 
 def by_user(guard: Guard[Any]) -> Key:
     """
-    Count users, whatever they sign in with, and those who did not by address.
+    Count users by their primary key, and requests without a user by address.
+
+    ```python
+    from piccolo_api_fastapi import RateLimit, SessionAuth, by_user
+
+    limit = RateLimit("100/hour", key=by_user(SessionAuth()))
+    ```
 
     Args:
-        guard: A scheme, `AnyOf` or `require(…)`; asked once a request, as everywhere.
+        guard: A scheme, `AnyOf` or `require(…)`. It authenticates a request only once.
     """
 
     async def key(connection: HTTPConnection) -> str | None:
@@ -88,8 +106,14 @@ def by_credential(guard: Guard[Any]) -> Key:
     """
     Count sessions, refresh families or API tokens, and requests without one by address.
 
+    ```python
+    from piccolo_api_fastapi import RateLimit, TokenAuth, by_credential
+
+    limit = RateLimit("100/hour", key=by_credential(TokenAuth()))
+    ```
+
     Args:
-        guard: A scheme, `AnyOf` or `require(…)`; asked once a request, as everywhere.
+        guard: A scheme, `AnyOf` or `require(…)`. It authenticates a request only once.
     """
 
     async def key(connection: HTTPConnection) -> str | None:
@@ -103,12 +127,18 @@ def by_credential(guard: Guard[Any]) -> Key:
 
 def by_body(field: str) -> Key:
     """
-    Count by a field of a JSON object or a form, and by address where it is missing.
+    Count by a field of the JSON object or the form in the body, or by address if it is missing.
 
-    Upper and lower case, width and spaces around make no difference.
+    ```python
+    from piccolo_api_fastapi import RateLimit, by_body
+
+    limit = RateLimit("5/hour", key=by_body("email"))
+    ```
+
+    Values that differ in case, in the width of letters or in spaces around them share a count.
 
     Args:
-        field: Its name.
+        field: The name of the field.
     """
 
     async def key(connection: HTTPConnection) -> str | None:
@@ -121,29 +151,29 @@ def by_body(field: str) -> Key:
 
 
 def normalised(text: str) -> str:
-    """One form for what people type for the same thing."""
+    """The text without differences of case, width and surrounding spaces."""
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 async def _identity(guard: Guard[Any], connection: HTTPConnection) -> Identity[Any] | None:
     try:
         return await guard.find(connection)
-    except HTTPException:  # a bad credential is the endpoint's to refuse
+    except HTTPException:  # the endpoint's guard refuses a bad credential
         return None
 
 
 async def body_field(connection: HTTPConnection, field: str) -> Any:
-    """A field of a JSON object or a form, as it was sent; `None` where there is none."""
+    """A field of the JSON object or the form in the body, or `None` if it is missing."""
     if not isinstance(connection, Request):
         return None
-    with suppress(RuntimeError, ClientDisconnect):  # FastAPI has read it as a form already
-        await connection.body()  # so that the endpoint can read it again
+    with suppress(RuntimeError, ClientDisconnect):  # FastAPI has already read it as a form
+        await connection.body()  # cached, so that the endpoint can read it again
     kind = connection.headers.get("content-type", "").strip().lower()
     if kind.startswith(_FORMS):
         with suppress(ValueError, HTTPException, ClientDisconnect):
             if (value := (await connection.form()).get(field)) is not None:
                 return value
-    # Whatever it is called: names of JSON are many, and some endpoints ask for none.
+    # Whatever the Content-Type: JSON has many, and some endpoints require none.
     try:
         body = await connection.json()
     except (ValueError, RecursionError, RuntimeError, ClientDisconnect):

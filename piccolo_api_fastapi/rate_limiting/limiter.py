@@ -1,4 +1,4 @@
-"""Asking a store, and what to do when it does not answer."""
+"""`Limiter`: charges a store, and decides what happens while it does not answer."""
 
 import time
 from typing import Literal, TypeAlias
@@ -14,17 +14,17 @@ from .stores.store import Budget, Store, StoreBusy, StoreDown
 
 OnError: TypeAlias = Literal["local", "deny", "allow"]
 REPORT_EVERY = 1.0
-"""Seconds; a flood is one event a second, not one a request."""
+"""Seconds between two events, so that a flood of refusals is no flood of events."""
 
 
 class Limiter:
     """
-    Charges budgets.
+    Charges budgets in a store.
 
     Args:
-        store: Of its own; by default the one of `use_store`.
-        on_error: What to do while it does not answer.
-        shadow: Whether who is refused goes on all the same.
+        store: The store, or `None` for that of `use_store`.
+        on_error: What to do while the store does not answer.
+        shadow: Whether refused requests go on all the same.
     """
 
     def __init__(self, store: Store | None, on_error: OnError, *, shadow: bool) -> None:
@@ -37,12 +37,12 @@ class Limiter:
 
     @property
     def store(self) -> Store:
-        """Where it counts."""
+        """The store that holds the counts."""
         return defaults.default_store() if self._store is None else self._store
 
     async def take(self, budget: Budget, key: str, cost: int) -> Quota:
         """
-        Charge a budget, or look at it for a cost of 0.
+        Charge a budget. A cost of 0 only reads it, a negative one refunds.
 
         Raises:
             StoreUnavailable: The store does not answer, with `on_error="deny"`.
@@ -65,7 +65,7 @@ class Limiter:
 
     async def reset(self, budget: Budget, key: str) -> None:
         """
-        Forget a key, here and in the store.
+        Forget a key, in the store and in the memory of this process.
 
         Raises:
             StoreUnavailable: The store does not answer.
@@ -77,7 +77,7 @@ class Limiter:
             raise StoreUnavailable from None
 
     def report(self, quota: Quota) -> None:
-        """Tell of a refusal, with those that came since the last time."""
+        """Emit an event for the refusals since the last one, at most one a second."""
         self._refused += 1
         now = time.monotonic()
         if now >= self._report_at:

@@ -1,26 +1,39 @@
-"""What a limit says of a request."""
+"""`Quota`: what a limit has left for a client."""
 
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import TypeAlias
 
-from . import turns as waiting
+from . import turns
 from .algorithms.grammar import SECOND
 from .headers import Standing
 from .stores.store import AnyRate, Budget, State, Store, StoreBusy, StoreDown, Verdict, marks_of
 
 Charge: TypeAlias = tuple[Store, Budget, str, int]
-"""What was asked of a store: for which budget, whose key, and how much."""
+"""The store, the budget, the key and the cost of a charge."""
 
 
 class Quota:
     """
-    How a client stands with a `RateLimit`; what the dependency returns.
+    What a `RateLimit` has left for a client; the dependency returns it.
+
+    ```python
+    from typing import Annotated
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import Quota, RateLimit
+
+    app = FastAPI()
+
+
+    @app.get("/")
+    async def index(quota: Annotated[Quota, Depends(RateLimit("10/minute"))]) -> int | None:
+        return quota.remaining
+    ```
 
     Attributes:
-        allowed: Whether it was admitted; false only after `peek`, and with `shadow=True`.
-        degraded: The store did not answer, and this is what the process alone knows, if anything.
+        allowed: Whether the charge was admitted. False only after `peek` and with `shadow=True`.
+        degraded: Whether the store did not answer. The figures are then those of this process.
         failed: Set it to keep the charge of a `FailureLimit`, however the request ends.
     """
 
@@ -46,13 +59,13 @@ class Quota:
 
     @property
     def is_recent(self) -> bool:
-        """Whether something was charged just now, perhaps elsewhere, that may yet be given back."""
+        """Whether the key was charged in the last seconds, so that a refund may follow."""
         age = -1 if self._verdict is None else self._verdict.now - self._verdict.newest
-        return 0 <= age < waiting.RECENT * SECOND
+        return 0 <= age < turns.RECENT * SECOND
 
     @property
     def remaining(self) -> int | None:
-        """How many more are admitted now; `None` when there is no limit."""
+        """How much more is admitted now, or `None` without a limit."""
         if self._verdict is None or self._budget is None:
             return None
         now, states = self._verdict.now, self._verdict.states
@@ -63,7 +76,7 @@ class Quota:
 
     @property
     def retry_after(self) -> timedelta:
-        """How long until the same is admitted; nothing when it was."""
+        """The time until the same cost is admitted; zero if it was admitted."""
         if self.allowed or self._verdict is None or self._budget is None:
             return timedelta()
         now, states, cost = self._verdict.now, self._verdict.states, self._cost or 1
@@ -72,7 +85,7 @@ class Quota:
 
     @property
     def reset_after(self) -> timedelta:
-        """How long until it is as if nothing had been."""
+        """The time until the limit is as if it had never been charged."""
         if self._verdict is None or self._budget is None:
             return timedelta()
         now, states = self._verdict.now, self._verdict.states
@@ -81,7 +94,7 @@ class Quota:
 
     @property
     def standings(self) -> Sequence[Standing]:
-        """How the client stands with each limit; nothing when the store did not answer."""
+        """The standing of each limit, or none if the store did not answer."""
         if self._verdict is None or self._budget is None or self.degraded:
             return ()
         now, states = self._verdict.now, self._verdict.states
@@ -91,7 +104,7 @@ class Quota:
         return [_standing(rate, state, now) for rate, state in zip(rates, states, strict=True)]
 
     async def refund(self) -> None:
-        """Give back what was charged; once, and nothing when nothing was."""
+        """Refund the charge. A second call does nothing."""
         cost, self._cost = self._cost, 0
         if self._store is None or self._budget is None or self._verdict is None:
             return
@@ -102,17 +115,17 @@ class Quota:
 
     @property
     def scope(self) -> str | None:
-        """What was limited."""
+        """The name of what is limited."""
         return self._budget.scope if self._budget is not None else None
 
     @property
     def charged(self) -> "tuple[str, str] | None":
-        """Which budget and whose; nothing when it cost nothing."""
+        """The budget and the key that were charged, or `None` if the cost was 0."""
         return (self._budget.id, self._key) if self._budget is not None and self._cost else None
 
 
 def _standing(rate: AnyRate, state: State, now: int) -> Standing:
-    """Seconds are rounded up, so that nobody comes back too early."""
+    """The standing of one limit. Seconds are rounded up, so that no client returns too early."""
     remaining, more, reset = rate.figures(state, now)
     window, more, reset = -(-rate.window // SECOND), -(-more // SECOND), -(-reset // SECOND)
     return Standing(rate.name, rate.most, window, remaining, more, reset)

@@ -1,4 +1,4 @@
-"""Settings that are asked for: of a function of the connection, or of a FastAPI dependency."""
+"""Settings that a function of the connection, or a FastAPI dependency, returns."""
 
 import inspect
 from collections.abc import Callable
@@ -17,16 +17,16 @@ class Asked:
     """
     One setting.
 
-    A function of the connection alone is called at once. Everything else that can be called,
-    and all that stands in `Depends(…)`, is a dependency: FastAPI solves it, shares it with the
+    A function with the connection as its only parameter is called directly. Any other callable,
+    and whatever stands in `Depends(…)`, is a dependency: FastAPI solves it, shares it with the
     endpoint, and lets tests override it.
 
     Args:
-        name: Of the parameter that FastAPI fills.
+        name: The name of the parameter that FastAPI fills.
         source: The function, the dependency, or the value itself.
 
     Attributes:
-        dependency: What FastAPI solves, if anything.
+        dependency: The dependency that FastAPI solves, if the setting is one.
         value: The setting, if it is fixed.
     """
 
@@ -57,21 +57,21 @@ class Asked:
         return await awaited(self.ask(connection, solved))
 
     def ask(self, connection: HTTPConnection, solved: dict[str, Any]) -> Any:
-        """The same without waiting: what an async function gives has to be awaited."""
+        """As `of`, without awaiting: the result of an async function is a coroutine."""
         if self._call is not None:
             return self._call(connection)
         return self.value if self.dependency is None else solved[self.name]
 
 
 async def awaited(found: Any) -> Any:
-    """What an async function gives in the end; anything else as it is."""
+    """The result of an awaitable; any other value unchanged."""
     if found is None or isinstance(found, (str, int)):
-        return found  # before the test below, which is slow
+        return found  # the check below is slow
     return await found if inspect.isawaitable(found) else found
 
 
 def signature(*settings: Asked) -> inspect.Signature:
-    """The signature FastAPI sees: a connection, the response, and a dependency for each setting."""
+    """The signature that FastAPI sees: the connection, the response and the dependencies."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [
         inspect.Parameter("connection", keyword, annotation=HTTPConnection),
@@ -89,7 +89,9 @@ def _takes_connection(call: Callable[..., Any]) -> bool:
     try:
         parameters = list(inspect.signature(call, eval_str=True).parameters.values())
     except (NameError, ValueError, TypeError):
-        raise ConfigurationError(f"The parameters of {call!r} can't be read.") from None
+        raise ConfigurationError(
+            f"The signature of {call!r} can't be read; use a plain function."
+        ) from None
     if len(parameters) != 1 or parameters[0].default is not inspect.Parameter.empty:
         return False
     return parameters[0].annotation in _CONNECTIONS

@@ -1,4 +1,4 @@
-"""What is counted by default: the route, whatever its prefix, its mount and its parameters."""
+"""The default scope of a limit: the route, with the prefixes of its routers and mounts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,20 +10,20 @@ from starlette.types import Scope
 REMEMBERED = 4096
 
 _names: dict[tuple[int, str], tuple[Any, str]] = {}
-"""The route is kept beside its name, so that no other gets its id."""
+"""Names by route id. The route is stored too, so that no other object gets its id."""
 
 EVERYTHING = "everything"
-"""The scope of a limit that is asked before there is a route."""
+"""The scope of a limit that is charged before routing."""
 
 HIDDEN = "/*"
-"""Stands for mounts that something else than a router hides: all of them are one."""
+"""Stands for mounts behind something that is no router; they share one scope."""
 
 
 def route_scope(scope: Scope) -> str:
     """
-    The methods and the path of the route as it is declared, all prefixes included.
+    The methods and the declared path of the route, with all prefixes.
 
-    Never the path of the request: that would be a limit for each value of a parameter.
+    The path of the request would be a limit for each value of a parameter.
     """
     route = _effective_route(scope)
     if route is None:
@@ -43,8 +43,8 @@ def _effective_route(scope: Scope) -> Any:
     """
     The route with the prefixes of the routers that include it.
 
-    FastAPI keeps it beside the plain route. What is kept there may be that of an application
-    outside, when this one is mounted.
+    FastAPI stores it beside the plain route. In a mounted application the stored one may belong
+    to the outer application.
     """
     route = scope.get("route")
     context = scope.get("fastapi", {}).get("effective_route_context")
@@ -54,7 +54,7 @@ def _effective_route(scope: Scope) -> Any:
 
 
 def _mounted(scope: Scope) -> str:
-    """Where the application is mounted, as that is declared; what the server adds stays."""
+    """The declared path where the application is mounted, with the server's root path."""
     root_path: str = scope.get("root_path", "")
     outside: str = scope.get("app_root_path", root_path)
     if root_path == outside:
@@ -65,10 +65,10 @@ def _mounted(scope: Scope) -> str:
 
 def _mounts(routes: Sequence[BaseRoute], path: str) -> str | None:
     """
-    The declared paths of the mounts that a path passes.
+    The declared paths of the mounts that lead to a path.
 
-    Looking up the values of parameters in the path would not do: a converter changes them
-    (`007` is 7), and parameters inside may have the same names.
+    They can't be found from the values of parameters, because converters change values (`007`
+    is 7), and inner parameters may have the same names.
     """
     for route in iter_route_contexts(routes):
         context = getattr(route, "_route_context", None)

@@ -397,7 +397,7 @@ async def test_after_the_answer(
 
     monkeypatch.setattr(Users, "create", fails)
     assert (await register(client)).status_code == 202
-    assert "What register had to do after the answer failed." in caplog.text
+    assert "register failed after the response was sent." in caplog.text
     assert PASSWORD not in caplog.text
 
 

@@ -59,7 +59,7 @@ async def test_limits_made_while_serving(caplog: pytest.LogCaptureFixture) -> No
     async with new_client(app) as client:
         assert [(await client.get("/")).json() for _ in range(3)] == [9, 8, 7]
     [message] = said(caplog)
-    assert "while a request is served" in message
+    assert "during a request" in message
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,6 @@ async def test_workers(
         monkeypatch.setenv("WEB_CONCURRENCY", concurrency)
     for key in ("ada", "grace"):
         await RateLimit("1/minute", scope="x").hit(key)
-    assert [message[:17] for message in said(caplog)] == (
-        [f"There are {expected} worker"[:17]] if expected else []
-    )
+    said_of_workers = [message.partition(" workers")[0] for message in said(caplog)]
+    assert said_of_workers == ([f"The server has {expected}"] if expected else [])
     assert self_checks.has_said("workers") is bool(expected)

@@ -1,4 +1,4 @@
-"""`Delivery`: hands messages to `mail`, and those that failed once more."""
+"""`Delivery`: sends messages, and retries those that failed."""
 
 import asyncio
 import json
@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
 from piccolo_api_fastapi.mail.messages import (
@@ -39,21 +38,22 @@ _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*_TELLING, EmailChang
 _STORED_APART = frozenset({"to", "username", "user", "at", "link", "expires_at"})
 
 Relink: TypeAlias = Callable[[Any, str], Awaitable[tuple[str, datetime] | None]]
-"""A fresh link for a user and an address, and its end; `None` if there is none to be had."""
+"""Returns a new link for a user and an address and when it expires, or `None` if there is none."""
 
 
 class Delivery:
     """
-    Hands messages to `mail`. A failure is an event, `sys_mail_fail`, and nobody's exception.
+    Sends messages through `mail`. A failure emits the event `sys_mail_fail` and raises nothing.
 
-    What tells of something and failed is kept, and tried again by `retry`, and after every
-    message that went out to the same user; what must not be lost is kept before it is sent.
-    A message may be sent twice: when the server dies before it notes that it was sent.
+    Failed notices are stored, and retried by `retry` and after the next message that is sent to
+    the same user. Messages that must not be lost are stored before they are sent. A message is
+    sent twice if the process dies before it records the success.
 
     Args:
-        mail: Sends them.
-        users: Whose mail.
-        relink: Gives the messages that have a link another one, since no link is kept.
+        mail: The callable that sends a message.
+        users: The users who get messages.
+        relink: For each kind of message with a link, the function that returns a new link,
+            because links are not stored.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Delivery:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, message: Message) -> bool:
-        """Send a message. Whether it went out."""
+        """Send a message. Returns whether it was sent."""
         if await self._send(message):
             if message.user is not None:
                 await self.retry(message.user)
@@ -82,54 +82,50 @@ class Delivery:
 
     async def keep(self, message: Message) -> "Kept":
         """
-        Keep a message in the open transaction of what it tells of, for `send_kept`. If the server
-        dies before that, `retry` sends it.
+        Store a message in the open transaction, for `send_kept` after the commit. If the process
+        dies in between, `retry` sends the message.
         """
         due = self.users.clock() + service.INTERVAL
         return Kept(message, await self._keep(message, due))
 
     async def send_kept(self, kept: "Kept") -> None:
-        """Make the first attempt to send what was kept before."""
+        """Send a message that `keep` stored, for the first time."""
         is_sent = await self._send(kept.message)
-        async with store():
-            if is_sent:
-                await service.forget(self.table, kept.row)
-            else:
-                await service.make_due(self.table, kept.row, self.users.clock())
+        if is_sent:
+            await service.forget(self.table, kept.row)
+        else:
+            await service.make_due(self.table, kept.row, self.users.clock())
         if is_sent:
             await self.retry(kept.message.user)
 
     async def retry(self, user: Any) -> None:
-        """Try again what could not be sent to a user and is due."""
-        async with store():
-            rows = await service.claim(self.table, user, self._kinds, self.users.clock())
+        """Send the stored messages of a user that are due."""
+        rows = await service.claim(self.table, user, self._kinds, self.users.clock())
         owner = await self.users.get(user) if rows else None
         for row in rows:
             message = await self._restore(row, owner.username if owner else "")
             if message is None or await self._send(message, row["attempts"]):
-                async with store():
-                    await service.forget(self.table, row["id"])
+                await service.forget(self.table, row["id"])
 
     def on_event(self, event: AuthEvent) -> None:
-        """Try again beside the request of a user who did something."""
+        """Retry the messages of a user in the background when the user makes a request."""
         if event.user is not None and not event.name.startswith("sys_"):
             self.beside(self.retry, event.user)
 
     def beside(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
-        """Do something beside the request, and wait for nobody."""
+        """Run a function in the background."""
         task = asyncio.create_task(quietly(work, *arguments))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def wait(self) -> None:
-        """Wait for what is done beside requests."""
+        """Wait until all background work has ended."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
     async def _send(self, message: Message, attempts: int = 1) -> bool:
-        # Or a stranger could have us write to somebody what they chose for a name.
-        async with store():
-            is_verified = await self.users.has_verified(message.user, message.to)
+        # Otherwise a stranger could send texts of their choice to others, as a username.
+        is_verified = await self.users.has_verified(message.user, message.to)
         try:
             await self._mail(message if is_verified else message.to_stranger())
         except Exception as error:  # noqa: BLE001 - any client of any service
@@ -147,8 +143,7 @@ class Delivery:
             "recipient": message.to,
             "data": json.dumps({name: getattr(message, name) for name in names}),
         }
-        async with store():
-            return await service.keep(self.table, values, at=message.at, due=due)
+        return await service.keep(self.table, values, at=message.at, due=due)
 
     async def _restore(self, row: dict[str, Any], username: str) -> Message | None:
         whom = {"to": row["recipient"], "username": username, "user": row["user"], "at": row["at"]}
@@ -164,11 +159,11 @@ class Delivery:
 @dataclass(frozen=True, slots=True)
 class Kept:
     """
-    A message that is kept until it is sent.
+    A message that is stored until it is sent.
 
     Args:
-        message: What.
-        row: The primary key of the row that keeps it, without its link.
+        message: The message.
+        row: The primary key of its row, which has no link.
     """
 
     message: Message
@@ -176,8 +171,8 @@ class Kept:
 
 
 async def quietly(work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
-    """Do what comes after the answer; what goes wrong is logged, since nobody waits for it."""
+    """Run work after the response. Errors are logged, because no caller waits for them."""
     try:
         await work(*arguments)
-    except Exception:  # noqa: BLE001 - the answer is sent: there is nobody to tell
-        logger.exception("What %s had to do after the answer failed.", work.__name__)
+    except Exception:  # noqa: BLE001 - the response has been sent
+        logger.exception("%s failed after the response was sent.", work.__name__)

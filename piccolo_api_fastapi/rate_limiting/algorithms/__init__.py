@@ -1,1 +1,1 @@
-"""The arithmetic of limits."""
+"""The algorithms of limits, and the grammar of limit strings."""

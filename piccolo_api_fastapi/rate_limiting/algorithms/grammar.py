@@ -1,4 +1,4 @@
-"""Limits in words: `10/minute`, `100 per 2 hours`, `5/second;100/minute`."""
+"""The grammar of limits: `10/minute`, `100 per 2 hours`, `5/second;100/minute`."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import ConfigurationError
 
 SECOND = 1_000_000
-"""Time is counted in whole microseconds here."""
+"""In microseconds, the unit of all times here."""
 
 _SECONDS = {
     "second": 1,
@@ -29,18 +29,18 @@ LONGEST = 100 * _SECONDS["year"] * SECOND
 
 
 def microseconds(clock: Clock) -> int:
-    """What a clock of datetimes says."""
+    """The time of a clock, in microseconds since 1970."""
     return round(clock().timestamp() * SECOND)
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
     """
-    So many in so much time.
+    A number of requests in a period.
 
     Args:
-        amount: How many.
-        period: In how many microseconds.
+        amount: The number.
+        period: The period in microseconds.
     """
 
     amount: int
@@ -56,13 +56,13 @@ class Limit:
 @lru_cache(maxsize=1024)
 def parse(text: str) -> tuple[Limit, ...]:
     """
-    The limits in a string, in the grammar of the package `limits`.
+    Parse limits in the grammar of the package `limits`.
 
     Args:
         text: One limit, or several separated by `;`, `,` or `|`.
 
     Raises:
-        ConfigurationError: It can't be read, or it is no limit: none, or over a million a second.
+        ConfigurationError: The text can't be parsed, or a number or period is out of range.
     """
     return tuple(_parse_one(part) for part in re.split("[;,|]", text))
 
@@ -70,11 +70,13 @@ def parse(text: str) -> tuple[Limit, ...]:
 def _parse_one(text: str) -> Limit:
     match = _LIMIT.fullmatch(text)
     if match is None:
-        raise ConfigurationError(f"A limit is like '10/minute' or '100 per 2 hours', not {text!r}.")
+        raise ConfigurationError(
+            f"{text!r} is not a limit; write '10/minute' or '100 per 2 hours'."
+        )
     period = int(match[2] or 1) * _SECONDS[match[3].lower()] * SECOND
     limit = Limit(int(match[1]), period)
     if not 0 < limit.amount <= period or not 0 < period <= LONGEST:
         raise ConfigurationError(
-            f"{text!r} limits nothing: it takes 1 or more, in at most 100 years."
+            f"{text!r} is out of range; use 1 to a million a second, in at most 100 years."
         )
     return limit

@@ -1,36 +1,36 @@
-"""The exact algorithm, for small numbers: a log of what was admitted."""
+"""The exact algorithm, for small numbers: a log of the admitted requests."""
 
 from typing import TypeAlias
 
 from .grammar import Limit
 
 MAXIMUM = 1000
-"""What a key may have in its log."""
+"""The greatest number of entries in a log."""
 
 Log: TypeAlias = tuple[int, ...]
-"""Until when the key is blocked, and then when each was admitted, the latest first."""
+"""The end of a block, and then the times of the admitted requests, the latest first."""
 
 
 class StrictRate:
     """
-    Never more than so many in any window. The state of a key is its `Log`.
+    A limit that holds in any window. The state of a key is its `Log`.
 
     Args:
-        limit: So many in so much time.
-        block: For how long a key is refused after a refusal; 0 for no longer than it has to be.
+        limit: The number and the period.
+        block: The microseconds for which a key is refused after a refusal, or 0.
 
     Attributes:
         most: The greatest cost that can ever be admitted.
-        life: A state that was not written for this long equals that of a fresh key.
-        tag: Tells the states of this limit from those of another.
-        name: What it is called in headers.
-        window: In how many microseconds as many come as at once.
+        life: The microseconds after which an unchanged state equals that of a fresh key.
+        tag: The text that distinguishes the states of this limit from those of others.
+        name: The name in headers.
+        window: The period of the limit.
     """
 
     __slots__ = ("block", "life", "limit", "most", "name", "tag", "window")
 
     fresh: Log = (0,)
-    """The state of a key that is not known."""
+    """The state of an unknown key."""
 
     def __init__(self, limit: Limit, block: int = 0) -> None:
         self.limit = limit
@@ -42,7 +42,7 @@ class StrictRate:
         self.window = limit.period
 
     def wait(self, log: Log, now: int, cost: int) -> int:
-        """How long until `cost` is admitted; nothing or less when it is now."""
+        """The time until `cost` is admitted; 0 or less if it is admitted now."""
         oldest = self.limit.amount - cost + 1
         until = log[oldest] + self.limit.period if len(log) > oldest else now
         return max(until, log[0]) - now
@@ -54,19 +54,19 @@ class StrictRate:
         return (log[0], *[now] * cost, *log[1 : self.limit.amount - cost + 1])
 
     def refuse(self, log: Log, now: int) -> Log:
-        """The state after a refusal. A block that runs is not prolonged, so that it ends."""
+        """The state after a refusal, which starts a block but never extends one."""
         if not self.block or log[0] > now:
             return log
         return (now + self.block, *log[1:])
 
     def refund(self, log: Log, _: int, cost: int, mark: int | None) -> Log:
         """
-        The state without a charge, if it still counts; a block is not shortened.
+        The state without the entries of a charge. A block is not shortened.
 
         Args:
             log: The state.
-            cost: What was charged.
-            mark: Of the charge; `None` takes the latest.
+            cost: The cost of the charge.
+            mark: The mark of the charge, or `None` for the latest.
         """
         times = list(log[1:])
         if mark is None:
@@ -77,23 +77,23 @@ class StrictRate:
         return (log[0], *times)
 
     def mark(self, _: Log, now: int) -> int:
-        """What tells a charge from others: when it was."""
+        """The mark of a charge: its time."""
         return now
 
     def remaining(self, log: Log, now: int) -> int:
-        """How many are admitted now."""
+        """How much is admitted now."""
         if log[0] > now:
             return 0
         return self.limit.amount - self._count(log, now)
 
     def until_reset(self, log: Log, now: int) -> int:
-        """How long until it is as if nothing had been."""
+        """The time until the state equals that of a fresh key."""
         blocked_until, *times = log
         latest = times[0] + self.limit.period if times else now
         return max(latest, blocked_until, now) - now
 
     def until_more(self, log: Log, now: int) -> int:
-        """How long until one more is admitted than now; 0 when all are."""
+        """The time until one more is admitted than now; 0 if all are."""
         count = self._count(log, now)
         oldest = log[count] + self.limit.period if count else now
         return max(oldest, log[0], now) - now

@@ -1,1 +1,1 @@
-"""Where limits are counted: memory, Redis or the database."""
+"""The stores of counts: memory, Redis or the database."""

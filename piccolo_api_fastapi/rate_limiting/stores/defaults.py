@@ -1,4 +1,4 @@
-"""The store of limits that were given none, and whether there are limits at all."""
+"""The default store of limits, and whether limits are in force."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from .memory_store import MemoryStore
 from .store import Store
 
 LOCAL = MemoryStore()
-"""The store of this process: where nothing else is set, and while that does not answer."""
+"""The store of this process: the default, and the fallback while another does not answer."""
 
 
 class _Defaults:
@@ -17,16 +17,22 @@ class _Defaults:
 
 def use_store(store: Store | None) -> None:
     """
-    Let every `RateLimit` without a store of its own use this one. Call it at start-up.
+    Set the store of every `RateLimit` that has none of its own. Call it at start-up.
+
+    ```python
+    from piccolo_api_fastapi import RedisStore, use_store
+
+    use_store(RedisStore("redis://localhost:6379"))
+    ```
 
     Args:
-        store: The store; `None` for a `MemoryStore` again.
+        store: The store, or `None` to use the memory of the process again.
     """
     _Defaults.store = LOCAL if store is None else store
 
 
 def default_store() -> Store:
-    """The store of limits that were given none."""
+    """The store of limits that have none of their own."""
     return _Defaults.store
 
 
@@ -37,7 +43,16 @@ def are_on() -> bool:
 
 @contextmanager
 def no_rate_limits() -> Iterator[None]:
-    """Within it nothing is limited or counted."""
+    """
+    Turn all limits off, for tests: nothing is limited or counted inside the block.
+
+    ```python
+    from piccolo_api_fastapi.testing import no_rate_limits
+
+    with no_rate_limits():
+        ...
+    ```
+    """
     before, _Defaults.are_on = _Defaults.are_on, False
     try:
         yield

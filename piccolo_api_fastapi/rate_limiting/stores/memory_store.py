@@ -1,11 +1,11 @@
-"""Limits in the memory of one process."""
+"""`MemoryStore`: counts in the memory of one process."""
 
 import threading
 import time
 
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import ConfigurationError
-from piccolo_api_fastapi.rate_limiting import hints as self_checks
+from piccolo_api_fastapi.rate_limiting import hints
 from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
 
 from .store import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, Marks, State, Verdict, settle
@@ -13,23 +13,29 @@ from .store import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, Marks, State,
 
 class MemoryStore:
     """
-    Keeps the states in this process: the fastest, and exact for one worker.
+    Counts in the memory of this process: the fastest store, and exact for one worker.
 
-    What is kept is bounded, and forgotten without timer or sweep: states live in two
-    generations of dictionaries, and the older one is dropped whole when all in it is dead.
+    ```python
+    from piccolo_api_fastapi import MemoryStore, RateLimit
+
+    limit = RateLimit("10/minute", store=MemoryStore(max_keys=10_000))
+    ```
+
+    Memory is bounded, without a timer: each limit has two generations of keys, and the older one
+    is dropped as a whole once all its keys have expired.
 
     Args:
-        max_keys: How many keys a limit keeps. Beyond that the least recently used
-            are forgotten early, save those that were refused.
-        clock: By default the monotonic clock, which nobody sets.
+        max_keys: The number of keys that a limit stores, at least 100. Beyond it, the least
+            recently used keys are evicted early, except those that were refused.
+        clock: The clock, by default the monotonic one.
 
     Raises:
-        ConfigurationError: It would keep nothing.
+        ConfigurationError: `max_keys` is below 100.
     """
 
     def __init__(self, *, max_keys: int = 100_000, clock: Clock | None = None) -> None:
         if max_keys < 100:  # noqa: PLR2004
-            raise ConfigurationError("A memory store keeps 100 keys at least.")
+            raise ConfigurationError(f"max_keys is {max_keys}; use 100 or more.")
         self._half = max_keys // 2
         self._clock = clock
         self._tables: dict[str, list[_Table]] = {}
@@ -42,7 +48,7 @@ class MemoryStore:
         cost: int = 1,
         marks: Marks | None = None,
         *,
-        again: bool = False,  # noqa: ARG002 - nothing is remembered but the states themselves
+        again: bool = False,  # noqa: ARG002 - refusals are not cached here
     ) -> Verdict:
         """See `Store.take`."""
         now = time.monotonic_ns() // 1000 if self._clock is None else microseconds(self._clock)
@@ -66,7 +72,7 @@ class MemoryStore:
                 table.forget(key)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all keys."""
         self._tables.clear()
 
     def __len__(self) -> int:
@@ -77,7 +83,7 @@ class MemoryStore:
         )
 
     def _make(self, budget: Budget, now: int) -> "list[_Table]":
-        self_checks.check_workers()
+        hints.check_workers()
         if len(self._tables) >= REMEMBERED:
             self._tables = {name: kept for name, kept in self._tables.items() if _live(kept, now)}
         tables = [_Table(rate, self._half, budget.scope) for rate in budget.rates]
@@ -123,17 +129,17 @@ class _Table:
         return self.old.get(key, self.rate.fresh) if state is None else state
 
     def forget(self, key: str) -> None:
-        """Let a key be as if it had never come."""
+        """Forget a key."""
         self.new.pop(key, None)
         self.old.pop(key, None)
         self.refused.pop(key, None)
 
     def _turn(self, now: int) -> None:
         """
-        Begin a generation.
+        Start a new generation.
 
-        When it is time, what is dropped is dead: nothing in it was written for a whole life.
-        When it is full, those who were refused move on, so that a flood of keys frees nobody.
+        If it is time, the dropped keys have expired: none was written for a whole life. If the
+        generation is full, refused keys move on, so that a flood of keys frees none of them.
         """
         if now >= self.turn_at:
             in_time = now < self.turn_at + self.rate.life
@@ -143,7 +149,7 @@ class _Table:
             return
         alive = (state for key, state in self.old.items() if key not in self.new)
         if any(self.rate.until_reset(state, now) for state in alive):
-            self_checks.report("evicted", self.scope)
+            hints.report("evicted", self.scope)
         refused = list(self.refused)[-self.half // 2 :]
         moving = {key: self.new[key] for key in refused if self._is_refused(key, now)}
         self.new, self.old = moving, self.new
@@ -155,5 +161,5 @@ class _Table:
 
 
 def _live(tables: "list[_Table]", now: int) -> bool:
-    """Whether anything in them still counts."""
+    """Whether any state still counts."""
     return any(now < table.turn_at + table.rate.life for table in tables)

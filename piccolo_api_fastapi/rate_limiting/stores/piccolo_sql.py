@@ -1,10 +1,10 @@
 """
-The one step of a `PiccoloStore`, as a database runs it: the rules of `gcra` and `strict_log`.
+The SQL statements of `PiccoloStore`: the rules of `gcra` and `strict_log` for databases.
 
-The states of all limits stand in one text of numbers, each a comma and 16 digits: an arrival
-time, or for a log the end of a block and then as many times as it may hold. Last comes when
-something was charged last. So each stands at a known place, for SQLite and PostgreSQL alike.
-Microseconds since 1970 have 16 digits until 2286.
+The states of all limits are one text of numbers, each of them a comma and 16 digits: an arrival
+time, or for a log the end of a block and then the times of as many requests as the limit has. The
+last number is the time of the last charge. Each number is therefore at a known place, in SQLite
+and in PostgreSQL. Microseconds since 1970 have 16 digits until 2286.
 """
 
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ NOTHING = "," + "0" * 16
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """
-    What the databases say differently.
+    The expressions that differ between databases.
 
     Args:
-        greatest: The function that gives the greatest of its arguments.
-        least: The one that gives the least.
-        find: Where a text stands in another.
-        now: The time, of the server; with a placeholder where another is given.
+        greatest: The function that returns the greatest of its arguments.
+        least: The function that returns the least of its arguments.
+        find: The function that returns the place of a text in another.
+        now: The time of the server, or a placeholder for another time.
     """
 
     greatest: str
@@ -40,19 +40,19 @@ GIVEN = "CAST({} AS BIGINT)"
 POSTGRES = Dialect(
     "GREATEST", "LEAST", "strpos", "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 )
-# Asked when the statement has the lock: who came first would else have the later time.
+# Read once the statement has the lock; a value bound earlier could be out of order.
 SQLITE = Dialect(
     "max", "min", "instr", "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)"
 )
 
 
 def numbers_of(rate: AnyRate) -> int:
-    """How many numbers the state of a limit has."""
+    """The number of numbers in the state of a limit."""
     return 1 if isinstance(rate, Rate) else rate.limit.amount + 1
 
 
 def read(budget: Budget, text: str | None) -> tuple[list[State], int]:
-    """The states in a text, and when something was charged last; fresh ones for none."""
+    """The states in a text, and the time of the last charge. `None` gives fresh states."""
     if text is None:
         return [rate.fresh for rate in budget.rates], 0
     numbers = [int(number) for number in text[1:].split(",")]
@@ -67,7 +67,7 @@ def read(budget: Budget, text: str | None) -> tuple[list[State], int]:
 
 
 def charge(table: str, budget: Budget, cost: int, sql: Dialect) -> str:
-    """The statement that charges a budget or refuses. It takes the key, the time and the time."""
+    """The statement that charges or refuses. Its parameters: the key, and twice the time."""
     fields = _fields(budget, sql)
     admits = " AND ".join(f"NOT {field.refuses(cost)}" for field in fields)
     charged = " || ".join([*(field.charged(cost) for field in fields), _text("c.now")])
@@ -83,11 +83,11 @@ def charge(table: str, budget: Budget, cost: int, sql: Dialect) -> str:
             FROM (SELECT {sql.now} AS now) AS c
         )
         RETURNING state, allowed, at
-    """  # noqa: S608 - made of numbers and of names of our own
+    """  # noqa: S608 - built of numbers and our own names
 
 
 def refund(table: str, budget: Budget, cost: int, sql: Dialect, *, marked: bool) -> str:
-    """The statement that gives something back. It takes the time, the marks if any, and the key."""
+    """The statement that refunds. Its parameters: the time, the marks if any, and the key."""
     marks = [f"c.mark{number}" if marked else None for number in range(len(budget.rates))]
     pairs = zip(_fields(budget, sql), marks, strict=True)
     fields = [field.refunded(cost, mark) for field, mark in pairs]
@@ -102,7 +102,7 @@ def refund(table: str, budget: Budget, cost: int, sql: Dialect, *, marked: bool)
 
 
 def look(table: str, sql: Dialect) -> str:
-    """The statement that reads. It takes the time and the key."""
+    """The statement that reads. Its parameters: the time and the key."""
     return f"SELECT state, {sql.now} AS at FROM {table} WHERE key = {{}}"  # noqa: S608 - the same
 
 
@@ -212,5 +212,5 @@ def _text(number: str) -> str:
 
 
 def _repeated(number: str, times: int) -> str:
-    """So many at once are one expression: SQLite takes none that is a thousand deep."""
+    """One expression for many entries, because SQLite refuses expressions a thousand deep."""
     return f"replace('{'x' * times}', 'x', {_text(number)})"

@@ -1,4 +1,4 @@
-"""Limits in the database, for any number of processes without Redis."""
+"""`PiccoloStore`: counts in the database, for several processes without Redis."""
 
 import asyncio
 from collections.abc import Iterator
@@ -23,24 +23,30 @@ SWEEP_EVERY = 60 * SECOND
 BATCH = 1000
 CALLS_AT_ONCE = 4
 STATEMENTS = 1024
-"""Of budgets and costs, which may be of any number; those of strict limits are long."""
+"""The number of cached statements; those of strict limits are long."""
 
 
 class PiccoloStore(RemoteStore):
     """
-    Keeps the states in a table; exact for any number of processes that share the database.
+    Counts in a table; exact for any number of processes that share the database.
 
-    All limits of a `RateLimit` are one statement, on a connection of its own that commits at
-    once: what a request was charged stays charged when its transaction is undone. Rows
-    hold digests: who is counted can't be read from them. Dead rows are deleted once a minute.
+    ```python
+    from piccolo_api_fastapi import PiccoloStore, RateLimit
 
-    It makes a write of every request, for which PostgreSQL is fast enough and SQLite hardly.
+    limit = RateLimit("10/minute", store=PiccoloStore())
+    ```
+
+    A charge of all limits of a `RateLimit` is one statement. It runs on a connection of its own
+    and commits at once, so a request stays charged if its transaction is rolled back. Rows hold
+    digests of keys. Expired rows are deleted once a minute.
+
+    Every request is a write. PostgreSQL is fast enough for that; SQLite is slow.
 
     Args:
-        table: By default the one of the migrations; see `auth_tables`.
-        timeout: How long a statement may take, and may wait for its turn. On SQLite that is for
-            the engine to say.
-        clock: Replaces the clock of the server, for tests.
+        table: The table, by default that of the migrations; see `auth_tables`.
+        timeout: The time limit of a statement, and of waiting for a connection. On SQLite the
+            time-out of the engine applies instead.
+        clock: A clock that replaces that of the server, for tests.
     """
 
     def __init__(
@@ -77,7 +83,7 @@ class PiccoloStore(RemoteStore):
         await self._run(f"DELETE FROM {self._name} WHERE key = {{}}", name)  # noqa: S608 - our own
 
     async def sweep(self) -> int:
-        """Delete the rows that say nothing any more; how many there were."""
+        """Delete all expired rows. Returns their number."""
         total = deleted = await self._sweep(microseconds(self._clock or utcnow))
         while deleted == BATCH:
             deleted = await self._sweep(microseconds(self._clock or utcnow))
@@ -85,7 +91,7 @@ class PiccoloStore(RemoteStore):
         return total
 
     async def _sweep(self, now: int) -> int:
-        """Delete some; with more to do the next charge goes on."""
+        """Delete one batch of expired rows. If more are left, the next charge deletes more."""
         dead = f"SELECT key FROM {self._name} WHERE expires_at < {{}} LIMIT {BATCH}"  # noqa: S608
         statement = f"DELETE FROM {self._name} WHERE key IN ({dead}) RETURNING key"  # noqa: S608
         deleted = len(await self._run(statement, now))
@@ -102,14 +108,14 @@ class PiccoloStore(RemoteStore):
         return isinstance(engine_of(self._table), SQLiteEngine)
 
     def _values(self, name: str, cost: int, marks: Marks | None) -> list[Any]:
-        """The parameters of a statement, with the time if the server is not to say it."""
+        """The parameters of a statement, with the time if a clock replaces that of the server."""
         time: list[Any] = [microseconds(self._clock)] if self._clock else []
         if cost > 0:
             return [name, *time, *time]
         return [*time, *(marks or ()), name]
 
     def _statement(self, budget: Budget, cost: int, marks: Marks | None) -> str:
-        """Made once; it holds numbers of ours and no values."""
+        """The statement for a budget, cached. It contains no values of requests."""
         dialect = sql.SQLITE if self._is_sqlite else sql.POSTGRES
         known = (dialect, budget.id, cost, marks is None)
         if known not in self._statements:
@@ -129,7 +135,7 @@ class PiccoloStore(RemoteStore):
     async def _run(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         with _outside_transactions(engine_of(self._table)):
             query = self._table.raw(statement, *values)
-            if self._is_sqlite:  # whose connections do not like to be abandoned
+            if self._is_sqlite:  # a cancelled statement would leave its connection unusable
                 return cast("list[dict[str, Any]]", await query.run())
             try:
                 return cast("list[dict[str, Any]]", await self._gate.run(query.run))
@@ -150,7 +156,7 @@ class PiccoloStore(RemoteStore):
 
 @contextmanager
 def _outside_transactions(engine: Engine[Any]) -> Iterator[None]:
-    """Within it, statements do not join the transaction that is open."""
+    """Run the statements inside the block outside the open transaction."""
     token = engine.current_transaction.set(None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""How commands reach Redis: over one connection, or by a client of the application's own."""
+"""Send commands to Redis: over one connection, or through a client of the application."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,21 +18,21 @@ LARGEST_BATCH = 256
 CALLS_AT_ONCE = 16
 
 _FULL = frozenset({"Too many connections", "No connection available."})
-"""How pools say so before redis-py 7, or when one waited for a connection in vain."""
+"""Messages of a full pool before redis-py 7, and after a time-out while waiting for it."""
 
 Command: TypeAlias = tuple[Any, ...]
-"""The words of a command; of `EVALSHA` the digest is the second."""
+"""The words of a command; the second word of `EVALSHA` is the digest."""
 
 
 class Line:
-    """One connection: a call that finds it free goes at once, the others go together."""
+    """One connection. Calls that arrive while it is busy are sent together as a batch."""
 
     def __init__(self, url: str, seconds: float) -> None:
         self._client = Redis.from_url(
             url,
             socket_timeout=seconds,
             socket_connect_timeout=seconds,
-            # Once more, on a new connection, for one that the server has closed meanwhile.
+            # One retry, on a new connection, in case the server has closed the idle one.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
@@ -40,7 +40,7 @@ class Line:
         self._task: asyncio.Task[None] | None = None
 
     async def send(self, command: Command) -> Any:
-        """The answer to a command."""
+        """Send a command, and return the response."""
         if self._is_busy:
             future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
             self._waiting.append((command, future))
@@ -61,7 +61,7 @@ class Line:
         await self._client.connection_pool.disconnect(inuse_connections=False)
 
     async def close(self) -> None:
-        """Close it for good."""
+        """Close the connection for good."""
         await self._client.aclose()
 
     async def _send_waiting(self) -> None:
@@ -70,7 +70,7 @@ class Line:
             del self._waiting[:LARGEST_BATCH]
             try:
                 answers = await self._send_batch([command for command, _ in batch])
-            except Exception as error:  # noqa: BLE001 - each caller is told
+            except Exception as error:  # noqa: BLE001 - each caller gets the error
                 self._waiting = batch + self._waiting
                 self._fail(error)
             else:
@@ -79,7 +79,7 @@ class Line:
         self._is_busy = False
 
     def _fail(self, error: Exception) -> None:
-        """Tell all who wait: they have waited as long as the one who failed."""
+        """Fail all waiting calls, which have waited as long as the failed one."""
         failed, self._waiting = self._waiting, []
         for _, future in failed:
             _settle(future, error)
@@ -98,7 +98,7 @@ class Line:
 
 
 class Client:
-    """A client of the application's own."""
+    """Sends commands through a client of the application."""
 
     def __init__(self, client: Redis | RedisCluster, seconds: float) -> None:
         self._client = client
@@ -106,10 +106,10 @@ class Client:
 
     async def send(self, command: Command) -> Any:
         """
-        The answer to a command.
+        Send a command, and return the response.
 
         Raises:
-            StoreBusy: No connection is free, since others hold them: that is no outage.
+            StoreBusy: All connections of the pool are in use, which is no outage.
         """
         try:
             return await self._gate.run(lambda: _run(self._client, command))
@@ -119,18 +119,20 @@ class Client:
             raise
 
     def _is_full(self, error: Exception) -> bool:
-        """Whether all connections of the pool were lent out, to others than the server's fault."""
+        """Whether the call failed because all connections of the pool were in use."""
         if isinstance(error, MaxConnectionsError) or str(error) in _FULL:
             return True
-        pool = getattr(self._client, "connection_pool", None)  # that of a cluster says so itself
+        pool = getattr(
+            self._client, "connection_pool", None
+        )  # a cluster has none, and raises MaxConnectionsError
         is_late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
         return is_late and pool is not None and not pool.can_get_connection()
 
     async def disconnect(self) -> None:
-        """It is not ours."""
+        """Do nothing: the application owns the connections."""
 
     async def close(self) -> None:
-        """The same."""
+        """Do nothing: the application owns the client."""
 
 
 async def _run(client: Any, command: Command) -> Any:

@@ -1,4 +1,4 @@
-"""The one step of a `RedisStore`, as Redis runs it: the rules of `gcra` and `strict_log`."""
+"""The Lua script of `RedisStore`: the rules of `gcra` and `strict_log` for Redis."""
 
 from piccolo_api_fastapi.rate_limiting.algorithms.gcra import BLOCKED
 
@@ -11,8 +11,8 @@ if now == 0 then
   now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
--- A state is a list: the arrival time, or for a log the end of a block and what was admitted.
--- After the states comes when something was charged last.
+-- A state is a list: the arrival time, or for a log the end of a block and the admitted times.
+-- The time of the last charge follows the states.
 local rates, states = {}, {}
 for i = 4, #ARGV, 4 do
   local rate = {}

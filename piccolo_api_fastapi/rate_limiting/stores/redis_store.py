@@ -1,4 +1,4 @@
-"""Limits in Redis or Valkey, for any number of processes and machines."""
+"""`RedisStore`: counts in Redis or Valkey, for any number of processes and machines."""
 
 import asyncio
 from datetime import timedelta
@@ -26,18 +26,24 @@ SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 class RedisStore(RemoteStore):
     """
-    Keeps the states in Redis 6.2 or newer, or in Valkey; exact for any number of processes.
+    Counts in Redis 6.2 or newer, or in Valkey; exact for any number of processes.
 
-    All limits of a `RateLimit` are one call, by the clock of the server. Keys die by
-    themselves, and hold digests: who is counted can't be read from them. Calls that come while
-    one is under way are sent together, over one connection.
+    ```python
+    from piccolo_api_fastapi import RateLimit, RedisStore
+
+    limit = RateLimit("10/minute", store=RedisStore("redis://localhost:6379"))
+    ```
+
+    A charge of all limits of a `RateLimit` is one call, and uses the clock of the server. Redis
+    keys expire by themselves and hold digests of keys. Calls that arrive while another is in
+    progress are sent as a batch over the same connection.
 
     Args:
-        redis: The URL of a server, or a client of your own: `redis.asyncio.Redis` or
-            `RedisCluster`. Of a client 16 calls are made at once, and others wait.
-        prefix: Of every key.
-        timeout: How long a call may take.
-        clock: Replaces the clock of the server, for tests.
+        redis: The URL of a server, or your own `redis.asyncio.Redis` or `RedisCluster`. A client
+            of your own gets at most 16 concurrent calls.
+        prefix: The prefix of every Redis key.
+        timeout: The time limit of a call.
+        clock: A clock that replaces that of the server, for tests.
 
     Raises:
         ConfigurationError: The package `redis` is not installed.
@@ -55,7 +61,7 @@ class RedisStore(RemoteStore):
             from .redis_connection import Client, Line
         except ImportError:
             raise ConfigurationError(
-                "RedisStore needs the extra: pip install 'piccolo-api-fastapi[redis]'."
+                "RedisStore needs an extra: pip install 'piccolo-api-fastapi[redis]'."
             ) from None
         super().__init__(clock)
         seconds = timeout.total_seconds()
@@ -94,7 +100,7 @@ class RedisStore(RemoteStore):
         await self._line().disconnect()
 
     async def close(self) -> None:
-        """Close the connection of this event loop; a client of your own stays open."""
+        """Close the connection of this event loop. A client of your own stays open."""
         line = self._lines.pop(asyncio.get_running_loop(), None)
         if line is not None:
             await line.close()

@@ -1,4 +1,4 @@
-"""What stores on other machines have in common: they fail, and they are far away."""
+"""`RemoteStore`: what stores on other machines have in common, as they are slow and may fail."""
 
 import asyncio
 import logging
@@ -18,21 +18,21 @@ logger = logging.getLogger("piccolo_api_fastapi")
 ResultT = TypeVar("ResultT")
 
 PROBE_EVERY = SECOND
-"""While a store is down, one call in this time goes to it to see whether it is back."""
+"""While a store is down, one call in this time probes whether it is back."""
 
 REMEMBER = SECOND
-"""A refusal is repeated for so long without asking, at most."""
+"""The longest time for which a refusal is repeated from memory."""
 
 
 class RemoteStore(ABC):
     """
-    A store that may be down, full or slow.
+    A store on a server, which may be down, full or slow.
 
-    Once it fails it is left alone, but for one call a second. What it refused is refused again
-    here, for a second at most, so that who floods it reaches it no more.
+    After a failure, only one call a second reaches the server until it answers again. Refusals
+    are cached for up to a second, so that a flood of refused requests does not reach it.
 
     Args:
-        clock: Replaces the clock of the store, for tests.
+        clock: A clock that replaces that of the server, for tests.
     """
 
     def __init__(self, clock: Clock | None) -> None:
@@ -43,14 +43,14 @@ class RemoteStore(ABC):
 
     @abstractmethod
     async def ask(self, budget: Budget, key: str, cost: int, marks: Marks | None) -> Verdict:
-        """As `Store.take`; raises whatever goes wrong."""
+        """As `Store.take`; raises any error."""
 
     @abstractmethod
     async def forget(self, budget: Budget, key: str) -> None:
-        """As `Store.reset`; raises whatever goes wrong."""
+        """As `Store.reset`; raises any error."""
 
-    async def recover(self) -> None:  # noqa: B027 - some have nothing to let go of
-        """Let go of what may be broken, before it is tried again."""
+    async def recover(self) -> None:  # noqa: B027 - not every store has to
+        """Close connections that may be broken, before the next call."""
 
     async def take(
         self,
@@ -68,7 +68,7 @@ class RemoteStore(ABC):
         given_back = self._denials.dropped
         verdict = await self._guard(lambda: self.ask(budget, key, cost, marks))
         if cost < 0:
-            self._denials.drop(name)  # after it was given back, for refusals heard meanwhile too
+            self._denials.drop(name)  # after the refund, so that refusals of meanwhile go too
         elif cost and not verdict.allowed and given_back == self._denials.dropped:
             pairs = zip(budget.rates, verdict.states, strict=True)
             wait = max(rate.wait(state, verdict.now, cost) for rate, state in pairs)
@@ -81,7 +81,7 @@ class RemoteStore(ABC):
         self._denials.drop((budget.id, key))
 
     def _newest(self, newest: int) -> int:
-        """When something was charged last; by a clock of tests, which may stand still, never."""
+        """The time of the last charge; 0 by a test clock, because that may stand still."""
         return newest if self._clock is None else 0
 
     def _now(self) -> int:
@@ -97,7 +97,7 @@ class RemoteStore(ABC):
             result = await call()
         except StoreBusy:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, a limit must not be a 500
+        except Exception as error:  # noqa: BLE001 - a limit must not cause a 500
             await self._fell(error)
             raise StoreDown from None
         if self._is_down:
@@ -109,23 +109,23 @@ class RemoteStore(ABC):
         was_up, self._is_down = not self._is_down, True
         await self.recover()
         if was_up:
-            logger.warning("The store of rate limits does not answer: %r", error)
+            logger.warning("The rate limit store does not answer: %r", error)
             data = {"error": type(error).__name__}
             tell(AuthEvent("sys_rate_limit_store_down", utcnow(), data=data))
 
     def _rose(self) -> None:
         self._is_down = False
-        logger.warning("The store of rate limits answers again.")
+        logger.warning("The rate limit store answers again.")
         tell(AuthEvent("sys_rate_limit_store_up", utcnow()))
 
 
 class Gate:
     """
-    Lets so many calls through at once; the others wait, each no longer than a call may take.
+    Limits the number of concurrent calls. Further calls wait, no longer than a call may take.
 
     Args:
-        size: How many.
-        seconds: How long a call may take.
+        size: The number of concurrent calls.
+        seconds: The time limit of a call.
     """
 
     def __init__(self, size: int, seconds: float) -> None:
@@ -136,10 +136,10 @@ class Gate:
 
     async def run(self, call: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """
-        What the call gives.
+        Make a call, and return its result.
 
         Raises:
-            StoreBusy: None of the calls before it ended in time.
+            StoreBusy: No earlier call ended in time.
         """
         free = self._free.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._size))
         try:
@@ -153,7 +153,7 @@ class Gate:
 
 
 class _Denial(NamedTuple):
-    """A refusal, when it was heard, and after how long it would be none."""
+    """A refusal, when it was received, and how long it holds."""
 
     verdict: Verdict
     cost: int
@@ -162,7 +162,7 @@ class _Denial(NamedTuple):
 
 
 class _Denials:
-    """The refusals of the last second, in two generations that are dropped whole."""
+    """The refusals of the last second, in two generations that are dropped as a whole."""
 
     def __init__(self, half: int = 50_000) -> None:
         self._half = half
@@ -172,7 +172,7 @@ class _Denials:
         self.dropped = 0
 
     def find(self, name: tuple[str, str], cost: int, now: int) -> Verdict | None:
-        """The refusal of as much or less, as it would be said now."""
+        """The cached refusal of this cost or less, moved to the present time."""
         denial = self._new.get(name) or self._old.get(name)
         if denial is None or cost < denial.cost:
             return None
@@ -180,18 +180,18 @@ class _Denials:
         if not 0 <= since < min(denial.wait, REMEMBER):
             return None
         allowed, now, states, newest = denial.verdict
-        # What was recent when it was heard stays so: only the store can say that it is over.
+        # A recent charge stays recent: only the server knows whether it was refunded.
         return Verdict(allowed, now + since, states, newest + since)
 
     def keep(self, name: tuple[str, str], denial: _Denial) -> None:
-        """Remember a refusal."""
+        """Cache a refusal."""
         if denial.heard_at >= self._turn_at or len(self._new) >= self._half:
             self._new, self._old = {}, self._new
             self._turn_at = denial.heard_at + REMEMBER
         self._new[name] = denial
 
     def drop(self, name: tuple[str, str]) -> None:
-        """Forget it: something was given back."""
+        """Drop a refusal, because the key was refunded."""
         self.dropped += 1
         self._new.pop(name, None)
         self._old.pop(name, None)

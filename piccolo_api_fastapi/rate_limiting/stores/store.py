@@ -1,4 +1,4 @@
-"""What a store does, and which one is asked."""
+"""The interface of stores, and the rules of a charge."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -10,28 +10,27 @@ from piccolo_api_fastapi.rate_limiting.algorithms.strict_log import StrictRate
 
 AnyRate: TypeAlias = Rate | StrictRate
 State: TypeAlias = Any
-"""A TAT or a log, as its rate has it."""
+"""What a limit knows of a key: a TAT or a log."""
 
 Marks: TypeAlias = Sequence[int]
-"""One for each limit, by which a charge is known again."""
+"""Identifies a charge, by one number for each limit."""
 
 
 ADMITTED, REFUSED = True, False
 
 REMEMBERED = 4096
-"""Budgets, before those are forgotten that can be made again or count no more."""
+"""The number of budgets in a cache. Beyond it, those that can be made again are dropped."""
 
 
 class Verdict(NamedTuple):
     """
-    What a store decided.
+    The decision of a store.
 
     Args:
-        allowed: All limits admitted it, and were charged; or else none was.
-        now: When, by the clock of the store.
-        states: What each limit knows of the key since then.
-        newest: When something was charged last, where other processes may do so; 0 if that is
-            not known.
+        allowed: Whether all limits admitted the cost. Otherwise none was charged.
+        now: The time of the decision, by the clock of the store.
+        states: The state of the key in each limit afterwards.
+        newest: The time of the last charge, if other processes use the store; otherwise 0.
     """
 
     allowed: bool
@@ -42,18 +41,18 @@ class Verdict(NamedTuple):
 
 class Budget:
     """
-    Limits that are charged together: all of them, or none.
+    Limits that are charged together or not at all.
 
-    Budgets of equal scopes and limits are one, in every process that shares the store.
+    Budgets with equal scopes and limits share their counts, in all processes that use a store.
 
     Args:
-        scope: What is limited.
-        rates: How.
+        scope: The name of what is limited.
+        rates: The limits.
 
     Attributes:
-        id: Tells it from others.
+        id: The text that identifies the budget.
         most: The greatest cost that can ever be admitted.
-        pace: In how many microseconds one comes back.
+        pace: The microseconds in which a cost of 1 is refilled.
     """
 
     __slots__ = ("id", "most", "pace", "rates", "scope")
@@ -67,23 +66,25 @@ class Budget:
 
 
 def digest(text: str) -> str:
-    """32 characters that stand for a text, and do not tell it."""
+    """A digest of a text, of 32 characters."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def row_name(budget: Budget, key: str) -> str:
-    """What a budget knows of a key is called so where others can read it."""
-    return digest(f"{len(budget.id)}|{budget.id}|{key}")  # no key reaches into another budget
+    """The name of a key's states in a shared store. It reveals neither key nor budget."""
+    return digest(
+        f"{len(budget.id)}|{budget.id}|{key}"
+    )  # the length keeps keys out of other budgets
 
 
 def marks_of(budget: Budget, charge: Verdict) -> Marks:
-    """What tells a charge from others, for each limit."""
+    """The marks of a charge, which a refund needs."""
     pairs = zip(budget.rates, charge.states, strict=True)
     return [rate.mark(state, charge.now) for rate, state in pairs]
 
 
 class Store(Protocol):
-    """Where the states are."""
+    """Holds the states of all keys. `MemoryStore`, `RedisStore` and `PiccoloStore` are stores."""
 
     async def take(
         self,
@@ -95,28 +96,28 @@ class Store(Protocol):
         again: bool = False,
     ) -> Verdict:
         """
-        Charge a budget, in one step that nothing comes between.
+        Charge a budget in one atomic step.
 
         Args:
-            budget: Its limits.
-            key: Whose.
-            cost: How much; 0 looks and changes nothing, less gives back.
-            marks: Of what is given back, see `marks_of`; without them it is the latest.
-            again: Ask, whatever is remembered of a refusal a moment ago.
+            budget: The budget to charge.
+            key: The key to charge.
+            cost: How much; 0 only reads, a negative cost refunds.
+            marks: The marks of the charge to refund, or `None` for the latest.
+            again: Whether to ask the server even if it refused the key a moment ago.
 
         Raises:
-            StoreDown: It can't be asked.
-            StoreBusy: Too many are asking it from here.
+            StoreDown: The store does not answer.
+            StoreBusy: This process has too many calls in progress.
         """
         ...
 
     async def reset(self, budget: Budget, key: str) -> None:
         """
-        Forget what is known of a key, a block included.
+        Forget a key and its block.
 
         Raises:
-            StoreDown: It can't be asked.
-            StoreBusy: Too many are asking it from here.
+            StoreDown: The store does not answer.
+            StoreBusy: This process has too many calls in progress.
         """
         ...
 
@@ -126,21 +127,21 @@ class StoreDown(Exception):
 
 
 class StoreBusy(Exception):
-    """The store may well be up, but our own line to it is full."""
+    """The store may be up, but this process has too many calls in progress."""
 
 
 def settle(
     budget: Budget, states: Sequence[State], now: int, cost: int, marks: Marks | None
 ) -> Verdict:
     """
-    What follows from the states of a key: the rules, for stores that compute in Python.
+    Apply a charge to the states of a key, for stores that compute in Python.
 
     Args:
-        budget: Its limits.
-        states: What each limit knows of the key.
-        now: The time.
+        budget: The budget to charge.
+        states: The state of the key in each limit.
+        now: The present time.
         cost: As for `Store.take`.
-        marks: The same.
+        marks: As for `Store.take`.
     """
     pairs = list(zip(budget.rates, states, strict=True))
     if cost < 0:
