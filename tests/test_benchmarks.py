@@ -11,6 +11,8 @@ from benchmarks.contenders import BY_NAME, CONTENDERS
 from benchmarks.samples import figure, percentile, ratio
 
 FOLDER = Path(report.__file__).parent
+if not (FOLDER / "results.json").exists():
+    pytest.skip("an sdist holds no results of benchmarks", allow_module_level=True)
 RESULTS = json.loads((FOLDER / "results.json").read_text(encoding="utf-8"))
 
 OUTPUT = """\

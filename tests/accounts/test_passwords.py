@@ -20,7 +20,7 @@ from piccolo_api_fastapi.mail import (
 )
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.accounts.conftest import COOKIE, NEW, change_password, enter
-from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
+from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
 
 
 @pytest.fixture
@@ -99,6 +99,7 @@ async def test_wrong_password(
     assert (await log_in(client)).status_code == 200
 
 
+@reaches_no_sql
 @pytest.mark.security(27)
 async def test_other_sites(client: httpx.AsyncClient, ada: User) -> None:
     """The cookie does nothing for another site."""

@@ -33,7 +33,7 @@ from tests.accounts.conftest import (
     names,
     register,
 )
-from tests.conftest import PASSWORD, get_tokens, log_in, new_client
+from tests.conftest import PASSWORD, get_tokens, log_in, new_client, reaches_no_sql
 
 
 @pytest.fixture
@@ -42,6 +42,7 @@ async def ada(client: httpx.AsyncClient, outbox: Outbox, clock: FrozenClock) -> 
     return await enter(client, outbox, clock)
 
 
+@reaches_no_sql
 async def test_strangers(client: httpx.AsyncClient, database: Any) -> None:
     """Nobody who is not signed in gets anywhere (D-U7)."""
     for method, path in (
@@ -70,6 +71,7 @@ async def test_me(client: httpx.AsyncClient, ada: User, events: list[AuthEvent])
     assert "user_updated" in names(events)
 
 
+@reaches_no_sql
 async def test_no_columns(make_app: MakeApp, users: Users[User]) -> None:
     """Without an allow-list there is nothing to change."""
     async with new_client(make_app()) as client:
