@@ -1,6 +1,15 @@
 """CAPTCHA: hCaptcha, reCAPTCHA, Turnstile, or a verifier of your own, as a dependency."""
 
+from .events import EVENTS
 from .dependencies import Captcha, CaptchaVerifier
 from .vendors import HCaptcha, ReCaptchaV2, ReCaptchaV3, Turnstile
 
-__all__ = ["Captcha", "CaptchaVerifier", "HCaptcha", "ReCaptchaV2", "ReCaptchaV3", "Turnstile"]
+__all__ = [
+    "EVENTS",
+    "Captcha",
+    "CaptchaVerifier",
+    "HCaptcha",
+    "ReCaptchaV2",
+    "ReCaptchaV3",
+    "Turnstile",
+]

@@ -24,6 +24,12 @@ class Message:
 
     subject: ClassVar[str] = ""
 
+    is_kept: ClassVar[bool] = False
+    """
+    Whether the message is stored and sent again if it could not be sent. Then its own fields must
+    be JSON values and no secrets. A `LinkMessage` gets a new link.
+    """
+
     to: str
     username: str
     user: Any
@@ -147,6 +153,7 @@ class PasswordChanged(Message):
     """To somebody whose password was changed or reset."""
 
     subject = "Your password was changed"
+    is_kept = True
 
     def body(self) -> str:
         """That it was."""
@@ -182,6 +189,7 @@ class EmailChangeRequested(Message):
     """
 
     subject = "Somebody wants to change your e-mail address"
+    is_kept = True
 
     new: str
 
@@ -204,6 +212,7 @@ class EmailChanged(LinkMessage):
     """
 
     subject = "Your e-mail address was changed"
+    is_kept = True
 
     new: str
 
@@ -228,6 +237,7 @@ class NewSignIn(Message):
     """
 
     subject = "A new sign-in to your account"
+    is_kept = True
 
     ip: str | None
     user_agent: str
@@ -252,6 +262,7 @@ class SecondFactorChanged(Message):
     """
 
     subject = "The second factor of your account"
+    is_kept = True
 
     change: str
 

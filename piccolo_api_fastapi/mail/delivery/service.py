@@ -1,8 +1,8 @@
-"""`Delivery`: hands messages to `mail`, and those that failed once more."""
+"""`Delivery`: sends messages, and sends those again that failed."""
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -11,49 +11,31 @@ from uuid import UUID
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
-from piccolo_api_fastapi.mail.messages import (
-    EmailChanged,
-    EmailChangeRequested,
-    LinkMessage,
-    Mail,
-    Message,
-    NewSignIn,
-    PasswordChanged,
-    SecondFactorChanged,
-)
+from piccolo_api_fastapi.mail.messages import LinkMessage, Mail, Message
 from piccolo_api_fastapi.users import Users
 
 from . import queries as service
 from .tables import UnsentMail
 
-_TELLING: tuple[type[Message], ...] = (
-    PasswordChanged,
-    EmailChangeRequested,
-    NewSignIn,
-    SecondFactorChanged,
-)
-"""What tells of something: nobody asks for it again."""
-
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*_TELLING, EmailChanged)}
-
 _STORED_APART = frozenset({"to", "username", "user", "at", "link", "expires_at"})
 
 Relink: TypeAlias = Callable[[Any, str], Awaitable[tuple[str, datetime] | None]]
-"""A fresh link for a user and an address, and its end; `None` if there is none to be had."""
+"""Returns a new link for a user and an address, and when it expires; `None` if there is none."""
 
 
 class Delivery:
     """
-    Hands messages to `mail`. A failure is an event, `sys_mail_fail`, and nobody's exception.
+    Sends messages by `mail`. A failure raises nothing; it is the event `sys_mail_fail`.
 
-    What tells of something and failed is kept, and tried again by `retry`, and after every
-    message that went out to the same user; what must not be lost is kept before it is sent.
-    A message may be sent twice: when the server dies before it notes that it was sent.
+    An unsent message whose class says `is_kept` is stored. `retry` sends it again, and so does
+    every message that reaches the same user. A message that must not be lost is stored before it
+    is sent. If the server stops between sending a message and deleting it, it is sent twice.
 
     Args:
-        mail: Sends them.
-        users: Whose mail.
-        relink: Gives the messages that have a link another one, since no link is kept.
+        mail: The service that sends messages.
+        users: The users that get them.
+        relink: By the class of a message with a link: a function that returns a new link, since
+            links are never stored.
     """
 
     def __init__(
@@ -66,30 +48,28 @@ class Delivery:
         self.table = bound(UnsentMail, users.table)
         self._mail = mail
         self._relink = {kind.__name__: link for kind, link in (relink or {}).items()}
-        self._kinds = {*(kind.__name__ for kind in _TELLING), *self._relink}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, message: Message) -> bool:
-        """Send a message. Whether it went out."""
+        """Send a message. Returns whether it was sent."""
         if await self._send(message):
             if message.user is not None:
                 await self.retry(message.user)
             return True
-        is_kept = type(message).__name__ in self._kinds
-        if is_kept and await self.users.get(message.user) is not None:
+        if self._keeps(type(message)) and await self.users.get(message.user) is not None:
             await self._keep(message, message.at)
         return False
 
     async def keep(self, message: Message) -> "Kept":
         """
-        Keep a message in the open transaction of what it tells of, for `send_kept`. If the server
-        dies before that, `retry` sends it.
+        Store a message in the open transaction of the change it is about, for `send_kept`. If the
+        server stops before that, `retry` sends it.
         """
         due = self.users.clock() + service.INTERVAL
         return Kept(message, await self._keep(message, due))
 
     async def send_kept(self, kept: "Kept") -> None:
-        """Make the first attempt to send what was kept before."""
+        """Make the first attempt to send a message that `keep` stored."""
         is_sent = await self._send(kept.message)
         async with store():
             if is_sent:
@@ -100,34 +80,35 @@ class Delivery:
             await self.retry(kept.message.user)
 
     async def retry(self, user: Any) -> None:
-        """Try again what could not be sent to a user and is due."""
+        """Send the messages to a user that could not be sent before and are due."""
+        kinds = {name: kind for name, kind in _kinds(Message) if self._keeps(kind)}
         async with store():
-            rows = await service.claim(self.table, user, self._kinds, self.users.clock())
+            rows = await service.claim(self.table, user, kinds, self.users.clock())
         owner = await self.users.get(user) if rows else None
         for row in rows:
-            message = await self._restore(row, owner.username if owner else "")
+            message = await self._restore(kinds[row["kind"]], row, owner.username if owner else "")
             if message is None or await self._send(message, row["attempts"]):
                 async with store():
                     await service.forget(self.table, row["id"])
 
     def on_event(self, event: AuthEvent) -> None:
-        """Try again beside the request of a user who did something."""
+        """Retry the unsent messages of the user who caused an event, beside the request."""
         if event.user is not None and not event.name.startswith("sys_"):
             self.beside(self.retry, event.user)
 
     def beside(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
-        """Do something beside the request, and wait for nobody."""
+        """Start work in a task of its own, beside the request."""
         task = asyncio.create_task(quietly(work, *arguments))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def wait(self) -> None:
-        """Wait for what is done beside requests."""
+        """Wait until all work beside requests is done."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
 
     async def _send(self, message: Message, attempts: int = 1) -> bool:
-        # Or a stranger could have us write to somebody what they chose for a name.
+        # Otherwise a stranger could mail anybody a text of their choice as the username.
         async with store():
             is_verified = await self.users.has_verified(message.user, message.to)
         try:
@@ -150,25 +131,37 @@ class Delivery:
         async with store():
             return await service.keep(self.table, values, at=message.at, due=due)
 
-    async def _restore(self, row: dict[str, Any], username: str) -> Message | None:
+    async def _restore(
+        self, kind: type[Message], row: dict[str, Any], username: str
+    ) -> Message | None:
         whom = {"to": row["recipient"], "username": username, "user": row["user"], "at": row["at"]}
         values = json.loads(row["data"])
         if (relink := self._relink.get(row["kind"])) is not None:
             if (found := await relink(row["user"], row["recipient"])) is None:
                 return None
             values["link"], values["expires_at"] = found
-        message: Message = _KINDS[row["kind"]](**whom, **values)
-        return message
+        return kind(**whom, **values)
+
+    def _keeps(self, kind: type[Message]) -> bool:
+        """Whether unsent messages of this class are stored. No link is, so it needs a new one."""
+        return kind.is_kept and (not issubclass(kind, LinkMessage) or kind.__name__ in self._relink)
+
+
+def _kinds(kind: type[Message]) -> Iterator[tuple[str, type[Message]]]:
+    """Each class of messages by its name; of two of one name the one declared last counts."""
+    for one in kind.__subclasses__():
+        yield one.__name__, one
+        yield from _kinds(one)
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """
-    A message that is kept until it is sent.
+    A message that is stored until it is sent.
 
     Args:
-        message: What.
-        row: The primary key of the row that keeps it, without its link.
+        message: The message.
+        row: The primary key of its row, which does not hold its link.
     """
 
     message: Message
@@ -176,8 +169,8 @@ class Kept:
 
 
 async def quietly(work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
-    """Do what comes after the answer; what goes wrong is logged, since nobody waits for it."""
+    """Do work after the response. A failure is logged, since no caller waits for it."""
     try:
         await work(*arguments)
-    except Exception:  # noqa: BLE001 - the answer is sent: there is nobody to tell
-        logger.exception("What %s had to do after the answer failed.", work.__name__)
+    except Exception:  # noqa: BLE001 - the response is sent
+        logger.exception("%s failed after the response was sent.", work.__name__)
