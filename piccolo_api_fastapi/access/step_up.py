@@ -1,33 +1,86 @@
-"""Which factors a user has presented, and when."""
+"""Factors: what each is worth, and which ones a user has presented when."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import Literal, TypeAlias
 
 from piccolo_api_fastapi.errors import ConfigurationError, StepUpRequired
 
 PASSWORD = "password"  # noqa: S105 - the name of a factor
 
 SINGLE_FACTOR, MULTI_FACTOR, ENROLMENT = "single_factor", "mfa", "enrolment"
-"""Values of `acr`: what was presented, or that nothing is allowed but to enrol."""
+"""Values of `acr`: the level of the login, or that it allows nothing but enrolling a factor."""
 
-_AMR = {PASSWORD: "pwd", "totp": "otp", "recovery_code": "otp", "email_code": "otp"}
-"""RFC 8176 section 2."""
+Worth: TypeAlias = Literal["first", "second", "both"]
+"""
+What a factor is worth. A first factor starts a login. A second factor makes it multi-factor. One
+that is both, such as a passkey with a PIN, is multi-factor by itself.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FactorKind:
+    """
+    A factor as sessions and tokens know it.
+
+    Args:
+        amr: The values that it adds to the claim `amr` (RFC 8176 section 2).
+        worth: What it is worth.
+    """
+
+    amr: tuple[str, ...]
+    worth: Worth
+
+
+_factors: dict[str, FactorKind] = {}
+
+
+def declare_factor(name: str, *, amr: Sequence[str], worth: Worth) -> None:
+    """
+    Declare a factor. Undeclared names in a session or a token count for nothing.
+
+    ```python
+    from piccolo_api_fastapi.access.step_up import declare_factor
+
+    declare_factor("badge", amr=["sc"], worth="first")
+    ```
+
+    Args:
+        name: The name of the factor, as in `Identity.factors`.
+        amr: The values that it adds to the claim `amr` (RFC 8176 section 2).
+        worth: What it is worth.
+
+    Raises:
+        ConfigurationError: Another factor has this name.
+    """
+    kind = FactorKind(tuple(amr), worth)
+    if _factors.setdefault(name, kind) != kind:
+        raise ConfigurationError(f"A factor named {name!r} exists; choose another name.")
+
+
+declare_factor(PASSWORD, amr=["pwd"], worth="first")
+
+
+def is_second(name: str) -> bool:
+    """Whether a factor makes a login multi-factor."""
+    return name in _factors and _factors[name].worth != "first"
+
 
 Factors = Mapping[str, datetime]
 """The names of factors, and when each was last presented."""
 
 
 def write_factors(factors: Factors) -> str:
-    """As it is stored with a session or a family."""
+    """Factors as a session or a family stores them."""
     if not factors:
         return ""
     return json.dumps({name: at.timestamp() for name, at in sorted(factors.items())})
 
 
 def read_factors(written: str) -> dict[str, datetime]:
-    """What `write_factors` wrote; nothing for rows that are older than it."""
+    """Read what `write_factors` wrote. An empty text, as in old rows, holds no factors."""
     if not written:
         return {}
     return {
@@ -36,28 +89,30 @@ def read_factors(written: str) -> dict[str, datetime]:
 
 
 def acr(factors: Factors) -> str:
-    """The level that was reached."""
-    return MULTI_FACTOR if factors.keys() - {PASSWORD} else SINGLE_FACTOR
+    """The level that these factors reach."""
+    return MULTI_FACTOR if any(map(is_second, factors)) else SINGLE_FACTOR
 
 
 def amr(factors: Factors) -> tuple[str, ...]:
     """The methods by their registered names (RFC 8176)."""
-    methods = dict.fromkeys(_AMR.get(name, name) for name in sorted(factors))
-    return (*methods, "mfa") if len(factors) > 1 else tuple(methods)
+    known = [_factors[name].amr for name in sorted(factors) if name in _factors]
+    methods = dict.fromkeys(method for methods in known for method in methods)
+    return (*methods, "mfa") if acr(factors) == MULTI_FACTOR else tuple(methods)
 
 
 @dataclass(frozen=True, slots=True)
 class StepUp:
     """
-    What has to have been presented.
+    The factors that a request needs.
 
     Args:
-        mfa: A second factor.
-        factor: This factor.
-        within: How long ago at most; of the factor, or of the second, or of any.
+        mfa: Whether a second factor is needed.
+        factor: The name of a factor that is needed.
+        within: The maximum age of the factor, or of the second factor, or of any; exclusive. It
+            is at least a second.
 
     Raises:
-        ConfigurationError: `within` is no time at all.
+        ConfigurationError: `within` is too short.
     """
 
     mfa: bool = False
@@ -66,14 +121,14 @@ class StepUp:
 
     def __post_init__(self) -> None:
         if self.within is not None and self.within < timedelta(seconds=1):
-            raise ConfigurationError("within= is a second at least.")
+            raise ConfigurationError("within= must be at least one second.")
 
     def __bool__(self) -> bool:
         return self.mfa or self.factor is not None or self.within is not None
 
     def check(self, factors: Factors, now: datetime) -> None:
         """
-        Refuse those who have not.
+        Refuse a request whose factors are missing or too old.
 
         Raises:
             StepUpRequired: The factor is missing or was presented too long ago.
@@ -84,16 +139,17 @@ class StepUp:
                 raise self.error()
 
     def error(self) -> StepUpRequired:
-        """What is answered."""
+        """The error that says which factors are needed."""
         max_age = None if self.within is None else int(self.within.total_seconds())
         acr_values = self.factor or (MULTI_FACTOR if self.mfa else None)
         return StepUpRequired(max_age=max_age, acr=acr_values)
 
     def _counting(self, factors: Factors) -> list[set[str]]:
-        """Sets of presented factors: of each set one factor must be recent."""
+        """Sets of presented factors. One factor of each set must be recent."""
         counting = []
         if self.mfa:
-            counting.append(set(factors) - {PASSWORD})
+            counting.append({name for name in factors if is_second(name)})
+        known = factors.keys() & _factors.keys()
         if self.factor is not None:
-            counting.append(set(factors) & {self.factor})
-        return counting or [set(factors)]
+            counting.append(known & {self.factor})
+        return counting or [known]

@@ -1,5 +1,6 @@
 """Accounts: register, verify an address, reset and change a password, change and close."""
 
+from .events import EVENTS
 from .router import accounts_router
 from .routers import (
     change_email_router,
@@ -12,6 +13,7 @@ from .routers import (
 from .service import Accounts
 
 __all__ = [
+    "EVENTS",
     "Accounts",
     "accounts_router",
     "change_email_router",

@@ -1,6 +1,15 @@
 """CAPTCHA as a dependency: hCaptcha, reCAPTCHA, Turnstile or your own verifier."""
 
 from .dependencies import Captcha, CaptchaVerifier
+from .events import EVENTS
 from .vendors import HCaptcha, ReCaptchaV2, ReCaptchaV3, Turnstile
 
-__all__ = ["Captcha", "CaptchaVerifier", "HCaptcha", "ReCaptchaV2", "ReCaptchaV3", "Turnstile"]
+__all__ = [
+    "EVENTS",
+    "Captcha",
+    "CaptchaVerifier",
+    "HCaptcha",
+    "ReCaptchaV2",
+    "ReCaptchaV3",
+    "Turnstile",
+]

@@ -2,11 +2,13 @@
 
 from .attempts import LoginAttempt, LoginHook
 from .challenges import Challenge
+from .events import EVENTS
 from .router import reauthentication_router
 from .schemas import EnrolmentRequiredOut, MFARequiredOut, SignedIn, UserOut
 from .service import Login
 
 __all__ = [
+    "EVENTS",
     "Challenge",
     "EnrolmentRequiredOut",
     "Login",

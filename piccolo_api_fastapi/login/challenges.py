@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Generic, Literal, TypeAlias
+from typing import Any, Generic, TypeAlias
 
 from piccolo_api_fastapi.access.step_up import read_factors, write_factors
 from piccolo_api_fastapi.core.database.user_tables import primary_key
@@ -15,8 +15,8 @@ from piccolo_api_fastapi.users.tables import UserT
 
 from .tickets import Ticket, Tickets
 
-Channel: TypeAlias = Literal["session", "token"]
-"""What a login issues. A challenge for one channel is invalid on the other."""
+Channel: TypeAlias = str
+"""The name of what a login issues, such as "session". A challenge is invalid on other channels."""
 
 CHALLENGE_LIFETIME = timedelta(minutes=10)
 CHALLENGE_ATTEMPTS = 5
@@ -88,20 +88,21 @@ class Challenges(Generic[UserT]):
 
     Args:
         users: The users who log in.
-        channels: The channels that have challenges.
     """
 
-    def __init__(self, users: Users[UserT], channels: Sequence[Channel]) -> None:
+    def __init__(self, users: Users[UserT]) -> None:
         self._users = users
-        self._tickets = {
-            channel: Tickets(
-                users,
+        self._tickets: dict[Channel, Tickets] = {}
+
+    def _of(self, channel: Channel) -> Tickets:
+        if channel not in self._tickets:
+            self._tickets[channel] = Tickets(
+                self._users,
                 f"mfa for {channel}",
                 lifetime=CHALLENGE_LIFETIME,
                 attempts=CHALLENGE_ATTEMPTS,
             )
-            for channel in channels
-        }
+        return self._tickets[channel]
 
     async def issue(
         self, proof: Proof[UserT], methods: Sequence[str], channel: Channel
@@ -115,7 +116,7 @@ class Challenges(Generic[UserT]):
             channel: What the login issues.
         """
         data = json.dumps([proof.fingerprint, write_factors(proof.factors), proof.scope])
-        token = await self._tickets[channel].issue(primary_key(proof.user), data)
+        token = await self._of(channel).issue(primary_key(proof.user), data)
         return Challenge(token, tuple(methods), int(CHALLENGE_LIFETIME.total_seconds()))
 
     async def open(self, token: str, channel: Channel) -> SecondStep[UserT]:
@@ -130,9 +131,7 @@ class Challenges(Generic[UserT]):
             InvalidTicket: The challenge is unknown, used or expired, was presented too often,
                 or the password was changed since.
         """
-        if channel not in self._tickets:
-            raise InvalidTicket
-        tickets = self._tickets[channel]
+        tickets = self._of(channel)
         ticket = await tickets.present(token)
         fingerprint, factors, scope = json.loads(ticket.data)
         proof = await self._users.proof_of(ticket.user)

@@ -82,7 +82,7 @@ class Login(Generic[UserT]):
             tuple(before), tuple(on_success), tuple(on_failure), self.users.clock
         )
         self._second = SecondFactors(self.factors, mfa_required, self._outcomes)
-        self._challenges = Challenges(self.users, ("session", "token") if factors else ())
+        self._challenges = Challenges(self.users)
         self._again = Reauthentication(self.users, self._second, self.limits, self._outcomes)
 
     def _check_owners(self) -> None:

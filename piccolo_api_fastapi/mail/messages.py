@@ -32,6 +32,12 @@ class Message:
 
     subject: ClassVar[str] = ""
 
+    is_kept: ClassVar[bool] = False
+    """
+    Whether the message is stored and sent again if it could not be sent. Then its own fields must
+    be JSON values and no secrets. A `LinkMessage` gets a new link.
+    """
+
     to: str
     username: str
     user: Any
@@ -155,6 +161,7 @@ class PasswordChanged(Message):
     """Tells a user that their password was changed or reset."""
 
     subject = "Your password was changed"
+    is_kept = True
 
     def body(self) -> str:
         """Return what was done, and when."""
@@ -190,6 +197,7 @@ class EmailChangeRequested(Message):
     """
 
     subject = "Somebody wants to change your e-mail address"
+    is_kept = True
 
     new: str
 
@@ -212,6 +220,7 @@ class EmailChanged(LinkMessage):
     """
 
     subject = "Your e-mail address was changed"
+    is_kept = True
 
     new: str
 
@@ -236,6 +245,7 @@ class NewSignIn(Message):
     """
 
     subject = "A new sign-in to your account"
+    is_kept = True
 
     ip: str | None
     user_agent: str
@@ -260,6 +270,7 @@ class SecondFactorChanged(Message):
     """
 
     subject = "The second factor of your account"
+    is_kept = True
 
     change: str
 

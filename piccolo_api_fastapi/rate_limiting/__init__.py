@@ -1,6 +1,7 @@
 """Rate limits for requests, and for anything else that an application counts."""
 
 from .dependencies import FailureLimit, RateLimit
+from .events import EVENTS
 from .headers import Standing, legacy_headers, rate_limit_headers
 from .keys import by_address, by_body, by_client_address, by_credential, by_user
 from .quota import Quota
@@ -11,6 +12,7 @@ from .stores.redis_store import RedisStore
 from .stores.tables import RateLimitState
 
 __all__ = [
+    "EVENTS",
     "FailureLimit",
     "MemoryStore",
     "PiccoloStore",

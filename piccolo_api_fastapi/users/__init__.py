@@ -1,6 +1,7 @@
 """Users, their passwords, and looking them up by username or e-mail address."""
 
 from .commands import unlock_user
+from .events import EVENTS
 from .passwords.breached import BreachedPasswords
 from .passwords.guesses import delete_old_guesses
 from .passwords.hasher import PasswordHasher, PBKDF2Hasher
@@ -10,6 +11,7 @@ from .tables import Password, PasswordFailures, User, UserT, is_service
 from .users import Users, or_default
 
 __all__ = [
+    "EVENTS",
     "BreachedPasswords",
     "PBKDF2Hasher",
     "Password",

@@ -6,8 +6,11 @@ from typing import Any
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider
 from piccolo_api_fastapi.core.database.failure_counters import forgive, reserve
+from piccolo_api_fastapi.core.events.declared import EventKind, declare_events
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import InvalidCode, NotFound, SecretUnreadable
+
+declare_events(EventKind("authn_secret_unreadable", "A stored secret could not be decrypted."))
 
 
 class GuardedSecrets:

@@ -1,17 +1,19 @@
 """`SecondFactor`: the base class of second factors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from piccolo.apps.user.tables import BaseUser
 
+from piccolo_api_fastapi.access.step_up import Worth, declare_factor
+from piccolo_api_fastapi.mail.notices import Notice, declare_notices
 from piccolo_api_fastapi.users import Users
 
 
 class SecondFactor(ABC):
     """
-    A factor that a user presents in addition to the password.
+    A factor that a user presents in addition to the password. A subclass with a `name` is declared.
 
     ```python
     from piccolo.apps.user.tables import BaseUser
@@ -20,7 +22,8 @@ class SecondFactor(ABC):
 
 
     class Pager(SecondFactor):
-        name = "pager"
+        name, amr = "pager", ("otp",)
+        notices = {"pager_lost": "Your pager was reported lost."}
 
         def __init__(self, users: Users) -> None:
             self.users = users
@@ -39,14 +42,29 @@ class SecondFactor(ABC):
     login = Login(users, factors=[Pager(users)])
     ```
 
-    A subclass sets `name`, which requests, events and `Identity.factors` contain, and `users`,
-    the users who can enrol it. `companions` are further factors of a user who has this one,
-    such as recovery codes.
+    Attributes:
+        name: The name of the factor in requests, events and `Identity.factors`.
+        amr: The values that it adds to the claim `amr` (RFC 8176 section 2).
+        worth: `"second"`, or `"both"` if it can start a login as well and is multi-factor by
+            itself.
+        notices: The mail about its events: sentences by the name of the event; see
+            `declare_notices`.
+        users: The users who can have this factor.
+        companions: Factors that users have only together with this one, such as recovery codes.
     """
 
     name: ClassVar[str]
+    amr: ClassVar[Sequence[str]] = ()
+    worth: ClassVar[Worth] = "second"
+    notices: ClassVar[Mapping[str, Notice]] = {}
     users: Users[Any]
     companions: Sequence["SecondFactor"] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if hasattr(cls, "name"):
+            declare_factor(cls.name, amr=cls.amr, worth=cls.worth)
+            declare_notices(cls.notices)
 
     @abstractmethod
     async def is_enrolled(self, user: BaseUser) -> bool:

@@ -1,7 +1,16 @@
 """Delivery of mail after the answer, and again when it failed."""
 
+from .events import EVENTS
 from .queries import delete_expired_unsent_mail
 from .service import Delivery, Kept, Relink, quietly
 from .tables import UnsentMail
 
-__all__ = ["Delivery", "Kept", "Relink", "UnsentMail", "delete_expired_unsent_mail", "quietly"]
+__all__ = [
+    "EVENTS",
+    "Delivery",
+    "Kept",
+    "Relink",
+    "UnsentMail",
+    "delete_expired_unsent_mail",
+    "quietly",
+]

@@ -1,4 +1,4 @@
-"""What is done with mail that could not be sent: keep, claim and forget."""
+"""Statements on unsent mail: keep, claim and forget."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -10,10 +10,10 @@ from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from .tables import MAXIMUM_ATTEMPTS, UnsentMail
 
 INTERVAL = timedelta(minutes=5)
-"""Between two claims; longer than an attempt takes."""
+"""The time between two claims; longer than an attempt takes."""
 
 MAXIMUM_AGE = timedelta(days=7)
-"""Older news are none."""
+"""Unsent messages older than this are dropped."""
 
 
 async def keep(
@@ -24,13 +24,13 @@ async def keep(
     due: datetime,
 ) -> UUID:
     """
-    Keep what was tried once, or is about to be.
+    Store a message that was tried once, or is about to be.
 
     Args:
-        table: Where.
+        table: The table of unsent mail.
         message: `user`, `kind`, `recipient` and `data`.
-        at: When that happened of which it tells.
-        due: When it may be tried again.
+        at: The time of the event that it is about.
+        due: The time of the next attempt.
 
     Returns:
         The primary key of the row.
@@ -43,7 +43,7 @@ async def keep(
 
 
 async def make_due(table: type[UnsentMail], row: UUID, now: datetime) -> None:
-    """The first attempt failed: the next may follow at once."""
+    """Allow the second attempt at once, since the first one failed."""
     await table.update({table.next_attempt_at: now}).where(table.id == row, table.attempts == 1)
 
 
@@ -51,12 +51,12 @@ async def claim(
     table: type[UnsentMail], user: Any, kinds: Collection[str], now: datetime
 ) -> Sequence[dict[str, Any]]:
     """
-    What of a user is to be tried again now. Of several who ask at once, one is told.
+    Claim the messages to a user that are due. Of several callers at once, one gets them.
 
     Args:
-        table: Where.
-        user: The primary key.
-        kinds: Only these.
+        table: The table of unsent mail.
+        user: The primary key of the user.
+        kinds: The names of the classes of messages to claim.
         now: The present time.
     """
     values: dict[Any, Any] = {
@@ -78,7 +78,7 @@ async def claim(
 
 
 async def forget(table: type[UnsentMail], row: UUID) -> None:
-    """It was sent, or has nothing to tell any more."""
+    """Delete a message that was sent, or whose link is no longer needed."""
     await table.delete().where(table.id == row)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -10,30 +10,11 @@ from uuid import UUID
 
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
-from piccolo_api_fastapi.mail.messages import (
-    EmailChanged,
-    EmailChangeRequested,
-    LinkMessage,
-    Mail,
-    Message,
-    NewSignIn,
-    PasswordChanged,
-    SecondFactorChanged,
-)
+from piccolo_api_fastapi.mail.messages import LinkMessage, Mail, Message
 from piccolo_api_fastapi.users import Users
 
 from . import queries as service
 from .tables import UnsentMail
-
-_TELLING: tuple[type[Message], ...] = (
-    PasswordChanged,
-    EmailChangeRequested,
-    NewSignIn,
-    SecondFactorChanged,
-)
-"""What tells of something: nobody asks for it again."""
-
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*_TELLING, EmailChanged)}
 
 _STORED_APART = frozenset({"to", "username", "user", "at", "link", "expires_at"})
 
@@ -66,7 +47,6 @@ class Delivery:
         self.table = bound(UnsentMail, users.table)
         self._mail = mail
         self._relink = {kind.__name__: link for kind, link in (relink or {}).items()}
-        self._kinds = {*(kind.__name__ for kind in _TELLING), *self._relink}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, message: Message) -> bool:
@@ -75,8 +55,7 @@ class Delivery:
             if message.user is not None:
                 await self.retry(message.user)
             return True
-        is_kept = type(message).__name__ in self._kinds
-        if is_kept and await self.users.get(message.user) is not None:
+        if self._keeps(type(message)) and await self.users.get(message.user) is not None:
             await self._keep(message, message.at)
         return False
 
@@ -100,10 +79,11 @@ class Delivery:
 
     async def retry(self, user: Any) -> None:
         """Send the stored messages of a user that are due."""
-        rows = await service.claim(self.table, user, self._kinds, self.users.clock())
+        kinds = {name: kind for name, kind in _kinds(Message) if self._keeps(kind)}
+        rows = await service.claim(self.table, user, kinds, self.users.clock())
         owner = await self.users.get(user) if rows else None
         for row in rows:
-            message = await self._restore(row, owner.username if owner else "")
+            message = await self._restore(kinds[row["kind"]], row, owner.username if owner else "")
             if message is None or await self._send(message, row["attempts"]):
                 await service.forget(self.table, row["id"])
 
@@ -145,15 +125,27 @@ class Delivery:
         }
         return await service.keep(self.table, values, at=message.at, due=due)
 
-    async def _restore(self, row: dict[str, Any], username: str) -> Message | None:
+    async def _restore(
+        self, kind: type[Message], row: dict[str, Any], username: str
+    ) -> Message | None:
         whom = {"to": row["recipient"], "username": username, "user": row["user"], "at": row["at"]}
         values = json.loads(row["data"])
         if (relink := self._relink.get(row["kind"])) is not None:
             if (found := await relink(row["user"], row["recipient"])) is None:
                 return None
             values["link"], values["expires_at"] = found
-        message: Message = _KINDS[row["kind"]](**whom, **values)
-        return message
+        return kind(**whom, **values)
+
+    def _keeps(self, kind: type[Message]) -> bool:
+        """Whether unsent messages of this class are stored. No link is, so it needs a new one."""
+        return kind.is_kept and (not issubclass(kind, LinkMessage) or kind.__name__ in self._relink)
+
+
+def _kinds(kind: type[Message]) -> Iterator[tuple[str, type[Message]]]:
+    """Each class of messages by its name; of two of one name the one declared last counts."""
+    for one in kind.__subclasses__():
+        yield one.__name__, one
+        yield from _kinds(one)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which browsers a user signed in with."""
+"""The statements on the user agents that users signed in with."""
 
 import hashlib
 import re
@@ -13,13 +13,12 @@ _VERSION = re.compile(r"[0-9._]+")
 
 async def is_unknown(table: type[SeenUserAgent], user: Any, agent: str, now: datetime) -> bool:
     """
-    Note that a user signed in, and say whether it was with a browser other than ever before.
-    The first one is no surprise.
+    Record a sign-in. Returns whether its user agent is new for the user, and not their first.
 
     Args:
-        table: Where.
+        table: The table of user agents.
         user: The primary key of the user.
-        agent: The `User-Agent`; versions do not count.
+        agent: The `User-Agent` header; versions in it are ignored.
         now: The present time.
     """
     name = _VERSION.sub("", agent)

@@ -1,4 +1,4 @@
-"""`Notices`: a listener that tells people by mail what was done with their account."""
+"""`Notices`: a listener that mails users about events of their account."""
 
 from typing import Any
 
@@ -6,32 +6,33 @@ from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.mail.delivery import Delivery
-from piccolo_api_fastapi.mail.messages import Mail, Message, NewSignIn, SecondFactorChanged
+from piccolo_api_fastapi.mail.messages import Mail, Message, NewSignIn
 from piccolo_api_fastapi.users import Users
 from piccolo_api_fastapi.users.identifiers import real_email
 
 from . import queries as service
+from .declared import has_notice, write_notice
 from .tables import SeenUserAgent
-
-_CHANGES = {
-    "authn_mfa_enrolled": "An authenticator app was set up.",
-    "authn_mfa_removed": "The authenticator app was removed.",
-    "authn_recovery_codes_replaced": "New recovery codes were made; the old ones are dead.",
-    "authn_recovery_code_used": "A recovery code was used. There are {left} left.",
-}
 
 
 class Notices:
     """
-    Tells people by mail of a sign-in with a browser that they never used before, and of
-    changes of their second factors. `subscribe` it.
+    Mails users about sign-ins with a new browser, and about every event that has a notice, such
+    as changes of second factors.
 
-    The mail is sent beside the request. What fails is an event, `sys_mail_fail`, and is tried
-    again when the user does something.
+    ```python
+    from piccolo_api_fastapi import ConsoleMail, Notices, subscribe
+
+    stop = subscribe(Notices(mail=ConsoleMail()))
+    stop()
+    ```
+
+    The mail is sent beside the request. A failure is the event `sys_mail_fail`. The message is
+    stored and sent again at the next event of the user.
 
     Args:
-        users: Whom to tell.
-        mail: Sends the messages.
+        users: The users that get the mail.
+        mail: The service that sends it.
     """
 
     def __init__(self, users: Users[Any] | None = None, *, mail: Mail) -> None:
@@ -40,14 +41,14 @@ class Notices:
         self._send = Delivery(mail, self.users)
 
     def __call__(self, event: AuthEvent) -> None:
-        """Look at an event."""
-        if event.name in _CHANGES or event.name == "authn_login_success":
+        """Mail the user about an event that has a notice, and retry unsent mail otherwise."""
+        if has_notice(event) or event.name == "authn_login_success":
             self._send.beside(self._tell, event)
         else:
             self._send.on_event(event)
 
     async def wait(self) -> None:
-        """Wait for what is being sent, for the end of an application and for tests."""
+        """Wait until all mail is sent, at the end of an application or in a test."""
         await self._send.wait()
 
     async def _tell(self, event: AuthEvent) -> None:
@@ -60,8 +61,8 @@ class Notices:
             await self._send(message)
 
     async def _message(self, event: AuthEvent, whom: dict[str, Any]) -> Message | None:
-        if event.name in _CHANGES:
-            return SecondFactorChanged(**whom, change=_CHANGES[event.name].format(**event.data))
+        if has_notice(event):
+            return write_notice(event, whom)
         agent = event.data["user_agent"] or ""
         async with store():
             if not await service.is_unknown(self.table, event.user, agent, event.at):

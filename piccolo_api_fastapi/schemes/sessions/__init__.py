@@ -1,9 +1,17 @@
 """Sessions for browsers: a cookie, and a row that users can list and end."""
 
 from .dependencies import SessionAuth
+from .events import EVENTS
 from .queries import delete_expired_sessions
 from .router import session_router
 from .schemas import SessionOut
 from .tables import Session
 
-__all__ = ["Session", "SessionAuth", "SessionOut", "delete_expired_sessions", "session_router"]
+__all__ = [
+    "EVENTS",
+    "Session",
+    "SessionAuth",
+    "SessionOut",
+    "delete_expired_sessions",
+    "session_router",
+]

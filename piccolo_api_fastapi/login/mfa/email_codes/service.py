@@ -65,6 +65,7 @@ class EmailCode(SecondFactor):
     """
 
     name = "email_code"
+    amr = ("otp",)
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional but one
         self,

@@ -45,6 +45,11 @@ class RecoveryCodes(SecondFactor):
     """
 
     name = "recovery_code"
+    amr = ("otp",)
+    notices = {  # noqa: RUF012 - declared as a class variable
+        "authn_recovery_codes_replaced": "New recovery codes were made; the old ones are dead.",
+        "authn_recovery_code_used": "A recovery code was used. There are {left} left.",
+    }
 
     def __init__(self, users: Users[Any], secrets: GuardedSecrets, count: int) -> None:
         if not 1 <= count <= 100:  # noqa: PLR2004 - the message has the limits

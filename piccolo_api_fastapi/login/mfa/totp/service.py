@@ -83,6 +83,11 @@ class TOTP(SecondFactor):
     """
 
     name = "totp"
+    amr = ("otp",)
+    notices = {  # noqa: RUF012 - declared as a class variable
+        "authn_mfa_enrolled": "An authenticator app was set up.",
+        "authn_mfa_removed": "The authenticator app was removed.",
+    }
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional but one
         self,

@@ -1,0 +1,29 @@
+"""Events about users and their passwords."""
+
+from piccolo_api_fastapi.core.events.declared import EventKind, declare_events
+
+EVENTS = declare_events(
+    EventKind("user_created", "`Users.create` made a user."),
+    EventKind("authn_password_change", "`Users.set_password` set a password."),
+    EventKind(
+        "authn_login_fail_max",
+        "A wrong password was one of so many in a row that the user [has to wait](brute_force.md#what-the-database-counts).",
+        ("failures",),
+    ),
+    EventKind(
+        "authn_login_lock",
+        "The hundredth wrong password in a row locked the account.",
+        ("failures", "reason"),
+    ),
+    EventKind(
+        "authn_login_successafterfail",
+        "The password was right after five wrong ones or more.",
+        ("failures",),
+    ),
+    EventKind("authn_login_unlock", "An administrator unlocked an account."),
+    EventKind(
+        "sys_breach_check_unavailable",
+        "Have I Been Pwned did not respond, and the password was accepted.",
+        ("error",),
+    ),
+)
