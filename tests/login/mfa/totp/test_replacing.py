@@ -20,8 +20,8 @@ async def test_a_code_of_a_replaced_app(
     class Slow(XChaCha20Poly1305):
         """Decrypts a secret, and returns after another app has been confirmed."""
 
-        async def decrypt(self, blob: str, bound_to: bytes) -> bytes:
-            plaintext = await super().decrypt(blob, bound_to)
+        async def decrypt(self, blob: str, associated_data: bytes) -> bytes:
+            plaintext = await super().decrypt(blob, associated_data)
             await totp.confirm(ada, newer.code())
             return plaintext
 
