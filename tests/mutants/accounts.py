@@ -157,7 +157,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         _CHANGE,
-        " & (enrolled_at >= since)",
+        " & (since_column >= since)",
         "",
         f"{_TESTS}/test_undo_factors.py",
     ),
