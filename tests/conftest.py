@@ -44,6 +44,11 @@ from piccolo_api_fastapi import (
     session_router,
     use_store,
 )
+from piccolo_api_fastapi.access import step_up
+from piccolo_api_fastapi.core import commands
+from piccolo_api_fastapi.core.database.auth_tables import declared_tables
+from piccolo_api_fastapi.core.events import declared
+from piccolo_api_fastapi.mail.notices import declared as notices
 from piccolo_api_fastapi.rate_limiting.stores import defaults
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
 from tests.models import Customer, Member
@@ -341,6 +346,24 @@ def database_of_any_loop(database: Any) -> Iterator[Any]:
         database.pool = pool
     else:
         yield database  # SQLite's knows its loop
+
+
+@pytest.fixture
+def undeclared() -> Iterator[None]:
+    """What a test declares, of tables, commands, events, factors and notices, ends with it."""
+    tables = set(declared_tables())
+    kept: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (registry, dict(registry))
+        for registry in (declared.EVENTS, step_up._factors, notices._notices)
+    ]
+    known_commands = list(commands.COMMANDS)
+    yield
+    new = tuple(table for table in declared_tables() if table not in tables)
+    TABLE_REGISTRY[:] = [table for table in TABLE_REGISTRY if not issubclass(table, new)]
+    commands.COMMANDS[:] = known_commands
+    for registry, before in kept:
+        registry.clear()
+        registry.update(before)
 
 
 @pytest.fixture(autouse=True)

@@ -43,7 +43,7 @@ def blocks_of(page: Path, kind: str) -> Iterator[tuple[int, str]]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SQLiteEngine:
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undeclared: None) -> SQLiteEngine:
     """An empty folder with a `piccolo_conf`, as the reader of a page has one."""
     engine = SQLiteEngine(path=str(tmp_path / "app.sqlite"), timeout=30)
     conf = ModuleType("piccolo_conf")

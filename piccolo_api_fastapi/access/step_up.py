@@ -42,7 +42,7 @@ def declare_factor(name: str, *, amr: Sequence[str], worth: Worth) -> None:
     Declare a factor. Undeclared names in a session or a token count for nothing.
 
     ```python
-    from piccolo_api_fastapi.access.step_up import declare_factor
+    from piccolo_api_fastapi.features import declare_factor
 
     declare_factor("badge", amr=["sc"], worth="first")
     ```
@@ -63,7 +63,7 @@ def declare_factor(name: str, *, amr: Sequence[str], worth: Worth) -> None:
 declare_factor(PASSWORD, amr=["pwd"], worth="first")
 
 
-def is_second(name: str) -> bool:
+def is_second_factor(name: str) -> bool:
     """Whether a factor makes a login multi-factor."""
     return name in _factors and _factors[name].worth != "first"
 
@@ -90,7 +90,7 @@ def read_factors(written: str) -> dict[str, datetime]:
 
 def acr(factors: Factors) -> str:
     """The level that these factors reach."""
-    return MULTI_FACTOR if any(map(is_second, factors)) else SINGLE_FACTOR
+    return MULTI_FACTOR if any(map(is_second_factor, factors)) else SINGLE_FACTOR
 
 
 def amr(factors: Factors) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class StepUp:
         """Sets of presented factors. One factor of each set must be recent."""
         counting = []
         if self.mfa:
-            counting.append({name for name in factors if is_second(name)})
+            counting.append({name for name in factors if is_second_factor(name)})
         known = factors.keys() & _factors.keys()
         if self.factor is not None:
             counting.append(known & {self.factor})

@@ -15,7 +15,7 @@ def declare_commands(*commands: Command) -> None:
     Offer commands as `piccolo piccolo_api_fastapi <name>`.
 
     ```python
-    from piccolo_api_fastapi.core.commands import declare_commands
+    from piccolo_api_fastapi.features import declare_commands
 
     async def greet(name: str) -> None:
         print(f"Hello, {name}!")

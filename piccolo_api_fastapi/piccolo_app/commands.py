@@ -6,6 +6,7 @@ from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.commands import declare_commands
 from piccolo_api_fastapi.core.crypto.encryption import generate_key
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired
+from piccolo_api_fastapi.core.events.declared import events_table
 from piccolo_api_fastapi.core.events.log import delete_old_events, protect_events
 
 from .tables import auth_tables
@@ -47,4 +48,9 @@ async def generate_encryption_key() -> None:
     print(generate_key())  # noqa: T201 - a command
 
 
-declare_commands(clean, delete_events, protect_event_log, generate_encryption_key)
+async def list_events() -> None:
+    """Print all events that the library and other packages declare, as a table in Markdown."""
+    print(events_table())  # noqa: T201 - a command
+
+
+declare_commands(list_events, clean, delete_events, protect_event_log, generate_encryption_key)

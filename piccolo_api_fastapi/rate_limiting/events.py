@@ -5,8 +5,7 @@ from piccolo_api_fastapi.core.events.declared import EventKind, declare_events
 EVENTS = declare_events(
     EventKind(
         "excess_rate_limit_exceeded",
-        "A [rate limit](rate_limiting.md) refused a request; emitted at most once a "
-        "second for each limit, with the number of refusals since the last.",
+        "A [rate limit](rate_limiting.md) refused requests, counted for a second at most.",
         ("scope", "refused", "shadow"),
     ),
     EventKind(

@@ -7,8 +7,7 @@ EVENTS = declare_events(
     EventKind("authn_password_change", "`Users.set_password` set a password."),
     EventKind(
         "authn_login_fail_max",
-        "A wrong password was one of so many in a row that the user "
-        "[has to wait](brute_force.md#what-the-database-counts).",
+        "After so many wrong passwords, the user [has to wait](brute_force.md).",
         ("failures",),
     ),
     EventKind(

@@ -30,7 +30,7 @@ def declare_events(*kinds: EventKind) -> tuple[EventKind, ...]:
     Declare the events of a feature, for the documentation and the command `list_events`.
 
     ```python
-    from piccolo_api_fastapi.core.events.declared import EventKind, declare_events
+    from piccolo_api_fastapi.features import EventKind, declare_events
 
     declare_events(EventKind("door_opened", "A door was opened.", ("door",)))
     ```

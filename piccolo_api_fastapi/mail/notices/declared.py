@@ -18,7 +18,7 @@ def declare_notices(notices: Mapping[str, Notice]) -> None:
     Declare that `Notices` mails users about events.
 
     ```python
-    from piccolo_api_fastapi.mail.notices import declare_notices
+    from piccolo_api_fastapi.features import declare_notices
 
     declare_notices({"authn_key_added": "A security key was added: {name}."})
     ```

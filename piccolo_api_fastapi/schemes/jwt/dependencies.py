@@ -12,7 +12,7 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
-from piccolo_api_fastapi.access.step_up import PASSWORD
+from piccolo_api_fastapi.access.step_up import is_second_factor
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -255,7 +255,10 @@ class JWTAuth(Scheme[UserT]):
         Raises:
             InvalidToken: The family ended, or another factor was recorded, meanwhile.
         """
-        factors, is_second = {**identity.factors, factor: self.users.clock()}, factor != PASSWORD
+        factors, is_second = (
+            {**identity.factors, factor: self.users.clock()},
+            is_second_factor(factor),
+        )
         async with store():
             recorded = await queries.record_factor(
                 self.table, identity.credential_id, identity.factors, factors, is_second=is_second

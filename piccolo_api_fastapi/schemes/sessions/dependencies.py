@@ -13,7 +13,7 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
-from piccolo_api_fastapi.access.step_up import PASSWORD, write_factors
+from piccolo_api_fastapi.access.step_up import is_second_factor, write_factors
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
@@ -228,7 +228,7 @@ class SessionAuth(Scheme[UserT]):
             SessionEnded: The session ended, or its cookie was replaced, meanwhile.
         """
         now = self.users.clock()
-        factors, is_second = {**identity.factors, factor: now}, factor != PASSWORD
+        factors, is_second = {**identity.factors, factor: now}, is_second_factor(factor)
         async with store():
             token = await queries.record_factor(
                 self.table, self._presented(connection) or "", factors, now, is_second=is_second

@@ -21,7 +21,12 @@ from piccolo_api_fastapi import (
     require,
 )
 from piccolo_api_fastapi.access.step_up import StepUp, acr, amr, read_factors, write_factors
-from piccolo_api_fastapi.errors import CredentialNotAllowed, InvalidToken, SessionEnded
+from piccolo_api_fastapi.errors import (
+    CredentialNotAllowed,
+    InvalidToken,
+    SessionEnded,
+    StepUpRequired,
+)
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
 
@@ -298,5 +303,11 @@ def test_factors(clock: FrozenClock) -> None:
     assert amr({}) == ()
     assert amr({"password": later}) == ("pwd",)
     assert amr(factors) == ("pwd", "otp", "mfa")
-    assert amr({"hwk": later}) == ("hwk",)
+    unknown = {"password": clock.now, "pager": later}
+    assert (acr(unknown), amr(unknown)) == ("single_factor", ("pwd",))
+    for step_up in (StepUp(mfa=True), StepUp(factor="pager")):
+        with pytest.raises(StepUpRequired):
+            step_up.check(unknown, later)
+    with pytest.raises(StepUpRequired):
+        StepUp(within=timedelta(hours=1)).check({"pager": later}, later)
     assert not StepUp()
