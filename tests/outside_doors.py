@@ -40,7 +40,7 @@ class Door(AuthTable, Table, tablename="auth_door"):
     """A door. It belongs to no user."""
 
     name = Varchar(length=20)
-    behind = ForeignKey("self", null=True, default=None)
+    behind: ForeignKey[Any] = ForeignKey("self", null=True, default=None)
 
 
 class DoorCode(AuthTable, Table, tablename="auth_door_code"):

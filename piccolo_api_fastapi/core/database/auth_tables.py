@@ -69,12 +69,13 @@ class AuthTable:
 
 
 def declared_tables() -> list[type[Table]]:
-    """All declared tables, in the order of their declaration, without their bound copies."""
-    return [
+    """All declared tables, without their bound copies, in the order of their names."""
+    declared = [
         table
         for table in TABLE_REGISTRY
         if issubclass(table, AuthTable) and not any(map(_is_auth_table, table.__bases__))
     ]
+    return sorted(declared, key=lambda table: str(table._meta.tablename))
 
 
 def _is_auth_table(base: type) -> bool:

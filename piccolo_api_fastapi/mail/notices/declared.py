@@ -20,7 +20,7 @@ def declare_notices(notices: Mapping[str, Notice]) -> None:
     ```python
     from piccolo_api_fastapi.features import declare_notices
 
-    declare_notices({"authn_key_added": "A security key was added: {name}."})
+    declare_notices({"key_added": "A security key was added: {name}."})
     ```
 
     Args:
