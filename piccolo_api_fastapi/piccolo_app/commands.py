@@ -15,7 +15,7 @@ from .tables import auth_tables
 async def clean() -> None:
     """Delete expired rows: sessions, refresh families, tickets, API tokens and the like."""
     deleted = await delete_expired(auth_tables(), now=utcnow())
-    counts = ", ".join(f"{count} {noun}" for noun, count in deleted.items())
+    counts = ", ".join(f"{count} {noun}" for noun, count in sorted(deleted.items()))
     print(f"Deleted {counts}.")  # noqa: T201 - a command
 
 

@@ -73,8 +73,8 @@ async def test_clean(
     client.cookies.clear()
     await clean()
     expected = (
-        "Deleted 1 counts of wrong passwords, 0 messages, 0 rate limits, 0 known browsers, "
-        "0 tickets, 0 changes of address, 1 API tokens, 1 refresh families, 0 sessions.\n"
+        "Deleted 1 API tokens, 0 changes of address, 1 counts of wrong passwords, "
+        "0 known browsers, 0 messages, 0 rate limits, 1 refresh families, 0 sessions, 0 tickets.\n"
     )
     assert capsys.readouterr().out == expected
     assert await Session.count() == 1

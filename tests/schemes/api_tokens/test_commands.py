@@ -78,8 +78,8 @@ async def test_a_service(console: Console, users: Users[User]) -> None:
 
 async def test_what_is_refused(console: Console, ada: User) -> None:
     """A sentence instead of a traceback."""
-    assert await console.fail("create_api_token", "nobody", "x") == "There is no such user."
-    assert await console.fail("list_api_tokens", "nobody") == "There is no such user."
+    assert await console.fail("create_api_token", "nobody", "x") == "The user was not found."
+    assert await console.fail("list_api_tokens", "nobody") == "The user was not found."
     assert "characters" in await console.fail("create_api_token", "ada", "")
     assert "expire" in await console.fail("create_api_token", "ada", "x", never=True)
     assert "later" in await console.fail("create_api_token", "ada", "x", days=91)
