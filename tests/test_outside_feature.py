@@ -162,6 +162,7 @@ async def test_mail_is_kept(tenants: Users[Tenant], doors: Any, clock: FrozenClo
     clock.advance(timedelta(minutes=5))
     notices(AuthEvent("authn_token_created", clock.now, ada.id))
     await notices.wait()
+    message: Any
     [message] = outbox.messages
     assert isinstance(message, doors.DoorOpened)
     assert message.door == "back"
