@@ -65,22 +65,49 @@ async def prepare(engine: SQLiteEngine) -> None:
     await create_db_tables(*tables, if_not_exists=True)
 
 
+async def execute(source: str, name: str, namespace: dict[str, Any]) -> None:
+    """Execute Python that may await at its top level."""
+    code = compile(source, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    running = eval(code, namespace)  # noqa: S307 - our own examples
+    if inspect.isawaitable(running):
+        await running
+
+
 async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
     """Execute the Python of a page in order; what it defines."""
     namespace: dict[str, Any] = {"__name__": page.stem}
     for line, source in blocks_of(page, "python"):
         await prepare(engine)
-        code = compile(
-            "\n" * line + source,
-            str(page),
-            "exec",
-            flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-            dont_inherit=True,
-        )
-        running = eval(code, namespace)  # noqa: S307 - our own pages
-        if inspect.isawaitable(running):
-            await running
+        await execute("\n" * line + source, str(page), namespace)
     return namespace
+
+
+def examples_of(name: str) -> list[str]:
+    """The Python blocks in the docstring of a public name."""
+    text = inspect.getdoc(getattr(piccolo_api_fastapi, name)) or ""
+    return [match["body"] for match in FENCE.finditer(text) if match["kind"] == "python"]
+
+
+ALIASES = {"CaptchaVerifier", "Mail"}
+"""Public names of types, which have no docstring of their own at run time."""
+
+NAMES = sorted(set(piccolo_api_fastapi.__all__) - ALIASES)
+
+
+def test_public_names_have_an_example() -> None:
+    """The docstring of every public class and function shows how it is used."""
+    assert [name for name in NAMES if not examples_of(name)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+async def test_the_example_of_a_public_name_runs(name: str, engine: SQLiteEngine) -> None:
+    """It runs as it stands, where there are the tables and two users."""
+    await prepare(engine)
+    await Users().create("ada", PASSWORD, email="ada@example.com")
+    await Users().create("grace", PASSWORD, email="grace@example.com", admin=True)
+    for source in examples_of(name):
+        await execute(source, name, {"__name__": name})
 
 
 @pytest.mark.slow

@@ -31,9 +31,9 @@ class Login(Generic[UserT]):
     from piccolo_api_fastapi import ClientInfo, Login, User, Users
 
     users = Users()
-    await users.create("grace", "correct horse battery")
+    await users.create("hopper", "correct horse battery")
     login = Login(users)
-    proof = await login.start("grace", "correct horse battery", ClientInfo(ip="203.0.113.7"))
+    proof = await login.start("hopper", "correct horse battery", ClientInfo(ip="203.0.113.7"))
     ```
 
     An unknown user, a wrong password and a disabled user get the same response with the same

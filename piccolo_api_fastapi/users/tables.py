@@ -35,7 +35,16 @@ FORGET_AFTER = timedelta(days=1)
 
 
 def is_service(user: BaseUser) -> bool:
-    """Whether a user is no person but a service, made by `Users.create_service`."""
+    """
+    Whether a user is no person but a service, made by `Users.create_service`.
+
+    ```python
+    from piccolo_api_fastapi import Users, is_service
+
+    reports = await Users().create_service("reports")
+    assert is_service(reports)
+    ```
+    """
     marker: str = user.password
     return marker == SERVICE_MARKER
 
@@ -48,6 +57,12 @@ class User(BaseUser, tablename="piccolo_user"):
     `create_user`, `login` and `update_password` go through `Users`, so that Piccolo
     Admin and scripts work with `auth_table=User`. An object that was loaded saves the
     columns that were changed on it, not what somebody else changed meanwhile.
+
+    ```python
+    from piccolo_api_fastapi import User
+
+    administrators = await User.objects().where(User.admin.eq(value=True))
+    ```
     """
 
     _changed: frozenset[str]
@@ -136,7 +151,15 @@ class User(BaseUser, tablename="piccolo_user"):
 
 
 class Password(AuthTable, Table, tablename="auth_password"):
-    """The Argon2id hash of a user."""
+    """
+    The Argon2id hash of a user.
+
+    ```python
+    from piccolo_api_fastapi import Password
+
+    changed = await Password.select(Password.user, Password.changed_at)
+    ```
+    """
 
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
     hash = Text(secret=True)
@@ -154,7 +177,15 @@ class Password(AuthTable, Table, tablename="auth_password"):
 
 
 class PasswordFailures(AuthTable, FailureCounter, Table, tablename="auth_password_failure"):
-    """Wrong passwords in a row, for an account or for a name that nobody has."""
+    """
+    Wrong passwords in a row, for an account or for a name that nobody has.
+
+    ```python
+    from piccolo_api_fastapi import PasswordFailures
+
+    guessed = await PasswordFailures.select(PasswordFailures.user)
+    ```
+    """
 
     noun = "counts of wrong passwords"
 

@@ -17,6 +17,12 @@ class EmailStatus(AuthTable, FailureCounter, Table, tablename="auth_email"):
     What is known of the address of a user; an address that is not in it is not verified.
 
     Wrong codes are counted here, whatever they were sent for.
+
+    ```python
+    from piccolo_api_fastapi import EmailStatus
+
+    verified = await EmailStatus.count().where(EmailStatus.verified_at.is_not_null())
+    ```
     """
 
     tells_verified = True
@@ -43,6 +49,12 @@ class EmailChange(AuthTable, Table, tablename="auth_email_change"):
     A change of address that the owner of the old one can undo.
 
     No credential: a thief who changes the password as well would end it.
+
+    ```python
+    from piccolo_api_fastapi import EmailChange
+
+    changes = await EmailChange.select().where(EmailChange.user == 1)
+    ```
     """
 
     noun = "changes of address"

@@ -79,6 +79,15 @@ async def delete_old_events(
     """
     Delete old events, in batches so that nobody waits long for the lock.
 
+    ```python
+    from datetime import datetime, timedelta, timezone
+
+    from piccolo_api_fastapi import delete_old_events
+
+    year = timedelta(days=365)
+    await delete_old_events(before=datetime.now(timezone.utc) - year)
+    ```
+
     Args:
         table: The table.
         before: Which ones; aware.

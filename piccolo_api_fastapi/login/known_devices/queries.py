@@ -68,5 +68,15 @@ async def remember(
 async def delete_expired_devices(
     table: type[KnownDevice] = KnownDevice, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete browsers that were not used for long. Returns the number of rows."""
+    """
+    Delete browsers that were not used for long. Returns the number of rows.
+
+    ```python
+    from datetime import datetime, timezone
+
+    from piccolo_api_fastapi import delete_expired_devices
+
+    await delete_expired_devices(now=datetime.now(timezone.utc))
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

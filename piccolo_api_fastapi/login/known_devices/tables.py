@@ -12,7 +12,15 @@ from piccolo_api_fastapi.users import User
 
 
 class KnownDevice(AuthTable, Table, tablename="auth_known_device"):
-    """That a user logged in with a browser. It is no way in: it only says who may try."""
+    """
+    That a user logged in with a browser. It is no way in: it only says who may try.
+
+    ```python
+    from piccolo_api_fastapi import KnownDevice
+
+    await KnownDevice.delete().where(KnownDevice.user == 1)
+    ```
+    """
 
     noun = "known browsers"
     is_device = True

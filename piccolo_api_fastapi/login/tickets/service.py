@@ -163,5 +163,15 @@ class Tickets:
 async def delete_expired_tickets(
     table: type[Ticket] = Ticket, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete expired tickets. Returns the number of rows."""
+    """
+    Delete expired tickets. Returns the number of rows.
+
+    ```python
+    from datetime import datetime, timezone
+
+    from piccolo_api_fastapi import delete_expired_tickets
+
+    await delete_expired_tickets(now=datetime.now(timezone.utc))
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -12,7 +12,15 @@ from piccolo_api_fastapi.users import User
 
 
 class Ticket(AuthTable, Table, tablename="auth_ticket"):
-    """A secret that was given out for one purpose."""
+    """
+    A secret that was given out for one purpose.
+
+    ```python
+    from piccolo_api_fastapi import Ticket
+
+    pending = await Ticket.count()
+    ```
+    """
 
     noun = "tickets"
     ends_with_password = True

@@ -85,5 +85,15 @@ async def forget(table: type[UnsentMail], row: UUID) -> None:
 async def delete_expired_unsent_mail(
     table: type[UnsentMail] = UnsentMail, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete messages that are not tried again. Returns the number of rows."""
+    """
+    Delete messages that are not tried again. Returns the number of rows.
+
+    ```python
+    from datetime import datetime, timezone
+
+    from piccolo_api_fastapi import delete_expired_unsent_mail
+
+    await delete_expired_unsent_mail(now=datetime.now(timezone.utc))
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -14,7 +14,15 @@ MAXIMUM_ATTEMPTS = 10
 
 
 class UnsentMail(AuthTable, Table, tablename="auth_unsent_mail"):
-    """A message that tells of something and failed. It holds no link and no code."""
+    """
+    A message that tells of something and failed. It holds no link and no code.
+
+    ```python
+    from piccolo_api_fastapi import UnsentMail
+
+    waiting = await UnsentMail.count()
+    ```
+    """
 
     noun = "messages"
 

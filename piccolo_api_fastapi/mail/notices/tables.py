@@ -9,7 +9,15 @@ from piccolo_api_fastapi.users import User
 
 
 class SeenUserAgent(AuthTable, Table, tablename="auth_known_browser"):
-    """A user agent that a user signed in with, without its version."""
+    """
+    A user agent that a user signed in with, without its version.
+
+    ```python
+    from piccolo_api_fastapi import KnownBrowser
+
+    await KnownBrowser.delete().where(KnownBrowser.user == 1)
+    ```
+    """
 
     attribute = "known_browser"
 

@@ -10,7 +10,15 @@ from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 
 
 class RateLimitState(AuthTable, Table, tablename="auth_rate_limit"):
-    """What one budget knows of one key. Times are microseconds since 1970."""
+    """
+    What one budget knows of one key. Times are microseconds since 1970.
+
+    ```python
+    from piccolo_api_fastapi import RateLimitState
+
+    await RateLimitState.delete(force=True)  # forgets all that was counted
+    ```
+    """
 
     noun = "rate limits"
 

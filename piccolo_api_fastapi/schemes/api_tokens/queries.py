@@ -195,5 +195,15 @@ async def _tell(name: str, now: datetime, user: Any, token: UUID) -> None:
 async def delete_expired_tokens(
     table: type[APIToken] = APIToken, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete expired and revoked API tokens. Returns the number of rows."""
+    """
+    Delete expired and revoked API tokens. Returns the number of rows.
+
+    ```python
+    from datetime import datetime, timezone
+
+    from piccolo_api_fastapi import delete_expired_tokens
+
+    await delete_expired_tokens(now=datetime.now(timezone.utc))
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -12,7 +12,15 @@ from piccolo_api_fastapi.users import User
 
 
 class APIToken(AuthTable, Table, tablename="auth_api_token"):
-    """One token of a script or a machine."""
+    """
+    One token of a script or a machine.
+
+    ```python
+    from piccolo_api_fastapi import APIToken
+
+    unused = await APIToken.select(APIToken.name).where(APIToken.last_used_at.is_null())
+    ```
+    """
 
     noun = "API tokens"
     ends_with_password = True

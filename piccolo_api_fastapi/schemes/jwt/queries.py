@@ -268,7 +268,17 @@ async def end(table: type[RefreshFamily], user: Any, family: UUID, now: datetime
 async def delete_expired_families(
     table: type[RefreshFamily] = RefreshFamily, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete expired refresh families. Returns the number of rows."""
+    """
+    Delete expired refresh families. Returns the number of rows.
+
+    ```python
+    from datetime import datetime, timezone
+
+    from piccolo_api_fastapi import delete_expired_families
+
+    await delete_expired_families(now=datetime.now(timezone.utc))
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)
 
 

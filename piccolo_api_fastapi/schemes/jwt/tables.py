@@ -12,7 +12,15 @@ from piccolo_api_fastapi.users import User
 
 
 class RefreshFamily(AuthTable, Table, tablename="auth_refresh_family"):
-    """One signed-in app: all refresh tokens that descend from one login, in one row."""
+    """
+    One signed-in app: all refresh tokens that descend from one login, in one row.
+
+    ```python
+    from piccolo_api_fastapi import RefreshFamily
+
+    apps = await RefreshFamily.count().where(RefreshFamily.revoked_at.is_null())
+    ```
+    """
 
     noun = "refresh families"
     ends_with_password = True

@@ -12,7 +12,15 @@ from piccolo_api_fastapi.users import User
 
 
 class Session(AuthTable, Table, tablename="auth_session"):
-    """One signed-in browser."""
+    """
+    One signed-in browser.
+
+    ```python
+    from piccolo_api_fastapi import Session
+
+    browsers = await Session.select(Session.ip, Session.last_seen_at).where(Session.user == 1)
+    ```
+    """
 
     noun = "sessions"
     ends_with_password = True

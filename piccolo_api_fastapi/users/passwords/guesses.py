@@ -155,7 +155,17 @@ class PasswordGuesses:
 
 
 async def delete_old_guesses(table: Any, *, now: datetime, batch: int = 500) -> int:
-    """Delete counts that no longer matter. Returns the number of rows."""
+    """
+    Delete counts that no longer matter. Returns the number of rows.
+
+    ```python
+    from datetime import datetime, timezone
+
+    from piccolo_api_fastapi import PasswordFailures, delete_old_guesses
+
+    await delete_old_guesses(PasswordFailures, now=datetime.now(timezone.utc))
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)
 
 

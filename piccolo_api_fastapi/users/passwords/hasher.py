@@ -43,6 +43,12 @@ class PasswordHasher:
     """
     Argon2id (RFC 9106) as PHC strings; verifies Piccolo's PBKDF2 strings as well.
 
+    ```python
+    from piccolo_api_fastapi import PasswordHasher, Users
+
+    users = Users(hasher=PasswordHasher(memory_kib=47_104, iterations=2))
+    ```
+
     Args:
         memory_kib: Memory of one hash, in KiB.
         iterations: Passes over it.
@@ -127,6 +133,12 @@ class PasswordHasher:
 class PBKDF2Hasher(PasswordHasher):
     """
     Piccolo's own format, for those who need `BaseUser.login` to work elsewhere.
+
+    ```python
+    from piccolo_api_fastapi import PBKDF2Hasher, Users
+
+    users = Users(hasher=PBKDF2Hasher(), interop=True)
+    ```
 
     Args:
         iterations: Rounds of HMAC-SHA256.

@@ -23,6 +23,12 @@ class PasswordPolicy:
 
     No rules of composition and no expiry, as NIST SP 800-63B-4 section 3.1.1.2 says.
 
+    ```python
+    from piccolo_api_fastapi import PasswordPolicy, Users
+
+    users = Users(policy=PasswordPolicy(minimum=12, forbidden=["movieclub"]))
+    ```
+
     Args:
         minimum: Characters (code points) at the least.
         forbidden: Further words that may not be the password, such as the service's name.

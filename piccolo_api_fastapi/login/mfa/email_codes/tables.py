@@ -10,7 +10,15 @@ from piccolo_api_fastapi.users import User
 
 
 class SentCode(AuthTable, FailureCounter, Table, tablename="auth_sent_code"):
-    """The last code that a user was sent."""
+    """
+    The last code that a user was sent.
+
+    ```python
+    from piccolo_api_fastapi import SentCode
+
+    await SentCode.delete().where(SentCode.user == 1)
+    ```
+    """
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)

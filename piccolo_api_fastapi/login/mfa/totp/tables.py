@@ -10,7 +10,15 @@ from piccolo_api_fastapi.users import User
 
 
 class TOTPSecret(AuthTable, FailureCounter, Table, tablename="auth_totp"):
-    """The authenticator app of a user."""
+    """
+    The authenticator app of a user.
+
+    ```python
+    from piccolo_api_fastapi import TOTPSecret
+
+    enrolled = await TOTPSecret.count().where(TOTPSecret.confirmed_at.is_not_null())
+    ```
+    """
 
     factor_since = "confirmed_at"
 
