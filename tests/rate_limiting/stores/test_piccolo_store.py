@@ -125,9 +125,6 @@ async def test_outage(
     database: Any, sqlite_path: Path, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the table is held each limit does what it was told, soon, and counts afterwards."""
-    if database.engine_type == "sqlite":
-        database = SQLiteEngine(path=str(sqlite_path), timeout=0.05)
-        monkeypatch.setattr(RateLimitState._meta, "_db", database)
     defaults.LOCAL.clear()
     events: list[str] = []
     end = subscribe(lambda event: events.append(event.name) if "store" in event.name else None)
@@ -139,6 +136,9 @@ async def test_outage(
     begin = time.monotonic()
     await race(lambda: RateLimit("99/hour", scope="many", store=store).hit("ada"), 10)
     up = time.monotonic() - begin
+    if database.engine_type == "sqlite":  # only now: the race needs more patience than this
+        database = SQLiteEngine(path=str(sqlite_path), timeout=0.05)
+        monkeypatch.setattr(RateLimitState._meta, "_db", database)
     async with held(database, sqlite_path, database_name):
         begin = time.monotonic()
         results = await race(lambda: deny.hit("ada"), 5)
