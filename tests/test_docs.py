@@ -17,7 +17,7 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY, create_db_tables
 
 import piccolo_api_fastapi
-from piccolo_api_fastapi import Users, errors, testing
+from piccolo_api_fastapi import Users, errors, features, testing
 from tests.conftest import PASSWORD, SECRET, use_engine
 
 ROOT = Path(__file__).parent.parent
@@ -93,6 +93,26 @@ async def test_the_python_of_a_page_runs(page: Path, engine: SQLiteEngine) -> No
             result = value()
             if inspect.isawaitable(result):
                 await result
+
+
+@pytest.mark.slow
+async def test_the_examples_of_public_names_run(engine: SQLiteEngine) -> None:
+    """So do the Python blocks in the docstrings of public names."""
+    for module in (piccolo_api_fastapi, features):
+        for name in module.__all__:
+            docstring = inspect.getdoc(getattr(module, name)) or ""
+            for match in FENCE.finditer(docstring):
+                await prepare(engine)
+                code = compile(
+                    textwrap.dedent(match["body"]),
+                    f"example of {name}",
+                    "exec",
+                    flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+                    dont_inherit=True,
+                )
+                running = eval(code, {"__name__": name})  # noqa: S307 - our own docstrings
+                if inspect.isawaitable(running):
+                    await running
 
 
 def test_every_block_says_what_it_is() -> None:

@@ -136,7 +136,15 @@ class User(BaseUser, tablename="piccolo_user"):
 
 
 class Password(AuthTable, Table, tablename="auth_password"):
-    """The Argon2id hash of a user."""
+    """
+    The Argon2id hash of a user.
+
+    ```python
+    from piccolo_api_fastapi import Password
+
+    hashes = await Password.count()
+    ```
+    """
 
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
     hash = Text(secret=True)
@@ -154,15 +162,23 @@ class Password(AuthTable, Table, tablename="auth_password"):
 
 
 class PasswordFailures(AuthTable, FailureCounter, Table, tablename="auth_password_failure"):
-    """Wrong passwords in a row, for an account or for a name that nobody has."""
+    """
+    The number of wrong passwords in a row, for an account or for an unknown name.
+
+    ```python
+    from piccolo_api_fastapi import PasswordFailures
+
+    failing = await PasswordFailures.count().where(PasswordFailures.failed_count > 0)
+    ```
+    """
 
     noun = "counts of wrong passwords"
 
-    key = Varchar(length=64, primary_key=True, help_text="SHA-256 of what they count with.")
+    key = Varchar(length=64, primary_key=True, help_text="SHA-256 of the account, name or browser.")
     user = ForeignKey(User, null=True, default=None, index=True, on_delete=OnDelete.cascade)
-    checking_until = BigInt(help_text="Milliseconds since 1970; a guess is being checked.")
-    is_admitted = Boolean(help_text="What was decided last.")
-    changed_at = BigInt(index=True, help_text="When one was admitted last.")
+    checking_until = BigInt(help_text="Milliseconds since 1970: the end of a check.")
+    is_admitted = Boolean(help_text="The last decision.")
+    changed_at = BigInt(index=True, help_text="When a guess was last admitted.")
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable:

@@ -214,7 +214,16 @@ async def end_factors_of_new(
 async def delete_expired_email_changes(
     table: type[EmailChange] = EmailChange, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete changes of address that can no longer be undone. Returns the number of rows."""
+    """
+    Delete changes of address that can no longer be undone. Returns the number of rows.
+
+    ```python
+    from piccolo_api_fastapi import delete_expired_email_changes
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_expired_email_changes(now=utcnow())
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)
 
 

@@ -68,5 +68,14 @@ async def remember(
 async def delete_expired_devices(
     table: type[KnownDevice] = KnownDevice, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete browsers that were not used for long. Returns the number of rows."""
+    """
+    Delete browsers that were not used for long. Returns the number of rows.
+
+    ```python
+    from piccolo_api_fastapi import delete_expired_devices
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_expired_devices(now=utcnow())
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

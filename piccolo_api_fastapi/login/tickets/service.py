@@ -163,5 +163,14 @@ class Tickets:
 async def delete_expired_tickets(
     table: type[Ticket] = Ticket, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete expired tickets. Returns the number of rows."""
+    """
+    Delete expired tickets. Returns the number of rows.
+
+    ```python
+    from piccolo_api_fastapi import delete_expired_tickets
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_expired_tickets(now=utcnow())
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -85,5 +85,14 @@ async def forget(table: type[UnsentMail], row: UUID) -> None:
 async def delete_expired_unsent_mail(
     table: type[UnsentMail] = UnsentMail, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete messages that are not tried again. Returns the number of rows."""
+    """
+    Delete messages that are not tried again. Returns the number of rows.
+
+    ```python
+    from piccolo_api_fastapi import delete_expired_unsent_mail
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_expired_unsent_mail(now=utcnow())
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -9,7 +9,15 @@ from piccolo_api_fastapi.users import User
 
 
 class SeenUserAgent(AuthTable, Table, tablename="auth_known_browser"):
-    """A user agent that a user signed in with, without its version."""
+    """
+    A user agent that a user signed in with, without its version.
+
+    ```python
+    from piccolo_api_fastapi import KnownBrowser
+
+    browsers = await KnownBrowser.count()  # the public name of this table
+    ```
+    """
 
     attribute = "known_browser"
 
@@ -20,4 +28,4 @@ class SeenUserAgent(AuthTable, Table, tablename="auth_known_browser"):
 
 
 KnownBrowser = SeenUserAgent
-"""The former name of `SeenUserAgent`."""
+"""The public name of `SeenUserAgent`, kept in this release."""

@@ -195,5 +195,14 @@ async def _tell(name: str, now: datetime, user: Any, token: UUID) -> None:
 async def delete_expired_tokens(
     table: type[APIToken] = APIToken, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete expired and revoked API tokens. Returns the number of rows."""
+    """
+    Delete expired and revoked API tokens. Returns the number of rows.
+
+    ```python
+    from piccolo_api_fastapi import delete_expired_tokens
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_expired_tokens(now=utcnow())
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

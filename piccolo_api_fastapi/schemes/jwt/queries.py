@@ -268,7 +268,16 @@ async def end(table: type[RefreshFamily], user: Any, family: UUID, now: datetime
 async def delete_expired_families(
     table: type[RefreshFamily] = RefreshFamily, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete expired refresh families. Returns the number of rows."""
+    """
+    Delete expired refresh families. Returns the number of rows.
+
+    ```python
+    from piccolo_api_fastapi import delete_expired_families
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_expired_families(now=utcnow())
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)
 
 

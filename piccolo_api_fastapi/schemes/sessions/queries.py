@@ -212,5 +212,14 @@ async def _end(table: type[Session], condition: Any, now: datetime) -> bool:
 async def delete_expired_sessions(
     table: type[Session] = Session, *, now: datetime, batch: int = 500
 ) -> int:
-    """Delete expired sessions. Returns the number of rows."""
+    """
+    Delete expired sessions. Returns the number of rows.
+
+    ```python
+    from piccolo_api_fastapi import delete_expired_sessions
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_expired_sessions(now=utcnow())
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)

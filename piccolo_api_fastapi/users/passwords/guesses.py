@@ -155,7 +155,16 @@ class PasswordGuesses:
 
 
 async def delete_old_guesses(table: Any, *, now: datetime, batch: int = 500) -> int:
-    """Delete counts that no longer matter. Returns the number of rows."""
+    """
+    Delete counts that no longer matter. Returns the number of rows.
+
+    ```python
+    from piccolo_api_fastapi import auth_tables, delete_old_guesses
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_old_guesses(auth_tables().password_failures, now=utcnow())
+    ```
+    """
     return await delete_expired_rows(table, now=now, batch=batch)
 
 

@@ -10,13 +10,21 @@ from piccolo_api_fastapi.users import User
 
 
 class TOTPSecret(AuthTable, FailureCounter, Table, tablename="auth_totp"):
-    """The authenticator app of a user."""
+    """
+    The authenticator app of a user.
+
+    ```python
+    from piccolo_api_fastapi import TOTPSecret
+
+    enrolled = await TOTPSecret.count().where(TOTPSecret.confirmed_at.is_not_null())
+    ```
+    """
 
     factor_since = "confirmed_at"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
-    secret = Text(null=True, default=None, secret=True, help_text="Encrypted; asked at login.")
+    secret = Text(null=True, default=None, secret=True, help_text="Encrypted; in use.")
     pending = Text(null=True, default=None, secret=True, help_text="Encrypted; not confirmed yet.")
     confirmed_at = Timestamptz(null=True, default=None)
-    last_step = BigInt(default=-1, help_text="The period of the last code that was accepted.")
+    last_step = BigInt(default=-1, help_text="The period of the last accepted code.")
