@@ -17,7 +17,7 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY, create_db_tables
 
 import piccolo_api_fastapi
-from piccolo_api_fastapi import Users, errors, testing
+from piccolo_api_fastapi import Users, errors, features, testing
 from tests.conftest import PASSWORD, SECRET, use_engine
 
 ROOT = Path(__file__).parent.parent
@@ -84,13 +84,18 @@ async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
 
 def examples_of(name: str) -> list[str]:
     """The Python blocks in the docstring of a public name."""
-    text = inspect.getdoc(getattr(piccolo_api_fastapi, name)) or ""
+    text = inspect.getdoc(PUBLIC[name]) or ""
     return [match["body"] for match in FENCE.finditer(text) if match["kind"] == "python"]
 
 
 ALIASES = {"CaptchaVerifier", "Mail"}
 """Public names of types, which have no docstring of their own at run time."""
 
+PUBLIC = {
+    name: getattr(module, name)
+    for module in (features, piccolo_api_fastapi)
+    for name in module.__all__
+}
 NAMES = sorted(set(piccolo_api_fastapi.__all__) - ALIASES)
 
 
@@ -100,7 +105,7 @@ def test_public_names_have_an_example() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - ALIASES))
 async def test_the_example_of_a_public_name_runs(name: str, engine: SQLiteEngine) -> None:
     """It runs as it stands, where there are the tables and two users."""
     await prepare(engine)

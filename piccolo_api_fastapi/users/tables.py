@@ -35,16 +35,7 @@ FORGET_AFTER = timedelta(days=1)
 
 
 def is_service(user: BaseUser) -> bool:
-    """
-    Whether a user is no person but a service, made by `Users.create_service`.
-
-    ```python
-    from piccolo_api_fastapi import Users, is_service
-
-    reports = await Users().create_service("reports")
-    assert is_service(reports)
-    ```
-    """
+    """Whether a user is no person but a service, made by `Users.create_service`."""
     marker: str = user.password
     return marker == SERVICE_MARKER
 
@@ -57,12 +48,6 @@ class User(BaseUser, tablename="piccolo_user"):
     `create_user`, `login` and `update_password` go through `Users`, so that Piccolo
     Admin and scripts work with `auth_table=User`. An object that was loaded saves the
     columns that were changed on it, not what somebody else changed meanwhile.
-
-    ```python
-    from piccolo_api_fastapi import User
-
-    administrators = await User.objects().where(User.admin.eq(value=True))
-    ```
     """
 
     _changed: frozenset[str]
@@ -157,7 +142,7 @@ class Password(AuthTable, Table, tablename="auth_password"):
     ```python
     from piccolo_api_fastapi import Password
 
-    changed = await Password.select(Password.user, Password.changed_at)
+    hashes = await Password.count()
     ```
     """
 
@@ -178,22 +163,22 @@ class Password(AuthTable, Table, tablename="auth_password"):
 
 class PasswordFailures(AuthTable, FailureCounter, Table, tablename="auth_password_failure"):
     """
-    Wrong passwords in a row, for an account or for a name that nobody has.
+    The number of wrong passwords in a row, for an account or for an unknown name.
 
     ```python
     from piccolo_api_fastapi import PasswordFailures
 
-    guessed = await PasswordFailures.select(PasswordFailures.user)
+    failing = await PasswordFailures.count().where(PasswordFailures.failed_count > 0)
     ```
     """
 
     noun = "counts of wrong passwords"
 
-    key = Varchar(length=64, primary_key=True, help_text="SHA-256 of what they count with.")
+    key = Varchar(length=64, primary_key=True, help_text="SHA-256 of the account, name or browser.")
     user = ForeignKey(User, null=True, default=None, index=True, on_delete=OnDelete.cascade)
-    checking_until = BigInt(help_text="Milliseconds since 1970; a guess is being checked.")
-    is_admitted = Boolean(help_text="What was decided last.")
-    changed_at = BigInt(index=True, help_text="When one was admitted last.")
+    checking_until = BigInt(help_text="Milliseconds since 1970: the end of a check.")
+    is_admitted = Boolean(help_text="The last decision.")
+    changed_at = BigInt(index=True, help_text="When a guess was last admitted.")
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable:

@@ -218,11 +218,10 @@ async def delete_expired_email_changes(
     Delete changes of address that can no longer be undone. Returns the number of rows.
 
     ```python
-    from datetime import datetime, timezone
-
     from piccolo_api_fastapi import delete_expired_email_changes
+    from piccolo_api_fastapi.clock import utcnow
 
-    await delete_expired_email_changes(now=datetime.now(timezone.utc))
+    deleted = await delete_expired_email_changes(now=utcnow())
     ```
     """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -1,4 +1,4 @@
-"""The tables of mailboxes: which addresses are verified, and which changes can be undone."""
+"""The tables of verified addresses and of changes of address."""
 
 from datetime import datetime
 
@@ -14,30 +14,30 @@ from piccolo_api_fastapi.users import User
 
 class EmailStatus(AuthTable, FailureCounter, Table, tablename="auth_email"):
     """
-    What is known of the address of a user; an address that is not in it is not verified.
-
-    Wrong codes are counted here, whatever they were sent for.
+    The state of the address of a user. An address without a row is not verified.
 
     ```python
     from piccolo_api_fastapi import EmailStatus
 
     verified = await EmailStatus.count().where(EmailStatus.verified_at.is_not_null())
     ```
+
+    Wrong codes are counted here, for every kind of mail.
     """
 
     tells_verified = True
 
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
-    email = Varchar(length=254, help_text="Which one; another in the user table is not verified.")
+    email = Varchar(length=254, help_text="The address that this row is about.")
     verified_at = Timestamptz(null=True, default=None)
     is_registered = Boolean(default=False, help_text="Whether the user registered themselves.")
-    activates = Boolean(default=False, help_text="Whether the user is to be active once verified.")
+    activates = Boolean(default=False, help_text="Whether verifying makes the user active.")
     is_contested = Boolean(
-        default=False, help_text="Registered again meanwhile, with another password."
+        default=False, help_text="Whether it was registered again with another password."
     )
     uncompared = Integer(
         default=0,
-        help_text="How often registered again with a password that was not compared yet.",
+        help_text="The number of registrations whose password is not compared yet.",
     )
     verification_sent_at = Timestamptz(null=True, default=None)
     reset_sent_at = Timestamptz(null=True, default=None)
@@ -46,15 +46,15 @@ class EmailStatus(AuthTable, FailureCounter, Table, tablename="auth_email"):
 
 class EmailChange(AuthTable, Table, tablename="auth_email_change"):
     """
-    A change of address that the owner of the old one can undo.
-
-    No credential: a thief who changes the password as well would end it.
+    A change of address that the owner of the old address can undo.
 
     ```python
     from piccolo_api_fastapi import EmailChange
 
-    changes = await EmailChange.select().where(EmailChange.user == 1)
+    changes = await EmailChange.count().where(EmailChange.undone_at.is_null())
     ```
+
+    It is no credential: a thief who changes the password as well would end it.
     """
 
     noun = "changes of address"
@@ -62,7 +62,7 @@ class EmailChange(AuthTable, Table, tablename="auth_email_change"):
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the secret.")
-    email = Varchar(length=254, help_text="The old one.")
+    email = Varchar(length=254, help_text="The old address.")
     created_at = Timestamptz()
     expires_at = Timestamptz(index=True)
     undone_at = Timestamptz(null=True, default=None)

@@ -124,7 +124,7 @@ def _rebound(table: type[Table], column: ForeignKey[Any], user_table: type[BaseU
     """The table that a foreign key of a copy refers to; `None` if the original one's will do."""
     target = column._foreign_key_meta.resolved_references
     if target is table:
-        return "self"
+        return None  # Piccolo lets a copy refer to itself
     if issubclass(target, BaseUser):
         return user_table
     return bind(target, user_table) if target in declared_tables() else None

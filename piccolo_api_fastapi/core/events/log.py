@@ -77,7 +77,16 @@ async def delete_old_events(
     table: type[EventRecord] = EventRecord, *, before: datetime, batch: int = 500
 ) -> int:
     """
-    Delete old events, in batches so that nobody waits long for the lock.
+    Delete old events, in batches so that no other statement waits long.
+
+    ```python
+    from datetime import timedelta
+
+    from piccolo_api_fastapi import delete_old_events
+    from piccolo_api_fastapi.clock import utcnow
+
+    deleted = await delete_old_events(before=utcnow() - timedelta(days=365))
+    ```
 
     ```python
     from datetime import datetime, timedelta, timezone

@@ -72,11 +72,10 @@ async def delete_expired_devices(
     Delete browsers that were not used for long. Returns the number of rows.
 
     ```python
-    from datetime import datetime, timezone
-
     from piccolo_api_fastapi import delete_expired_devices
+    from piccolo_api_fastapi.clock import utcnow
 
-    await delete_expired_devices(now=datetime.now(timezone.utc))
+    deleted = await delete_expired_devices(now=utcnow())
     ```
     """
     return await delete_expired_rows(table, now=now, batch=batch)

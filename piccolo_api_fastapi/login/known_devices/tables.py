@@ -1,4 +1,4 @@
-"""The table of browsers in which people logged in before."""
+"""The table of browsers that users logged in with before."""
 
 from datetime import datetime
 
@@ -13,13 +13,15 @@ from piccolo_api_fastapi.users import User
 
 class KnownDevice(AuthTable, Table, tablename="auth_known_device"):
     """
-    That a user logged in with a browser. It is no way in: it only says who may try.
+    A browser that a user logged in with, recognised by a cookie.
 
     ```python
     from piccolo_api_fastapi import KnownDevice
 
-    await KnownDevice.delete().where(KnownDevice.user == 1)
+    browsers = await KnownDevice.count()
     ```
+
+    The cookie is no credential. Wrong passwords from such a browser are counted by themselves.
     """
 
     noun = "known browsers"

@@ -167,11 +167,10 @@ async def delete_expired_tickets(
     Delete expired tickets. Returns the number of rows.
 
     ```python
-    from datetime import datetime, timezone
-
     from piccolo_api_fastapi import delete_expired_tickets
+    from piccolo_api_fastapi.clock import utcnow
 
-    await delete_expired_tickets(now=datetime.now(timezone.utc))
+    deleted = await delete_expired_tickets(now=utcnow())
     ```
     """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -13,12 +13,12 @@ from piccolo_api_fastapi.users import User
 
 class Ticket(AuthTable, Table, tablename="auth_ticket"):
     """
-    A secret that was given out for one purpose.
+    A secret for one purpose, which expires and is used once.
 
     ```python
     from piccolo_api_fastapi import Ticket
 
-    pending = await Ticket.count()
+    unused = await Ticket.count().where(Ticket.used_at.is_null())
     ```
     """
 
@@ -27,17 +27,17 @@ class Ticket(AuthTable, Table, tablename="auth_ticket"):
 
     id = UUID(primary_key=True)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the secret.")
-    purpose = Varchar(length=32, help_text="What it is good for, and for nothing else.")
+    purpose = Varchar(length=32, help_text="The only purpose that it is valid for.")
     user = ForeignKey(
         User,
         null=True,
         default=None,
         index=True,
         on_delete=OnDelete.cascade,
-        help_text="Null until it is known whose ticket it is.",
+        help_text="Null while the user is unknown.",
     )
-    data = Text(secret=True, help_text="What it is bound to, as its purpose has it.")
-    attempts = Integer(help_text="How often it was presented.")
+    data = Text(secret=True, help_text="The data it is bound to, in the format of its purpose.")
+    attempts = Integer(help_text="The number of times it was presented.")
     created_at = Timestamptz()
     expires_at = Timestamptz(index=True)
     used_at = Timestamptz(null=True, default=None)

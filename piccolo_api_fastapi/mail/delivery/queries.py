@@ -89,11 +89,10 @@ async def delete_expired_unsent_mail(
     Delete messages that are not tried again. Returns the number of rows.
 
     ```python
-    from datetime import datetime, timezone
-
     from piccolo_api_fastapi import delete_expired_unsent_mail
+    from piccolo_api_fastapi.clock import utcnow
 
-    await delete_expired_unsent_mail(now=datetime.now(timezone.utc))
+    deleted = await delete_expired_unsent_mail(now=utcnow())
     ```
     """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -15,7 +15,7 @@ MAXIMUM_ATTEMPTS = 10
 
 class UnsentMail(AuthTable, Table, tablename="auth_unsent_mail"):
     """
-    A message that tells of something and failed. It holds no link and no code.
+    A message that could not be sent. It holds no link and no code.
 
     ```python
     from piccolo_api_fastapi import UnsentMail
@@ -28,13 +28,13 @@ class UnsentMail(AuthTable, Table, tablename="auth_unsent_mail"):
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
-    kind = Varchar(length=64, help_text="The name of its class.")
-    recipient = Varchar(length=254, help_text="The address at that time.")
-    at = Timestamptz(help_text="When that happened of which it tells.")
-    data = Text(help_text="Its other fields, as JSON.")
-    attempts = Integer(help_text="How often it was tried.")
-    next_attempt_at = Timestamptz(help_text="Not tried before.")
-    expires_at = Timestamptz(index=True, help_text="Not tried after, but swept.")
+    kind = Varchar(length=64, help_text="The name of the class of the message.")
+    recipient = Varchar(length=254, help_text="The address it is for.")
+    at = Timestamptz(help_text="The time of the event that it is about.")
+    data = Text(help_text="The other fields, as JSON.")
+    attempts = Integer(help_text="The number of attempts.")
+    next_attempt_at = Timestamptz(help_text="The time of the next attempt.")
+    expires_at = Timestamptz(index=True, help_text="When the message is dropped.")
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable:

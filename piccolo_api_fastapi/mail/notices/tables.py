@@ -15,7 +15,7 @@ class SeenUserAgent(AuthTable, Table, tablename="auth_known_browser"):
     ```python
     from piccolo_api_fastapi import KnownBrowser
 
-    await KnownBrowser.delete().where(KnownBrowser.user == 1)
+    browsers = await KnownBrowser.count()  # the public name of this table
     ```
     """
 
@@ -28,4 +28,4 @@ class SeenUserAgent(AuthTable, Table, tablename="auth_known_browser"):
 
 
 KnownBrowser = SeenUserAgent
-"""The former name of `SeenUserAgent`."""
+"""The public name of `SeenUserAgent`, kept in this release."""

@@ -1,4 +1,4 @@
-"""What was moved from piccolo-api, written down lest another run revive what has ended since."""
+"""The rows that were moved from piccolo-api, so that another run moves none of them again."""
 
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
@@ -6,12 +6,12 @@ from piccolo.table import Table
 from piccolo_api_fastapi.core.database.transactions import engine_of
 
 LEDGER = "auth_piccolo_api_moved"
-"""The table. The first run makes it, and it goes with the last of the old rows."""
+"""The name of the table. The first run creates it; it is dropped with the last old rows."""
 
 
 class Ledger:
     """
-    The rows that were moved, each by its old table and something that names it there.
+    The rows that were moved, each by its old table and a digest that identifies it there.
 
     Args:
         table: Any table of the database.
@@ -30,7 +30,7 @@ class Ledger:
         )
 
     async def enter(self, source: str, digest: str) -> bool:
-        """Write a row down; `False` if it is there already."""
+        """Record a row. Returns `False` if it was recorded before."""
         entered = await self._table.raw(
             f"INSERT INTO {LEDGER} (source, digest) VALUES ({{}}, {{}}) "  # noqa: S608 - our own name
             "ON CONFLICT DO NOTHING RETURNING digest",
@@ -40,10 +40,10 @@ class Ledger:
         return bool(entered)
 
     async def strike(self, source: str, digest: str) -> None:
-        """Take a row out again: it was not moved."""
+        """Remove the record of a row that was not moved."""
         statement = f"DELETE FROM {LEDGER} WHERE source = {{}} AND digest = {{}}"  # noqa: S608
         await self._table.raw(statement, source, digest)
 
     async def drop(self) -> None:
-        """Leave nothing behind."""
+        """Drop the table."""
         await self._table.raw(f"DROP TABLE {LEDGER}")

@@ -1,4 +1,4 @@
-"""From piccolo-api: sessions, API tokens and authenticators move, and nobody notices."""
+"""Moves sessions, API tokens and authenticators from piccolo-api; users stay signed in."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ from piccolo_api_fastapi.users import Users
 from .ledger import Ledger
 
 Decrypt: TypeAlias = Callable[[str], str]
-"""Decrypts what piccolo-api encrypted: the `decrypt` of one of its providers will do."""
+"""Decrypts a secret of piccolo-api, as the `decrypt` of its providers does."""
 
 CipherT = TypeVar("CipherT")
 
@@ -33,15 +33,15 @@ CipherT = TypeVar("CipherT")
 @dataclass(slots=True)
 class Moved:
     """
-    What a migration did.
+    The numbers of rows that a migration moved and left.
 
     Args:
-        sessions: Moved; they go on under the same cookie.
-        api_tokens: Moved; they go on as they are.
-        authenticators: Moved; the apps of their owners go on.
-        skipped: Left: expired, of nobody, revoked, replaced by a newer one, or moved before.
-        unreadable: Left: authenticators that people use and that can't be decrypted.
-        recovery_codes: Left: what is stored of them fits nothing here. Their owners get new ones.
+        sessions: Moved sessions; their cookies stay valid.
+        api_tokens: Moved API tokens; they stay valid.
+        authenticators: Moved authenticators; the apps stay valid.
+        skipped: Rows that were left: expired, without a user, revoked, replaced or moved before.
+        unreadable: Authenticators in use that were left, because they can't be decrypted.
+        recovery_codes: Recovery codes that were left, because their hashes have another format.
     """
 
     sessions: int = 0
@@ -59,7 +59,7 @@ class Moved:
 
 
 class _DryRun(Exception):
-    """Undoes the transaction."""
+    """Rolls the transaction back."""
 
 
 def decrypt_with(key: bytes) -> Decrypt:
@@ -144,7 +144,7 @@ async def migrate_from_piccolo_api(
 
 
 class _Migration:
-    """One run of it."""
+    """One run of the migration."""
 
     def __init__(self, users: Users[Any], *, erase: bool) -> None:
         self.users = users
@@ -154,7 +154,7 @@ class _Migration:
         self._now = users.clock()
 
     async def move_sessions(self) -> None:
-        """Under the same cookie, until they would have ended."""
+        """Move sessions, under the same cookie and with the same end."""
         table = bound(Session, self.users.table)
         for row in await self._rows("sessions"):
             ends, latest = _aware(row["expiry_date"]), _aware(row["max_expiry_date"])
@@ -169,7 +169,7 @@ class _Migration:
             self.moved.sessions += await self._move("sessions", row, table, values, is_live=is_live)
 
     async def move_api_tokens(self) -> None:
-        """As they are: all that their owner may do, without an end."""
+        """Move API tokens, with the scopes of their users and without expiry."""
         table = bound(APIToken, self.users.table)
         for row in await self._rows("token_auth"):
             values = {
@@ -181,7 +181,7 @@ class _Migration:
             self.moved.api_tokens += await self._move("token_auth", row, table, values)
 
     async def move_authenticators(self, totp: TOTP, decrypt: Decrypt) -> None:
-        """The one that piccolo-api asks for; a code that was used stays used."""
+        """Move the authenticators that piccolo-api asks for. Used codes stay used."""
         rows = await self._rows("authenticator_secret")
         owners: set[Any] = set()
         for row in sorted(rows, key=lambda row: row["id"], reverse=True):
@@ -271,12 +271,12 @@ class _Migration:
 
 
 def _aware(local: datetime) -> datetime:
-    """piccolo-api stores the local time of its server, which is that of this one."""
+    """Read a time of piccolo-api, which stores the local time of the server."""
     return local.astimezone(timezone.utc)
 
 
 def _length(array: list[str] | str) -> int:
-    """Of an array, which is JSON text in SQLite."""
+    """Read an array, which SQLite stores as JSON."""
     return len(json.loads(array) if isinstance(array, str) else array)
 
 

@@ -11,22 +11,22 @@ from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 
 class RateLimitState(AuthTable, Table, tablename="auth_rate_limit"):
     """
-    What one budget knows of one key. Times are microseconds since 1970.
+    The state of one limit for one key. Times are in microseconds since 1970.
 
     ```python
     from piccolo_api_fastapi import RateLimitState
 
-    await RateLimitState.delete(force=True)  # forgets all that was counted
+    keys = await RateLimitState.count()
     ```
     """
 
     noun = "rate limits"
 
-    key = Varchar(length=32, primary_key=True, help_text="A digest of both.")
-    state = Text(help_text="Numbers of 16 digits: see piccolo_sql.")
-    allowed = Boolean(help_text="What was decided last.")
-    at = BigInt(help_text="And when.")
-    expires_at = BigInt(index=True, help_text="Then the row says nothing any more.")
+    key = Varchar(length=32, primary_key=True, help_text="A digest of the limit and the key.")
+    state = Text(help_text="Numbers of 16 digits; see piccolo_sql.")
+    allowed = Boolean(help_text="The last decision.")
+    at = BigInt(help_text="The time of the last decision.")
+    expires_at = BigInt(index=True, help_text="When the limit has recovered.")
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable:

@@ -199,11 +199,10 @@ async def delete_expired_tokens(
     Delete expired and revoked API tokens. Returns the number of rows.
 
     ```python
-    from datetime import datetime, timezone
-
     from piccolo_api_fastapi import delete_expired_tokens
+    from piccolo_api_fastapi.clock import utcnow
 
-    await delete_expired_tokens(now=datetime.now(timezone.utc))
+    deleted = await delete_expired_tokens(now=utcnow())
     ```
     """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -13,12 +13,12 @@ from piccolo_api_fastapi.users import User
 
 class APIToken(AuthTable, Table, tablename="auth_api_token"):
     """
-    One token of a script or a machine.
+    An API token of a script or a machine.
 
     ```python
     from piccolo_api_fastapi import APIToken
 
-    unused = await APIToken.select(APIToken.name).where(APIToken.last_used_at.is_null())
+    names = await APIToken.select(APIToken.name, APIToken.last_used_at)
     ```
     """
 
@@ -28,11 +28,11 @@ class APIToken(AuthTable, Table, tablename="auth_api_token"):
     id = UUID(primary_key=True)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the token.")
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
-    name = Varchar(length=100, help_text="What its owner calls it.")
-    scope = Text(help_text="What was granted, separated by spaces.")
-    last_four = Varchar(length=4, help_text="The end of the token, to know it by.")
-    created_at = Timestamptz(help_text="When this secret was made.")
-    expires_at = Timestamptz(null=True, default=None, index=True, help_text="Null is never.")
+    name = Varchar(length=100, help_text="The name that its owner chose.")
+    scope = Text(help_text="The granted scopes, separated by spaces.")
+    last_four = Varchar(length=4, help_text="The last characters, to recognise it.")
+    created_at = Timestamptz(help_text="When the secret was generated.")
+    expires_at = Timestamptz(null=True, default=None, index=True, help_text="Null for never.")
     last_used_at = Timestamptz(null=True, default=None, help_text="Written at most once a minute.")
     revoked_at = Timestamptz(null=True, default=None)
 
@@ -43,5 +43,5 @@ class APIToken(AuthTable, Table, tablename="auth_api_token"):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """What was granted."""
+        """The granted scopes."""
         return frozenset(self.scope.split())

@@ -272,11 +272,10 @@ async def delete_expired_families(
     Delete expired refresh families. Returns the number of rows.
 
     ```python
-    from datetime import datetime, timezone
-
     from piccolo_api_fastapi import delete_expired_families
+    from piccolo_api_fastapi.clock import utcnow
 
-    await delete_expired_families(now=datetime.now(timezone.utc))
+    deleted = await delete_expired_families(now=utcnow())
     ```
     """
     return await delete_expired_rows(table, now=now, batch=batch)

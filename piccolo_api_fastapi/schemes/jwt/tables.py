@@ -13,12 +13,12 @@ from piccolo_api_fastapi.users import User
 
 class RefreshFamily(AuthTable, Table, tablename="auth_refresh_family"):
     """
-    One signed-in app: all refresh tokens that descend from one login, in one row.
+    A signed-in app: all refresh tokens that descend from one login, in one row.
 
     ```python
     from piccolo_api_fastapi import RefreshFamily
 
-    apps = await RefreshFamily.count().where(RefreshFamily.revoked_at.is_null())
+    revoked = await RefreshFamily.count().where(RefreshFamily.revoked_at.is_not_null())
     ```
     """
 
@@ -27,17 +27,17 @@ class RefreshFamily(AuthTable, Table, tablename="auth_refresh_family"):
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
-    generation = Integer(help_text="How often it was refreshed.")
+    generation = Integer(help_text="The number of rotations.")
     current_digest = Varchar(length=64, secret=True, help_text="SHA-256 of the secret part.")
     previous_digest = Varchar(length=64, null=True, default=None, secret=True)
-    scope = Text(help_text="What was granted at login, separated by spaces.")
-    created_at = Timestamptz(help_text="When the user proved who they are.")
+    scope = Text(help_text="The granted scopes, separated by spaces.")
+    created_at = Timestamptz(help_text="When the user logged in.")
     rotated_at = Timestamptz()
-    expires_at = Timestamptz(index=True, help_text="Never moved.")
+    expires_at = Timestamptz(index=True, help_text="When the family ends; never moved.")
     revoked_at = Timestamptz(null=True, default=None)
-    factors = Text(help_text="Which factors were presented, and when, as JSON.")
+    factors = Text(help_text="The presented factors and their times, as JSON.")
     is_enrolling = Boolean(
-        default=False, help_text="Good for enrolling a second factor, and for nothing else."
+        default=False, help_text="Whether the family allows nothing but enrolling a factor."
     )
     ip = Varchar(length=45, null=True, default=None)
     user_agent = Varchar(length=255, null=True, default=None)

@@ -216,11 +216,10 @@ async def delete_expired_sessions(
     Delete expired sessions. Returns the number of rows.
 
     ```python
-    from datetime import datetime, timezone
-
     from piccolo_api_fastapi import delete_expired_sessions
+    from piccolo_api_fastapi.clock import utcnow
 
-    await delete_expired_sessions(now=datetime.now(timezone.utc))
+    deleted = await delete_expired_sessions(now=utcnow())
     ```
     """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -13,12 +13,12 @@ from piccolo_api_fastapi.users import User
 
 class Session(AuthTable, Table, tablename="auth_session"):
     """
-    One signed-in browser.
+    A signed-in browser.
 
     ```python
     from piccolo_api_fastapi import Session
 
-    browsers = await Session.select(Session.ip, Session.last_seen_at).where(Session.user == 1)
+    active = await Session.count().where(Session.is_enrolling.eq(value=False))
     ```
     """
 
@@ -28,13 +28,13 @@ class Session(AuthTable, Table, tablename="auth_session"):
     id = UUID(primary_key=True)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the token.")
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
-    created_at = Timestamptz(help_text="When the user proved who they are.")
+    created_at = Timestamptz(help_text="When the user logged in.")
     last_seen_at = Timestamptz(help_text="Written at most once a minute.")
     expires_at = Timestamptz(index=True, help_text="The idle timeout, moved by activity.")
-    absolute_expires_at = Timestamptz(help_text="Never moved.")
-    factors = Text(help_text="Which factors were presented, and when, as JSON.")
+    absolute_expires_at = Timestamptz(help_text="When the session ends at the latest.")
+    factors = Text(help_text="The presented factors and their times, as JSON.")
     is_enrolling = Boolean(
-        default=False, help_text="Good for enrolling a second factor, and for nothing else."
+        default=False, help_text="Whether the session allows nothing but enrolling a factor."
     )
     ip = Varchar(length=45, null=True, default=None)
     user_agent = Varchar(length=255, null=True, default=None)

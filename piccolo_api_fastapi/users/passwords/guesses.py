@@ -159,11 +159,10 @@ async def delete_old_guesses(table: Any, *, now: datetime, batch: int = 500) -> 
     Delete counts that no longer matter. Returns the number of rows.
 
     ```python
-    from datetime import datetime, timezone
+    from piccolo_api_fastapi import auth_tables, delete_old_guesses
+    from piccolo_api_fastapi.clock import utcnow
 
-    from piccolo_api_fastapi import PasswordFailures, delete_old_guesses
-
-    await delete_old_guesses(PasswordFailures, now=datetime.now(timezone.utc))
+    deleted = await delete_old_guesses(auth_tables().password_failures, now=utcnow())
     ```
     """
     return await delete_expired_rows(table, now=now, batch=batch)

@@ -1,4 +1,4 @@
-"""The table of codes that were sent."""
+"""The table of codes sent by e-mail."""
 
 from piccolo.columns import UUID, ForeignKey, Text, Timestamptz
 from piccolo.columns.base import OnDelete
@@ -11,17 +11,17 @@ from piccolo_api_fastapi.users import User
 
 class SentCode(AuthTable, FailureCounter, Table, tablename="auth_sent_code"):
     """
-    The last code that a user was sent.
+    The last code sent to a user.
 
     ```python
     from piccolo_api_fastapi import SentCode
 
-    await SentCode.delete().where(SentCode.user == 1)
+    waiting = await SentCode.count().where(SentCode.secret.is_not_null())
     ```
     """
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
-    secret = Text(null=True, default=None, secret=True, help_text="Encrypted, until it is used.")
+    secret = Text(null=True, default=None, secret=True, help_text="Encrypted; null once used.")
     sent_at = Timestamptz()
     expires_at = Timestamptz()

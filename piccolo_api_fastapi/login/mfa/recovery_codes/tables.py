@@ -10,12 +10,12 @@ from piccolo_api_fastapi.users import User
 
 class RecoveryCode(AuthTable, Table, tablename="auth_recovery_code"):
     """
-    A code on paper, for when the phone is gone.
+    A recovery code, for users who lost their authenticator.
 
     ```python
     from piccolo_api_fastapi import RecoveryCode
 
-    left = await RecoveryCode.count().where(RecoveryCode.user == 1)
+    left = await RecoveryCode.count().where(RecoveryCode.used_at.is_null())
     ```
     """
 

@@ -24,7 +24,7 @@ class TOTPSecret(AuthTable, FailureCounter, Table, tablename="auth_totp"):
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
-    secret = Text(null=True, default=None, secret=True, help_text="Encrypted; asked at login.")
+    secret = Text(null=True, default=None, secret=True, help_text="Encrypted; in use.")
     pending = Text(null=True, default=None, secret=True, help_text="Encrypted; not confirmed yet.")
     confirmed_at = Timestamptz(null=True, default=None)
-    last_step = BigInt(default=-1, help_text="The period of the last code that was accepted.")
+    last_step = BigInt(default=-1, help_text="The period of the last accepted code.")
