@@ -35,7 +35,16 @@ FORGET_AFTER = timedelta(days=1)
 
 
 def is_service(user: BaseUser) -> bool:
-    """Whether a user is no person but a service, made by `Users.create_service`."""
+    """
+    Whether a user is no person but a service, made by `Users.create_service`.
+
+    ```python
+    from piccolo_api_fastapi import Users, is_service
+
+    reports = await Users().create_service("reports")
+    assert is_service(reports)
+    ```
+    """
     marker: str = user.password
     return marker == SERVICE_MARKER
 
@@ -48,6 +57,12 @@ class User(BaseUser, tablename="piccolo_user"):
     `create_user`, `login` and `update_password` go through `Users`, so that Piccolo
     Admin and scripts work with `auth_table=User`. An object that was loaded saves the
     columns that were changed on it, not what somebody else changed meanwhile.
+
+    ```python
+    from piccolo_api_fastapi import User
+
+    administrators = await User.objects().where(User.admin.eq(value=True))
+    ```
     """
 
     _changed: frozenset[str]
