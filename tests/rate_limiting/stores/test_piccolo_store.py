@@ -72,6 +72,20 @@ async def test_dead_rows(
         assert await RateLimitState.count() == left
 
 
+async def test_sweep(database: Any, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All expired rows are deleted at once when asked for, and no other."""
+    monkeypatch.setattr(piccolo_store, "BATCH", 3)
+    store = PiccoloStore(timeout=PATIENT, clock=clock)
+    limit = RateLimit("5/minute", scope="x", store=store)
+    for number in range(7):
+        await limit.hit(f"{number}")
+    clock.advance(timedelta(minutes=1, seconds=1))
+    await RateLimit("5/hour", scope="y", store=PiccoloStore(timeout=PATIENT, clock=clock)).hit("z")
+    left = await RateLimitState.count()
+    assert await store.sweep() == left - 1
+    assert await RateLimitState.count() == 1
+
+
 async def test_command(database: Any, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command deletes them all, and the living not."""
     monkeypatch.setattr(piccolo_store, "BATCH", 2)

@@ -1,0 +1,15 @@
+"""Tables that features declare, bound to user tables, and how their rows end."""
+
+from datetime import datetime, timezone
+from typing import Any
+
+from piccolo_api_fastapi import EventRecord, User
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
+
+
+async def test_rows_without_an_end(database: Any) -> None:
+    """A table whose rows never expire loses none, and neither does one that is no auth table."""
+    now = datetime(2100, 1, 1, tzinfo=timezone.utc)
+    assert EventRecord.expired(now) is None
+    assert await delete_expired_rows(EventRecord, now=now) == 0
+    assert await delete_expired_rows(User, now=now) == 0
