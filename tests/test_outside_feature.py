@@ -29,6 +29,7 @@ from piccolo_api_fastapi import (
     subscribe,
 )
 from piccolo_api_fastapi.access.step_up import StepUp, acr, amr
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.user_tables import user_table_of
 from piccolo_api_fastapi.features import (
     AuthEvent,
@@ -101,6 +102,8 @@ async def test_expiry(tenants: Users[Tenant], doors: Any, clock: FrozenClock) ->
     deleted = await delete_expired(auth_tables(Tenant), now=clock.now)
     assert deleted["door codes"] == 1
     assert "auth_door" not in deleted
+    assert await delete_expired_rows(codes.doors, now=clock.now) == 0
+    assert await codes.doors.count() == 2
     assert await codes.table.select(codes.table.code) == [{"code": "D-2"}]
     await tenants.set_password(ada, "another horse battery")
     assert await codes.table.count() == 0

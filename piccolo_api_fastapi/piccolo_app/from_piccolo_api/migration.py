@@ -64,13 +64,13 @@ class _DryRun(Exception):
 
 def decrypt_with(key: bytes) -> Decrypt:
     """
-    Decrypts what any provider of piccolo-api encrypted with this key.
+    Make a function that decrypts what any provider of piccolo-api encrypted with this key.
 
     Args:
-        key: As the provider was given it.
+        key: The key that the provider was given.
 
     Raises:
-        ConfigurationError: When it decrypts: the key is none of that provider.
+        ConfigurationError: On decryption, if the key does not fit the provider.
     """
 
     def decrypt(blob: str) -> str:
@@ -92,9 +92,7 @@ def _keyed(cipher: Callable[[bytes], CipherT], key: bytes) -> CipherT:
     try:
         return cipher(key)
     except ValueError:
-        raise ConfigurationError(
-            "The key of piccolo-api is none: it has the wrong length or form."
-        ) from None
+        raise ConfigurationError("The key of piccolo-api has the wrong length or format.") from None
 
 
 async def migrate_from_piccolo_api(
@@ -107,21 +105,21 @@ async def migrate_from_piccolo_api(
     keep_unreadable: bool = False,
 ) -> Moved:
     """
-    Move what piccolo-api 1.11 stored, in one transaction. It can be done again at any time: what
-    was moved once is not moved again, so that what has ended here since stays ended.
+    Move the rows of piccolo-api 1.11, in one transaction. The migration can run again at any
+    time: a row is moved only once, so a session that was revoked since stays revoked.
 
-    Sessions and API tokens are digested, so that the tables hold nothing that opens anything.
-    `SessionAuth(accepts_piccolo_api=True)` and `TokenAuth(accepts_piccolo_api=True)` know them.
+    Sessions and API tokens are stored as digests. `SessionAuth(accepts_piccolo_api=True)` and
+    `TokenAuth(accepts_piccolo_api=True)` accept them.
 
     Args:
-        users: Whose.
+        users: The users whose rows are moved.
         totp: Encrypts the secrets of authenticators; without it they are left.
-        decrypt: Decrypts them.
-        dry_run: Undo everything, and say what would have been done.
-        erase: Delete the old rows, which hold sessions and API tokens in plain text, but none
-            that is good for something and was not moved.
-        keep_unreadable: Leave authenticators that can't be decrypted where they are, instead of
-            moving nothing at all. Their owners are asked for no second factor any more.
+        decrypt: Decrypts the secrets of authenticators.
+        dry_run: Whether to roll everything back, and only report what would be moved.
+        erase: Whether to delete the old rows, which hold sessions and API tokens in plain text.
+            Valid rows that were not moved are kept.
+        keep_unreadable: Whether to leave authenticators that can't be decrypted, instead of
+            moving nothing at all. Their users are no longer asked for a second factor.
 
     Raises:
         ConfigurationError: There is `totp` and no `decrypt`, or the other way round; an
@@ -194,16 +192,16 @@ class _Migration:
 
     async def end(self, *, keep_unreadable: bool, dry_run: bool) -> None:
         """
-        Let the transaction be committed, or undone.
+        Decide whether the transaction is committed or rolled back.
 
         Raises:
-            ConfigurationError: An authenticator that is asked for can't be decrypted.
-            _DryRun: It is to be undone.
+            ConfigurationError: An authenticator in use can't be decrypted.
+            _DryRun: The transaction must be rolled back.
         """
         if self.moved.unreadable and not keep_unreadable:
             raise ConfigurationError(
-                f"{self.moved.unreadable} authenticators can't be decrypted: is it the right key? "
-                "Nothing was moved. To go on without them, keep_unreadable."
+                f"{self.moved.unreadable} authenticators can't be decrypted; check the key. "
+                "Nothing was moved. Pass keep_unreadable to continue without them."
             )
         if self._erases and not await self._rows("authenticator_secret"):
             await self.ledger.drop()
