@@ -132,7 +132,7 @@ class CloseAccountIn(Strict):
 
 
 class Accepted(BaseModel):
-    """The same response for every request: the result is sent by mail."""
+    """The response to every request, whoever has the address: the result is sent by mail."""
 
     status: Literal["check_your_mail"] = "check_your_mail"
 

@@ -135,7 +135,7 @@ class Settings(Generic[UserT]):
             raise ConfigurationError("This needs Accounts(mail=…, base_url=…).")
         return self._mailboxes
 
-    @property
+    @cached_property
     def guard(self) -> InPerson[UserT]:
         """
         The guard of routes for a signed-in person. It refuses API tokens.

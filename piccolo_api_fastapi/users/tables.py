@@ -28,7 +28,7 @@ loaded, on the event loop; a later `save()` would write that back. No password m
 """
 
 SERVICE_MARKER = "pbkdf2_sha256$1$!$service"
-"""The same for a user who is no person: see `Users.create_service`."""
+"""The marker of a service user, whom no password matches either; see `Users.create_service`."""
 
 FORGET_AFTER = timedelta(days=1)
 """How long the failures of a name that no user has are counted."""

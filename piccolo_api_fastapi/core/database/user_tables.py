@@ -15,13 +15,27 @@ TableT = TypeVar("TableT", bound=Table)
 _USER = "user."
 
 
-def bound(kind: type[TableT], user_table: type[BaseUser]) -> type[TableT]:
+def bound(
+    kind: type[TableT], user_table: type[BaseUser], given: type[TableT] | None = None
+) -> type[TableT]:
     """
     The table of this kind that belongs to users of `user_table`.
 
+    Args:
+        kind: The class of the table.
+        user_table: The user table.
+        given: The table that the application has chosen, if it has.
+
     Raises:
-        ConfigurationError: No such table exists; call `auth_tables(…)` first.
+        ConfigurationError: `given` belongs to other users; or no such table exists, and
+            `auth_tables(…)` must be called first.
     """
+    if given is not None:
+        if user_table_of(given) is not user_table:
+            raise ConfigurationError(
+                "table is bound to another user table than users; see auth_tables()."
+            )
+        return given
     for table in reversed(TABLE_REGISTRY):
         if issubclass(table, kind) and _belongs(table, user_table):
             return table

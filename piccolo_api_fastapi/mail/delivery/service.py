@@ -13,7 +13,7 @@ from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
 from piccolo_api_fastapi.mail.messages import LinkMessage, Mail, Message
 from piccolo_api_fastapi.users import Users
 
-from . import queries as service
+from . import queries
 from .tables import UnsentMail
 
 _STORED_APART = frozenset({"to", "username", "user", "at", "link", "expires_at"})
@@ -64,28 +64,26 @@ class Delivery:
         Store a message in the open transaction, for `send_kept` after the commit. If the process
         dies in between, `retry` sends the message.
         """
-        due = self.users.clock() + service.INTERVAL
+        due = self.users.clock() + queries.INTERVAL
         return Kept(message, await self._keep(message, due))
 
     async def send_kept(self, kept: "Kept") -> None:
         """Send a message that `keep` stored, for the first time."""
-        is_sent = await self._send(kept.message)
-        if is_sent:
-            await service.forget(self.table, kept.row)
-        else:
-            await service.make_due(self.table, kept.row, self.users.clock())
-        if is_sent:
+        if await self._send(kept.message):
+            await queries.forget(self.table, kept.row)
             await self.retry(kept.message.user)
+        else:
+            await queries.make_due(self.table, kept.row, self.users.clock())
 
     async def retry(self, user: Any) -> None:
         """Send the stored messages of a user that are due."""
         kinds = {name: kind for name, kind in _kinds(Message) if self._keeps(kind)}
-        rows = await service.claim(self.table, user, kinds, self.users.clock())
+        rows = await queries.claim(self.table, user, kinds, self.users.clock())
         owner = await self.users.get(user) if rows else None
         for row in rows:
             message = await self._restore(kinds[row["kind"]], row, owner.username if owner else "")
             if message is None or await self._send(message, row["attempts"]):
-                await service.forget(self.table, row["id"])
+                await queries.forget(self.table, row["id"])
 
     def on_event(self, event: AuthEvent) -> None:
         """Retry the messages of a user in the background when the user makes a request."""
@@ -123,7 +121,7 @@ class Delivery:
             "recipient": message.to,
             "data": json.dumps({name: getattr(message, name) for name in names}),
         }
-        return await service.keep(self.table, values, at=message.at, due=due)
+        return await queries.keep(self.table, values, at=message.at, due=due)
 
     async def _restore(
         self, kind: type[Message], row: dict[str, Any], username: str

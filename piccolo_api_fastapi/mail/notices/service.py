@@ -7,10 +7,10 @@ from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.mail.delivery import Delivery
 from piccolo_api_fastapi.mail.messages import Mail, Message, NewSignIn
-from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
 
-from . import queries as service
+from . import queries
 from .declared import has_notice, write_notice
 from .tables import SeenUserAgent
 
@@ -36,7 +36,7 @@ class Notices:
     """
 
     def __init__(self, users: Users[Any] | None = None, *, mail: Mail) -> None:
-        self.users = Users() if users is None else users
+        self.users = or_default(users)
         self.table = bound(SeenUserAgent, self.users.table)
         self._send = Delivery(mail, self.users)
 
@@ -65,6 +65,6 @@ class Notices:
             return write_notice(event, whom)
         agent = event.data["user_agent"] or ""
         async with store():
-            if not await service.is_unknown(self.table, event.user, agent, event.at):
+            if not await queries.is_unknown(self.table, event.user, agent, event.at):
                 return None
         return NewSignIn(**whom, ip=event.data["ip"], user_agent=agent)

@@ -20,7 +20,7 @@ from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login.mfa.totp import TOTP
 from piccolo_api_fastapi.schemes.api_tokens import APIToken
 from piccolo_api_fastapi.schemes.sessions import Session
-from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.users import Users, or_default
 
 from .ledger import Ledger
 
@@ -127,7 +127,7 @@ async def migrate_from_piccolo_api(
     """
     if (totp is None) is not (decrypt is None):
         raise ConfigurationError("Authenticators need both: totp= to encrypt, decrypt= to decrypt.")
-    migration = _Migration(Users() if users is None else users, erase=erase)
+    migration = _Migration(or_default(users), erase=erase)
     if dry_run and engine_of(migration.users.table).current_transaction.get() is not None:
         raise ConfigurationError("A dry run needs a transaction of its own, which it can undo.")
     with suppress(_DryRun):

@@ -17,7 +17,7 @@ from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
+from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     InsufficientScope,
@@ -100,11 +100,7 @@ class TokenAuth(Scheme[UserT]):
         if max_per_user is not None and max_per_user < 1:
             raise ConfigurationError("max_per_user must be at least 1, or None.")
         self.users = or_default(users)
-        self.table = table or bound(APIToken, self.users.table)
-        if user_table_of(self.table) is not self.users.table:
-            raise ConfigurationError(
-                "table is bound to another user table than users; see auth_tables()."
-            )
+        self.table = bound(APIToken, self.users.table, table)
         self.clock = self.users.clock
         self.kind = OpaqueToken(prefix)
         self.lifetimes = Lifetimes(expires_in, allow_unlimited)

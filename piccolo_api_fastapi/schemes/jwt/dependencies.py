@@ -16,7 +16,7 @@ from piccolo_api_fastapi.access.step_up import is_second_factor
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
+from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
@@ -105,11 +105,7 @@ class JWTAuth(Scheme[UserT]):
         table: type[RefreshFamily] | None = None,
     ) -> None:
         self.users = or_default(users)
-        self.table = table or bound(RefreshFamily, self.users.table)
-        if user_table_of(self.table) is not self.users.table:
-            raise ConfigurationError(
-                "table is bound to another user table than users; see auth_tables()."
-            )
+        self.table = bound(RefreshFamily, self.users.table, table)
         if not timedelta(0) <= grace <= timedelta(minutes=1) or refresh_lifetime <= access_lifetime:
             raise ConfigurationError(
                 "grace must be 0 to 60 seconds, and refresh_lifetime longer than access_lifetime."

@@ -49,7 +49,7 @@ class Family:
             expires_at=self.expires_at,
             factors=self.factors,
             is_enrolling=self.is_enrolling,
-            authenticated_at=self.authenticated_at,
+            authenticated_at=self.created_at,
         )
 
 

@@ -16,7 +16,7 @@ from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import is_second_factor, write_factors
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key, user_table_of
+from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import (
@@ -98,11 +98,7 @@ class SessionAuth(Scheme[UserT]):
         if cap is not None and cap < 1:
             raise ConfigurationError("cap must be at least 1; omit it for no limit.")
         self.users = or_default(users)
-        self.table = table or bound(Session, self.users.table)
-        if user_table_of(self.table) is not self.users.table:
-            raise ConfigurationError(
-                "table is bound to another user table than users; see auth_tables()."
-            )
+        self.table = bound(Session, self.users.table, table)
         self.clock = self.users.clock
         self.cookie = cookie or Cookie()
         self.lifetimes = Lifetimes(idle, absolute)

@@ -25,11 +25,11 @@ class KeyedLocks:
         Hold the lock of a key.
 
         Args:
-            key: Which.
+            key: The key, such as the name that is being guessed at.
             patience: Seconds to wait for it.
 
         Raises:
-            HasherBusy: It was not to be had in time.
+            HasherBusy: The lock could not be acquired within `patience` seconds.
         """
         name = (id(asyncio.get_running_loop()), key)
         lock = self._locks.setdefault(name, _Lock())
