@@ -18,7 +18,6 @@ from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
-    ConfigurationError,
     NotFound,
     SecretUnreadable,
     StepUpRequired,
@@ -61,13 +60,12 @@ def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -
         ConfigurationError: `within` is shorter than a second, or no scheme of the guard is for
             people.
     """
-    if within < timedelta(seconds=1):
-        raise ConfigurationError("within= must be at least one second.")
     router = APIRouter(route_class=AuthRoute, tags=["mfa"])
     person = in_person(guard, enrolling=True)
+    holder = in_person(require(guard, mfa=True, within=within))
     _add_state(router, totp, person)
     _add_enrolment(router, totp, person, _recent(totp, person, within))
-    _add_changes(router, totp, in_person(require(guard, mfa=True, within=within)))
+    _add_changes(router, totp, holder)
     return router
 
 
