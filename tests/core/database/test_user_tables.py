@@ -6,10 +6,12 @@ from uuid import uuid4
 import pytest
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi import User
+from piccolo_api_fastapi import JWTAuth, SessionAuth, TokenAuth, User, Users, auth_tables
 from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.core.database.user_tables import load
+from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.users.tables import MARKER
+from tests.conftest import SECRET
 from tests.models import Customer, Member
 
 
@@ -72,3 +74,14 @@ def test_stock_tables_take_the_fast_way(
     load(table, row_of(table, "ada"))
     monkeypatch.setattr(table, "__init__", None)
     assert load(table, row_of(table, "grace")).username == "grace"
+
+
+def test_a_table_that_was_chosen() -> None:
+    """A scheme takes the table that it is given, if that belongs to its users."""
+    customers, tables = Users(Customer), auth_tables(Customer)
+    assert SessionAuth(customers, table=tables.session).table is tables.session
+    assert TokenAuth(customers, table=tables.api_token).table is tables.api_token
+    families = tables.refresh_family
+    assert JWTAuth(customers, secret=SECRET, table=families).table is families
+    with pytest.raises(ConfigurationError, match="another user table"):
+        SessionAuth(Users(Member), table=tables.session)
