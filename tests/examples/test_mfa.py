@@ -50,7 +50,8 @@ async def test_a_person_enrols(database: Any, tmp_path: Path) -> None:
             if picture := os.environ.get("MFA_PICTURE"):
                 await page.picture(Path(picture))
             phone = pyotp_totp.TOTP(secret)
-            await submit("enrol", "code", phone.now())
+            first_code = phone.now()
+            await submit("enrol", "code", first_code)
             await shown("recovery")
             codes = await page.run(
                 "[...document.querySelectorAll('#codes li')].map((code) => code.textContent)"
@@ -64,7 +65,7 @@ async def test_a_person_enrols(database: Any, tmp_path: Path) -> None:
             await shown("login")
             await submit("login", "password", PASSWORD)
             await shown("second")
-            await submit("second", "code", phone.now())  # used up by the confirmation
+            await submit("second", "code", first_code)  # used up by the confirmation
             await page.wait("document.getElementById('error').textContent")
             await submit("second", "code", codes[0])
             await shown("home")
