@@ -5,7 +5,8 @@ from piccolo_api_fastapi.core.database.auth_tables import delete_expired
 from .app import APP_CONFIG
 from .commands import clean
 from .from_piccolo_api.commands import migrate_piccolo_api
-from .from_piccolo_api.migration import decrypt_with, migrate_from_piccolo_api
+from .from_piccolo_api.migration import migrate_from_piccolo_api
+from .from_piccolo_api.providers import decrypt_with
 from .tables import AuthTables, auth_tables
 
 __all__ = [

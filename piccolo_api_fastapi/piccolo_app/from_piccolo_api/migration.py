@@ -3,11 +3,10 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, fields
 from datetime import datetime, timezone
-from typing import Any, TypeAlias, TypeVar
+from typing import Any
 from uuid import uuid4
 
 from piccolo.engine.sqlite import SQLiteEngine
@@ -17,92 +16,30 @@ from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import engine_of, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.errors import ConfigurationError
-from piccolo_api_fastapi.login.mfa.totp import TOTP
+from piccolo_api_fastapi.login.mfa.totp import TOTP, TOTPSecret
 from piccolo_api_fastapi.schemes.api_tokens import APIToken
 from piccolo_api_fastapi.schemes.sessions import Session
 from piccolo_api_fastapi.users import Users, or_default
 
 from .ledger import Ledger
-
-Decrypt: TypeAlias = Callable[[str], str]
-"""Decrypts a secret of piccolo-api, as the `decrypt` of its providers does."""
-
-CipherT = TypeVar("CipherT")
-
-
-@dataclass(slots=True)
-class Moved:
-    """
-    The numbers of rows that a migration moved and left.
-
-    Args:
-        sessions: Moved sessions; their cookies stay valid.
-        api_tokens: Moved API tokens; they stay valid.
-        authenticators: Moved authenticators; the apps stay valid.
-        skipped: Rows that were left: expired, without a user, revoked, replaced or moved before.
-        unreadable: Authenticators in use that were left, because they can't be decrypted.
-        recovery_codes: Recovery codes that were left, because their hashes have another format.
-    """
-
-    sessions: int = 0
-    api_tokens: int = 0
-    authenticators: int = 0
-    skipped: int = 0
-    unreadable: int = 0
-    recovery_codes: int = 0
-
-    def __str__(self) -> str:
-        counts = (
-            (field.name.replace("_", " "), getattr(self, field.name)) for field in fields(self)
-        )
-        return ", ".join(f"{count} {name}" for name, count in counts)
+from .providers import Decrypt, provider_of
+from .report import Moved
 
 
 class _DryRun(Exception):
     """Rolls the transaction back."""
 
 
-def decrypt_with(key: bytes) -> Decrypt:
-    """
-    Make a function that decrypts what any provider of piccolo-api encrypted with this key.
-
-    Args:
-        key: The key that the provider was given.
-
-    Raises:
-        ConfigurationError: On decryption, if the key does not fit the provider.
-    """
-
-    def decrypt(blob: str) -> str:
-        kind, _, value = blob.partition("-")
-        if kind == "plain":
-            return value
-        if kind == "fernet":
-            from cryptography.fernet import Fernet
-
-            return _keyed(Fernet, key).decrypt(value.encode()).decode()
-        import nacl.secret
-
-        return _keyed(nacl.secret.Aead, key).decrypt(bytes.fromhex(value)).decode()
-
-    return decrypt
-
-
-def _keyed(cipher: Callable[[bytes], CipherT], key: bytes) -> CipherT:
-    try:
-        return cipher(key)
-    except ValueError:
-        raise ConfigurationError("The key of piccolo-api has the wrong length or format.") from None
-
-
-async def migrate_from_piccolo_api(
+async def migrate_from_piccolo_api(  # noqa: PLR0913 - configuration, all of it optional
     users: Users[Any] | None = None,
     *,
     totp: TOTP | None = None,
     decrypt: Decrypt | None = None,
     dry_run: bool = False,
     erase: bool = False,
+    erase_authenticators: bool = False,
     keep_unreadable: bool = False,
+    without_authenticators: bool = False,
 ) -> Moved:
     """
     Move the rows of piccolo-api 1.11, in one transaction. The migration can run again at any
@@ -113,21 +50,30 @@ async def migrate_from_piccolo_api(
 
     Args:
         users: The users whose rows are moved.
-        totp: Encrypts the secrets of authenticators; without it they are left.
+        totp: Encrypts the secrets of authenticators.
         decrypt: Decrypts the secrets of authenticators.
         dry_run: Whether to roll everything back, and only report what would be moved.
         erase: Whether to delete the old rows, which hold sessions and API tokens in plain text.
-            Valid rows that were not moved are kept.
+            Valid rows that were not moved are kept, and so are authenticators in use: Piccolo
+            Admin with piccolo-api's provider asks for them.
+        erase_authenticators: Whether to delete moved authenticators, too.
         keep_unreadable: Whether to leave authenticators that can't be decrypted, instead of
             moving nothing at all. Their users are no longer asked for a second factor.
+        without_authenticators: Whether to leave all authenticators that are in use, instead of
+            moving nothing at all when there is no `totp`. Their users are no longer asked for a
+            second factor.
 
     Raises:
-        ConfigurationError: There is `totp` and no `decrypt`, or the other way round; an
-            authenticator can't be decrypted; or a dry run is asked for in an open transaction.
+        ConfigurationError: An authenticator in use can't be moved; there is `totp` and no
+            `decrypt`, or the other way round; or a dry run is asked for in an open transaction.
     """
     if (totp is None) is not (decrypt is None):
         raise ConfigurationError("Authenticators need both: totp= to encrypt, decrypt= to decrypt.")
-    migration = _Migration(or_default(users), erase=erase)
+    if totp is not None and without_authenticators:
+        raise ConfigurationError("Omit totp= and decrypt= to continue without_authenticators.")
+    migration = _Migration(
+        or_default(users), erase=erase, erase_authenticators=erase_authenticators
+    )
     if dry_run and engine_of(migration.users.table).current_transaction.get() is not None:
         raise ConfigurationError("A dry run needs a transaction of its own, which it can undo.")
     with suppress(_DryRun):
@@ -135,20 +81,24 @@ async def migrate_from_piccolo_api(
             await migration.ledger.open()
             await migration.move_sessions()
             await migration.move_api_tokens()
-            if totp is not None and decrypt is not None:
-                await migration.move_authenticators(totp, decrypt)
-            await migration.end(keep_unreadable=keep_unreadable, dry_run=dry_run)
+            await migration.move_authenticators(totp, decrypt)
+            migration.refuse_what_is_left(
+                without_authenticators=without_authenticators, keep_unreadable=keep_unreadable
+            )
+            await migration.end(dry_run=dry_run)
     return migration.moved
 
 
 class _Migration:
     """One run of the migration."""
 
-    def __init__(self, users: Users[Any], *, erase: bool) -> None:
+    def __init__(self, users: Users[Any], *, erase: bool, erase_authenticators: bool) -> None:
         self.users = users
         self.moved = Moved()
         self.ledger = Ledger(users.table)
         self._erases = erase
+        self._erases_authenticators = erase_authenticators
+        self._providers: Counter[str] = Counter()
         self._now = users.clock()
 
     async def move_sessions(self) -> None:
@@ -178,7 +128,7 @@ class _Migration:
             }
             self.moved.api_tokens += await self._move("token_auth", row, table, values)
 
-    async def move_authenticators(self, totp: TOTP, decrypt: Decrypt) -> None:
+    async def move_authenticators(self, totp: TOTP | None, decrypt: Decrypt | None) -> None:
         """Move the authenticators that piccolo-api asks for. Used codes stay used."""
         rows = await self._rows("authenticator_secret")
         owners: set[Any] = set()
@@ -190,19 +140,35 @@ class _Migration:
             else:
                 await self._skip("authenticator_secret", row)
 
-    async def end(self, *, keep_unreadable: bool, dry_run: bool) -> None:
+    def refuse_what_is_left(self, *, without_authenticators: bool, keep_unreadable: bool) -> None:
         """
-        Decide whether the transaction is committed or rolled back.
+        Refuse to go on without the second factors of users, unless told to.
 
         Raises:
-            ConfigurationError: An authenticator in use can't be decrypted.
-            _DryRun: The transaction must be rolled back.
+            ConfigurationError: An authenticator in use was not moved.
         """
+        stored = ", ".join(f"{count} by {name}" for name, count in sorted(self._providers.items()))
+        if self.moved.left and not without_authenticators:
+            raise ConfigurationError(
+                f"{self.moved.left} authenticators are in use and can't be moved without a key "
+                f"(stored: {stored}). Nothing was moved. Set PICCOLO_API_ENCRYPTION_KEY and pass "
+                "the provider, or totp= and decrypt= in code. Pass without_authenticators to "
+                "continue: the users of these authenticators sign in with the password alone."
+            )
         if self.moved.unreadable and not keep_unreadable:
             raise ConfigurationError(
-                f"{self.moved.unreadable} authenticators can't be decrypted; check the key. "
+                f"{self.moved.unreadable} authenticators can't be decrypted (stored: {stored}); "
+                "check the key and the provider. "
                 "Nothing was moved. Pass keep_unreadable to continue without them."
             )
+
+    async def end(self, *, dry_run: bool) -> None:
+        """
+        Drop the ledger after the last old row, and roll a dry run back.
+
+        Raises:
+            _DryRun: The transaction must be rolled back.
+        """
         if self._erases and not await self._rows("authenticator_secret"):
             await self.ledger.drop()
         if dry_run:
@@ -218,28 +184,46 @@ class _Migration:
         is_live: bool = True,
     ) -> int:
         digest = hashlib.sha256(row["token"].encode()).hexdigest()
-        if not (
-            is_live and await self._is(values["user"]) and await self.ledger.enter(name, digest)
-        ):
+        if not (is_live and await self._is(values["user"])):
             await self._skip(name, row)
             return 0
-        await table.insert(table(id=uuid4(), digest=digest, created_at=NEVER, **values))
         await self._erase(name, row)
+        if not await self.ledger.enter(name, digest):
+            self.moved.moved_before += 1
+            return 0
+        await table.insert(table(id=uuid4(), digest=digest, created_at=NEVER, **values))
         return 1
 
-    async def _move_authenticator(self, row: dict[str, Any], totp: TOTP, decrypt: Decrypt) -> None:
-        name, key = "authenticator_secret", str(row["id"])
+    async def _move_authenticator(
+        self, row: dict[str, Any], totp: TOTP | None, decrypt: Decrypt | None
+    ) -> None:
+        name, key, user = "authenticator_secret", str(row["id"]), row["user_id"]
         if not await self.ledger.enter(name, key):
-            await self._skip(name, row)
+            self.moved.moved_before += 1
+        elif await self._has_ours(user):
+            self.moved.skipped += 1
+        elif totp is None or decrypt is None:
+            self.moved.left += 1
+            return await self._leave(row)
         elif (secret := _secret(row["secret"], decrypt)) is None:
             self.moved.unreadable += 1
-            await self.ledger.strike(name, key)
-        elif await totp.adopt(row["user_id"], secret, used_at=row["last_used_at"]):
-            self.moved.authenticators += 1
-            self.moved.recovery_codes += _length(row["recovery_codes"])
-            await self._erase(name, row)
+            return await self._leave(row)
         else:
-            await self._skip(name, row)
+            self.moved.authenticators += await totp.adopt(user, secret, used_at=row["last_used_at"])
+            self.moved.recovery_codes += _length(row["recovery_codes"])
+        await self._erase_authenticator(row)
+        return None
+
+    async def _leave(self, row: dict[str, Any]) -> None:
+        self._providers[provider_of(row["secret"])] += 1
+        await self.ledger.strike("authenticator_secret", str(row["id"]))
+
+    async def _erase_authenticator(self, row: dict[str, Any]) -> None:
+        """Delete an authenticator in use, only if told so: Piccolo Admin asks for it."""
+        if self._erases_authenticators:
+            await self._delete("authenticator_secret", row)
+        elif self._erases:
+            self.moved.kept += 1
 
     async def _skip(self, name: str, row: dict[str, Any]) -> None:
         self.moved.skipped += 1
@@ -247,7 +231,16 @@ class _Migration:
 
     async def _erase(self, name: str, row: dict[str, Any]) -> None:
         if self._erases:
-            await self._run(f"DELETE FROM {name} WHERE id = {{}}", row["id"])  # noqa: S608
+            await self._delete(name, row)
+
+    async def _delete(self, name: str, row: dict[str, Any]) -> None:
+        await self._run(f"DELETE FROM {name} WHERE id = {{}}", row["id"])  # noqa: S608
+        self.moved.erased[name] += 1
+
+    async def _has_ours(self, user: Any) -> bool:
+        """Whether the user has an authenticator of this library."""
+        table = bound(TOTPSecret, self.users.table)
+        return bool(await table.exists().where(table.user == user, table.secret.is_not_null()))
 
     async def _is(self, user: Any) -> bool:
         return await self.users.get(user) is not None

@@ -2,6 +2,7 @@
 
 import sqlite3
 import warnings
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -37,11 +38,12 @@ from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import InvalidToken
 from piccolo_api_fastapi.piccolo_app import migrate_piccolo_api
 from piccolo_api_fastapi.piccolo_app.from_piccolo_api.ledger import LEDGER
-from piccolo_api_fastapi.piccolo_app.from_piccolo_api.migration import (
-    Moved,
+from piccolo_api_fastapi.piccolo_app.from_piccolo_api.migration import migrate_from_piccolo_api
+from piccolo_api_fastapi.piccolo_app.from_piccolo_api.providers import (
+    decrypt_by_name,
     decrypt_with,
-    migrate_from_piccolo_api,
 )
+from piccolo_api_fastapi.piccolo_app.from_piccolo_api.report import Moved
 from piccolo_api_fastapi.testing import race
 from tests.conftest import PASSWORD, bearer, log_in, new_client, reaches_no_sql, use_engine
 
@@ -58,7 +60,8 @@ with warnings.catch_warnings():
 
 Plain: Any = PlainTextProvider
 OLD = [SessionsBase, OldToken, AuthenticatorSecret]
-KEY = XChaCha20Provider.get_new_key()
+KEY = bytes(range(32))
+FERNET_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +144,7 @@ def connection(headers: dict[str, str]) -> Any:
 
 PROVIDERS: dict[str, Any] = {
     "plain": Plain(),
-    "fernet": FernetProvider(FernetProvider.get_new_key()),
+    "fernet": FernetProvider(FERNET_KEY.encode()),
     "xchacha20": XChaCha20Provider(KEY),
 }
 
@@ -183,10 +186,16 @@ async def test_what_is_left(ada: User, totp: TOTP) -> None:
     await AuthenticatorSecret.create_new(ada.id, plain)
     await AuthenticatorSecret.create_new(ada.id, plain)
     moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt)
-    assert (moved.sessions, moved.authenticators, moved.skipped) == (1, 1, 6)
-    moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt, erase=True)
-    assert (moved.sessions, moved.authenticators, moved.skipped) == (0, 0, 8)
-    assert await SessionsBase.count() == await AuthenticatorSecret.count() == 0
+    assert moved == Moved(sessions=1, authenticators=1, skipped=6, recovery_codes=8)
+    keys: Any = {"totp": totp, "decrypt": decrypt, "erase": True}
+    erased = Counter(sessions=4, authenticator_secret=3)
+    expected = Moved(moved_before=2, skipped=6, erased=erased, kept=1)
+    assert await migrate_from_piccolo_api(**keys) == expected
+    assert await SessionsBase.count() == 0
+    assert (await AuthenticatorSecret.count(), await ledger()) == (1, 2)
+    expected = Moved(moved_before=1, erased=Counter(authenticator_secret=1))
+    assert await migrate_from_piccolo_api(**keys, erase_authenticators=True) == expected
+    assert await AuthenticatorSecret.count() == 0
     assert await ledger() is None
 
 
@@ -211,7 +220,8 @@ async def test_what_ended_stays_ended(client: httpx.AsyncClient, ada: User, totp
     await Users().set_password(ada, "another horse battery")
     await totp.remove(ada)
     meanwhile = await old_session(ada.id)
-    assert await migrate_from_piccolo_api(**keys) == Moved(sessions=1, skipped=4)
+    expected = Moved(sessions=1, moved_before=3, skipped=1)
+    assert await migrate_from_piccolo_api(**keys) == expected
     assert (await client.get("/auth/sessions", headers=headers)).status_code == 401
     fresh = await client.get("/auth/sessions", headers={"Cookie": f"id={meanwhile}"})
     assert fresh.status_code == 200
@@ -227,7 +237,7 @@ async def test_an_authenticator_of_ours_stays(ada: User, totp: TOTP) -> None:
     keys: Any = {"totp": totp, "decrypt": decrypt_with(KEY)}
     assert await migrate_from_piccolo_api(**keys) == Moved(skipped=1)
     await totp.remove(ada)
-    assert await migrate_from_piccolo_api(**keys) == Moved(skipped=1)
+    assert await migrate_from_piccolo_api(**keys) == Moved(moved_before=1)
     assert not await totp.is_enrolled(ada)
 
 
@@ -245,15 +255,56 @@ async def test_erased_without_the_key(ada: User, totp: TOTP) -> None:
     """Authenticators that were moved are still known as such when only the others are erased."""
     await old_session(ada.id)
     await AuthenticatorSecret.create_new(ada.id, Plain())
-    keys: Any = {"totp": totp, "decrypt": decrypt_with(KEY)}
+    keys: Any = {"totp": totp, "decrypt": decrypt_with()}
     await migrate_from_piccolo_api(**keys)
     await totp.remove(ada)
-    assert await migrate_from_piccolo_api(erase=True) == Moved(skipped=1)
+    expected = Moved(moved_before=2, erased=Counter(sessions=1), kept=1)
+    assert await migrate_from_piccolo_api(erase=True) == expected
     assert await SessionsBase.count() == 0
     assert await AuthenticatorSecret.count() == 1
-    assert await migrate_from_piccolo_api(**keys, erase=True) == Moved(skipped=1)
+    moved = await migrate_from_piccolo_api(**keys, erase=True, erase_authenticators=True)
+    assert moved == Moved(moved_before=1, erased=Counter(authenticator_secret=1))
+    assert not await totp.is_enrolled(ada)
     assert await AuthenticatorSecret.count() == 0
     assert await ledger() is None
+
+
+@pytest.mark.parametrize("erase", [False, True])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_in_use_and_no_key(ada: User, totp: TOTP, *, dry_run: bool, erase: bool) -> None:
+    """Nothing is moved or erased while users would lose their second factor, unless told to."""
+    grace = await Users().create("grace", PASSWORD)
+    await AuthenticatorSecret.create_new(ada.id, Plain())
+    for _ in range(2):  # the first is replaced
+        await AuthenticatorSecret.create_new(grace.id, XChaCha20Provider(KEY))
+    await old_session(ada.id)
+    how: Any = {"dry_run": dry_run, "erase": erase, "erase_authenticators": erase}
+    with pytest.raises(ConfigurationError, match="2 authenticators are in use") as caught:
+        await migrate_from_piccolo_api(**how)
+    assert "1 by PlainText, 1 by XChaCha20" in str(caught.value)
+    assert "without_authenticators" in str(caught.value)
+    assert await Session.count() == 0
+    assert (await SessionsBase.count(), await AuthenticatorSecret.count()) == (1, 3)
+
+    moved = await migrate_from_piccolo_api(**how, without_authenticators=True)
+    erased = Counter(sessions=1, authenticator_secret=1) if erase else Counter[str]()
+    assert moved == Moved(sessions=1, skipped=1, left=2, erased=erased)
+    assert await TOTPSecret.count() == 0
+    await migrate_from_piccolo_api(totp=totp, decrypt=decrypt_with(KEY))
+    assert await totp.is_enrolled(ada)
+    assert await totp.is_enrolled(grace)
+    await migrate_from_piccolo_api()
+
+
+async def test_not_in_use(ada: User, totp: TOTP) -> None:
+    """No key is needed where each authenticator is revoked, without a user or replaced here."""
+    row, _ = await AuthenticatorSecret.create_new(ada.id, XChaCha20Provider(KEY))
+    await row.update_self({AuthenticatorSecret.revoked_at: utcnow()})
+    await AuthenticatorSecret.create_new(ada.id + 1000, XChaCha20Provider(KEY))
+    assert await migrate_from_piccolo_api() == Moved(skipped=2)
+    await totp.adopt(ada.id, b"sixteen bytes or more")
+    await AuthenticatorSecret.create_new(ada.id, XChaCha20Provider(KEY))
+    assert await migrate_from_piccolo_api() == Moved(skipped=3)
 
 
 async def test_runs_at_once(ada: User) -> None:
@@ -277,7 +328,8 @@ async def test_unreadable(ada: User, totp: TOTP, secret: str) -> None:
     assert await Session.count() == 0
     assert await SessionsBase.count() == await AuthenticatorSecret.count() == 1
     assert await ledger() is None
-    expected = Moved(sessions=1, unreadable=1)
+    keys["erase_authenticators"] = True
+    expected = Moved(sessions=1, unreadable=1, erased=Counter(sessions=1))
     assert await migrate_from_piccolo_api(**keys, keep_unreadable=True) == expected
     assert await AuthenticatorSecret.count() == 1
     assert not await totp.is_enrolled(ada)
@@ -300,7 +352,7 @@ async def test_dry_run_and_erase(ada: User) -> None:
     """One changes nothing, the other leaves nothing in plain text."""
     await old_session(ada.id)
     await OldToken.create_token(ada.id)
-    expected = Moved(sessions=1, api_tokens=1)
+    expected = Moved(sessions=1, api_tokens=1, erased=Counter(sessions=1, token_auth=1))
     assert await migrate_from_piccolo_api(dry_run=True, erase=True) == expected
     assert await Session.count() == await APIToken.count() == 0
     assert await SessionsBase.count() == await OldToken.count() == 1
@@ -320,34 +372,103 @@ async def test_dry_run_in_a_transaction(ada: User) -> None:
 
 
 @reaches_no_sql
-async def test_command_without_a_key(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that is not in hex is told, and not shown."""
-    monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", "correct horse")
+@pytest.mark.parametrize(
+    ("provider", "key", "message"),
+    [
+        ("XChaCha20", "correct horse", "not in hex"),
+        ("XChaCha20Provider", FERNET_KEY, "pass --provider=Fernet"),
+        ("Fernet", KEY.hex(), "32 bytes in base64"),
+        ("Fernet", "correct horse", "32 bytes in base64"),
+        ("AES", KEY.hex(), "XChaCha20, Fernet or PlainText"),
+    ],
+)
+async def test_command_with_another_key(
+    ada: User, monkeypatch: pytest.MonkeyPatch, provider: str, key: str, message: str
+) -> None:
+    """A key of another format is reported, and not shown."""
+    monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", key)
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", generate_key())
-    with pytest.raises(ConfigurationError, match="not in hex") as caught:
-        await migrate_piccolo_api()
-    assert "correct" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        await migrate_piccolo_api(provider=provider)
+    assert key not in str(caught.value)
+
+
+BY_NAME: dict[str, tuple[Any, str | None]] = {
+    "PlainText": (Plain(), None),
+    "PlainTextProvider": (Plain(), KEY.hex()),
+    "fernet": (PROVIDERS["fernet"], FERNET_KEY),
+    "FernetProvider": (PROVIDERS["fernet"], FERNET_KEY),
+    "XChaCha20": (XChaCha20Provider(KEY), KEY.hex()),
+}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+async def test_provider_by_name(ada: User, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The command moves what each provider of piccolo-api stored."""
+    provider, key = BY_NAME[name]
+    await AuthenticatorSecret.create_new(ada.id, provider)
+    if key is not None:
+        monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", key)
+    monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", generate_key())
+    await migrate_piccolo_api(provider=name)
+    assert await TOTPSecret.count().where(TOTPSecret.confirmed_at.is_not_null()) == 1
+
+
+@reaches_no_sql
+async def test_another_provider(ada: User, totp: TOTP) -> None:
+    """A secret that the named provider did not store can't be read: nothing is moved."""
+    await AuthenticatorSecret.create_new(ada.id, XChaCha20Provider(KEY))
+    row, _ = await AuthenticatorSecret.create_new((await Users().create("grace")).id, Plain())
+    await row.update_self({AuthenticatorSecret.secret: "JBSWY3DPEHPK3PXP"})
+    with pytest.raises(ConfigurationError, match="2 authenticators can't be decrypted") as caught:
+        await migrate_from_piccolo_api(totp=totp, decrypt=decrypt_by_name("plaintext", None))
+    assert "(stored: 1 by XChaCha20, 1 by an unknown provider)" in str(caught.value)
+
+
+@reaches_no_sql
+@pytest.mark.parametrize("key", [None, ""])
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_command_without_a_key(
+    ada: User, monkeypatch: pytest.MonkeyPatch, key: str | None, *, dry_run: bool
+) -> None:
+    """A variable that is unset or empty stops the command where authenticators are in use."""
+    monkeypatch.delenv("PICCOLO_API_ENCRYPTION_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", key)
+    await migrate_piccolo_api(dry_run=dry_run)
+    await AuthenticatorSecret.create_new(ada.id, XChaCha20Provider(KEY))
+    with pytest.raises(ConfigurationError, match="Set PICCOLO_API_ENCRYPTION_KEY"):
+        await migrate_piccolo_api(dry_run=dry_run)
 
 
 async def test_command(
     ada: User, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command tells what it did, and takes the keys from the environment."""
+    """The command reports what it did, and takes the keys from the environment."""
     await old_session(ada.id)
     await AuthenticatorSecret.create_new(ada.id, XChaCha20Provider(KEY))
-    await migrate_piccolo_api(dry_run=True)
-    assert capsys.readouterr().out == (
-        "Would move: 1 sessions, 0 api tokens, 0 authenticators, 0 skipped, 0 unreadable, "
-        "0 recovery codes.\n"
-    )
     monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", KEY.hex())
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", generate_key())
+    await migrate_piccolo_api(dry_run=True, without_authenticators=True)
+    assert capsys.readouterr().out == (
+        "Dry run: nothing was changed. A run without --dry_run reports:\n"
+        "Moved: 1 sessions, 0 API tokens, 0 authenticators.\n"
+        "Skipped: 0 moved before, 0 expired, revoked, replaced or without a user.\n"
+        "Left: 1 authenticators in use, 0 unreadable, 0 recovery codes.\n"
+        "Erased: 0 sessions, 0 API tokens, 0 authenticators; "
+        "0 authenticators kept for Piccolo Admin.\n"
+    )
+    await migrate_piccolo_api()
+    capsys.readouterr()
     await migrate_piccolo_api(erase=True)
     assert capsys.readouterr().out == (
-        "Moved: 1 sessions, 0 api tokens, 1 authenticators, 0 skipped, 0 unreadable, "
-        "8 recovery codes.\n"
+        "Moved: 0 sessions, 0 API tokens, 0 authenticators.\n"
+        "Skipped: 2 moved before, 0 expired, revoked, replaced or without a user.\n"
+        "Left: 0 authenticators in use, 0 unreadable, 0 recovery codes.\n"
+        "Erased: 1 sessions, 0 API tokens, 0 authenticators; "
+        "1 authenticators kept for Piccolo Admin.\n"
     )
-    assert await AuthenticatorSecret.count() == 0
+    assert await AuthenticatorSecret.count() == 1
 
 
 async def test_without_piccolo_api(database: Any) -> None:
@@ -358,5 +479,8 @@ async def test_without_piccolo_api(database: Any) -> None:
 @reaches_no_sql
 async def test_configuration(database: Any, totp: TOTP) -> None:
     """Half of what authenticators need is an error."""
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="need both"):
         await migrate_from_piccolo_api(totp=totp)
+    keys: Any = {"totp": totp, "decrypt": decrypt_with()}
+    with pytest.raises(ConfigurationError, match="Omit totp= and decrypt="):
+        await migrate_from_piccolo_api(**keys, without_authenticators=True)
