@@ -349,8 +349,9 @@ def database_of_any_loop(database: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def undeclared() -> Iterator[None]:
+def undeclared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test declares, of tables, commands, events, factors and notices, ends with it."""
+    monkeypatch.setattr(User, "asks_afterwards", frozenset())
     tables = set(declared_tables())
     kept: list[tuple[dict[str, Any], dict[str, Any]]] = [
         (registry, dict(registry))

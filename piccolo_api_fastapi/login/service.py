@@ -276,3 +276,7 @@ class Login(Generic[UserT]):
     async def enrolled(self, user: UserT) -> Sequence[SecondFactor]:
         """Return the second factors that a user has, each followed by its companions."""
         return await self._second.enrolled(user)
+
+    async def is_required(self, user: UserT) -> bool:
+        """Whether a user must have a second factor."""
+        return await self._second.is_required(user)

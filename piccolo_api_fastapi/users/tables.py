@@ -1,7 +1,7 @@
 """The user table, and the tables of password hashes and wrong passwords."""
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import BigInt, Boolean, ForeignKey, Text, Timestamptz, Varchar
@@ -64,6 +64,9 @@ class User(BaseUser, tablename="piccolo_user"):
     administrators = await User.objects().where(User.admin.eq(value=True))
     ```
     """
+
+    asks_afterwards: ClassVar[frozenset[str]] = frozenset()
+    """The second factors that whatever calls `login` asks for; users with others can't log in."""
 
     _changed: frozenset[str]
 

@@ -150,8 +150,8 @@ async def test_move(project: OldProject, monkeypatch: pytest.MonkeyPatch) -> Non
     project.use([*OLD_APPS, "piccolo_api_fastapi.piccolo_app"])
     await project.piccolo("migrations", "forwards", "all")
     command = ("piccolo_api_fastapi", "migrate_piccolo_api")
-    code, printed = await asyncio.to_thread(run_command, project.folder, command, "")
-    assert code != 0
+    exit_code, printed = await asyncio.to_thread(run_command, project.folder, command, "")
+    assert exit_code != 0
     assert "1 authenticators are in use" in printed
     monkeypatch.setenv("PICCOLO_API_ENCRYPTION_KEY", old_key.hex())
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", new_key)
