@@ -1,6 +1,7 @@
 """The Piccolo app: put `piccolo_api_fastapi.piccolo_app` into `APP_REGISTRY`."""
 
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired
+from piccolo_api_fastapi.core.database.sqlite_ids import never_reuse_ids
 
 from .app import APP_CONFIG
 from .commands import clean
@@ -18,4 +19,5 @@ __all__ = [
     "delete_expired",
     "migrate_from_piccolo_api",
     "migrate_piccolo_api",
+    "never_reuse_ids",
 ]

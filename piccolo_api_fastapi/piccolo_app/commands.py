@@ -5,9 +5,11 @@ from datetime import timedelta
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.commands import declare_commands
 from piccolo_api_fastapi.core.crypto.encryption import generate_key
+from piccolo_api_fastapi.core.database import sqlite_ids
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired
 from piccolo_api_fastapi.core.events.declared import events_table
 from piccolo_api_fastapi.core.events.log import delete_old_events, protect_events
+from piccolo_api_fastapi.users import User
 
 from .tables import auth_tables
 
@@ -53,4 +55,17 @@ async def list_events() -> None:
     print(events_table())  # noqa: T201 - a command
 
 
-declare_commands(list_events, clean, delete_events, protect_event_log, generate_encryption_key)
+async def never_reuse_ids() -> None:
+    """Let SQLite give the id of a deleted user to no other user. The migrations do it, too."""
+    await sqlite_ids.never_reuse_ids(User)
+    print("The ids of deleted users are not used again.")  # noqa: T201 - a command
+
+
+declare_commands(
+    list_events,
+    clean,
+    delete_events,
+    protect_event_log,
+    generate_encryption_key,
+    never_reuse_ids,
+)

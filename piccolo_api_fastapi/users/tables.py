@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
+from piccolo_api_fastapi.core.database.sqlite_ids import UniqueSerial
 from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.core.database.user_tables import loads_by_columns, primary_key
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidCredentials, Unprocessable
@@ -64,6 +65,8 @@ class User(BaseUser, tablename="piccolo_user"):
     administrators = await User.objects().where(User.admin.eq(value=True))
     ```
     """
+
+    id = UniqueSerial(primary_key=True, index=False)
 
     asks_afterwards: ClassVar[frozenset[str]] = frozenset()
     """The second factors that whatever calls `login` asks for; users with others can't log in."""

@@ -95,7 +95,8 @@ async def postgres_schema(engine: Any, table: str) -> set[str]:
 
 async def sqlite_schema(engine: Any, table: str) -> set[str]:
     """The same of a SQLite file."""
-    found: set[str] = set()
+    [definition] = await run(engine, f"SELECT sql FROM sqlite_master WHERE name = '{table}'")  # noqa: S608 - our names
+    found = {"AUTOINCREMENT"} if "AUTOINCREMENT" in definition["sql"] else set()
     for column in await run(engine, f"PRAGMA table_info({table})"):
         del column["cid"]
         found.add(str(column))
@@ -137,6 +138,26 @@ async def test_migrations(database: Any, project: Project) -> None:
     undone: dict[str, set[str]] = {table: set() for table in created}
     undone["piccolo_user"] = created["piccolo_user"]
     assert undone == await schema(project.engine)
+
+
+async def test_ids(project: Project) -> None:
+    """After the migration, and after the command, no user gets the id of a deleted one."""
+    await project.piccolo("migrations", "forwards", "user")
+    use_engine(project.engine)
+    await create_user(project, "ada")
+    await project.piccolo("migrations", "forwards", "all")
+    await project.piccolo("piccolo_api_fastapi", "never_reuse_ids")
+    for last, name in (("ada", "grace"), ("grace", "hopper")):
+        await User.delete().where(User.username == last)
+        await create_user(project, name)
+    assert await User.select(User.id) == [{"id": 3}]
+
+
+async def create_user(project: Project, name: str) -> None:
+    """Create a user by Piccolo's own command."""
+    identity = (f"--username={name}", f"--email={name}@example.com", f"--password={PASSWORD}")
+    flags = ("--is_admin=false", "--is_superuser=false", "--is_active")
+    await project.piccolo("user", "create", *identity, *flags)
 
 
 async def log_in(password: str) -> None:

@@ -15,6 +15,8 @@ from piccolo.columns.defaults.uuid import UUID4
 from piccolo.columns.indexes import IndexMethod
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.sqlite_ids import never_reuse_ids
+
 
 class User(Table, tablename="piccolo_user", schema=None):
     id = Serial(
@@ -42,6 +44,10 @@ async def create_index():
 
 async def drop_index():
     await User.raw("DROP INDEX IF EXISTS piccolo_api_fastapi_user_email")
+
+
+async def keep_ids():
+    await never_reuse_ids(User)
 
 
 async def forwards():
@@ -2848,5 +2854,6 @@ async def forwards():
     )
 
     manager.add_raw(create_index)
+    manager.add_raw(keep_ids)
     manager.add_raw_backwards(drop_index)
     return manager
