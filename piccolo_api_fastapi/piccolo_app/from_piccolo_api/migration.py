@@ -1,6 +1,5 @@
 """Moves sessions, API tokens and authenticators from piccolo-api; users stay signed in."""
 
-import base64
 import hashlib
 import json
 from collections import Counter
@@ -8,8 +7,6 @@ from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 from uuid import uuid4
-
-from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi.access.identity import NEVER
 from piccolo_api_fastapi.core.database.outages import store
@@ -22,7 +19,8 @@ from piccolo_api_fastapi.schemes.sessions import Session
 from piccolo_api_fastapi.users import Users, or_default
 
 from .ledger import Ledger
-from .providers import Decrypt, provider_of
+from .old_tables import AUTHENTICATORS, OldTables
+from .providers import Decrypt, provider_of, read_secret
 from .report import Moved
 
 
@@ -96,6 +94,7 @@ class _Migration:
         self.users = users
         self.moved = Moved()
         self.ledger = Ledger(users.table)
+        self.old = OldTables(users.table)
         self._erases = erase
         self._erases_authenticators = erase_authenticators
         self._providers: Counter[str] = Counter()
@@ -104,7 +103,7 @@ class _Migration:
     async def move_sessions(self) -> None:
         """Move sessions, under the same cookie and with the same end."""
         table = bound(Session, self.users.table)
-        for row in await self._rows("sessions"):
+        for row in await self.old.rows("sessions"):
             ends, latest = _aware(row["expiry_date"]), _aware(row["max_expiry_date"])
             values = {
                 "user": row["user_id"],
@@ -119,7 +118,7 @@ class _Migration:
     async def move_api_tokens(self) -> None:
         """Move API tokens, with the scopes of their users and without expiry."""
         table = bound(APIToken, self.users.table)
-        for row in await self._rows("token_auth"):
+        for row in await self.old.rows("token_auth"):
             values = {
                 "user": row["user"],
                 "name": "from piccolo-api",
@@ -130,15 +129,15 @@ class _Migration:
 
     async def move_authenticators(self, totp: TOTP | None, decrypt: Decrypt | None) -> None:
         """Move the authenticators that piccolo-api asks for. Used codes stay used."""
-        rows = await self._rows("authenticator_secret")
+        self.moved.other_authenticators = await self.old.other_authenticators()
         owners: set[Any] = set()
-        for row in sorted(rows, key=lambda row: row["id"], reverse=True):
+        for row in await self.old.authenticators():
             is_latest = row["revoked_at"] is None and row["user_id"] not in owners
             if is_latest and await self._is(row["user_id"]):
                 owners.add(row["user_id"])
                 await self._move_authenticator(row, totp, decrypt)
             else:
-                await self._skip("authenticator_secret", row)
+                await self._skip(AUTHENTICATORS, row)
 
     def refuse_what_is_left(self, *, without_authenticators: bool, keep_unreadable: bool) -> None:
         """
@@ -169,7 +168,7 @@ class _Migration:
         Raises:
             _DryRun: The transaction must be rolled back.
         """
-        if self._erases and not await self._rows("authenticator_secret"):
+        if self._erases and not await self.old.authenticators():
             await self.ledger.drop()
         if dry_run:
             raise _DryRun
@@ -197,7 +196,7 @@ class _Migration:
     async def _move_authenticator(
         self, row: dict[str, Any], totp: TOTP | None, decrypt: Decrypt | None
     ) -> None:
-        name, key, user = "authenticator_secret", str(row["id"]), row["user_id"]
+        name, key, user = AUTHENTICATORS, str(row["id"]), row["user_id"]
         if not await self.ledger.enter(name, key):
             self.moved.moved_before += 1
         elif await self._has_ours(user):
@@ -205,7 +204,7 @@ class _Migration:
         elif totp is None or decrypt is None:
             self.moved.left += 1
             return await self._leave(row)
-        elif (secret := _secret(row["secret"], decrypt)) is None:
+        elif (secret := read_secret(row["secret"], decrypt)) is None:
             self.moved.unreadable += 1
             return await self._leave(row)
         else:
@@ -216,12 +215,12 @@ class _Migration:
 
     async def _leave(self, row: dict[str, Any]) -> None:
         self._providers[provider_of(row["secret"])] += 1
-        await self.ledger.strike("authenticator_secret", str(row["id"]))
+        await self.ledger.strike(AUTHENTICATORS, str(row["id"]))
 
     async def _erase_authenticator(self, row: dict[str, Any]) -> None:
         """Delete an authenticator in use, only if told so: Piccolo Admin asks for it."""
         if self._erases_authenticators:
-            await self._delete("authenticator_secret", row)
+            await self._delete(AUTHENTICATORS, row)
         elif self._erases:
             self.moved.kept += 1
 
@@ -234,7 +233,7 @@ class _Migration:
             await self._delete(name, row)
 
     async def _delete(self, name: str, row: dict[str, Any]) -> None:
-        await self._run(f"DELETE FROM {name} WHERE id = {{}}", row["id"])  # noqa: S608
+        await self.old.delete(name, row)
         self.moved.erased[name] += 1
 
     async def _has_ours(self, user: Any) -> bool:
@@ -245,21 +244,6 @@ class _Migration:
     async def _is(self, user: Any) -> bool:
         return await self.users.get(user) is not None
 
-    async def _rows(self, name: str) -> list[dict[str, Any]]:
-        return await self._run(f"SELECT * FROM {name}") if await self._exists(name) else []  # noqa: S608
-
-    async def _exists(self, name: str) -> bool:
-        if isinstance(engine_of(self.users.table), SQLiteEngine):
-            query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = {}"
-        else:
-            query = "SELECT 1 WHERE to_regclass({}) IS NOT NULL"
-        return bool(await self._run(query, name))
-
-    async def _run(self, statement: str, *values: Any) -> list[dict[str, Any]]:
-        """A statement with names of our own in it; values are parameters."""
-        rows: list[dict[str, Any]] = await self.users.table.raw(statement, *values)
-        return rows
-
 
 def _aware(local: datetime) -> datetime:
     """Read a time of piccolo-api, which stores the local time of the server."""
@@ -269,22 +253,3 @@ def _aware(local: datetime) -> datetime:
 def _length(array: list[str] | str) -> int:
     """Read an array, which SQLite stores as JSON."""
     return len(json.loads(array) if isinstance(array, str) else array)
-
-
-def _secret(blob: str, decrypt: Decrypt) -> bytes | None:
-    """
-    The shared secret, or `None` when it can't be read or is too short.
-
-    Raises:
-        ConfigurationError: It is the key that can't be used.
-    """
-    from cryptography.fernet import InvalidToken
-    from nacl.exceptions import CryptoError
-
-    try:
-        secret = base64.b32decode(decrypt(blob))
-    except ConfigurationError:  # a ValueError, too
-        raise
-    except (ValueError, InvalidToken, CryptoError):
-        return None
-    return secret if len(secret) >= 16 else None  # noqa: PLR2004 - RFC 4226 section 4, R6

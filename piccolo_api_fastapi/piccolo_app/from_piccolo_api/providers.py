@@ -56,6 +56,25 @@ def _keyed(cipher: Callable[[bytes], CipherT], key: bytes) -> CipherT:
         raise ConfigurationError("The key of piccolo-api has the wrong length or format.") from None
 
 
+def read_secret(blob: str, decrypt: Decrypt) -> bytes | None:
+    """
+    The shared secret, or `None` when it can't be read or is too short.
+
+    Raises:
+        ConfigurationError: It is the key that can't be used.
+    """
+    from cryptography.fernet import InvalidToken
+    from nacl.exceptions import CryptoError
+
+    try:
+        secret = base64.b32decode(decrypt(blob))
+    except ConfigurationError:  # a ValueError, too
+        raise
+    except (ValueError, InvalidToken, CryptoError):
+        return None
+    return secret if len(secret) >= 16 else None  # noqa: PLR2004 - RFC 4226 section 4, R6
+
+
 def provider_of(blob: str) -> str:
     """Name the provider that stored a secret."""
     return PROVIDERS.get(blob.partition("-")[0], "an unknown provider")

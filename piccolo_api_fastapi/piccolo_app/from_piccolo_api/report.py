@@ -19,6 +19,8 @@ class Moved:
         unreadable: Authenticators in use that were left, because they can't be decrypted.
         recovery_codes: Recovery codes that were left, because their hashes have another format.
         erased: Rows that were deleted from the old tables, by the name of the table.
+        other_authenticators: The names of tables that seem to hold authenticators, which were not
+            read.
         kept: Moved authenticators that were not deleted, because Piccolo Admin asks for them.
     """
 
@@ -31,10 +33,11 @@ class Moved:
     unreadable: int = 0
     recovery_codes: int = 0
     erased: Counter[str] = field(default_factory=Counter)
+    other_authenticators: list[str] = field(default_factory=list)
     kept: int = 0
 
     def __str__(self) -> str:
-        return (
+        report = (
             f"Moved: {self.sessions} sessions, {self.api_tokens} API tokens, "
             f"{self.authenticators} authenticators.\n"
             f"Skipped: {self.moved_before} moved before, "
@@ -45,3 +48,7 @@ class Moved:
             f"{self.erased['authenticator_secret']} authenticators; "
             f"{self.kept} authenticators kept for Piccolo Admin."
         )
+        if not self.other_authenticators:
+            return report
+        names = ", ".join(self.other_authenticators)
+        return f"{report}\nNot read: tables that seem to hold authenticators, too: {names}."

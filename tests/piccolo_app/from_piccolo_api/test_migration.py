@@ -307,6 +307,32 @@ async def test_not_in_use(ada: User, totp: TOTP) -> None:
     assert await migrate_from_piccolo_api() == Moved(skipped=3)
 
 
+class OtherSecret(AuthenticatorSecret, tablename="customer_secret"):
+    """Authenticators of users of another table."""
+
+
+async def test_other_tables(ada: User) -> None:
+    """Authenticators in a table of another name are not read, which the report says."""
+    await create_db_tables(OtherSecret)
+    try:
+        moved = await migrate_from_piccolo_api()
+    finally:
+        await drop_db_tables(OtherSecret)
+    assert moved == Moved(other_authenticators=["customer_secret"])
+    assert str(moved).endswith("seem to hold authenticators, too: customer_secret.")
+
+
+async def test_the_newest(ada: User, totp: TOTP) -> None:
+    """Of several authenticators the one that was made last is moved, as piccolo-api asks for it."""
+    newest, _ = await AuthenticatorSecret.create_new(ada.id, Plain())
+    other, _ = await AuthenticatorSecret.create_new(ada.id, Plain())
+    past = utcnow() - timedelta(days=1)
+    await other.update_self({AuthenticatorSecret.created_at: past})
+    moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt_with(), erase=True)
+    assert (moved.authenticators, moved.skipped) == (1, 1)
+    assert await AuthenticatorSecret.select(AuthenticatorSecret.id) == [{"id": newest.id}]
+
+
 async def test_runs_at_once(ada: User) -> None:
     """Of many runs one moves a row, and none fails."""
     await old_session(ada.id)
