@@ -18,6 +18,7 @@ from piccolo_api_fastapi.core.database.sqlite_ids import (
     reuses_ids,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.piccolo_app import commands
 from piccolo_api_fastapi.testing import race
 from tests.models import Customer
 
@@ -179,3 +180,9 @@ async def test_users(database: Any, users: Users[User]) -> None:
     for table in (User, Customer):
         await never_reuse_ids(table)
         await refuse_reused_ids(table)
+
+
+async def test_command(database: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command changes the table of users, which has nothing to change here."""
+    await commands.never_reuse_ids()
+    assert capsys.readouterr().out == "The ids of deleted users are not used again.\n"

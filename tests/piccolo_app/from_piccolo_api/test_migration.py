@@ -405,6 +405,7 @@ async def test_dry_run_in_a_transaction(ada: User) -> None:
         ("XChaCha20Provider", FERNET_KEY, "pass --provider=Fernet"),
         ("Fernet", KEY.hex(), "32 bytes in base64"),
         ("Fernet", "correct horse", "32 bytes in base64"),
+        ("Fernet", "horse", "32 bytes in base64"),
         ("AES", KEY.hex(), "XChaCha20, Fernet or PlainText"),
     ],
 )
