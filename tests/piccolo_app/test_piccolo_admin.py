@@ -17,6 +17,7 @@ from piccolo_api_fastapi import (
     ConfigurationError,
     EmailCode,
     Login,
+    LoginLimits,
     RecoveryCode,
     TOTPSecret,
     User,
@@ -124,19 +125,20 @@ async def test_recovery_codes(
 
 
 @pytest.mark.security(70)
-async def test_guesses(
-    admin: httpx.AsyncClient, totp: TOTP, grace: User, clock: FrozenClock
-) -> None:
+async def test_guesses(users: Users[User], totp: TOTP, grace: User, clock: FrozenClock) -> None:
     """Wrong codes at Piccolo Admin count with those at the login: the right one has to wait."""
     uri, codes = await enrol(totp, grace, clock)
-    for wrong in ("000000", "", "a", 123456, ["000000"], {"a": 1}, "1" * 129):
-        assert (await log_in(admin, wrong)).json()["detail"] == "MFA failed"
-    statuses = [(await log_in(admin, "000000")).status_code for _ in range(5)]
-    assert statuses[-1] == 429
-    answer = await log_in(admin, totp_code(uri, clock.now))
-    assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (429, True)
-    assert await SessionsBase.count() == 0
-    assert (await log_in(admin, codes[0])).status_code == 200
+    by_database_only = LoginLimits(address=None, account=None)
+    login = Login(users, factors=[totp], limits=by_database_only)
+    async with open_admin(AdminMFA(login)) as admin:
+        for wrong in ("000000", "", "a", 123456, ["000000"], {"a": 1}, "1" * 129):
+            assert (await log_in(admin, wrong)).json()["detail"] == "MFA failed"
+        statuses = [(await log_in(admin, "000000")).status_code for _ in range(5)]
+        assert statuses[-1] == 429
+        answer = await log_in(admin, totp_code(uri, clock.now))
+        assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (429, True)
+        assert await SessionsBase.count() == 0
+        assert (await log_in(admin, codes[0])).status_code == 200
 
 
 async def test_disabled(
