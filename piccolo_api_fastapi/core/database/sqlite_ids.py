@@ -1,4 +1,8 @@
-"""Primary keys that SQLite never gives to a second row."""
+"""
+Primary keys that SQLite never gives to a second row.
+
+The migrations of projects import `UniqueSerial` from here, so this module keeps its name.
+"""
 
 import re
 from typing import Any
