@@ -153,10 +153,10 @@ class Guard(Generic[UserT]):
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
-        Ask the schemes in turn. If there is an `Authorization` header, it decides alone: a valid
-        cookie never rescues an invalid header.
+        Ask the schemes in turn. If a scheme reads the `Authorization` header and there is one, it
+        decides alone: a valid cookie never rescues an invalid header.
         """
-        by_header = "authorization" in connection.headers
+        by_header = self._reads_header() and "authorization" in connection.headers
         for scheme in self.schemes:
             if by_header is (scheme.transport == "header"):
                 identity = await scheme.find(connection)
@@ -164,9 +164,11 @@ class Guard(Generic[UserT]):
                     return identity
         return None
 
+    def _reads_header(self) -> bool:
+        return any(scheme.transport == "header" for scheme in self.schemes)
+
     def _nobody(self, connection: HTTPConnection) -> AuthError:
-        reads_header = any(scheme.transport == "header" for scheme in self.schemes)
-        if reads_header and "authorization" in connection.headers:
+        if self._reads_header() and "authorization" in connection.headers:
             return InvalidToken()
         challenges = dict.fromkeys(scheme.challenge for scheme in self.schemes)
         return Unauthenticated(challenge=", ".join(challenges))

@@ -137,8 +137,6 @@ class SessionAuth(Scheme[UserT]):
             SessionEnded: The session is unknown, expired or revoked, or its user is disabled.
             CrossSiteRequest: Another site sent the request.
         """
-        if "authorization" in connection.headers:
-            return None
         token = self.cookie.read(connection.headers.getlist("cookie"))
         if token is None:
             return None
