@@ -40,7 +40,10 @@ def install(
 
     Every error becomes an RFC 9457 problem, and a 422 no longer echoes its input. OpenAPI shows
     the errors of guards, the optional guards, and the path of the token endpoint. Headers that
-    dependencies request are added to every response: models, streams and errors.
+    dependencies request are added to every response: models, streams and errors. A response for
+    which a guard looked for a credential says `Vary: Cookie` or `Vary: Authorization`, and
+    `Cache-Control: private, no-cache` unless the route says otherwise, so that caches never give
+    the page of one user to another.
 
     Args:
         app: The application. Call `install` once, before the application serves.
@@ -83,7 +86,7 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 async def _unexpected_error(request: Request, _: Exception) -> Response:
     response = problem_response(HTTPException(500, "Something went wrong."), request)
     if (answer := answer_of(request.scope)) is not None:  # this response bypasses the middleware
-        response.headers.update(answer.headers)
+        answer.complete(response.headers)
     return response
 
 
