@@ -40,7 +40,7 @@ from .core.http.client import ClientInfo
 from .core.http.client_address import ClientAddress
 from .core.http.cookies import Cookie
 from .core.http.problems import ErrorBody, responses
-from .core.http.public_routes import public
+from .core.http.public_routes import public, unlimited
 from .errors import AuthError, ConfigurationError
 from .installation import install
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
@@ -213,6 +213,7 @@ __all__ = [
     "subscribe",
     "token_commands",
     "token_router",
+    "unlimited",
     "use_store",
     "verify_email_router",
 ]

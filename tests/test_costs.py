@@ -260,7 +260,7 @@ async def test_allocations(
     assert sum(trace.size for trace in snapshot.filter_traces([own]).traces) <= LEFT_BEHIND
 
 
-LIMITED_CALLS = 34
+LIMITED_CALLS = 37
 """The same for a limit in memory, without `install`."""
 
 
