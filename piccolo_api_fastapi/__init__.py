@@ -55,7 +55,7 @@ from .mail import ConsoleMail, Mail, Message
 from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.notices import KnownBrowser, Notices
 from .mail.smtp import SMTPMail
-from .piccolo_app import AuthTables, auth_tables, delete_expired
+from .piccolo_app import AuthTables, auth_commands, auth_tables, delete_expired
 from .rate_limiting import (
     FailureLimit,
     MemoryStore,
@@ -173,6 +173,7 @@ __all__ = [
     "Users",
     "XChaCha20Poly1305",
     "accounts_router",
+    "auth_commands",
     "auth_tables",
     "by_address",
     "by_body",

@@ -3,7 +3,7 @@
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired
 
 from .app import APP_CONFIG
-from .commands import clean
+from .commands import auth_commands
 from .from_piccolo_api.commands import migrate_piccolo_api
 from .from_piccolo_api.migration import decrypt_with, migrate_from_piccolo_api
 from .tables import AuthTables, auth_tables
@@ -11,8 +11,8 @@ from .tables import AuthTables, auth_tables
 __all__ = [
     "APP_CONFIG",
     "AuthTables",
+    "auth_commands",
     "auth_tables",
-    "clean",
     "decrypt_with",
     "delete_expired",
     "migrate_from_piccolo_api",
