@@ -40,7 +40,7 @@ from .core.http.client import ClientInfo
 from .core.http.client_address import ClientAddress
 from .core.http.cookies import Cookie
 from .core.http.problems import ErrorBody, responses
-from .core.http.public_routes import public
+from .core.http.public_routes import public, unlimited
 from .errors import AuthError, ConfigurationError
 from .installation import install
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
@@ -55,7 +55,7 @@ from .mail import ConsoleMail, Mail, Message
 from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.notices import KnownBrowser, Notices
 from .mail.smtp import SMTPMail
-from .piccolo_app import AuthTables, auth_tables, delete_expired
+from .piccolo_app import AuthTables, auth_commands, auth_tables, delete_expired
 from .rate_limiting import (
     FailureLimit,
     MemoryStore,
@@ -173,6 +173,7 @@ __all__ = [
     "Users",
     "XChaCha20Poly1305",
     "accounts_router",
+    "auth_commands",
     "auth_tables",
     "by_address",
     "by_body",
@@ -213,6 +214,7 @@ __all__ = [
     "subscribe",
     "token_commands",
     "token_router",
+    "unlimited",
     "use_store",
     "verify_email_router",
 ]

@@ -1,7 +1,7 @@
 """What a feature of your own is made of: the names that a package beside this one imports."""
 
 from .access.step_up import declare_factor
-from .core.commands import declare_commands
+from .core.commands import Tools, declare_commands
 from .core.database.auth_tables import AuthTable
 from .core.database.transactions import transaction
 from .core.database.user_tables import bound, primary_key
@@ -23,6 +23,7 @@ __all__ = [
     "LinkMessage",
     "Message",
     "SecondFactor",
+    "Tools",
     "bound",
     "declare_commands",
     "declare_events",

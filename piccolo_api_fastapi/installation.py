@@ -1,7 +1,7 @@
 """`install(app)`: one documented error body, and headers on every response."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -40,7 +40,10 @@ def install(
 
     Every error becomes an RFC 9457 problem, and a 422 no longer echoes its input. OpenAPI shows
     the errors of guards, the optional guards, and the path of the token endpoint. Headers that
-    dependencies request are added to every response: models, streams and errors.
+    dependencies request are added to every response: models, streams and errors. A response for
+    which a guard looked for a credential says `Vary: Cookie` or `Vary: Authorization`, and
+    `Cache-Control: private, no-cache` unless the route says otherwise, so that caches never give
+    the page of one user to another.
 
     Args:
         app: The application. Call `install` once, before the application serves.
@@ -61,6 +64,9 @@ def install(
         admit=None if limit is None else limit.admit,
         refuse=problem_response,
     )
+    # Innermost: a `CORSMiddleware` then answers preflights itself, and adds its headers to
+    # refusals, whether it was added before or after.
+    app.user_middleware.append(app.user_middleware.pop(0))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _unexpected_error)
@@ -83,27 +89,51 @@ async def _validation_error(request: Request, error: Exception) -> Response:
 async def _unexpected_error(request: Request, _: Exception) -> Response:
     response = problem_response(HTTPException(500, "Something went wrong."), request)
     if (answer := answer_of(request.scope)) is not None:  # this response bypasses the middleware
-        response.headers.update(answer.headers)
+        answer.complete(response.headers)
     return response
 
 
 def _documenting(
     app: FastAPI, openapi: Callable[[], dict[str, Any]], everywhere: Sequence[type[AuthError]]
 ) -> Callable[[], dict[str, Any]]:
+    completed: list[dict[str, Any]] = []
+
     def documented() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schema = openapi()
-            for route in iter_route_contexts(app.routes):
-                if getattr(route, "dependant", None) and getattr(route, "include_in_schema", False):
-                    for method in route.methods or ():
-                        operation = schema["paths"][route.path_format][method.lower()]
-                        _document_guards(operation, route, everywhere)
-                        _document_invalid_input(operation, route)
+        schema = openapi()
+        if not (completed and completed[0] is schema):
+            for route, operation in _operations(app, schema):
+                _document_guards(operation, route, everywhere)
+                _document_invalid_input(operation, route)
             _correct_token_url(schema)
             _drop_unused_models(schema)
-        return openapi()
+            completed[:] = [schema]
+        return schema
 
     return documented
+
+
+def _operations(
+    app: FastAPI, schema: dict[str, Any]
+) -> Iterator[tuple[RouteContext, dict[str, Any]]]:
+    """
+    Yield the routes of an application and their operations in its document.
+
+    An application may have changed the document. Operations that it moved to other paths are
+    found by their id, and those that it left out are left out.
+    """
+    by_id = {
+        operation["operationId"]: operation
+        for path in schema.get("paths", {}).values()
+        for operation in path.values()
+        if isinstance(operation, dict) and "operationId" in operation
+    }
+    for route in iter_route_contexts(app.routes):
+        if getattr(route, "dependant", None) and getattr(route, "include_in_schema", False):
+            operations = schema.get("paths", {}).get(route.path_format, {})
+            for method in route.methods or ():
+                moved = by_id.get(route.operation_id or route.unique_id)
+                if operation := operations.get(method.lower(), moved):
+                    yield route, operation
 
 
 def _document_guards(
@@ -112,11 +142,11 @@ def _document_guards(
     """Add the errors of dependencies to an operation, and the schemes that its guards accept."""
     calls = list(dependencies_of(route.dependant, route.endpoint))
     for status, response in responses(*errors_of(calls), *everywhere).items():
-        operation["responses"].setdefault(str(status), response)
+        operation.setdefault("responses", {}).setdefault(str(status), response)
     names = {call.scheme_name for call in calls if isinstance(call, SecurityBase)}
     security = [scheme for scheme in operation.pop("security", ()) if scheme.keys() <= names]
     guards = [call for call in calls if is_guard(call)]
-    if guards and all(guard.is_optional for guard in guards):
+    if guards and all(guard.is_optional for guard in guards) and {} not in security:
         security.append({})
     if security:
         operation["security"] = security

@@ -355,7 +355,12 @@ def undeclared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     tables = set(declared_tables())
     kept: list[tuple[dict[str, Any], dict[str, Any]]] = [
         (registry, dict(registry))
-        for registry in (declared.EVENTS, step_up._factors, notices._notices)
+        for registry in (
+            declared.EVENTS,
+            step_up._factors,
+            notices._notices,
+            commands._declared,
+        )
     ]
     known_commands = list(commands.COMMANDS)
     yield

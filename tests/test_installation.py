@@ -4,12 +4,16 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from starlette.middleware import Middleware
 
 from piccolo_api_fastapi import (
     AnyOf,
     Claims,
     JWTAuth,
+    RateLimit,
     SameOrigin,
     SessionAuth,
     User,
@@ -166,3 +170,90 @@ async def test_an_error_outside() -> None:
     async with new_client(app) as client:
         answer = await client.get("/")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_server_error")
+
+
+ORIGIN = "https://shop.example"
+CORS: dict[str, Any] = {"allow_origins": [ORIGIN], "allow_credentials": True}
+
+
+@pytest.mark.parametrize("order", ["constructor", "cors first", "install first"])
+async def test_cors(order: str) -> None:
+    """Preflights are not charged, and refusals have the headers of CORS, in every order."""
+    app = FastAPI(middleware=[Middleware(CORSMiddleware, **CORS)] if order == "constructor" else [])
+    if order == "cors first":
+        app.add_middleware(CORSMiddleware, **CORS)
+    install(app, limit=RateLimit("2/hour", scope="all"))
+    if order == "install first":
+        app.add_middleware(CORSMiddleware, **CORS)
+
+    @app.get("/items")
+    async def items() -> list[str]:
+        return []
+
+    preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
+    async with new_client(app) as client:
+        for status in (200, 200, 429):
+            for _ in range(3):
+                assert (await client.options("/items", headers=preflight)).status_code == 200
+            answer = await client.get("/items", headers={"Origin": ORIGIN})
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == ORIGIN
+            assert answer.headers["vary"] == "Origin"
+
+
+Paths = dict[str, Any]
+
+
+def _all(paths: Paths) -> Paths:
+    return paths
+
+
+def _without_internal(paths: Paths) -> Paths:
+    return {path: item for path, item in paths.items() if not path.startswith("/internal")}
+
+
+def _behind_gateway(paths: Paths) -> Paths:
+    return {f"/shop{path}": {**item, "summary": "Moved"} for path, item in paths.items()}
+
+
+def _without_deletions(paths: Paths) -> Paths:
+    return {
+        path: {method: operation for method, operation in item.items() if method != "delete"}
+        for path, item in paths.items()
+    }
+
+
+@reaches_no_sql
+@pytest.mark.parametrize("change", [_all, _without_internal, _behind_gateway, _without_deletions])
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_changed_documents(session: SessionAuth[User], change: Any, keeps: Any) -> None:
+    """What the application left in its document is completed, each time it is asked for."""
+    app = FastAPI()
+    app.include_router(session_router(session), prefix="/auth")
+
+    @app.get("/internal/metrics")
+    async def metrics(user: Annotated[User | None, Depends(optional(session))]) -> None: ...
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema and keeps:
+            return app.openapi_schema
+        schema = get_openapi(title="Shop", version="1", routes=app.routes)
+        schema["paths"] = change(schema["paths"])
+        app.openapi_schema = schema
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    install(app)
+    documents = []
+    async with new_client(app) as client:
+        for _ in range(2):
+            answer = await client.get("/openapi.json")
+            assert answer.status_code == 200
+            documents.append(answer.json())
+    assert documents[0] == documents[1]
+    paths = documents[0]["paths"]
+    [login] = [item["post"] for path, item in paths.items() if path.endswith("/auth/login")]
+    assert "application/problem+json" in login["responses"]["422"]["content"]
+    for path, item in paths.items():
+        if path.endswith("/internal/metrics"):
+            assert item["get"]["security"] == [{"Session": []}, {}]

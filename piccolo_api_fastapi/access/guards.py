@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from fastapi import Security
@@ -11,6 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.http.middleware import note_vary
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -147,16 +149,17 @@ class Guard(Generic[UserT]):
         known: dict[Guard[UserT], Identity[UserT] | None]
         known = connection.scope.setdefault(_IDENTITIES, {})
         if self not in known:
+            note_vary(connection.scope, self._vary)
             async with store():
                 known[self] = await self.authenticate(connection)
         return known[self]
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
-        Ask the schemes in turn. If there is an `Authorization` header, it decides alone: a valid
-        cookie never rescues an invalid header.
+        Ask the schemes in turn. If a scheme reads the `Authorization` header and there is one, it
+        decides alone: a valid cookie never rescues an invalid header.
         """
-        by_header = "authorization" in connection.headers
+        by_header = self.is_decided_by_header(connection)
         for scheme in self.schemes:
             if by_header is (scheme.transport == "header"):
                 identity = await scheme.find(connection)
@@ -164,9 +167,20 @@ class Guard(Generic[UserT]):
                     return identity
         return None
 
+    @cached_property
+    def _vary(self) -> str:
+        """The request headers in which the schemes look for credentials."""
+        headers = {"cookie": "Cookie", "header": "Authorization"}
+        return ", ".join(sorted({headers[scheme.transport] for scheme in self.schemes}))
+
+    def is_decided_by_header(self, connection: HTTPConnection) -> bool:
+        """Return whether there is an `Authorization` header, and a scheme that reads it."""
+        if "authorization" not in connection.headers:
+            return False
+        return any(scheme.transport == "header" for scheme in self.schemes)
+
     def _nobody(self, connection: HTTPConnection) -> AuthError:
-        reads_header = any(scheme.transport == "header" for scheme in self.schemes)
-        if reads_header and "authorization" in connection.headers:
+        if self.is_decided_by_header(connection):
             return InvalidToken()
         challenges = dict.fromkeys(scheme.challenge for scheme in self.schemes)
         return Unauthenticated(challenge=", ".join(challenges))

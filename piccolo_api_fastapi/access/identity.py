@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from piccolo.apps.user.tables import BaseUser
 
+from piccolo_api_fastapi.core.http.encoding import hide_secret_columns
 from piccolo_api_fastapi.errors import InsufficientScope
 
 from .step_up import Factors
@@ -19,6 +20,10 @@ SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 """The time of authentication of a credential that does not prove the presence of a person."""
+
+# An endpoint may return its user, or the `Identity`. FastAPI would write every attribute of the
+# row, the password hash included.
+hide_secret_columns()
 
 
 @dataclass(frozen=True, slots=True)

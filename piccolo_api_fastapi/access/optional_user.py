@@ -75,7 +75,7 @@ async def _find_or_none(
         found = await guard.find(connection)
     except SessionEnded:
         return None
-    if found is None and "authorization" not in connection.headers:
+    if found is None and not guard.is_decided_by_header(connection):
         return None  # no credential at all
     if found is not None and found.is_enrolling:
         return None  # this credential can only enrol a second factor

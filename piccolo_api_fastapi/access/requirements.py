@@ -1,7 +1,9 @@
 """`require`: a guard with further requirements."""
 
-from collections.abc import Iterable, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
+from typing import TypeAlias
 
 from starlette.requests import HTTPConnection
 
@@ -10,12 +12,17 @@ from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
     EmailNotVerified,
+    Forbidden,
     StepUpRequired,
 )
 
 from .guards import Guard, signature_of
 from .identity import Identity, UserT
 from .step_up import StepUp
+
+Verdict: TypeAlias = bool | str | None
+Check: TypeAlias = Callable[[UserT], Verdict | Awaitable[Verdict]]
+"""Says whether a user is admitted; see `require`."""
 
 
 class Require(Guard[UserT]):
@@ -30,13 +37,15 @@ class Require(Guard[UserT]):
         step_up: StepUp | None = None,
         *,
         verified: bool = False,
+        check: Check[UserT] | None = None,
     ) -> None:
         self.schemes = guard.schemes
         self._guard = guard
         self._scopes = tuple(scopes)
         self._step_up = step_up
         self._verified = verified
-        errors = {StepUpRequired: step_up, EmailNotVerified: verified}
+        self._check = check
+        errors = {StepUpRequired: step_up, EmailNotVerified: verified, Forbidden: check}
         raised = [error for error, is_raised in errors.items() if is_raised]
         self.documented_errors = (*self.documented_errors, *raised)
         self.__signature__ = signature_of(self.schemes, self._scopes)
@@ -51,6 +60,8 @@ class Require(Guard[UserT]):
             await self._check_email(identity)
         if self._step_up:
             self._step_up.check(identity.factors, self.now())
+        if self._check:
+            await _ask(self._check, identity.user)
         return identity
 
     async def _check_email(self, identity: Identity[UserT]) -> None:
@@ -60,6 +71,17 @@ class Require(Guard[UserT]):
             is_verified = await scheme.has_verified_email(identity.user)
         if not is_verified:
             raise EmailNotVerified
+
+
+async def _ask(check: Check[UserT], user: UserT) -> None:
+    verdict = check(user)
+    if inspect.isawaitable(verdict):
+        verdict = await verdict
+    if not isinstance(verdict, (bool, str, type(None))):
+        message = f"The check of require() must return a bool, a str or None, not {verdict!r}."
+        raise TypeError(message)
+    if verdict is False or isinstance(verdict, str):
+        raise Forbidden(verdict or None)
 
 
 def require(  # noqa: PLR0913 - each a word of its own
@@ -72,6 +94,7 @@ def require(  # noqa: PLR0913 - each a word of its own
     factor: str | None = None,
     within: timedelta | None = None,
     verified: bool = False,
+    check: Check[UserT] | None = None,
 ) -> Require[UserT]:
     """
     Make a guard with further requirements.
@@ -83,6 +106,7 @@ def require(  # noqa: PLR0913 - each a word of its own
     current_user = SessionAuth()
     admin = require(current_user, admin=True)
     recently_confirmed = require(current_user, within=timedelta(minutes=5))
+    employee = require(current_user, check=lambda user: user.email.endswith("@example.com"))
     ```
 
     A caller who lacks a scope gets 403. A caller who must present a factor (again) gets a 401
@@ -98,6 +122,9 @@ def require(  # noqa: PLR0913 - each a word of its own
         within: The maximum age of that factor. Without `factor`, of a second factor if `mfa` is
             set, or else of any factor.
         verified: Whether the user's e-mail address must be verified. Costs one more query.
+        check: A function of the user, sync or async, asked last. False or a sentence refuses the
+            request with a 403, and the sentence is its `detail`; True and `None` admit it. It may
+            raise an error of its own. A sync function must not block, as it runs on the event loop.
 
     Raises:
         ConfigurationError: Nothing is required, `scopes` is a string, or `within` is too short.
@@ -107,6 +134,6 @@ def require(  # noqa: PLR0913 - each a word of its own
     flags = {"admin": admin, "superuser": superuser}
     needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
     step_up = StepUp(mfa, factor, within)
-    if not needed and not step_up and not verified:
+    if not needed and not step_up and not verified and not check:
         raise ConfigurationError("require() needs at least one requirement, such as admin=True.")
-    return Require(guard, needed, step_up or None, verified=verified)
+    return Require(guard, needed, step_up or None, verified=verified, check=check)

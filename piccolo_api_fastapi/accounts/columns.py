@@ -1,13 +1,14 @@
 """The columns of a user table that users may fill in: which, and the values that fit them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import (
     JSON,
+    Array,
     BigInt,
     Column,
     DoublePrecision,
@@ -18,7 +19,7 @@ from piccolo.columns import (
     Timestamp,
     Timestamptz,
 )
-from pydantic import AfterValidator, BaseModel, Field, NaiveDatetime, create_model
+from pydantic import AfterValidator, BaseModel, Field, NaiveDatetime
 
 from piccolo_api_fastapi.core.database.outages import is_unique_violation, is_unusable_value
 from piccolo_api_fastapi.core.http import strict_json
@@ -90,17 +91,62 @@ def refusing_values() -> Iterator[None]:
         raise
 
 
-def fit(given: type[BaseModel], columns: Sequence[Column]) -> type[BaseModel]:
-    """The fields of Piccolo's model, with the bounds that Piccolo's types leave out."""
+def given_fields(model: type[BaseModel], columns: Sequence[Column]) -> dict[str, Any]:
+    """
+    Return the fields of a request body, with the bounds that Piccolo's types leave out.
+
+    Args:
+        model: Piccolo's model of the columns, all of them optional.
+        columns: The columns.
+    """
     fields: dict[str, Any] = {}
     for column in columns:
-        name, kind = column._meta.name, _kind(column)
-        if kind is not None:
-            field = given.model_fields[name]
-            extra: Any = field.json_schema_extra
-            new = Field(None, alias=field.alias, title=field.title, json_schema_extra=extra)
-            fields[name] = (kind | None, new)
-    return create_model("Fitted", __base__=given, **fields)
+        kind = _choices(column) or _kind(column)
+        annotation = model.model_fields[column._meta.name].annotation
+        fields[column._meta.name] = (annotation if kind is None else kind | None, _field(column))
+    return fields
+
+
+def shown_fields(model: type[BaseModel], columns: Sequence[Column]) -> dict[str, Any]:
+    """
+    Return the fields of a response. Stored values are shown even if they are no choice any more.
+
+    Args:
+        model: Piccolo's model of the columns, all of them optional.
+        columns: The columns.
+    """
+    fields: dict[str, Any] = {}
+    for column in columns:
+        annotation: Any = model.model_fields[column._meta.name].annotation
+        kind, _ = get_args(annotation)  # and None, since all are optional
+        fields[column._meta.name] = (annotation if column._meta.null else kind, _field(column, ...))
+    return fields
+
+
+def _field(column: Column, default: Any = None) -> Any:
+    """Make a field with the column's name in Python, whatever its name in the database."""
+    return Field(default, description=column._meta.help_text)
+
+
+def _choices(column: Column) -> Any:
+    """Return the type of a column with choices, or `None`."""
+    choices = column._meta.get_choices_dict()
+    if choices is None:
+        return None
+    values = [choice["value"] for choice in choices.values()]
+    if not all(isinstance(value, (str, int)) for value in values):
+        return Annotated[column.value_type, AfterValidator(_one_of(values))]
+    one: Any = Literal[tuple(values)]
+    return list[one] if isinstance(column, Array) else one
+
+
+def _one_of(values: Sequence[Any]) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value not in values:
+            raise ValueError("This is not one of the choices.")
+        return value
+
+    return check
 
 
 def _kind(column: Column) -> Any:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.users.identifiers import real_email
 
-from .columns import column_of, fit
+from .columns import column_of, given_fields, shown_fields
 from .mailboxes import Caller
 from .mailboxes.verification import Verification, Verified
 
@@ -200,12 +200,11 @@ def make_models(users: type[BaseUser], extra: Sequence[str], *, has_mail: bool) 
     if not columns:
         return Models(base, MeOut, None, ())
     fields: Any = {"include_columns": columns}
-    given = create_pydantic_model(users, model_name="Given", all_optional=True, **fields)
-    shown = create_pydantic_model(users, model_name="Shown", **fields)
-    fitted = fit(given, columns)
+    optional = create_pydantic_model(users, model_name="Columns", all_optional=True, **fields)
+    given, shown = given_fields(optional, columns), shown_fields(optional, columns)
     return Models(
-        register=create_model("RegisterIn", __base__=(base, fitted), __doc__=base.__doc__),
-        me=create_model("MeOut", __base__=(MeOut, shown), __doc__=MeOut.__doc__),
-        change=create_model("MeIn", __base__=(Strict, fitted), __doc__="The columns to change."),
+        register=create_model("RegisterIn", __base__=base, __doc__=base.__doc__, **given),
+        me=create_model("MeOut", __base__=MeOut, __doc__=MeOut.__doc__, **shown),
+        change=create_model("MeIn", __base__=Strict, __doc__="The columns to change.", **given),
         extra=tuple(extra),
     )

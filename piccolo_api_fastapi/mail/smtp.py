@@ -8,9 +8,8 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from typing import Any, Literal, TypeAlias
 
-from email_validator import validate_email
-
 from piccolo_api_fastapi.errors import ConfigurationError
+from piccolo_api_fastapi.users.identifiers import split_email
 
 from .messages import Message
 
@@ -117,5 +116,5 @@ class SMTPMail:
 
 def _address(email: str) -> Address:
     """The address with its domain in ASCII (RFC 5890), for servers without SMTPUTF8."""
-    valid = validate_email(email, check_deliverability=False)
-    return Address(username=valid.local_part, domain=valid.ascii_domain)
+    local_part, _, domain = split_email(email)
+    return Address(username=local_part, domain=domain)

@@ -4,7 +4,7 @@ from piccolo_api_fastapi.core.database.auth_tables import delete_expired
 from piccolo_api_fastapi.core.database.sqlite_ids import never_reuse_ids
 
 from .app import APP_CONFIG
-from .commands import clean
+from .commands import auth_commands
 from .from_piccolo_api.commands import migrate_piccolo_api
 from .from_piccolo_api.migration import migrate_from_piccolo_api
 from .from_piccolo_api.providers import decrypt_with
@@ -13,8 +13,8 @@ from .tables import AuthTables, auth_tables
 __all__ = [
     "APP_CONFIG",
     "AuthTables",
+    "auth_commands",
     "auth_tables",
-    "clean",
     "decrypt_with",
     "delete_expired",
     "migrate_from_piccolo_api",

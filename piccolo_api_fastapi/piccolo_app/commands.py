@@ -1,39 +1,104 @@
 """Commands for what belongs to no single feature: expiry, events and keys."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from piccolo_api_fastapi.clock import utcnow
-from piccolo_api_fastapi.core.commands import declare_commands
+from piccolo_api_fastapi.core.commands import (
+    Command,
+    Tools,
+    commands_with,
+    declare_commands,
+    use_default_tools,
+)
 from piccolo_api_fastapi.core.crypto.encryption import generate_key
 from piccolo_api_fastapi.core.database import sqlite_ids
-from piccolo_api_fastapi.core.database.auth_tables import delete_expired
+from piccolo_api_fastapi.core.database.auth_tables import count_expired, delete_expired
+from piccolo_api_fastapi.core.database.progress import shown
 from piccolo_api_fastapi.core.events.declared import events_table
 from piccolo_api_fastapi.core.events.log import delete_old_events, protect_events
-from piccolo_api_fastapi.users import User
+from piccolo_api_fastapi.login.mfa.totp import TOTP
+from piccolo_api_fastapi.schemes.api_tokens import TokenAuth
+from piccolo_api_fastapi.users import Users
 
 from .tables import auth_tables
 
 
-async def clean() -> None:
-    """Delete expired rows: sessions, refresh families, tickets, API tokens and the like."""
-    deleted = await delete_expired(auth_tables(), now=utcnow())
-    counts = ", ".join(f"{count} {noun}" for noun, count in sorted(deleted.items()))
-    print(f"Deleted {counts}.")  # noqa: T201 - a command
+def auth_commands(
+    users: Users[Any] | None = None,
+    *,
+    totp: TOTP | None = None,
+    token: TokenAuth[Any] | None = None,
+) -> list[Command]:
+    """
+    Return all commands for a user table of your own, for the `AppConfig` of your Piccolo app.
+
+    ```python
+    from piccolo_api_fastapi import Users, auth_commands
+
+    commands = auth_commands(Users())  # AppConfig(commands=commands)
+    ```
+
+    Args:
+        users: The users. Default: those of the stock `User` table.
+        totp: The authenticator apps, if the application has any.
+        token: The scheme of API tokens. Default: a `TokenAuth` with the default settings.
+    """
+    return commands_with(Tools(users or Users(), totp, token))
 
 
-async def delete_events(days: int = 365) -> None:
+async def clean(tools: Tools, dry_run: bool = False) -> None:  # noqa: FBT001, FBT002
+    """
+    Delete expired rows: sessions, refresh families, tickets, API tokens and the like.
+
+    It can be stopped at any time: rows are deleted in batches.
+
+    :param dry_run:
+        Count the rows, and delete none.
+
+    """
+    tables, now = auth_tables(tools.users.table), tools.users.clock()
+    if dry_run:
+        print(f"Would delete {_listed(await count_expired(tables, now=now))}.")  # noqa: T201
+        return
+    with shown("rows deleted"):
+        deleted = await delete_expired(tables, now=now)
+    print(f"Deleted {_listed(deleted)}.")  # noqa: T201 - a command
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {noun}" for noun, count in sorted(counts.items()))
+
+
+async def delete_events(
+    tools: Tools,
+    days: int = 365,
+    dry_run: bool = False,  # noqa: FBT001, FBT002
+) -> None:
     """
     Delete events older than this many days.
 
+    It can be stopped at any time: events are deleted in batches.
+
     :param days:
         The age in days that events keep at least.
+    :param dry_run:
+        Count the events, and delete none.
 
     """
-    deleted = await delete_old_events(before=utcnow() - timedelta(days=days))
+    events = auth_tables(tools.users.table).event
+    before = utcnow() - timedelta(days=days)
+    if dry_run:
+        count = await events.count().where(events.at < before)
+        print(f"Would delete {count} events.")  # noqa: T201 - a command
+        return
+    with shown("events deleted"):
+        deleted = await delete_old_events(events, before=before)
     print(f"Deleted {deleted} events.")  # noqa: T201 - a command
 
 
-async def protect_event_log(days: int = 30) -> None:
+async def protect_event_log(tools: Tools, days: int = 30) -> None:
     """
     Let the database refuse to change events, and to delete young ones.
 
@@ -41,7 +106,7 @@ async def protect_event_log(days: int = 30) -> None:
         The age in days from which events can be deleted.
 
     """
-    await protect_events(keep=timedelta(days=days))
+    await protect_events(auth_tables(tools.users.table).event, keep=timedelta(days=days))
     print("Events are append-only now.")  # noqa: T201 - a command
 
 
@@ -55,9 +120,9 @@ async def list_events() -> None:
     print(events_table())  # noqa: T201 - a command
 
 
-async def never_reuse_ids() -> None:
+async def never_reuse_ids(tools: Tools) -> None:
     """Let SQLite give the id of a deleted user to no other user. The migrations do it, too."""
-    await sqlite_ids.never_reuse_ids(User)
+    await sqlite_ids.never_reuse_ids(tools.users.table)
     print("The ids of deleted users are not used again.")  # noqa: T201 - a command
 
 
@@ -69,3 +134,4 @@ declare_commands(
     generate_encryption_key,
     never_reuse_ids,
 )
+use_default_tools(lambda: Tools(Users()))

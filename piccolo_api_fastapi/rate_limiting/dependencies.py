@@ -4,13 +4,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.middleware import answer_of, status_of
+from piccolo_api_fastapi.core.http.public_routes import UNLIMITED, is_exempt
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
@@ -28,7 +29,7 @@ from .limiter import Limiter, OnError
 from .quota import Quota
 from .stores import defaults
 from .stores.store import Store
-from .tariff import Tariff
+from .tariff import Charge, Tariff
 
 _SECOND = timedelta(seconds=1)
 
@@ -77,6 +78,8 @@ class RateLimit:
         ConfigurationError: The settings contradict each other, or one would have no effect.
     """
 
+    is_limit: ClassVar[bool] = True
+
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
         self,
         *limits: Any,
@@ -116,7 +119,7 @@ class RateLimit:
             TooManyRequests: The limit is used up.
             StoreUnavailable: The store does not answer, with `on_error="deny"`.
         """
-        charge = await self._tariff.of_request(connection, solved)
+        charge = await self._charge_of(connection, solved)
         if charge is None:
             return Quota()
         try:
@@ -203,6 +206,11 @@ class RateLimit:
         charge = self._tariff.of_key(key, 0, limits)
         await self._limiter.reset(charge.budget, charge.key)
 
+    async def _charge_of(self, connection: HTTPConnection, solved: dict[str, Any]) -> Charge | None:
+        if is_exempt(connection, self, UNLIMITED):
+            return None
+        return await self._tariff.of_request(connection, solved)
+
     async def _pass(self, connection: HTTPConnection, quota: Quota, response: Response) -> Quota:
         """Add the headers to the response, or refuse the request."""
         bill = bill_of(connection)
@@ -253,7 +261,7 @@ class FailureLimit(RateLimit):
         self, connection: HTTPConnection, response: Response, **solved: Any
     ) -> AsyncIterator[Quota]:
         """Charge a request, and refund it after a response that is no error."""
-        charge = await self._tariff.of_request(connection, solved)
+        charge = await self._charge_of(connection, solved)
         if charge is None:
             yield Quota()
             return

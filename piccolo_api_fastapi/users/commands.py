@@ -1,11 +1,66 @@
-"""The command that unlocks a user."""
+"""Commands that create users, set passwords, sign users out and unlock them."""
 
-from piccolo_api_fastapi.core.commands import declare_commands
+import getpass
+import sys
 
-from .users import Users
+from piccolo_api_fastapi.core.commands import Tools, declare_commands
+from piccolo_api_fastapi.core.database.transactions import transaction
 
 
-async def unlock_user(username: str) -> None:
+async def create_user(
+    tools: Tools,
+    username: str,
+    email: str = "",
+    admin: bool = False,  # noqa: FBT001, FBT002
+    superuser: bool = False,  # noqa: FBT001, FBT002
+) -> None:
+    """
+    Create a user. The password is asked for, or read from the standard input.
+
+    :param username:
+        The username.
+    :param email:
+        The e-mail address.
+    :param admin:
+        Set the flag of administrators.
+    :param superuser:
+        Set the flag of superusers.
+
+    """
+    user = await tools.users.create(
+        str(username), _password(), email=email or None, admin=admin, superuser=superuser
+    )
+    print(f"Created {user.username}.")  # noqa: T201 - a command
+
+
+async def set_password(tools: Tools, username: str) -> None:
+    """
+    Set the password of a user, which is asked for, and end all sessions and tokens of theirs.
+
+    :param username:
+        The username or the e-mail address.
+
+    """
+    user = await tools.user(username)
+    await tools.users.set_password(user, _password())
+    print(f"{user.username} has a new password.")  # noqa: T201 - a command
+
+
+async def sign_out(tools: Tools, username: str) -> None:
+    """
+    End all sessions and tokens of a user.
+
+    :param username:
+        The username or the e-mail address.
+
+    """
+    user = await tools.user(username)
+    async with transaction(tools.users.table):
+        await tools.users.end_credentials(user, everything=True)
+    print(f"{user.username} is signed out everywhere.")  # noqa: T201 - a command
+
+
+async def unlock_user(tools: Tools, username: str) -> None:
     """
     Forget the wrong passwords that were tried at an account.
 
@@ -13,12 +68,19 @@ async def unlock_user(username: str) -> None:
         The username or the e-mail address of the account.
 
     """
-    users = Users()
-    user = await users.find(str(username))
-    if user is None:
-        raise SystemExit("There is no such user.")
-    await users.unlock(user)
+    user = await tools.user(username)
+    await tools.users.unlock(user)
     print(f"{user.username} is unlocked.")  # noqa: T201 - a command
 
 
-declare_commands(unlock_user)
+def _password() -> str:
+    """Ask for a password twice on a terminal; otherwise read the first line of the input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    password = getpass.getpass("Password: ")
+    if getpass.getpass("Password again: ") != password:
+        raise SystemExit("The passwords differ.")
+    return password
+
+
+declare_commands(create_user, set_password, sign_out, unlock_user)

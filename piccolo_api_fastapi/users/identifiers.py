@@ -1,6 +1,7 @@
 """Usernames and e-mail addresses in their one normal form."""
 
 import unicodedata
+from collections.abc import Iterable
 from uuid import uuid4
 
 from email_validator import EmailNotValidError, validate_email
@@ -11,6 +12,8 @@ MAXIMUM_LENGTH = 254
 """RFC 5321 section 4.5.3.1.3, without the angle brackets; longer ones are looked up nowhere."""
 
 _NO_EMAIL = "@no-email.invalid"
+
+_PUBLIC = ".x.org"
 
 
 def normal_username(username: str, maximum: int) -> str:
@@ -54,10 +57,10 @@ def own_username(username: str, maximum: int | None, email: str | None) -> str:
 
 def normal_email(email: str) -> str:
     """
-    An e-mail address as it is stored: one form for each mailbox, which is its own normal form.
+    Return the one form of an e-mail address, to look it up. It is its own normal form.
 
     Raises:
-        Unprocessable: It is no address (RFC 5322 section 3.4.1), or is longer than
+        Unprocessable: The text is not an address (RFC 5322 section 3.4.1), or is longer than
             `MAXIMUM_LENGTH`.
     """
     try:
@@ -66,8 +69,30 @@ def normal_email(email: str) -> str:
         is_stable = len(normal) <= MAXIMUM_LENGTH and normal == _valid(normal)
     except EmailNotValidError:
         normal, is_stable = "", False
-    if not is_stable:
-        raise _unusable("email", "email_invalid", "This is not an e-mail address.")
+    if not is_stable or real_email(normal) is None:
+        raise _invalid_email()
+    return normal
+
+
+def new_email(email: str, internal_domains: Iterable[str]) -> str:
+    """
+    Return an e-mail address as it is stored, which is in its one form.
+
+    Args:
+        email: The address as typed.
+        internal_domains: Domains that are accepted, with their subdomains, although mail of the
+            internet can't reach them.
+
+    Raises:
+        Unprocessable: The text is not an address, or the internet has no such domain.
+    """
+    normal = normal_email(email)
+    domain = normal.rpartition("@")[2]
+    if not any(f".{domain}".endswith(f".{internal}") for internal in internal_domains):
+        try:
+            validate_email(normal, check_deliverability=False)
+        except EmailNotValidError:
+            raise _invalid_email() from None
     return normal
 
 
@@ -107,8 +132,22 @@ def real_email(email: str | None) -> str | None:
     return None if not email or email.endswith(_NO_EMAIL) else email
 
 
+def split_email(email: str) -> tuple[str, str, str]:
+    """
+    Return the local part of an address, its domain, and its domain in ASCII (RFC 5890).
+
+    Raises:
+        EmailNotValidError: The text is not an address.
+    """
+    # email-validator refuses internal domains, but not their names as parts of another one.
+    valid = validate_email(email + _PUBLIC, check_deliverability=False)
+    ascii_domain = valid.ascii_domain.removesuffix(_PUBLIC)
+    return valid.local_part, valid.domain.removesuffix(_PUBLIC), ascii_domain
+
+
 def _valid(folded: str) -> str:
-    return _fold(validate_email(folded, check_deliverability=False).normalized)
+    local_part, domain, _ = split_email(folded)
+    return _fold(f"{local_part}@{domain}")
 
 
 def _fold(text: str) -> str:
@@ -117,6 +156,10 @@ def _fold(text: str) -> str:
 
 def _invalid_username() -> Unprocessable:
     return _unusable("username", "username_invalid", "This is not a valid username.")
+
+
+def _invalid_email() -> Unprocessable:
+    return _unusable("email", "email_invalid", "This is not an e-mail address.")
 
 
 def _unusable(field: str, code: str, sentence: str) -> Unprocessable:

@@ -1,7 +1,7 @@
 """`Users`: the object through which applications find, create and change users."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, Generic, TypeAlias, cast
 
 from piccolo_api_fastapi.clock import Clock, utcnow
@@ -10,10 +10,11 @@ from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import load, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.errors import ConfigurationError
 
 from . import queries
 from .credentials import Credentials
-from .identifiers import no_email, normal_email, own_username, real_email
+from .identifiers import new_email, no_email, own_username, real_email
 from .passwords.hasher import PasswordHasher
 from .passwords.policy import PasswordPolicy
 from .passwords.service import Passwords
@@ -47,6 +48,8 @@ class Users(Generic[UserT]):
         keeps_on_new_password: Tables of credentials that a new password does not end, such
             as `APIToken`. By default a new password ends all of them. They always end when
             an account passes to another owner.
+        internal_domains: Domains whose addresses users may have although they are not on the
+            internet, with their subdomains, such as `["local", "intranet"]`.
         clock: Returns the present time.
 
     Raises:
@@ -63,8 +66,11 @@ class Users(Generic[UserT]):
         scopes_of: ScopesOf | None = None,
         interop: bool = False,
         keeps_on_new_password: Iterable[type[AuthTable]] = (),
+        internal_domains: Collection[str] = (),
         clock: Clock = utcnow,
     ) -> None:
+        if isinstance(internal_domains, str):
+            raise ConfigurationError("internal_domains must be a list of domains.")
         self.table: type[UserT] = cast("Any", User) if table is None else table
         self.policy = policy or PasswordPolicy()
         self.clock = clock
@@ -79,6 +85,7 @@ class Users(Generic[UserT]):
             clock=clock,
         )
         self._scopes_of = scopes_of
+        self._internal_domains = [domain.lower() for domain in internal_domains]
 
     @property
     def hasher(self) -> PasswordHasher:
@@ -95,6 +102,16 @@ class Users(Generic[UserT]):
         async with store():
             account = await self.passwords.lookup.find(identifier)
         return load(self.table, account.values) if account else None
+
+    def new_email(self, email: str) -> str:
+        """
+        Return an address as it is stored for a user.
+
+        Raises:
+            Unprocessable: The text is not an address, or its domain is internal and not among
+                `internal_domains`.
+        """
+        return new_email(email, self._internal_domains)
 
     async def create(
         self,
@@ -123,7 +140,7 @@ class Users(Generic[UserT]):
             IdentityTaken: Another user has the username or the address.
             ValueTaken: Another user has the value of another unique column.
         """
-        email = None if email is None else normal_email(email)
+        email = None if email is None else self.new_email(email)
         username = own_username(username, self.table.username.length, email)
         if password is not None:
             encoded = await self.encode(password, username, email)

@@ -134,15 +134,28 @@ async def test_sessions(client: httpx.AsyncClient, ada: User) -> None:
 
 @pytest.mark.security(30)
 async def test_header_credentials(client: httpx.AsyncClient, ada: User) -> None:
-    """With `Authorization` the header decides alone: cookies and their rules are out (D-C5)."""
+    """A guard that reads `Authorization` leaves cookies and their rules alone if there is one."""
     await log_in(client)
     evil = {"Sec-Fetch-Site": "cross-site"}
     token = (await get_tokens(client))["access_token"]
     assert (await client.post("/write", headers=bearer(token) | evil)).status_code == 200
     answer = await client.get("/me", headers=bearer("bad"))
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
-    answer = await client.get("/session", headers=bearer(token))
-    assert answer.status_code == 401
+
+
+async def test_header_of_a_proxy(client: httpx.AsyncClient, ada: User) -> None:
+    """A guard of cookies alone reads them behind HTTP Basic, and refuses other sites as ever."""
+    await log_in(client)
+    for header in ("Basic c3RhZ2luZzpzZWNyZXQ=", "Bearer of-something-else", ""):
+        proxy = {"Authorization": header}
+        answer = await client.get("/session", headers=proxy)
+        assert answer.json() == {"username": "ada"}
+        assert (await client.get("/auth/sessions", headers=proxy)).status_code == 200
+        answer = await client.post("/auth/logout", headers=proxy | {"Sec-Fetch-Site": "cross-site"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request")
+        assert (await client.get("/me", headers=proxy)).status_code == 401
+    assert (await client.post("/auth/logout", headers=proxy)).status_code == 204
+    assert (await client.get("/session", headers=proxy)).json()["code"] == "not_authenticated"
 
 
 @pytest.mark.security(27)

@@ -1,19 +1,24 @@
 """`require`: scopes and flags that a caller must have."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Security
 
 from piccolo_api_fastapi import (
     AnyOf,
+    AuthEvent,
     ConfigurationError,
     JWTAuth,
     SessionAuth,
     User,
     Users,
+    install,
+    public,
     require,
+    session_router,
+    subscribe,
 )
 from tests.conftest import SECRET, bearer, get_tokens, log_in, new_client, reaches_no_sql
 from tests.guarded import served
@@ -79,3 +84,75 @@ def test_configuration(database: Any) -> None:
     for nothing in settings:
         with pytest.raises(ConfigurationError):
             require(session, **nothing)
+
+
+async def not_suspended(user: User) -> str | None:
+    """A check with a reason, which may ask the database."""
+    return "Your account is suspended." if user.first_name == "suspended" else None
+
+
+def raises(user: User) -> None:
+    """A check that refuses by an error of its own."""
+    if user.first_name == "suspended":
+        raise HTTPException(402, "Pay first.")
+
+
+CHECKS: dict[str, tuple[Any, int, str]] = {
+    "reason": (not_suspended, 403, "Your account is suspended."),
+    "bool": (lambda user: not user.first_name, 403, "You do not have permission to do this."),
+    "error": (raises, 402, "Pay first."),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("whole", [False, True])
+async def test_check(session: SessionAuth[User], ada: User, name: str, whole: Any) -> None:
+    """A condition of one's own guards an application, and `public` routes are exempt from it."""
+    check, status, detail = CHECKS[name]
+    guard = require(session, check=check)
+    app = FastAPI(dependencies=[Depends(guard)] if whole else [])
+    install(app)
+    inner = APIRouter(dependencies=[] if whole else [Depends(guard)])
+    inner.include_router(session_router(session), prefix="/auth")
+
+    @inner.get("/health")
+    @public
+    async def health() -> str:
+        return "ok"
+
+    @inner.get("/me")
+    async def me(user: Annotated[User, Depends(guard)]) -> str:
+        return user.username
+
+    app.include_router(inner)
+    events: list[AuthEvent] = []
+    async with new_client(app) as client:
+        assert (await client.get("/health")).status_code == 200
+        assert (await client.get("/me")).status_code == 401
+        assert (await log_in(client)).status_code == 200
+        assert (await client.get("/me")).json() == "ada"
+        await User.update({User.first_name: "suspended"}).where(User.id == ada.id)
+        unsubscribe = subscribe(events.append)
+        answer = await client.get("/me")
+        unsubscribe()
+        assert (answer.status_code, answer.json()["detail"]) == (status, detail)
+        assert len(events) == (status == 403)
+        assert (await client.get("/health")).status_code == 200
+    documented = app.openapi()["paths"]["/me"]["get"]["responses"]
+    assert "403" in documented
+
+
+@reaches_no_sql
+async def test_check_without_verdict(session: SessionAuth[User], ada: User) -> None:
+    """A check that returns neither a bool nor a sentence refuses everybody."""
+    verdict: Any = 0
+    guard = require(session, check=lambda _: verdict)
+    app = served(session, JWTAuth(session.users, secret=SECRET), lambda _: None)
+
+    @app.get("/me", dependencies=[Depends(guard)])
+    async def me() -> None:
+        raise AssertionError
+
+    async with new_client(app) as client:
+        await log_in(client)
+        assert (await client.get("/me")).status_code == 500

@@ -1,6 +1,8 @@
 """Columns that people fill in: what does not fit, or belongs to somebody, on both databases."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -11,11 +13,13 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import (
     JSON,
     JSONB,
+    Array,
     BigInt,
     Column,
     DoublePrecision,
     Integer,
     Interval,
+    Numeric,
     Real,
     SmallInt,
     Text,
@@ -41,6 +45,27 @@ from tests.conftest import PASSWORD, log_in, new_client, use_engine
 from .conftest import BASE_URL, register
 
 
+class Plan(str, Enum):
+    """What a user may choose."""
+
+    free = "free"
+    paid = "paid"
+
+
+class Level(int, Enum):
+    """Choices that are numbers."""
+
+    low = 1
+    high = 2
+
+
+class Price(Enum):
+    """Choices that JSON has no type for."""
+
+    small = Decimal("1.5")
+    great = Decimal("2.5")
+
+
 class Odd(BaseUser, tablename="odd_user"):
     """A user with columns of many types."""
 
@@ -56,6 +81,10 @@ class Odd(BaseUser, tablename="odd_user"):
     notes = JSON(null=True, default=None)
     more = JSONB(null=True, default=None)
     bio = Text(null=True, default=None, db_column_name="biography")
+    plan = Varchar(choices=Plan, default=Plan.free, help_text="What the user pays for.")
+    level = Integer(choices=Level, null=True, default=None)
+    price = Numeric(digits=(5, 2), choices=Price, null=True, default=None)
+    colours = Array(Varchar(), choices=Plan, null=True, default=None)
 
 
 TABLES = [Odd, *auth_tables(Odd)]
@@ -119,6 +148,9 @@ UNUSABLE: list[dict[str, Any]] = [
     {"notes": '{"a": NaN}'},
     {"more": '{"a": NaN}'},
     {"more": '["\\u0000"]'},
+    {"plan": "gold"},
+    {"level": 3},
+    {"price": "3.5"},
 ]
 
 USABLE: list[dict[str, Any]] = [
@@ -126,7 +158,9 @@ USABLE: list[dict[str, Any]] = [
     {"seen": "2020-01-01T00:00:00", "met": "2020-01-01T00:00:00+02:00"},
     {"met": "2020-01-01T00:00:00"},
     {"notes": "[1]", "more": '{"a": 1}'},
-    {"biography": "long"},
+    {"bio": "long"},
+    {"plan": "paid", "level": 2, "price": "2.5"},
+    {"plan": "free", "level": None, "colours": ["free", "paid"]},
     {"nick": None, "age": None, "met": None, "more": None},
 ]
 
@@ -151,6 +185,33 @@ async def test_what_fits(client: httpx.AsyncClient, outbox: Outbox, values: dict
     assert (await client.get("/auth/me")).status_code == 200
     assert (await register(client, **values)).status_code == 202
     outbox.last(VerifyEmail)
+
+
+async def test_names_and_choices(
+    odd: Users[Odd], client: httpx.AsyncClient, outbox: Outbox
+) -> None:
+    """Fields have the names of Python, OpenAPI lists the choices, and older values are shown."""
+    await log_in(client, "bob")
+    answer = await client.patch("/auth/me", json={"bio": "long", "plan": "paid"})
+    assert answer.json()["bio"] == "long"
+    assert (await client.get("/auth/me")).json() == answer.json()
+    answer = await client.patch("/auth/me", json={"colours": ["red"]})
+    assert answer.json()["detail"][0]["loc"] == ["body", "colours", 0]
+    await Odd.update({Odd.plan: "gold"}).where(Odd.username == "bob")
+    assert (await client.get("/auth/me")).json()["plan"] == "gold"
+    models = app_of(odd, outbox).openapi()["components"]["schemas"]
+    for model in ("MeIn", "RegisterIn"):
+        plan = models[model]["properties"]["plan"]
+        assert plan["anyOf"][0]["enum"] == ["free", "paid"]
+        assert plan["description"] == "What the user pays for."
+        assert models[model]["properties"]["level"]["anyOf"][0]["enum"] == [1, 2]
+    assert models["MeOut"]["properties"]["plan"] == {
+        "description": "What the user pays for.",
+        "maxLength": 255,
+        "title": "Plan",
+        "type": "string",
+    }
+    assert "extra" not in str(models["MeOut"])
 
 
 async def test_what_only_the_database_knows(

@@ -222,6 +222,7 @@ async def test_a_wrong_login(received: Received, port: int, tls: Any) -> None:
         ("ü@example.com", "ü@example.com"),
         ("ada@bücher.example", "ada@xn--bcher-kva.example"),
         ("o'reilly+x@example.com", "o'reilly+x@example.com"),
+        ("ada@works.local", "ada@works.local"),
     ],
 )
 async def test_addresses(received: Received, port: int, tls: Any, to: str, recipient: str) -> None:

@@ -23,15 +23,12 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.database.auth_tables import attribute_of
 from piccolo_api_fastapi.core.database.user_tables import user_table_of
-from piccolo_api_fastapi.login.mfa.totp import reencrypt
 from piccolo_api_fastapi.piccolo_app import APP_CONFIG
 from piccolo_api_fastapi.piccolo_app.commands import (
-    clean,
-    delete_events,
     generate_encryption_key,
-    protect_event_log,
 )
 from piccolo_api_fastapi.testing import FrozenClock
+from tests.commands import command
 from tests.conftest import PASSWORD, get_tokens, log_in
 from tests.models import Customer, Member
 
@@ -71,7 +68,7 @@ async def test_clean(
     await token.create(ada, "new")
     await log_in(client)
     client.cookies.clear()
-    await clean()
+    await command("clean")()
     expected = (
         "Deleted 1 API tokens, 0 changes of address, 1 counts of wrong passwords, "
         "0 known browsers, 0 messages, 0 rate limits, 1 refresh families, 0 sessions, 0 tickets.\n"
@@ -114,7 +111,7 @@ async def test_encryption_commands(
     await generate_encryption_key()
     key = capsys.readouterr().out.strip()
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", key)
-    await reencrypt()
+    await command("reencrypt")()
     assert capsys.readouterr().out == "Encrypted 0 secrets anew.\n"
 
 
@@ -124,10 +121,10 @@ async def test_event_commands(database: Any, capsys: pytest.CaptureFixture[str])
     for age in (0, 50, 400):
         row: Any = {"at": utcnow() - timedelta(days=age), "name": "x", "outcome": "", "data": "{}"}
         await EventRecord.insert(EventRecord(**row))
-    await delete_events()
-    await delete_events(days=10)
+    await command("delete_events")()
+    await command("delete_events")(days=10)
     assert capsys.readouterr().out == "Deleted 1 events.\n" * 2
-    await protect_event_log()
+    await command("protect_event_log")()
     assert capsys.readouterr().out == "Events are append-only now.\n"
     with pytest.raises(Exception, match="append-only"):
         await EventRecord.raw("UPDATE auth_event SET name = 'y'")

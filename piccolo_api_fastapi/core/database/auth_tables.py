@@ -181,6 +181,22 @@ async def delete_expired_rows(table: type[Table], *, now: datetime, batch: int =
         return await delete_in_batches(table, condition, batch)
 
 
+async def count_expired(tables: Iterable[type[Table]], *, now: datetime) -> dict[str, int]:
+    """
+    Count the rows that `delete_expired` would delete, in the same form.
+
+    Args:
+        tables: The tables.
+        now: The present time, aware.
+    """
+    async with store():
+        return {
+            noun_of(table): await table.count().where(expired)
+            for table in tables
+            if issubclass(table, AuthTable) and (expired := table.expired(now)) is not None
+        }
+
+
 async def delete_expired(tables: Iterable[type[Table]], *, now: datetime) -> dict[str, int]:
     """
     Delete the expired rows of each table, in batches so that no other statement waits long.

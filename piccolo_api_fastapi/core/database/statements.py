@@ -10,6 +10,7 @@ from piccolo.query.base import Query
 from piccolo.querystring import QueryString
 from piccolo.table import Table
 
+from .progress import advance
 from .transactions import engine_of
 
 
@@ -129,5 +130,6 @@ async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> i
         ids = [row[key._meta.name] for row in rows]
         await table.delete().where(key.is_in(ids))
         total += len(ids)
+        advance(total)
         if is_sqlite:
             await asyncio.sleep(max(SQLITE_REST, clock() - begin))

@@ -25,14 +25,17 @@ class Answer:
 
     Attributes:
         headers: The headers to add, unless the response has them already.
+        vary: The names of the request headers in which a credential was looked for. Caches must
+            not give the response to requests in which these differ (RFC 9111 section 4.1).
         status: The status, once the response has started.
         on_begin: The functions to call with the status when the response has started.
     """
 
-    __slots__ = ("headers", "on_begin", "status")
+    __slots__ = ("headers", "on_begin", "status", "vary")
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
+        self.vary = ""
         self.status: int | None = None
         self.on_begin: list[Callable[[int], Awaitable[None]]] = []
 
@@ -40,12 +43,28 @@ class Answer:
         """Add the requested headers if the message starts the response. Returns whether it does."""
         self.status = message.get("status", _OF_WEBSOCKETS.get(message["type"]))
         begins = self.status is not None
-        if begins and self.headers and message["type"] != "websocket.close":  # which has none
+        asked = self.headers or self.vary
+        if begins and asked and message["type"] != "websocket.close":  # which has no headers
             headers = MutableHeaders(raw=list(message.get("headers", ())))
-            for name, value in self.headers.items():
-                headers.setdefault(name, value)
+            self.complete(headers, is_cached=message["type"] == "http.response.start")
             message["headers"] = headers.raw
         return begins
+
+    def complete(self, headers: MutableHeaders, *, is_cached: bool = True) -> None:
+        """
+        Add the requested headers to those of the response.
+
+        Args:
+            headers: The headers of the response.
+            is_cached: Whether caches may keep the response: it is not that of a WebSocket.
+        """
+        for name, value in self.headers.items():
+            headers.setdefault(name, value)
+        if self.vary and is_cached:
+            headers.setdefault("Cache-Control", "private, no-cache")
+            headers["Vary"] = (
+                _merged(headers["Vary"], self.vary) if "Vary" in headers else self.vary
+            )
 
     async def tell(self) -> None:
         """Call the functions that wait for the status."""
@@ -57,6 +76,24 @@ def answer_of(scope: Scope) -> Answer | None:
     """Return the `Answer` of a request, or `None` without `install`."""
     answer: Answer | None = scope.get(ANSWER)
     return answer
+
+
+def note_vary(scope: Scope, names: str) -> None:
+    """
+    Record that the response depends on credentials in these request headers.
+
+    Does nothing without `install`.
+    """
+    answer: Answer | None = scope.get(ANSWER)
+    if answer is not None and names not in answer.vary:
+        answer.vary = _merged(answer.vary, names) if answer.vary else names
+
+
+def _merged(names: str, further: str) -> str:
+    """Return the value of a `Vary` header with further names, each of them once."""
+    known = {name.strip().casefold() for name in names.split(",")}
+    missing = [name for name in further.split(", ") if name.casefold() not in known]
+    return names if "*" in known else ", ".join([names, *missing])
 
 
 def note_status(scope: Scope, status: int) -> None:

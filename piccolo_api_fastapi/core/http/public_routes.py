@@ -1,4 +1,4 @@
-"""`public`: an endpoint that is exempt from the guards of its application."""
+"""`public` and `unlimited`: endpoints exempt from guards or rate limits of their application."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -9,7 +9,8 @@ from starlette.requests import HTTPConnection
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
-_PUBLIC = "__piccolo_api_fastapi_public__"
+PUBLIC = "__piccolo_api_fastapi_public__"
+UNLIMITED = "__piccolo_api_fastapi_unlimited__"
 
 
 def public(endpoint: CallableT) -> CallableT:
@@ -33,18 +34,46 @@ def public(endpoint: CallableT) -> CallableT:
     Args:
         endpoint: The endpoint. Put `@public` below the decorator of the route.
     """
-    setattr(endpoint, _PUBLIC, True)
+    setattr(endpoint, PUBLIC, True)
     return endpoint
 
 
-def is_public(endpoint: object) -> bool:
-    """Return whether an endpoint is `public`."""
-    return getattr(endpoint, _PUBLIC, False)
+def unlimited(endpoint: CallableT) -> CallableT:
+    """
+    Exempt an endpoint from the rate limits of its application and routers.
+
+    ```python
+    from fastapi import Depends, FastAPI
+    from piccolo_api_fastapi import RateLimit, unlimited
+
+    app = FastAPI(dependencies=[Depends(RateLimit("100/minute", scope="all"))])
+
+    @app.get("/health")
+    @unlimited
+    async def health() -> str:
+        return "ok"
+    ```
+
+    Limits that the endpoint's own parameters ask for still apply. So does that of
+    `install(app, limit=…)`, which is asked before the endpoint is known.
+
+    Args:
+        endpoint: The endpoint. Put `@unlimited` below the decorator of the route.
+    """
+    setattr(endpoint, UNLIMITED, True)
+    return endpoint
 
 
-def is_exempt(connection: HTTPConnection, dependency: object) -> bool:
-    """Return whether the endpoint is `public` and does not ask for this dependency itself."""
-    if not is_public(connection.scope.get("endpoint")):
+def is_exempt(connection: HTTPConnection, dependency: object, mark: str = PUBLIC) -> bool:
+    """
+    Return whether the endpoint is exempt from a dependency.
+
+    Args:
+        connection: The request or WebSocket.
+        dependency: The guard or the limit. It applies if the endpoint asks for it itself.
+        mark: The mark of the endpoint: `PUBLIC` or `UNLIMITED`.
+    """
+    if not getattr(connection.scope.get("endpoint"), mark, False):
         return False
     dependant = getattr(connection.scope.get("route"), "dependant", None)
     return dependant is not None and not any(
@@ -63,9 +92,17 @@ def dependencies_of(dependant: Dependant, endpoint: object) -> Iterator[Any]:
     """
     Yield the dependencies that a request to an endpoint calls.
 
-    If the endpoint is `public`, guards are left out, unless its own parameters ask for them.
+    Guards are left out if the endpoint is `public`, and limits if it is `unlimited`, unless its
+    own parameters ask for them.
     """
-    return _calls(dependant, asks_itself=is_public(endpoint))
+
+    def is_excused(call: object) -> bool:
+        if is_guard(call) or isinstance(call, SecurityBase):
+            return getattr(endpoint, PUBLIC, False)
+        return getattr(call, "is_limit", False) and getattr(endpoint, UNLIMITED, False)
+
+    for inner in dependant.dependencies:
+        yield from _calls(inner, is_excused if inner.name is None else _is_never_excused)
 
 
 def is_guard(dependency: object) -> bool:
@@ -73,10 +110,12 @@ def is_guard(dependency: object) -> bool:
     return hasattr(dependency, "is_optional")
 
 
-def _calls(dependant: Dependant, *, asks_itself: bool, exempt: bool = False) -> Iterator[Any]:
-    for inner in dependant.dependencies:
-        excused = exempt or (asks_itself and inner.name is None)
-        call: object = inner.call
-        if not (excused and (is_guard(call) or isinstance(call, SecurityBase))):
-            yield inner.call
-            yield from _calls(inner, asks_itself=False, exempt=excused)
+def _is_never_excused(_: object) -> bool:
+    return False
+
+
+def _calls(dependant: Dependant, is_excused: Callable[[object], bool]) -> Iterator[Any]:
+    if not is_excused(dependant.call):
+        yield dependant.call
+        for inner in dependant.dependencies:
+            yield from _calls(inner, is_excused)

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from fastapi import params
+from fastapi.datastructures import DefaultPlaceholder
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
@@ -49,7 +50,8 @@ class AuthRoute(APIRoute):
     A route that parses its body strictly and answers every error as an RFC 9457 problem.
 
     Bodies may have 16 KiB and the one content type that the route accepts. Endpoints are
-    `public`: they ask for the guards that they need.
+    `public`: they ask for the guards that they need. Responses are JSON, even if the application
+    has another `default_response_class`.
 
     OpenAPI shows the errors of this class and of the dependencies, so `responses=` needs only
     the errors of the endpoint.
@@ -59,6 +61,8 @@ class AuthRoute(APIRoute):
     """Whether OpenAPI shows a 422 for input that does not validate."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        if isinstance(options.get("response_class"), DefaultPlaceholder):
+            options["response_class"] = JSONResponse
         super().__init__(path, public(endpoint), **options)
         self.responses = deepcopy(self.responses)
         add_responses(self.responses, *self._own_errors())

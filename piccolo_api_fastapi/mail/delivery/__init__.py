@@ -2,7 +2,7 @@
 
 from .events import EVENTS
 from .queries import delete_expired_unsent_mail
-from .service import Delivery, Kept, Relink, quietly
+from .service import Delivery, Kept, Relink, quietly, replace_mail
 from .tables import UnsentMail
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "UnsentMail",
     "delete_expired_unsent_mail",
     "quietly",
+    "replace_mail",
 ]

@@ -21,6 +21,15 @@ _STORED_APART = frozenset({"to", "username", "user", "at", "link", "expires_at"}
 Relink: TypeAlias = Callable[[Any, str], Awaitable[tuple[str, datetime] | None]]
 """Returns a new link for a user and an address and when it expires, or `None` if there is none."""
 
+_replacement: Mail | None = None
+
+
+def replace_mail(mail: Mail | None) -> Mail | None:
+    """Send all messages of the process through `mail`, for tests. Returns the previous one."""
+    global _replacement
+    previous, _replacement = _replacement, mail
+    return previous
+
 
 class Delivery:
     """
@@ -105,7 +114,8 @@ class Delivery:
         # Otherwise a stranger could send texts of their choice to others, as a username.
         is_verified = await self.users.has_verified(message.user, message.to)
         try:
-            await self._mail(message if is_verified else message.to_stranger())
+            mail = _replacement or self._mail
+            await mail(message if is_verified else message.to_stranger())
         except Exception as error:  # noqa: BLE001 - any client of any service
             name, kind = type(error).__name__, type(message).__name__
             data = {"message": kind, "error": name, "attempts": attempts}

@@ -12,6 +12,7 @@ from piccolo_api_fastapi.access.identity import check_scopes
 from piccolo_api_fastapi.access.refusal_events import emit_refusal
 from piccolo_api_fastapi.access.step_up import ENROLMENT
 from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.http.middleware import note_vary
 from piccolo_api_fastapi.errors import (
     EnrolmentRequired,
     Forbidden,
@@ -68,6 +69,7 @@ class ClaimsOf(SecurityBase):
             EnrolmentRequired: The token can only enrol a second factor.
             InsufficientScope: The token lacks a required scope.
         """
+        note_vary(connection.scope, "Authorization")
         token = bearer_token(connection)
         if token is None:
             raise InvalidToken if "authorization" in connection.headers else Unauthenticated

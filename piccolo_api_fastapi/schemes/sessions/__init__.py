@@ -1,5 +1,6 @@
 """Sessions for browsers: a cookie, and a row that users can list and end."""
 
+from .commands import list_sessions
 from .dependencies import SessionAuth
 from .events import EVENTS
 from .queries import delete_expired_sessions
@@ -13,5 +14,6 @@ __all__ = [
     "SessionAuth",
     "SessionOut",
     "delete_expired_sessions",
+    "list_sessions",
     "session_router",
 ]

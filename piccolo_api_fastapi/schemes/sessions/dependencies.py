@@ -1,9 +1,10 @@
 """`SessionAuth`: the dependency that authenticates users by a session cookie."""
 
 import hashlib
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from fastapi.openapi.models import APIKey
@@ -67,6 +68,9 @@ class SessionAuth(Scheme[UserT]):
         csrf: The origins whose requests are accepted. Default: the site's own.
         table: The table of sessions. Default: the one bound to the users' table.
         accepts_piccolo_api: Whether to accept session tokens migrated from piccolo-api.
+        clears: The data of the site that browsers delete after a logout: `"cache"`, `"storage"`
+            or both, by the header `Clear-Site-Data`. Default: none, since clearing the cache can
+            take browsers seconds, and the storage may hold the user's drafts.
 
     Raises:
         ConfigurationError: The settings contradict each other.
@@ -94,7 +98,11 @@ class SessionAuth(Scheme[UserT]):
         csrf: SameOrigin | None = None,
         table: type[Session] | None = None,
         accepts_piccolo_api: bool = False,
+        clears: Collection[Literal["cache", "storage"]] = (),
     ) -> None:
+        # Not "cookies", which would also clear those of every sibling domain.
+        if isinstance(clears, str) or not {"cache", "storage"}.issuperset(clears):
+            raise ConfigurationError('clears takes "cache" and "storage", as in ("storage",).')
         if cap is not None and cap < 1:
             raise ConfigurationError("cap must be at least 1; omit it for no limit.")
         self.users = or_default(users)
@@ -105,6 +113,7 @@ class SessionAuth(Scheme[UserT]):
         self.cap = cap
         self.accepts_piccolo_api = accepts_piccolo_api
         self.csrf = csrf or SameOrigin()
+        self.clears = ", ".join(f'"{kind}"' for kind in clears)
         self.scheme_name = "Session"
         self.model = APIKey.model_validate(
             {"in": "cookie", "name": self.cookie.name, "description": "A session cookie."}
@@ -137,8 +146,6 @@ class SessionAuth(Scheme[UserT]):
             SessionEnded: The session is unknown, expired or revoked, or its user is disabled.
             CrossSiteRequest: Another site sent the request.
         """
-        if "authorization" in connection.headers:
-            return None
         token = self.cookie.read(connection.headers.getlist("cookie"))
         if token is None:
             return None
@@ -265,8 +272,8 @@ class SessionAuth(Scheme[UserT]):
             async with store():
                 await queries.end_by_digest(self.table, digest, self.users.clock())
         response.headers.append("Set-Cookie", self.cookie.clearing_header())
-        # Not "cookies", which would also clear those of every sibling domain.
-        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        if self.clears:
+            response.headers["Clear-Site-Data"] = self.clears
 
     def _give_renewed(self, response: Response, token: str | None) -> None:
         if token is None:

@@ -1,12 +1,15 @@
 """`public`: what is open in a guarded application."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 
 from piccolo_api_fastapi import (
     AnyOf,
+    FailureLimit,
     JWTAuth,
+    Quota,
+    RateLimit,
     SessionAuth,
     User,
     install,
@@ -14,8 +17,9 @@ from piccolo_api_fastapi import (
     public,
     require,
     session_router,
+    unlimited,
 )
-from tests.conftest import log_in, new_client
+from tests.conftest import log_in, new_client, reaches_no_sql
 
 
 async def test_public(session: SessionAuth[User], jwt: JWTAuth[User], ada: User) -> None:
@@ -67,3 +71,35 @@ async def test_public(session: SessionAuth[User], jwt: JWTAuth[User], ada: User)
         for path in ("/openadmin/secret", "/half-open", "/nested"):
             assert (await client.get(path)).status_code == 200
         assert (await client.post("/auth/logout")).status_code == 204
+
+
+@reaches_no_sql
+async def test_unlimited(database: Any) -> None:
+    """Limits of the application and of routers spare the endpoint, those it asks for do not."""
+    limits = [RateLimit("2/hour", scope="all"), FailureLimit("2/hour", scope="failures")]
+    app = FastAPI(dependencies=[Depends(limit) for limit in limits])
+    install(app)
+    router = APIRouter(dependencies=[Depends(RateLimit("2/hour", scope="router"))])
+    own = RateLimit("3/hour", scope="own")
+
+    @router.get("/health")
+    @unlimited
+    async def health() -> None: ...
+
+    @app.get("/own")
+    @unlimited
+    async def limits_itself(_: Annotated[Quota, Depends(own)]) -> None: ...
+
+    @app.get("/limited")
+    async def limited() -> None: ...
+
+    app.include_router(router)
+    async with new_client(app) as client:
+        assert {(await client.get("/health")).status_code for _ in range(5)} == {200}
+        statuses = [(await client.get("/own")).status_code for _ in range(4)]
+        assert statuses == [200, 200, 200, 429]
+        statuses = [(await client.get("/limited")).status_code for _ in range(3)]
+        assert statuses == [200, 200, 429]
+    paths = app.openapi()["paths"]
+    documented = {path: "429" in paths[path]["get"]["responses"] for path in paths}
+    assert documented == {"/health": False, "/own": True, "/limited": True}

@@ -23,9 +23,9 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.piccolo_app import clean
 from piccolo_api_fastapi.rate_limiting.stores import defaults, piccolo_store
 from piccolo_api_fastapi.testing import FrozenClock, race
+from tests.commands import command
 from tests.conftest import PG
 from tests.models import Customer
 
@@ -94,7 +94,7 @@ async def test_command(database: Any, clock: FrozenClock, monkeypatch: pytest.Mo
     for number in range(5):
         await old.hit(f"{number}")
     await new.hit("ada")
-    await clean()
+    await command("clean")()
     assert await RateLimitState.count() == 1
     assert (await new.peek("ada")).remaining == 4
 

@@ -78,8 +78,8 @@ async def test_a_service(console: Console, users: Users[User]) -> None:
 
 async def test_what_is_refused(console: Console, ada: User) -> None:
     """A sentence instead of a traceback."""
-    assert await console.fail("create_api_token", "nobody", "x") == "The user was not found."
-    assert await console.fail("list_api_tokens", "nobody") == "The user was not found."
+    assert await console.fail("create_api_token", "nobody", "x") == "There is no such user."
+    assert await console.fail("list_api_tokens", "nobody") == "There is no such user."
     assert "characters" in await console.fail("create_api_token", "ada", "")
     assert "expire" in await console.fail("create_api_token", "ada", "x", never=True)
     assert "later" in await console.fail("create_api_token", "ada", "x", days=91)
@@ -97,11 +97,12 @@ async def test_what_is_refused(console: Console, ada: User) -> None:
 async def test_without_an_end(
     users: Users[User], ada: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Never, where that is allowed; it counts before the days."""
+    """Never, where that is allowed, and not together with a number of days."""
     console = Console(TokenAuth(users, allow_unlimited=True), capsys)
+    assert "expires never" in await console.run("create_api_token", "ada", "x", never=True)
     for days in (0, 3):
-        printed = await console.run("create_api_token", "ada", "x", days=days, never=True)
-        assert "expires never" in printed
+        sentence = await console.fail("create_api_token", "ada", "x", days=days, never=True)
+        assert sentence == "Give either days or never, not both."
 
 
 async def test_own_table(database: Any, capsys: pytest.CaptureFixture[str]) -> None:

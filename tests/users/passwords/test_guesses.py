@@ -19,9 +19,9 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, StoreUnavailable
 from piccolo_api_fastapi.testing import FrozenClock, race
-from piccolo_api_fastapi.users import unlock_user
 from piccolo_api_fastapi.users.lookup import UserLookup
 from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
+from tests.commands import command
 from tests.conftest import PASSWORD, log_in, new_client
 
 SECOND = timedelta(seconds=1)
@@ -347,8 +347,8 @@ async def test_the_command(
 ) -> None:
     """`piccolo piccolo_api_fastapi unlock_user ada` forgets what was tried; others it knows not."""
     await fail(users, clock, 100)
-    await unlock_user("ada@example.com")
+    await command("unlock_user")("ada@example.com")
     assert capsys.readouterr().out == "ada is unlocked.\n"
     assert await is_right(users, "ada", PASSWORD)
     with pytest.raises(SystemExit, match="no such user"):
-        await unlock_user("nobody")
+        await command("unlock_user")("nobody")

@@ -8,6 +8,7 @@ from typing import Any
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
+from piccolo_api_fastapi.core.database.progress import advance
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -268,6 +269,16 @@ class TOTP(SecondFactor):
         while rows := await queries.page(self.table, last, batch):
             for row in rows:
                 total += await self._reencrypt(row)
+            last = rows[-1].id
+            advance(total)
+        return total
+
+    async def count_outdated(self, batch: int = 100) -> int:
+        """Count the secrets that `reencrypt` would encrypt again."""
+        total, last = 0, None
+        while rows := await queries.page(self.table, last, batch):
+            blobs = filter(None, (blob for row in rows for blob in (row.secret, row.pending)))
+            total += sum(not self.encryption.is_current(blob) for blob in blobs)
             last = rows[-1].id
         return total
 

@@ -24,7 +24,7 @@ MOST_FILES = {"POST /login": 48, "POST /login/mfa": 52}
 MOST_WINGS = {"POST /login": 6, "POST /login/mfa": 6}
 """Top-level folders and modules of the package that these files lie in."""
 
-OURS = {Path("testing.py"), Path("core/database/sqlite.py")}
+OURS = {Path("testing/kit.py"), Path("core/database/sqlite.py")}
 """The clock and the engine of these tests."""
 
 

@@ -1,10 +1,11 @@
-"""Tools for the tests of applications: act as a user, stop the clock, hash cheaply, race."""
+"""Tools for tests: act as a user, stop the clock, hash cheaply, capture mail, race."""
 
 import asyncio
 import gc
 from base64 import b32decode
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -12,31 +13,21 @@ from uuid import uuid4
 
 from starlette.requests import HTTPConnection
 
-from .access.guards import Guard
-from .access.identity import Identity, UserT
-from .access.step_up import PASSWORD, Factors
-from .login.mfa.one_time_codes import Authenticator
-from .mail.messages import LinkMessage, Message
-from .rate_limiting import no_rate_limits
-from .users.passwords.hasher import PasswordHasher, PBKDF2Hasher, replace_default_hasher
+from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.identity import Identity, UserT
+from piccolo_api_fastapi.access.step_up import PASSWORD, Factors
+from piccolo_api_fastapi.login.mfa.one_time_codes import Authenticator
+from piccolo_api_fastapi.mail.delivery import replace_mail
+from piccolo_api_fastapi.mail.messages import LinkMessage, Message
+from piccolo_api_fastapi.users import Users
+from piccolo_api_fastapi.users.passwords.hasher import (
+    PasswordHasher,
+    PBKDF2Hasher,
+    replace_default_hasher,
+)
 
 ResultT = TypeVar("ResultT")
 MessageT = TypeVar("MessageT", bound=Message)
-
-__all__ = [
-    "FrozenClock",
-    "Outbox",
-    "acting_as",
-    "assert_single_winner",
-    "auc",
-    "cheap_hasher",
-    "cheap_hashing",
-    "cheap_pbkdf2_hasher",
-    "no_rate_limits",
-    "race",
-    "timing_auc",
-    "totp_code",
-]
 
 
 class FrozenClock:
@@ -174,7 +165,8 @@ def acting_as(
     Args:
         guard: The guard that the application uses.
         user: The user.
-        scopes: The scopes of the credential. By default, those of the flags of the user.
+        scopes: The scopes of the credential. By default, those that the user has: by the flags,
+            and by `Users(scopes_of=…)`.
         factors: The factors presented: names for factors presented now, or a time for each.
     """
     flags = {"admin": user.admin, "superuser": user.superuser}
@@ -184,7 +176,9 @@ def acting_as(
     identity = Identity(user, "testing", uuid4(), frozenset(granted), now, presented)
 
     async def find(_: HTTPConnection) -> Identity[UserT]:
-        return identity
+        if scopes is not None:
+            return identity
+        return replace(identity, scopes=await _scopes_of(guard, user))
 
     patched: Any = guard
     patched.find = find
@@ -192,6 +186,14 @@ def acting_as(
         yield identity
     finally:
         del patched.find
+
+
+async def _scopes_of(guard: Guard[UserT], user: UserT) -> frozenset[str]:
+    """Return the scopes of a user by the first scheme that knows its users."""
+    owners = (getattr(scheme, "users", None) for scheme in guard.schemes)
+    users: Any = next(filter(None, owners), None) or Users(type(user))
+    scopes: frozenset[str] = await users.scopes_of(user)
+    return scopes
 
 
 async def race(call: Callable[[], Awaitable[ResultT]], n: int = 24) -> list[ResultT | Exception]:
@@ -299,6 +301,29 @@ class Outbox:
     def token(self, kind: type[LinkMessage]) -> str:
         """Return the secret in the link of the last message, which must be of this class."""
         return self.last(kind).link.partition("#token=")[2]
+
+
+@contextmanager
+def captured_mail() -> Iterator[Outbox]:
+    """
+    Return a context in which an `Outbox` keeps all messages of the process.
+
+    Use it for an application that is built when its module is imported, with the `mail=` of
+    production.
+
+    ```python
+    from piccolo_api_fastapi.testing import captured_mail
+
+    with captured_mail() as outbox:
+        assert outbox.messages == []
+    ```
+    """
+    outbox = Outbox()
+    previous = replace_mail(outbox)
+    try:
+        yield outbox
+    finally:
+        replace_mail(previous)
 
 
 async def timing_auc(

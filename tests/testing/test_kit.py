@@ -7,21 +7,32 @@ from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Security
 
-from piccolo_api_fastapi import AnyOf, JWTAuth, SessionAuth, User, optional, require
-from piccolo_api_fastapi.mail import AccountClosed, ResetPassword
+from piccolo_api_fastapi import (
+    Accounts,
+    AnyOf,
+    JWTAuth,
+    SessionAuth,
+    User,
+    Users,
+    accounts_router,
+    optional,
+    require,
+)
+from piccolo_api_fastapi.mail import AccountClosed, ResetPassword, VerifyEmail
 from piccolo_api_fastapi.testing import (
     FrozenClock,
     Outbox,
     acting_as,
     assert_single_winner,
+    captured_mail,
     cheap_hashing,
     race,
     timing_auc,
 )
 from piccolo_api_fastapi.users.passwords.hasher import default_hasher
-from tests.conftest import SECRET, new_client, reaches_no_sql
+from tests.conftest import PASSWORD, SECRET, new_client, reaches_no_sql
 
 
 def test_frozen_clock() -> None:
@@ -69,6 +80,57 @@ async def test_acting_as(database: Any) -> None:
         with acting_as(current_user, ada, scopes=["admin"]):
             assert (await client.get("/admin")).status_code == 200
         assert (await client.get("/me")).status_code == 401
+
+
+@reaches_no_sql
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_scopes(database: Any, kind: str) -> None:
+    """A user who is acted as has the scopes of the application, as one who signs in."""
+
+    def reading(_: User) -> list[str]:
+        return ["read"]
+
+    async def reading_later(_: User) -> list[str]:
+        return ["read"]
+
+    users = Users(scopes_of=reading if kind == "sync" else reading_later)
+    current_user = SessionAuth(users)
+    app = FastAPI()
+
+    @app.get("/read", dependencies=[Security(current_user, scopes=["read"])])
+    async def read() -> None: ...
+
+    @app.get("/admin", dependencies=[Depends(require(current_user, admin=True))])
+    async def admin() -> None: ...
+
+    async with new_client(app) as client:
+        with acting_as(current_user, User(username="ada", admin=True)):
+            assert (await client.get("/read")).status_code == 200
+            assert (await client.get("/admin")).status_code == 200
+        with acting_as(current_user, User(username="ada", admin=True), scopes=["write"]):
+            assert (await client.get("/read")).status_code == 403
+            assert (await client.get("/admin")).status_code == 403
+
+
+async def test_captured_mail(users: Users[User], unlimited: None) -> None:
+    """The `mail=` of the application is not asked meanwhile, and is asked again afterwards."""
+    own = Outbox()
+    accounts = Accounts(users, mail=own, base_url="https://app.example.com", schemes=[])
+    app = FastAPI()
+    app.include_router(accounts_router(accounts))
+    async with new_client(app) as client:
+
+        async def register(name: str) -> None:
+            body = {"email": f"{name}@example.com", "password": PASSWORD}
+            assert (await client.post("/register", json=body)).status_code == 202
+
+        with captured_mail() as outbox:
+            await register("ada")
+        assert outbox.last(VerifyEmail).to == "ada@example.com"
+        assert own.messages == []
+        await register("bob")
+        assert own.last(VerifyEmail).to == "bob@example.com"
+        assert len(outbox.messages) == 1
 
 
 async def test_race() -> None:

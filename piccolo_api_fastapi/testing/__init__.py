@@ -1,0 +1,34 @@
+"""Tools for the tests of applications."""
+
+from piccolo_api_fastapi.rate_limiting import no_rate_limits
+
+from .kit import (
+    FrozenClock,
+    Outbox,
+    acting_as,
+    assert_single_winner,
+    auc,
+    captured_mail,
+    cheap_hasher,
+    cheap_hashing,
+    cheap_pbkdf2_hasher,
+    race,
+    timing_auc,
+    totp_code,
+)
+
+__all__ = [
+    "FrozenClock",
+    "Outbox",
+    "acting_as",
+    "assert_single_winner",
+    "auc",
+    "captured_mail",
+    "cheap_hasher",
+    "cheap_hashing",
+    "cheap_pbkdf2_hasher",
+    "no_rate_limits",
+    "race",
+    "timing_auc",
+    "totp_code",
+]
