@@ -18,8 +18,8 @@ from piccolo_api_fastapi.core.database.sqlite_ids import (
     reuses_ids,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.piccolo_app import commands
 from piccolo_api_fastapi.testing import race
+from tests.commands import command
 from tests.models import Customer
 
 
@@ -184,5 +184,5 @@ async def test_users(database: Any, users: Users[User]) -> None:
 
 async def test_command(database: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The command changes the table of users, which has nothing to change here."""
-    await commands.never_reuse_ids()
+    await command("never_reuse_ids")()
     assert capsys.readouterr().out == "The ids of deleted users are not used again.\n"
