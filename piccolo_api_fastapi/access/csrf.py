@@ -13,7 +13,15 @@ from .refusal_events import emit_refusal
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """RFC 9110 section 9.2.1."""
 
-_ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
+_ORIGIN = re.compile(
+    r"""
+    (?!file:)[a-z][a-z0-9+.\-]*://  # apps and extensions of browsers have schemes of their own
+    ((\*\.[a-z0-9\-]+\.)?[a-z0-9.\-]+|\[[0-9a-f:.]+\])
+    (:[0-9]{1,5})?
+    """,
+    re.VERBOSE,
+)
+"""An origin as browsers send it. Its first label may be `*`, above a domain of two labels."""
 
 
 class SameOrigin:
@@ -34,7 +42,8 @@ class SameOrigin:
     `SessionAuth` includes this check. Use it as a dependency to protect other routes.
 
     Args:
-        trusted_origins: Other origins that may send requests, such as `https://app.example.com`.
+        trusted_origins: Other origins that may send requests, such as `https://app.example.com`,
+            `capacitor://localhost`, or `https://*.preview.example.com` for any one label.
         strict: Whether to refuse requests that have neither header.
 
     Raises:
@@ -49,7 +58,9 @@ class SameOrigin:
                 raise ConfigurationError(
                     "A trusted origin must look like https://app.example.com, without a path."
                 )
-        self.trusted_origins = frozenset(trusted_origins)
+        wildcards = {origin for origin in trusted_origins if "*" in origin}
+        self.trusted_origins = frozenset(trusted_origins) - wildcards
+        self._wildcards = [_any_label(origin) for origin in wildcards]
         self.strict = strict
 
     async def __call__(self, connection: HTTPConnection) -> None:
@@ -70,7 +81,7 @@ class SameOrigin:
         if connection.scope["type"] == "http" and connection.scope["method"] in SAFE_METHODS:
             return
         origins = connection.headers.getlist("origin")
-        if len(origins) == 1 and origins[0] in self.trusted_origins:
+        if len(origins) == 1 and self._is_trusted(origins[0]):
             return
         sites = connection.headers.getlist("sec-fetch-site")
         if sites:
@@ -81,6 +92,15 @@ class SameOrigin:
                 raise CrossSiteRequest
         elif self.strict:
             raise CrossSiteRequest
+
+    def _is_trusted(self, origin: str) -> bool:
+        return origin in self.trusted_origins or any(
+            wildcard.fullmatch(origin) for wildcard in self._wildcards
+        )
+
+
+def _any_label(origin: str) -> re.Pattern[str]:
+    return re.compile(re.escape(origin).replace(r"\*", "[a-z0-9-]{1,63}"))
 
 
 def _same_host(origin: str, connection: HTTPConnection) -> bool:

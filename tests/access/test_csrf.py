@@ -219,3 +219,62 @@ async def test_documentation_page(app: FastAPI, client: httpx.AsyncClient, ada: 
     assert "Content-Security-Policy" not in answer.headers
     answer = await client.get("/own-policy")
     assert answer.headers.get_list("Content-Security-Policy") == ["default-src 'self'"]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "origin", "is_trusted"),
+    [
+        ("capacitor://localhost", "capacitor://localhost", True),
+        ("tauri://localhost", "tauri://localhost", True),
+        ("chrome-extension://abcdefgh", "chrome-extension://abcdefgh", True),
+        ("chrome-extension://abcdefgh", "chrome-extension://abcdefgi", False),
+        ("capacitor://localhost", "ionic://localhost", False),
+        ("https://*.preview.example.com", "https://pr-7.preview.example.com", True),
+        ("https://*.preview.example.com:8443", "https://pr-7.preview.example.com:8443", True),
+        ("https://*.preview.example.com", "https://preview.example.com", False),
+        ("https://*.preview.example.com", "https://a.b.preview.example.com", False),
+        ("https://*.preview.example.com", "https://.preview.example.com", False),
+        ("https://*.preview.example.com", "http://pr-7.preview.example.com", False),
+        ("https://*.preview.example.com", "https://pr-7.preview.example.com.evil.org", False),
+        ("https://*.preview.example.com", "https://pr-7.preview.example.com:8443", False),
+        ("https://*.preview.example.com", "https://evil.org/.preview.example.com", False),
+        ("https://*.preview.example.com", "https://pr-7xpreview.example.com", False),
+        ("https://*.preview.example.com", "https://*.preview.example.com", False),
+    ],
+)
+async def test_origins_of_apps(trusted: str, origin: str, is_trusted: Any) -> None:
+    """Origins of any scheme are compared as they are; a wildcard stands for one label."""
+    app = FastAPI(dependencies=[Depends(SameOrigin(trusted_origins=[trusted]))])
+
+    @app.post("/")
+    async def write() -> None: ...
+
+    async with new_client(app) as client:
+        headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+        answer = await client.post("/", headers=headers)
+    assert answer.status_code == (200 if is_trusted else 403)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "file://",
+        "file://localhost",
+        "*",
+        "https://*",
+        "https://*.com",
+        "https://*.*.example.com",
+        "https://a*.example.com",
+        "https://a.*.example.com",
+        "https://example.com/",
+        "https://user@example.com",
+        "//example.com",
+        "HTTPS://example.com",
+        "https://ex ample.com",
+    ],
+)
+def test_origins_that_mean_too_much(origin: str) -> None:
+    """What no browser sends as an origin, or what would trust strangers, is refused."""
+    with pytest.raises(ConfigurationError):
+        SameOrigin(trusted_origins=[origin])
