@@ -470,6 +470,47 @@ async def test_token(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.security(99)
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/token"])
+@pytest.mark.parametrize("with_install", [True, False])
+async def test_limits(
+    users: Users[User],
+    ada: User,
+    path: str,
+    with_install: bool,  # noqa: FBT001
+) -> None:
+    """Wrong answers count for the address before the vendor is called, right ones do not."""
+    app, calls = FastAPI(), list[str]()
+
+    def verifier(response: str, _: ClientInfo) -> bool:
+        calls.append(response)
+        if response == "down":
+            raise ConnectionError
+        return response == "good"
+
+    if with_install:
+        install(app)
+    session, jwt, login = SessionAuth(users), JWTAuth(users, secret=SECRET), Login(users)
+    captcha = Captcha(verifier)
+    app.include_router(session_router(session, login, captcha=captcha), prefix="/auth")
+    app.include_router(jwt_router(jwt, login, captcha=captcha), prefix="/auth")
+    body = {"username": "ada", "password": PASSWORD}
+    form = {**body, "grant_type": "password"}
+    sent: Any = {"json": body} if path == "/auth/login" else {"data": form}
+
+    async def ask(response: str, times: int) -> list[int]:
+        headers = {"Captcha-Response": response}
+        return [(await one.post(path, headers=headers, **sent)).status_code for _ in range(times)]
+
+    async with new_client(app) as one:
+        assert set(await ask("good", 30)) == {200}
+        assert set(await ask("down", 30)) == {503}
+        calls.clear()
+        assert await ask("bad", 60) == [403] * 20 + [429] * 40
+        assert await ask("good", 1) == [429]
+    assert calls == ["bad"] * 20
+
+
 @pytest.mark.parametrize(
     ("make", "options"),
     [

@@ -129,7 +129,9 @@ def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) 
 
     async def exchange(request: Request, form: TokenForm) -> TokenPair:
         if captcha is not None:
-            await captcha(request)
+            # Otherwise strangers could make any number of calls to the vendor.
+            async with login.limits.attempt(address=login.client(request).network):
+                await captcha(request)
         if form.username is None or form.password is None:
             raise InvalidRequest
         password, client = form.password.get_secret_value(), login.client(request)

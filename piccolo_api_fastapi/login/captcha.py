@@ -1,0 +1,41 @@
+"""CAPTCHAs of logins, which count against the limit of the address before a vendor is called."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, params
+
+from piccolo_api_fastapi.core.http.client import client_info
+from piccolo_api_fastapi.core.http.middleware import status_of
+from piccolo_api_fastapi.rate_limiting.attempts import NOT_TRIED
+
+from .limits import Attempt, LoginLimits
+
+
+def captcha_dependencies(
+    captcha: Callable[..., Any] | None, limits: LoginLimits
+) -> list[params.Depends]:
+    """
+    Return the dependencies of a login that check its CAPTCHA.
+
+    The address is charged before the CAPTCHA is checked, and refunded if it was solved. Otherwise
+    strangers could make any number of calls to the vendor.
+
+    Args:
+        captcha: A `Captcha`, or any other dependency that may refuse a login.
+        limits: The limits of the login.
+    """
+    if captcha is None:
+        return []
+
+    async def charge(request: Request) -> AsyncIterator[Attempt]:
+        async with limits.attempt(address=client_info(request).network) as attempt:
+            attempt.keep_charges()
+            yield attempt
+            if status_of(request.scope) in NOT_TRIED:
+                await attempt.refund()
+
+    async def refund(attempt: Annotated[Attempt, Depends(charge)]) -> None:
+        await attempt.refund()
+
+    return [Depends(charge), Depends(captcha), Depends(refund)]
