@@ -1,15 +1,35 @@
 """CAPTCHAs of logins, which count against the limit of the address before a vendor is called."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, params
+from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.middleware import status_of
 from piccolo_api_fastapi.rate_limiting.attempts import NOT_TRIED
 
 from .limits import Attempt, LoginLimits
+
+NO_ADDRESS = "no address"
+
+
+def captcha_attempt(
+    connection: HTTPConnection, limits: LoginLimits
+) -> AbstractAsyncContextManager[Attempt]:
+    """
+    Charge the address of a client before a CAPTCHA is checked; see `LoginLimits.attempt`.
+
+    Otherwise strangers could make any number of calls to the vendor. Requests without a known
+    address share one count.
+
+    Args:
+        connection: The request.
+        limits: The limits of the login.
+    """
+    return limits.attempt(address=client_info(connection).network or NO_ADDRESS)
 
 
 def captcha_dependencies(
@@ -18,8 +38,7 @@ def captcha_dependencies(
     """
     Return the dependencies of a login that check its CAPTCHA.
 
-    The address is charged before the CAPTCHA is checked, and refunded if it was solved. Otherwise
-    strangers could make any number of calls to the vendor.
+    The address is charged before the CAPTCHA is checked, and refunded if it was solved.
 
     Args:
         captcha: A `Captcha`, or any other dependency that may refuse a login.
@@ -29,7 +48,7 @@ def captcha_dependencies(
         return []
 
     async def charge(request: Request) -> AsyncIterator[Attempt]:
-        async with limits.attempt(address=client_info(request).network) as attempt:
+        async with captcha_attempt(request, limits) as attempt:
             attempt.keep_charges()
             yield attempt
             if status_of(request.scope) in NOT_TRIED:

@@ -479,7 +479,7 @@ async def test_limits(
     path: str,
     with_install: bool,  # noqa: FBT001
 ) -> None:
-    """Wrong answers count for the address before the vendor is called, right ones do not."""
+    """Wrong answers count before the vendor is called, for the address if there is one."""
     app, calls = FastAPI(), list[str]()
 
     def verifier(response: str, _: ClientInfo) -> bool:
@@ -508,6 +508,11 @@ async def test_limits(
         calls.clear()
         assert await ask("bad", 60) == [403] * 20 + [429] * 40
         assert await ask("good", 1) == [429]
+    assert calls == ["bad"] * 20
+    calls.clear()
+    nowhere = httpx.ASGITransport(app=app, client=("unix", 0))
+    async with httpx.AsyncClient(transport=nowhere, base_url="https://test") as one:
+        assert await ask("bad", 30) == [403] * 20 + [429] * 10
     assert calls == ["bad"] * 20
 
 
