@@ -11,7 +11,7 @@ from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.errors import SessionEnded, TooManyRequests, Unprocessable
 from piccolo_api_fastapi.users import UserT
-from piccolo_api_fastapi.users.identifiers import normal_email, normal_username
+from piccolo_api_fastapi.users.identifiers import new_email, normal_username
 
 from . import queries
 from .columns import check_not_null, refusing_values
@@ -46,7 +46,7 @@ class Profile(Generic[UserT]):
         user, clock = identity.user, self._users.clock
         failing = "user_email_change_fail"
         async with telling(failing, clock, Unprocessable, user=primary_key(user)):
-            address = normal_email(email)
+            address = new_email(email)
             if "@" in user.username:
                 normal_username(address, self._users.table.username.length or 0)
         await self._settings.prove(identity, password, request)

@@ -10,7 +10,7 @@ from piccolo_api_fastapi.core.events.events import telling
 from piccolo_api_fastapi.errors import IdentityTaken, Unprocessable, ValueTaken
 from piccolo_api_fastapi.mail.messages import DetailTaken, UsernameTaken
 from piccolo_api_fastapi.users import UserT
-from piccolo_api_fastapi.users.identifiers import normal_email, normal_username
+from piccolo_api_fastapi.users.identifiers import new_email, normal_username
 
 from . import queries
 from .columns import check_not_null, refusing_values
@@ -64,7 +64,7 @@ class Registration(Generic[UserT]):
             StoreUnavailable: The database is down.
         """
         async with self._registering():
-            address = normal_email(email)
+            address = new_email(email)
             name = normal_username(username or address, self._users.table.username.length or 0)
             if "@" in name and name != address:
                 normal_username("", 0)  # such a name would catch logins by another's address

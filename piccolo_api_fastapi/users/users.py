@@ -13,7 +13,7 @@ from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 
 from . import queries
 from .credentials import Credentials
-from .identifiers import no_email, normal_email, own_username, real_email
+from .identifiers import new_email, no_email, own_username, real_email
 from .passwords.hasher import PasswordHasher
 from .passwords.policy import PasswordPolicy
 from .passwords.service import Passwords
@@ -123,7 +123,7 @@ class Users(Generic[UserT]):
             IdentityTaken: Another user has the username or the address.
             ValueTaken: Another user has the value of another unique column.
         """
-        email = None if email is None else normal_email(email)
+        email = None if email is None else new_email(email)
         username = own_username(username, self.table.username.length, email)
         if password is not None:
             encoded = await self.encode(password, username, email)
