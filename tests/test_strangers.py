@@ -77,7 +77,7 @@ SECTION = (
     .split("## ")[0]
 )
 
-PARTS = ("accounts", "api", "app", "jwt", "plain", "session")
+PARTS = ("accounts", "api", "app", "captcha", "jwt", "plain", "session")
 """The prefixes of the routers. Together they have every route."""
 
 FORMS = ("create_token", "revoke_token")
@@ -109,9 +109,9 @@ class Application:
         install(self.app)
         for prefix, router in (
             ("session", session_router(self.session, login)),
-            ("session/captcha", session_router(self.session, login, captcha=captcha)),
+            ("captcha/session", session_router(self.session, login, captcha=captcha)),
             ("jwt", jwt_router(self.jwt, login)),
-            ("jwt/captcha", jwt_router(self.jwt, login, captcha=captcha)),
+            ("captcha/jwt", jwt_router(self.jwt, login, captcha=captcha)),
             ("api", token_router(self.token, people)),
             ("api", mfa_router(totp, people)),
             ("api", reauthentication_router(login, people)),
