@@ -71,7 +71,7 @@ BOUNDS = {
 """Rows after 500 requests from one address. Tables that are not named here get none."""
 
 SECTION = (
-    Path("docs/security.md")
+    (Path(__file__).parents[1] / "docs/security.md")
     .read_text("utf-8")
     .split("## What a stranger can write")[1]
     .split("## ")[0]

@@ -1,7 +1,7 @@
 """CAPTCHAs of logins, which count against the limit of the address before a vendor is called."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, params
@@ -9,27 +9,36 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.middleware import status_of
+from piccolo_api_fastapi.rate_limiting import RateLimit
 from piccolo_api_fastapi.rate_limiting.attempts import NOT_TRIED
 
 from .limits import Attempt, LoginLimits
 
-NO_ADDRESS = "no address"
+WITHOUT_ADDRESS = RateLimit("20/minute", scope="login: captcha without address", on_error="deny")
+"""
+The limit of wrong CAPTCHAs of all clients whose address is unknown. It is refilled soon, because
+a stranger who uses it up keeps the others out.
+"""
 
 
-def captcha_attempt(
+@asynccontextmanager
+async def captcha_attempt(
     connection: HTTPConnection, limits: LoginLimits
-) -> AbstractAsyncContextManager[Attempt]:
+) -> AsyncIterator[Attempt]:
     """
     Charge the address of a client before a CAPTCHA is checked; see `LoginLimits.attempt`.
 
-    Otherwise strangers could make any number of calls to the vendor. Requests without a known
-    address share one count.
+    Otherwise strangers could make any number of calls to the vendor.
 
     Args:
         connection: The request.
         limits: The limits of the login.
     """
-    return limits.attempt(address=client_info(connection).network or NO_ADDRESS)
+    network = client_info(connection).network
+    async with limits.attempt(address=network) as attempt:
+        if network is None and limits.address is not None:
+            await attempt.charge(WITHOUT_ADDRESS, "everybody")
+        yield attempt
 
 
 def captcha_dependencies(
