@@ -47,7 +47,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.access import step_up
 from piccolo_api_fastapi.core import commands
 from piccolo_api_fastapi.core.database.auth_tables import declared_tables
-from piccolo_api_fastapi.core.events import declared
+from piccolo_api_fastapi.core.events import declared, repeated
 from piccolo_api_fastapi.mail.notices import declared as notices
 from piccolo_api_fastapi.rate_limiting.stores import defaults
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
@@ -385,6 +385,15 @@ def uncounted() -> Iterator[None]:
     yield
     use_store(None)
     defaults.LOCAL.clear()
+    repeated.forget_repeated()
+
+
+def end_second() -> None:
+    """End the second in which repeated events are counted, and tell how many they were."""
+    for kinds in list(repeated._running.values()):
+        for key, repeats in list(kinds.items()):
+            repeats.timer.cancel()
+            repeated._report(asyncio.get_running_loop(), kinds, key, repeats.count_as)
 
 
 @pytest.fixture

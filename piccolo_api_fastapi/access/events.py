@@ -6,6 +6,6 @@ EVENTS = declare_events(
     EventKind(
         "authz_fail",
         "A guard or the CSRF check answered 403, or asked for step-up (401).",
-        ("reason", "needed", "scheme", "route", "ip", "user_agent"),
+        ("reason", "needed", "scheme", "route", "ip", "user_agent", "refused"),
     ),
 )

@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.events.events import AuthEvent
+from piccolo_api_fastapi.core.events.repeated import emit_counted
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.errors import Forbidden, InsufficientScope, StepUpRequired
 
@@ -27,7 +28,8 @@ async def emit_refusal(
     scheme: str | None = None,
 ) -> None:
     """
-    Emit `authz_fail` when a guard answers 403 or asks for step-up.
+    Emit `authz_fail` when a guard answers 403 or asks for step-up: at most one event a second
+    for each user and reason, and for all strangers together.
 
     Args:
         error: The refusal.
@@ -49,7 +51,7 @@ async def emit_refusal(
         "ip": client.ip,
         "user_agent": client.user_agent,
     }
-    await emit(AuthEvent("authz_fail", now, user, data))
+    await emit_counted(AuthEvent("authz_fail", now, user, data), error.code)
 
 
 async def check_step_up(

@@ -12,7 +12,8 @@ from fastapi import Header
 from starlette.requests import Request
 
 from piccolo_api_fastapi.clock import Clock, utcnow
-from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.events.events import AuthEvent
+from piccolo_api_fastapi.core.events.repeated import emit_counted
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.errors import (
     CaptchaFailed,
@@ -125,7 +126,8 @@ class Captcha:
                 raise CaptchaUnavailable from None
         except Refusal as refusal:
             data = {"reason": refusal.reason, "ip": client.ip, "user_agent": client.user_agent}
-            await emit(AuthEvent("authn_captcha_fail", self.clock(), data=data))
+            event = AuthEvent("authn_captcha_fail", self.clock(), data=data)
+            await emit_counted(event, refusal.reason)
             raise CaptchaFailed from None
 
     async def _verify(self, response: str, client: ClientInfo) -> None:
@@ -156,7 +158,8 @@ class Captcha:
     async def _tell_outage(self, outage: Outage) -> None:
         name = "sys_captcha_misconfigured" if outage.is_ours else "sys_captcha_unavailable"
         data = {"reason": outage.reason, "captcha": type(self).__name__}
-        await emit(AuthEvent(name, self.clock(), data=data))
+        event = AuthEvent(name, self.clock(), data=data)
+        await emit_counted(event, outage.reason, "failures")
 
 
 def _is_async(verifier: Callable[..., Any]) -> bool:

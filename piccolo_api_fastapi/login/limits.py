@@ -62,6 +62,12 @@ class Attempt:
         for quota in self.quotas:
             quota.failed = True
 
+    async def refund(self) -> None:
+        """Refund the charges at once, unless they are settled already."""
+        for quota in self.quotas:
+            quota.failed = False
+        await self.stack.aclose()
+
 
 @dataclass(frozen=True, slots=True)
 class LoginLimits:

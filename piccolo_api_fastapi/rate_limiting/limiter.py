@@ -1,10 +1,10 @@
 """`Limiter`: charges a store, and decides what happens while it does not answer."""
 
-import time
 from typing import Literal, TypeAlias
 
 from piccolo_api_fastapi.clock import utcnow
-from piccolo_api_fastapi.core.events.events import AuthEvent, tell
+from piccolo_api_fastapi.core.events.events import AuthEvent
+from piccolo_api_fastapi.core.events.repeated import tell_counted
 from piccolo_api_fastapi.errors import StoreUnavailable
 
 from .attempts import Attempts
@@ -13,8 +13,6 @@ from .stores import defaults
 from .stores.store import Budget, Store, StoreBusy, StoreDown
 
 OnError: TypeAlias = Literal["local", "deny", "allow"]
-REPORT_EVERY = 1.0
-"""Seconds between two events, so that a flood of refusals is no flood of events."""
 
 
 class Limiter:
@@ -32,8 +30,6 @@ class Limiter:
         self._on_error = on_error
         self.shadow = shadow
         self.attempts = Attempts(self._take, shadow=shadow)
-        self._refused = 0
-        self._report_at = 0.0
 
     @property
     def store(self) -> Store:
@@ -77,11 +73,6 @@ class Limiter:
             raise StoreUnavailable from None
 
     def report(self, quota: Quota) -> None:
-        """Emit an event for the refusals since the last one, at most one a second."""
-        self._refused += 1
-        now = time.monotonic()
-        if now >= self._report_at:
-            refused, self._refused = self._refused, 0
-            self._report_at = now + REPORT_EVERY
-            data = {"scope": quota.scope, "refused": refused, "shadow": self.shadow}
-            tell(AuthEvent("excess_rate_limit_exceeded", utcnow(), data=data))
+        """Emit an event for the refusals of the last second: at most one a second."""
+        data = {"scope": quota.scope, "shadow": self.shadow}
+        tell_counted(AuthEvent("excess_rate_limit_exceeded", utcnow(), data=data), self)

@@ -1,4 +1,4 @@
-"""Usernames and e-mail addresses in their one normal form."""
+"""Usernames and e-mail addresses in their normal form: the form in which they are stored."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -8,27 +8,33 @@ from email_validator import EmailNotValidError, validate_email
 
 from piccolo_api_fastapi.errors import FieldError, Unprocessable
 
-MAXIMUM_LENGTH = 254
-"""RFC 5321 section 4.5.3.1.3, without the angle brackets; longer ones are looked up nowhere."""
+from .characters import is_username, is_visible
 
-_NO_EMAIL = "@no-email.invalid"
+MAXIMUM_LENGTH = 254
+"""The maximum length of an identifier: RFC 5321 section 4.5.3.1.3, without the angle brackets."""
+
+_NO_EMAIL = "@no-email.invalid"  # RFC 2606 reserves the domain
 
 _PUBLIC = ".x.org"
 
 
 def normal_username(username: str, maximum: int) -> str:
     """
-    A username as it is stored: NFKC, lower case, no spaces around it.
+    Return the normal form of a new username: NFKC, in lower case, without spaces around it.
+
+    It consists of letters, digits and ASCII punctuation, with single spaces between them (RFC
+    8265 section 3.3). Otherwise it could look like the name of another user. A username with an
+    `@` must be an address of visible characters.
 
     Args:
-        username: As it was typed.
-        maximum: Characters at most.
+        username: The username as typed.
+        maximum: The maximum length in characters.
 
     Raises:
-        Unprocessable: It is empty, too long or has characters that can't be seen.
+        Unprocessable: The username is empty or too long, or a character is not allowed.
     """
-    normal = unicodedata.normalize("NFKC", username).strip().lower()
-    if not normal or not normal.isprintable():
+    normal = _fold(username).strip()
+    if not (is_visible(normal) if "@" in normal else is_username(normal)):
         raise _invalid_username()
     if len(normal) > maximum:
         raise _unusable("username", "username_too_long", f"Use at most {maximum} characters.")
@@ -37,9 +43,8 @@ def normal_username(username: str, maximum: int) -> str:
 
 def own_username(username: str, maximum: int | None, email: str | None) -> str:
     """
-    A username in its normal form, which is an e-mail address only if it is the user's own.
-
-    Otherwise it would match logins by the address of another user.
+    Return the normal form of a new username. It may be an e-mail address only if that is the
+    user's own, because otherwise it would match logins by the address of another user.
 
     Args:
         username: The username as typed.
@@ -57,15 +62,18 @@ def own_username(username: str, maximum: int | None, email: str | None) -> str:
 
 def normal_email(email: str) -> str:
     """
-    Return the one form of an e-mail address, to look it up. It is its own normal form.
+    Return the normal form of an e-mail address: one for each mailbox.
+
+    Args:
+        email: The address as typed.
 
     Raises:
-        Unprocessable: The text is not an address (RFC 5322 section 3.4.1), or is longer than
+        Unprocessable: The text is not an address (RFC 5322 section 3.4.1), or it is longer than
             `MAXIMUM_LENGTH`.
     """
     try:
         normal = _valid(_fold(email))
-        # What folds into something else, or into no address, has no one form.
+        # The normal form must be an address, and its own normal form.
         is_stable = len(normal) <= MAXIMUM_LENGTH and normal == _valid(normal)
     except EmailNotValidError:
         normal, is_stable = "", False
@@ -76,7 +84,7 @@ def normal_email(email: str) -> str:
 
 def new_email(email: str, internal_domains: Iterable[str]) -> str:
     """
-    Return an e-mail address as it is stored, which is in its one form.
+    Return the normal form of a new e-mail address, which must look like no other address.
 
     Args:
         email: The address as typed.
@@ -84,10 +92,13 @@ def new_email(email: str, internal_domains: Iterable[str]) -> str:
             internet can't reach them.
 
     Raises:
-        Unprocessable: The text is not an address, or the internet has no such domain.
+        Unprocessable: The text is not an address, has invisible characters, or the internet has
+            no such domain.
     """
     normal = normal_email(email)
     domain = normal.rpartition("@")[2]
+    if not is_visible(normal):
+        raise _invalid_email()
     if not any(f".{domain}".endswith(f".{internal}") for internal in internal_domains):
         try:
             validate_email(normal, check_deliverability=False)
@@ -98,11 +109,17 @@ def new_email(email: str, internal_domains: Iterable[str]) -> str:
 
 def candidates(identifier: str) -> tuple[str, str, str] | None:
     """
-    What to look for when somebody logs in.
+    Return the values to look up when a user signs in.
+
+    Usernames that are not valid today are looked up as well, because users may have chosen them
+    before.
+
+    Args:
+        identifier: The username or e-mail address as typed.
 
     Returns:
-        The username as typed, the username in normal form, and the e-mail address in
-        normal form; `None` when it can be neither.
+        The username as typed, the username in its normal form, and the e-mail address in its
+        normal form; `None` if no user can have such an identifier.
     """
     if len(identifier) > MAXIMUM_LENGTH or not identifier.strip().isprintable():
         return None
@@ -117,18 +134,23 @@ def candidates(identifier: str) -> tuple[str, str, str] | None:
 
 
 def one_name(identifier: str) -> str:
-    """One form of what people type for the same user, known or not; empty for what nobody is."""
+    """
+    Return one form for all spellings of an identifier, or an empty string if no user can have it.
+
+    Args:
+        identifier: The username or e-mail address as typed.
+    """
     wanted = candidates(identifier)
     return wanted[2] if wanted else ""
 
 
 def no_email() -> str:
-    """Stands for a missing address in a column that is unique and not null (RFC 2606)."""
+    """Return a placeholder for a missing address, since the column is unique and not null."""
     return uuid4().hex + _NO_EMAIL
 
 
 def real_email(email: str | None) -> str | None:
-    """The address, or `None` when it only stands for a missing one."""
+    """Return the address, or `None` if it is a placeholder of `no_email`."""
     return None if not email or email.endswith(_NO_EMAIL) else email
 
 
@@ -155,7 +177,8 @@ def _fold(text: str) -> str:
 
 
 def _invalid_username() -> Unprocessable:
-    return _unusable("username", "username_invalid", "This is not a valid username.")
+    message = "Use letters, digits and punctuation. Symbols and invisible characters are refused."
+    return _unusable("username", "username_invalid", message)
 
 
 def _invalid_email() -> Unprocessable:

@@ -22,17 +22,18 @@ if TYPE_CHECKING:
 
 MARKER = "pbkdf2_sha256$1$!$!"
 """
-What `piccolo_user.password` holds for a user whose hash is in `auth_password`.
+The value of `piccolo_user.password` for a user whose hash is in `auth_password`.
 
-`BaseUser` takes anything else for a plain password and hashes it whenever a row is
-loaded, on the event loop; a later `save()` would write that back. No password matches it.
+No password matches this value, and it has the form of a hash. `BaseUser` takes any other value for
+a plain password. Whenever it loads such a row, it hashes the value on the event loop, and a
+later `save()` would write that hash to the table.
 """
 
 SERVICE_MARKER = "pbkdf2_sha256$1$!$service"
-"""The marker of a service user, whom no password matches either; see `Users.create_service`."""
+"""The value of the column for a service user; see `Users.create_service`."""
 
 FORGET_AFTER = timedelta(days=1)
-"""How long the failures of a name that no user has are counted."""
+"""The time for which failures of a name that no user has are counted."""
 
 
 def is_service(user: BaseUser) -> bool:

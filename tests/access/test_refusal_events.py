@@ -1,5 +1,7 @@
 """A 403 by a guard is one event, and says to whom, by which scheme, and what was needed."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -27,8 +29,17 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
+from piccolo_api_fastapi.core.events import events
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import bearer, get_tokens, log_in, new_client, reaches_no_sql
+from tests.conftest import (
+    bearer,
+    end_second,
+    get_tokens,
+    log_in,
+    new_client,
+    reaches_no_sql,
+    web_socket,
+)
 
 
 @pytest.fixture
@@ -42,6 +53,14 @@ def refused() -> Iterator[list[AuthEvent]]:
 
     stop = subscribe(listen)
     yield heard
+    stop()
+
+
+@pytest.fixture
+def recording(ada: User) -> Iterator[None]:
+    """Record the events of the test, without the one that made ada."""
+    stop = record_events()
+    yield
     stop()
 
 
@@ -115,6 +134,7 @@ async def test_what_was_needed(
         "route": path,
         "ip": "127.0.0.1",
         "user_agent": "Firefox",
+        "refused": 1,
     }
 
 
@@ -189,3 +209,38 @@ async def test_not_on_the_way(
     """Nobody at all is a 401, and no event."""
     assert (await client.post("/admin")).status_code == 401
     assert refused == []
+
+
+@pytest.mark.security(116)
+@pytest.mark.parametrize("by", ["a stranger", "ada"])
+async def test_a_flood(client: httpx.AsyncClient, ada: User, recording: None, by: str) -> None:
+    """600 refusals are two events: the first, and one with the number of the others."""
+    if by == "ada":
+        await log_in(client)
+    headers = {} if by == "ada" else {"Origin": "https://evil.example"}
+    paths = ["/admin"] if by == "ada" else ["/auth/login", "/auth/logout"]
+    for number in range(600):
+        answer = await client.post(paths[number % len(paths)], headers=headers, json={})
+        assert answer.status_code == 403
+    of_refusals = EventRecord.name == "authz_fail"
+    rows = await EventRecord.count().where(of_refusals)
+    end_second()
+    await asyncio.gather(*events._telling)
+    recorded = await EventRecord.select().where(of_refusals)
+    assert rows < 600 / 10  # one a second
+    assert sum(json.loads(row["data"])["refused"] for row in recorded) == 600
+    assert {row["ip"] for row in recorded} == {"127.0.0.1"}
+
+
+@reaches_no_sql
+async def test_a_flood_of_web_sockets(
+    app: FastAPI, session: SessionAuth[User], refused: list[AuthEvent]
+) -> None:
+    """Handshakes from another site are counted like requests."""
+    for _ in range(50):
+        cookie = f"{session.cookie.name}=anything"
+        sent = await web_socket(app, "/ws", Origin="https://evil.example", Cookie=cookie)
+        assert sent[-1]["type"] != "websocket.accept"
+    end_second()
+    assert sum(event.data["refused"] for event in refused) == 50
+    assert len(refused) < 10

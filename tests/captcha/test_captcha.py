@@ -34,7 +34,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.captcha.siteverify import MAXIMUM_VERDICT
 from piccolo_api_fastapi.errors import CaptchaUnavailable
-from tests.conftest import PASSWORD, SECRET, bearer, log_in, new_client
+from tests.conftest import PASSWORD, SECRET, bearer, end_second, log_in, new_client
 from tests.integration.serving import serving
 
 SECRET_KEY = "0x4AAA-the-secret-of-the-site"
@@ -260,6 +260,7 @@ async def test_outage(vendor: Vendor, url: str, events: list[AuthEvent], outage:
     answer = await comment(Turnstile(SECRET_KEY, **options))
     assert (answer.status_code, answer.json()["code"]) == (503, "captcha_unavailable")
     assert answer.headers["retry-after"] == "1"
+    end_second()
     answer = await comment(Turnstile(SECRET_KEY, on_outage="allow", **options))
     assert answer.status_code == 200
     assert [event.name for event in events] == ["sys_captcha_unavailable"] * 2
@@ -330,7 +331,8 @@ async def test_a_wrong_secret(
     answer = await comment(captcha)
     assert (answer.status_code, answer.json()["code"]) == (503, "captcha_unavailable")
     assert [event.name for event in events] == ["sys_captcha_misconfigured"]
-    assert dict(events[0].data) == {"reason": "invalid-input-secret", "captcha": "HCaptcha"}
+    data = {"reason": "invalid-input-secret", "captcha": "HCaptcha", "failures": 1}
+    assert dict(events[0].data) == data
 
 
 class Verifier:
@@ -418,6 +420,7 @@ async def test_a_verifier_that_cannot_tell(
 ) -> None:
     """Too slow, no connection, or said so: a 503 with an event."""
     assert (await comment(Captcha(verifier, timeout=0.05), "good")).status_code == 503
+    end_second()
     captcha = Captcha(verifier, timeout=0.05, on_outage="allow")
     assert (await comment(captcha, "good")).status_code == 200
     assert [event.name for event in events] == ["sys_captcha_unavailable"] * 2
@@ -465,6 +468,52 @@ async def test_token(client: httpx.AsyncClient) -> None:
     access = (await client.post("/auth/token", data=form)).json()["access_token"]
     answer = await client.get("/auth/token/families", headers=bearer(access))
     assert answer.status_code == 200
+
+
+@pytest.mark.security(99)
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/token"])
+@pytest.mark.parametrize("with_install", [True, False])
+async def test_limits(
+    users: Users[User],
+    ada: User,
+    path: str,
+    with_install: bool,  # noqa: FBT001
+) -> None:
+    """Wrong answers count before the vendor is called, for the address if there is one."""
+    app, calls = FastAPI(), list[str]()
+
+    def verifier(response: str, _: ClientInfo) -> bool:
+        calls.append(response)
+        if response == "down":
+            raise ConnectionError
+        return response == "good"
+
+    if with_install:
+        install(app)
+    session, jwt, login = SessionAuth(users), JWTAuth(users, secret=SECRET), Login(users)
+    captcha = Captcha(verifier)
+    app.include_router(session_router(session, login, captcha=captcha), prefix="/auth")
+    app.include_router(jwt_router(jwt, login, captcha=captcha), prefix="/auth")
+    body = {"username": "ada", "password": PASSWORD}
+    form = {**body, "grant_type": "password"}
+    sent: Any = {"json": body} if path == "/auth/login" else {"data": form}
+
+    async def ask(response: str, times: int) -> list[int]:
+        headers = {"Captcha-Response": response}
+        return [(await one.post(path, headers=headers, **sent)).status_code for _ in range(times)]
+
+    async with new_client(app) as one:
+        assert set(await ask("good", 30)) == {200}
+        assert set(await ask("down", 30)) == {503}
+        calls.clear()
+        assert await ask("bad", 60) == [403] * 20 + [429] * 40
+        assert await ask("good", 1) == [429]
+    assert calls == ["bad"] * 20
+    calls.clear()
+    nowhere = httpx.ASGITransport(app=app, client=("unix", 0))
+    async with httpx.AsyncClient(transport=nowhere, base_url="https://test") as one:
+        assert await ask("bad", 30) == [403] * 20 + [429] * 10
+    assert calls == ["bad"] * 20
 
 
 @pytest.mark.parametrize(

@@ -45,4 +45,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "pass",
         "tests/core/database/test_user_tables.py",
     ),
+    (
+        "core/events/repeated.py",
+        "repeats.add(located(event))\n        return None",
+        "repeats.add(located(event))",
+        "tests/access/test_refusal_events.py",
+    ),
 ]

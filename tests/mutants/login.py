@@ -42,4 +42,11 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "",
         "tests/login/mfa/totp",
     ),
+    ("login/captcha.py", "attempt.keep_charges()", "pass", "tests/captcha/test_captcha.py"),
+    (
+        "login/captcha.py",
+        "if status_of(request.scope) in NOT_TRIED:",
+        "if False:",
+        "tests/captcha/test_captcha.py",
+    ),
 ]

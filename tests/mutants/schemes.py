@@ -124,4 +124,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "",
         _API_TOKENS,
     ),
+    (
+        "schemes/jwt/router.py",
+        "async with captcha_attempt(request, login.limits):",
+        "if True:",
+        "tests/captcha/test_captcha.py",
+    ),
 ]

@@ -37,4 +37,16 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "issubclass(table, self._kept)",
         "tests/users/test_service_users.py",
     ),
+    (
+        "users/passwords/hasher.py",
+        " or not (is_pbkdf2(encoded) or _is_argon2id(encoded))",
+        "",
+        "tests/users/passwords/test_hasher.py",
+    ),
+    (
+        "users/characters.py",
+        "        and not _is_invisible(character)\n",
+        "",
+        "tests/users/test_characters.py",
+    ),
 ]

@@ -116,7 +116,8 @@ def subscribe(listener: Listener, *, when: When = "after_commit") -> Callable[[]
     return lambda: _listeners[when].remove(listener)
 
 
-def _located(event: AuthEvent) -> AuthEvent:
+def located(event: AuthEvent) -> AuthEvent:
+    """The event with the address and the browser of the client that is being served."""
     if (client := current_client()) is None:
         return event
     data = {"ip": client.ip, "user_agent": client.user_agent, **event.data}
@@ -130,7 +131,7 @@ async def emit(event: AuthEvent) -> None:
     Raises:
         Exception: A `before_commit` listener failed.
     """
-    event = _located(event)
+    event = located(event)
     for listener in tuple(_listeners["before_commit"]):
         await _tell(listener, event)
     await after_commit(partial(_publish, event))
@@ -144,7 +145,7 @@ def tell(event: AuthEvent) -> None:
     run in their own tasks, outside the open transaction, for at most `LISTENER_SECONDS`. Their
     exceptions are logged.
     """
-    event = _located(event)
+    event = located(event)
     log_event(event)
     record_event(event)
     if len(_telling) >= TOLD_AT_ONCE:

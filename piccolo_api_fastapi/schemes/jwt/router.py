@@ -30,6 +30,7 @@ from piccolo_api_fastapi.errors import (
     UnsupportedGrantType,
 )
 from piccolo_api_fastapi.login import Challenge, Login
+from piccolo_api_fastapi.login.captcha import captcha_attempt
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.users import UserT
 
@@ -129,7 +130,8 @@ def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) 
 
     async def exchange(request: Request, form: TokenForm) -> TokenPair:
         if captcha is not None:
-            await captcha(request)
+            async with captcha_attempt(request, login.limits):
+                await captcha(request)
         if form.username is None or form.password is None:
             raise InvalidRequest
         password, client = form.password.get_secret_value(), login.client(request)

@@ -31,6 +31,7 @@ from piccolo_api_fastapi.login import (
     SignedIn,
     UserOut,
 )
+from piccolo_api_fastapi.login.captcha import captcha_dependencies
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
 from piccolo_api_fastapi.users import UserT
 
@@ -86,7 +87,7 @@ def _add_login(
         "/login",
         operation_id="log_in",
         summary="Log in",
-        dependencies=[Depends(session.csrf), *([Depends(captcha)] if captcha else [])],
+        dependencies=[Depends(session.csrf), *captcha_dependencies(captcha, login.limits)],
         responses=responses(InvalidCredentials, LoginRefused, TooManyRequests, HasherBusy),
     )
     async def log_in(request: Request, response: Response, credentials: LoginIn) -> LoggedIn:

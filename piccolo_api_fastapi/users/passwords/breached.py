@@ -1,4 +1,4 @@
-"""Asking Have I Been Pwned about a password, without telling it the password."""
+"""`BreachedPasswords`: asks Have I Been Pwned about a password without revealing it."""
 
 import hashlib
 import importlib
@@ -10,15 +10,22 @@ from piccolo_api_fastapi.errors import ConfigurationError
 
 class BreachedPasswords:
     """
-    A `breach_check=` for `PasswordPolicy`, by k-anonymity: five hex digits leave the server.
+    A `breach_check=` for `PasswordPolicy` that asks Have I Been Pwned.
 
-    When the service does not answer, the password passes and the event
-    `sys_breach_check_unavailable` tells.
+    ```python
+    from piccolo_api_fastapi import BreachedPasswords, PasswordPolicy, Users
+
+    users = Users(policy=PasswordPolicy(breach_check=BreachedPasswords()))
+    ```
+
+    The service receives five hex digits of a digest of the password (k-anonymity). If it does
+    not respond, the password is accepted, and the event `sys_breach_check_unavailable` is
+    emitted.
 
     Args:
-        url: The range API of Have I Been Pwned (version 3), or a mirror of it.
-        timeout: Seconds to wait.
-        clock: Tells the time for the event.
+        url: The URL of the range API of Have I Been Pwned (version 3), or of a mirror.
+        timeout: The time limit of a request, in seconds.
+        clock: The clock for the time of the event.
 
     Raises:
         ConfigurationError: The extra `http` is not installed.
@@ -35,18 +42,18 @@ class BreachedPasswords:
             self._httpx = importlib.import_module("httpx")
         except ImportError:
             raise ConfigurationError(
-                "BreachedPasswords needs the extra: pip install 'piccolo-api-fastapi[http]'."
+                "BreachedPasswords needs an extra: pip install 'piccolo-api-fastapi[http]'."
             ) from None
         self._url = url
         self._timeout = timeout
         self._clock = clock
 
     async def __call__(self, password: str) -> bool:
-        """Whether the password is in the list."""
+        """Return whether the password is in the list of the service."""
         digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
         try:
             async with self._httpx.AsyncClient(timeout=self._timeout) as client:
-                # Padding hides from the network which range was asked for.
+                # Padding hides the requested range from readers of the network.
                 headers = {"Add-Padding": "true"}
                 answer = await client.get(self._url + digest[:5], headers=headers)
                 answer.raise_for_status()

@@ -1,5 +1,6 @@
-"""Password hashes: made and checked without blocking the event loop."""
+"""Hash passwords and check them, without blocking the event loop."""
 
+import base64
 import hashlib
 import hmac
 import re
@@ -18,30 +19,34 @@ from .threads import HashingThreads, shared_threads
 T = TypeVar("T")
 
 MAXIMUM_CHARACTERS = 128
-"""The bound of Piccolo's `BaseUser`, and twice what NIST SP 800-63B-4 section 3.1.1.2 asks for."""
+"""The limit of Piccolo's `BaseUser`, and twice the least limit of NIST SP 800-63B-4, 3.1.1.2."""
 
 MAXIMUM_BYTES = 1024
+"""The maximum length of a password in UTF-8."""
 
 OWASP_MEMORY_KIB = 19 * 1024
 OWASP_ITERATIONS = 2
-"""OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, t=2, p=1."""
+"""The minimum of the OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, t=2, p=1."""
 
 PBKDF2_ITERATIONS = 600_000
-"""OWASP Password Storage Cheat Sheet: PBKDF2-HMAC-SHA256; what Piccolo uses."""
+"""The minimum of the OWASP Password Storage Cheat Sheet for PBKDF2-HMAC-SHA256."""
 
-_PBKDF2 = re.compile(r"pbkdf2_sha256\$([0-9]{1,9})\$([^$]{1,200})\$([0-9a-f]{64})", re.ASCII)
+_PBKDF2 = re.compile(r"pbkdf2_sha256\$([1-9][0-9]{0,8})\$([^$]{1,200})\$([0-9a-f]{64})")
 _ARGON2ID = re.compile(
-    r"\$argon2id\$v=19\$m=([0-9]{1,9}),t=([0-9]{1,4}),p=([0-9]{1,3})\$", re.ASCII
+    r"\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,3}),p=([1-9][0-9]{0,2})"
+    r"\$([A-Za-z0-9+/]{11,64})\$([A-Za-z0-9+/]{22,86})"  # 8 bytes or more, and 16 or more
 )
+_ARGON2ID_LENGTH = 127
+_ARGON2ID_MEMORY_KIB = 4 * 1024 * 1024
 
 
 class PasswordMismatch(Exception):
-    """The password is not the one that was hashed."""
+    """The password does not match the hash."""
 
 
 class PasswordHasher:
     """
-    Argon2id (RFC 9106) as PHC strings; verifies Piccolo's PBKDF2 strings as well.
+    Hashes passwords with Argon2id (RFC 9106), as PHC strings. Checks PBKDF2 strings of Piccolo too.
 
     ```python
     from piccolo_api_fastapi import PasswordHasher, Users
@@ -50,10 +55,10 @@ class PasswordHasher:
     ```
 
     Args:
-        memory_kib: Memory of one hash, in KiB.
-        iterations: Passes over it.
-        threads: Where to hash; by default threads shared by the whole process.
-        allow_weak: Permit less than OWASP's minimum. For tests.
+        memory_kib: The memory of one hash, in KiB.
+        iterations: The number of passes over the memory.
+        threads: The threads that hash; by default those shared by the whole process.
+        allow_weak: Whether the parameters may be below OWASP's minimum. For tests.
 
     Raises:
         ConfigurationError: The parameters are below OWASP's minimum.
@@ -70,33 +75,39 @@ class PasswordHasher:
         weak = memory_kib < OWASP_MEMORY_KIB or iterations < OWASP_ITERATIONS
         if weak and not allow_weak:
             raise ConfigurationError(
-                f"Argon2id needs {OWASP_MEMORY_KIB} KiB and {OWASP_ITERATIONS} iterations or more."
+                f"Argon2id needs memory_kib={OWASP_MEMORY_KIB} and iterations={OWASP_ITERATIONS} "
+                f"or more, not {memory_kib} and {iterations}."
             )
         self.memory_kib = memory_kib
         self.iterations = iterations
         self._threads = threads
-        self._dummy: str | None = None
 
     async def hash(self, password: str) -> str:
         """
         Hash a password, after NFC normalisation (NIST SP 800-63B-4 section 3.1.1.2).
 
+        Args:
+            password: The password as typed.
+
         Raises:
-            HasherBusy: Too many are waiting.
+            HasherBusy: Too many passwords are waiting to be hashed.
         """
         return await self._run(lambda: self.encode(password))
 
     async def verify(self, encoded: str | None, password: str) -> None:
         """
-        Check a password. With `None`, do the same work for nothing: that is what hides who exists.
+        Check a password.
+
+        If there is no hash, or the stored value is not one, the check costs a hash all the same:
+        the time reveals neither who has an account nor who has a password.
 
         Args:
-            encoded: The stored hash.
-            password: As it was typed.
+            encoded: The stored hash, or `None` if there is none.
+            password: The password as typed.
 
         Raises:
-            PasswordMismatch: It is another password.
-            HasherBusy: Too many are waiting.
+            PasswordMismatch: The password does not match the hash.
+            HasherBusy: Too many passwords are waiting to be hashed.
         """
         if not is_hashable(password):
             encoded, password = None, ""
@@ -104,14 +115,14 @@ class PasswordHasher:
             raise PasswordMismatch
 
     def needs_rehash(self, encoded: str) -> bool:
-        """Whether a hash is weaker than, or of another kind than, those made now."""
-        match = _ARGON2ID.match(encoded)
+        """Return whether a hash is weaker than new ones, or of another kind."""
+        match = _ARGON2ID.fullmatch(encoded)
         if match is None:
             return True
         return int(match[1]) < self.memory_kib or int(match[2]) < self.iterations
 
     def encode(self, password: str) -> str:
-        """Hash in this thread."""
+        """Hash a password in the current thread."""
         return nacl.pwhash.argon2id.str(
             _normalise(password).encode(),
             opslimit=self.iterations,
@@ -121,18 +132,20 @@ class PasswordHasher:
     async def _run(self, work: Callable[[], T]) -> T:
         return await (self._threads or shared_threads()).run(work)
 
+    def unmatched(self) -> str:
+        """Return a hash that costs as much to check as a new one, and that no password matches."""
+        cost = f"m={self.memory_kib},t={self.iterations},p=1"
+        return f"$argon2id$v=19${cost}${_random_base64(16)}${_random_base64(32)}"
+
     def _matches(self, encoded: str | None, password: str) -> bool:
-        if encoded is None:
-            if self._dummy is None:
-                self._dummy = self.encode(secrets.token_hex())
-            _verify(self._dummy, password)
-            return False
+        if encoded is None or not (is_pbkdf2(encoded) or _is_argon2id(encoded)):
+            encoded = self.unmatched()
         return _verify(encoded, password)
 
 
 class PBKDF2Hasher(PasswordHasher):
     """
-    Piccolo's own format, for those who need `BaseUser.login` to work elsewhere.
+    Hashes passwords in the format of Piccolo, for applications that also use `BaseUser.login`.
 
     ```python
     from piccolo_api_fastapi import PBKDF2Hasher, Users
@@ -141,9 +154,9 @@ class PBKDF2Hasher(PasswordHasher):
     ```
 
     Args:
-        iterations: Rounds of HMAC-SHA256.
-        threads: Where to hash; by default threads shared by the whole process.
-        allow_weak: Permit less than OWASP's minimum. For tests.
+        iterations: The number of rounds of HMAC-SHA256.
+        threads: The threads that hash; by default those shared by the whole process.
+        allow_weak: Whether the iterations may be below OWASP's minimum. For tests.
 
     Raises:
         ConfigurationError: The iterations are below OWASP's minimum.
@@ -158,28 +171,34 @@ class PBKDF2Hasher(PasswordHasher):
     ) -> None:
         super().__init__(threads=threads)
         if iterations < PBKDF2_ITERATIONS and not allow_weak:
-            raise ConfigurationError(f"PBKDF2 needs {PBKDF2_ITERATIONS} iterations or more.")
+            raise ConfigurationError(
+                f"PBKDF2 needs iterations={PBKDF2_ITERATIONS} or more, not {iterations}."
+            )
         self.iterations = iterations
 
     def needs_rehash(self, encoded: str) -> bool:
-        """Whether a hash has fewer iterations than those made now."""
+        """Return whether a hash has fewer iterations than new ones, or is of another kind."""
         match = _PBKDF2.fullmatch(encoded)
         return match is None or int(match[1]) < self.iterations
 
     def encode(self, password: str) -> str:
-        """Hash in this thread."""
+        """Hash a password in the current thread."""
         salt = secrets.token_hex(16)
         digest = _pbkdf2(_normalise(password), salt, self.iterations)
         return f"pbkdf2_sha256${self.iterations}${salt}${digest}"
 
+    def unmatched(self) -> str:
+        """Return a hash that costs as much to check as a new one, and that no password matches."""
+        return f"pbkdf2_sha256${self.iterations}${secrets.token_hex(16)}${secrets.token_hex(32)}"
+
 
 def is_pbkdf2(encoded: str) -> bool:
-    """Whether this is a hash that Piccolo's `BaseUser` made."""
+    """Return whether a stored value is a hash in the format of Piccolo's `BaseUser`."""
     return _PBKDF2.fullmatch(encoded) is not None
 
 
 def is_hashable(password: str) -> bool:
-    """Whether a password is short enough and encodable; anything else is never hashed."""
+    """Return whether a password is short enough and valid text. Others are never hashed."""
     if len(password) > MAXIMUM_CHARACTERS:
         return False
     try:
@@ -193,25 +212,23 @@ _default: list[PasswordHasher] = [PasswordHasher()]
 
 
 def default_hasher() -> PasswordHasher:
-    """The hasher of everything that was not given one."""
+    """Return the hasher that is used where none was given."""
     return _default[0]
 
 
 def replace_default_hasher(hasher: PasswordHasher) -> PasswordHasher:
-    """Use another one from now on. Returns the one before."""
+    """Replace the default hasher. Returns the previous one."""
     previous, _default[0] = _default[0], hasher
     return previous
 
 
 def _verify(encoded: str, password: str) -> bool:
     if match := _PBKDF2.fullmatch(encoded):
-        # Piccolo hashed what was typed, this library what it normalises to.
+        # Piccolo hashes the password as typed, this library its normal form.
         return any(
             hmac.compare_digest(_pbkdf2(candidate, match[2], int(match[1])), match[3])
             for candidate in {password, _normalise(password)}
         )
-    if not _ARGON2ID.match(encoded):
-        return False
     try:
         return nacl.pwhash.verify(encoded.encode("ascii"), _normalise(password).encode())
     except nacl.exceptions.CryptoError:
@@ -220,6 +237,28 @@ def _verify(encoded: str, password: str) -> bool:
 
 def _pbkdf2(password: str, salt: str, iterations: int) -> str:
     return hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), iterations).hex()
+
+
+def _is_argon2id(encoded: str) -> bool:
+    """Return whether libsodium computes a hash to check a password against this value."""
+    match = _ARGON2ID.fullmatch(encoded)
+    if match is None or len(encoded) > _ARGON2ID_LENGTH:
+        return False
+    memory, lanes = int(match[1]), int(match[3])
+    return 8 * lanes <= memory <= _ARGON2ID_MEMORY_KIB and all(map(_is_base64, match.group(4, 5)))
+
+
+def _is_base64(text: str) -> bool:
+    """Return whether this is the one form of its bytes, without padding."""
+    try:
+        decoded = base64.b64decode(text + "==")
+    except ValueError:
+        return False
+    return base64.b64encode(decoded).decode().rstrip("=") == text
+
+
+def _random_base64(length: int) -> str:
+    return base64.b64encode(secrets.token_bytes(length)).decode().rstrip("=")
 
 
 def _normalise(password: str) -> str:

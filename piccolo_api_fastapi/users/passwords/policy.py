@@ -1,4 +1,4 @@
-"""What may be a password."""
+"""`PasswordPolicy`: the rules for new passwords."""
 
 import inspect
 import unicodedata
@@ -13,15 +13,16 @@ from piccolo_api_fastapi.errors import ConfigurationError, FieldError, WeakPassw
 from .hasher import MAXIMUM_CHARACTERS, is_hashable
 
 BreachCheck: TypeAlias = Callable[[str], Awaitable[bool] | bool]
-"""Says whether a password is known to have leaked."""
+"""Returns whether a password has appeared in a data leak; sync or async."""
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
     """
-    What may be a password: long enough, not common, not the user's own name.
+    The rules for new passwords: long enough, not common, and not the user's own name.
 
-    No rules of composition and no expiry, as NIST SP 800-63B-4 section 3.1.1.2 says.
+    There are no rules of composition, and passwords do not expire (NIST SP 800-63B-4 section
+    3.1.1.2).
 
     ```python
     from piccolo_api_fastapi import PasswordPolicy, Users
@@ -30,9 +31,10 @@ class PasswordPolicy:
     ```
 
     Args:
-        minimum: Characters (code points) at the least.
-        forbidden: Further words that may not be the password, such as the service's name.
-        breach_check: Asked last; `BreachedPasswords()` is one.
+        minimum: The minimum length in characters (code points), from 8 to 128.
+        forbidden: Further words that a password may not be, such as the name of the service.
+        breach_check: A function that returns whether a password has leaked, such as
+            `BreachedPasswords()`. It is called only if all other rules are met.
 
     Raises:
         ConfigurationError: The minimum is below 8 or above 128.
@@ -44,32 +46,47 @@ class PasswordPolicy:
 
     def __post_init__(self) -> None:
         if not 8 <= self.minimum <= MAXIMUM_CHARACTERS:  # noqa: PLR2004 - NIST's floor
-            raise ConfigurationError(f"The minimum is between 8 and {MAXIMUM_CHARACTERS}.")
+            raise ConfigurationError(
+                f"minimum is {self.minimum}; use 8 to {MAXIMUM_CHARACTERS} characters."
+            )
 
     @classmethod
     def strict(cls, **options: Any) -> "PasswordPolicy":
-        """At least 15 characters: NIST's bound where a password is the only factor."""
+        """
+        Return a policy of at least 15 characters, as NIST asks where a password is the only factor.
+
+        ```python
+        from piccolo_api_fastapi import PasswordPolicy
+
+        assert PasswordPolicy.strict().minimum == 15
+        ```
+
+        Args:
+            options: The other arguments of `PasswordPolicy`.
+        """
         return cls(minimum=15, **options)
 
     async def check(self, password: str, *own: str | None) -> None:
         """
-        Refuse a password that may not be set.
+        Check a new password.
 
         Args:
             password: The new password.
-            own: The user's name, e-mail address and the like.
+            own: The user's name, e-mail address and similar words.
 
         Raises:
-            WeakPassword: With the codes `password_too_short`, `password_too_long`,
-                `password_invalid`, `password_common`, `password_personal` or
-                `password_breached`.
+            WeakPassword: The password breaks a rule. The code is `password_too_short`,
+                `password_too_long`, `password_invalid`, `password_common`, `password_personal`
+                or `password_breached`.
         """
         if error := self._error(password, own):
             raise WeakPassword([error])
         if self.breach_check is not None:
             breached = self.breach_check(password)
             if await breached if inspect.isawaitable(breached) else breached:
-                raise WeakPassword([_error("password_breached", "It has appeared in a data leak.")])
+                raise WeakPassword(
+                    [_error("password_breached", "This password has appeared in a data leak.")]
+                )
 
     def _error(self, password: str, own: tuple[str | None, ...]) -> FieldError | None:
         if len(password) < self.minimum:
@@ -77,12 +94,17 @@ class PasswordPolicy:
         if len(password) > MAXIMUM_CHARACTERS:
             return _error("password_too_long", f"Use at most {MAXIMUM_CHARACTERS} characters.")
         if not is_hashable(password) or "\x00" in password:
-            return _error("password_invalid", "It contains characters that can't be used.")
+            return _error(
+                "password_invalid", "The password contains characters that can't be used."
+            )
         folded = _fold(password)
         if folded in _common_passwords():
-            return _error("password_common", "It is one of the commonest passwords.")
+            return _error("password_common", "This is one of the most common passwords.")
         if folded in _personal(own) | {_fold(word) for word in self.forbidden}:
-            return _error("password_personal", "Don't use your name, address or this service.")
+            return _error(
+                "password_personal",
+                "Don't use your name, your address or the name of this service.",
+            )
         return None
 
 

@@ -1,4 +1,4 @@
-"""Where passwords are hashed: few threads, and a short line before them."""
+"""The threads that hash passwords, and the queue before them."""
 
 import asyncio
 import os
@@ -17,15 +17,15 @@ T = TypeVar("T")
 
 class HashingThreads:
     """
-    A bounded number of threads and a bounded waiting line before them.
+    A bounded number of threads with a bounded queue.
 
-    More threads than cores gain no logins and hold 19 MiB each.
+    More threads than cores make logins no faster, and each needs 19 MiB.
 
     Args:
-        threads: How many hash at once; by default the cores of this process.
-        waiting: How many may wait.
-        share: How many of them for one client, so that the others find a place.
-        patience: How long one waits, in seconds.
+        threads: The number of threads; by default the number of cores of this process.
+        waiting: The maximum length of the queue.
+        share: The maximum number of places in the queue for one client.
+        patience: The maximum time in the queue, in seconds.
     """
 
     def __init__(
@@ -47,11 +47,14 @@ class HashingThreads:
 
     async def run(self, work: Callable[[], T]) -> T:
         """
-        Run `work` in a thread.
+        Run a function in a thread.
+
+        Args:
+            work: The function, such as one that hashes a password.
 
         Raises:
-            HasherBusy: The line is full, the client has used its share of it, or waited too
-                long.
+            HasherBusy: The queue is full, the client has used its share of it, or the call has
+                waited too long.
         """
         future = self._submit(work)
         waiter = asyncio.wrap_future(future)
@@ -87,7 +90,7 @@ class HashingThreads:
 
 @cache
 def shared_threads() -> HashingThreads:
-    """The threads of this process: one bound, however many hashers there are."""
+    """Return the threads of this process, which all hashers share."""
     return HashingThreads()
 
 

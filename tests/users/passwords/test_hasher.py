@@ -1,14 +1,26 @@
 """Hashing and the policy."""
 
 import asyncio
+import base64
+import hashlib
 import threading
 from typing import Any
 
+import nacl.exceptions
+import nacl.pwhash
 import pytest
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi import ConfigurationError, PasswordHasher, PasswordPolicy, PBKDF2Hasher
-from piccolo_api_fastapi.errors import HasherBusy, WeakPassword
+from piccolo_api_fastapi import (
+    ConfigurationError,
+    Password,
+    PasswordHasher,
+    PasswordPolicy,
+    PBKDF2Hasher,
+    User,
+    Users,
+)
+from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, WeakPassword
 from piccolo_api_fastapi.testing import cheap_hasher, cheap_pbkdf2_hasher
 from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch, is_hashable
 from piccolo_api_fastapi.users.passwords.threads import HashingThreads, shared_threads
@@ -73,23 +85,125 @@ def test_length_in_bytes() -> None:
     assert not is_hashable("a" + "\u0301" * 600)
 
 
-@HASHERS
-@pytest.mark.parametrize(
-    "encoded",
-    [
-        None,
-        "",
-        "garbage",
-        "$argon2id$v=19$m=8,t=1,p=1$broken",
-        "pbkdf2_sha256$1$!$!",
-        "pbkdf2_sha256$evil",
-        "$2b$12$abcdefghijklmnopqrstuv",
-    ],
-)
-async def test_no_hash(hasher: PasswordHasher, encoded: str | None) -> None:
-    """What is no hash is matched by nothing, and harms nothing (D-U8)."""
-    for password in ("", "!", "garbage"):
+SALT, DIGEST = "c29tZXNhbHRzb21lc2FsdA", "q" * 42 + "A"
+OTHER = f"${SALT}${DIGEST}"
+NO_HASHES = [
+    None,
+    "",
+    "!",
+    "*",
+    "garbage",
+    "correct horse battery",
+    "$2b$12$abcdefghijklmnopqrstuv",
+    f"$argon2i$v=19$m=19456,t=2,p=1{OTHER}",
+    f"$argon2id$v=16$m=8,t=1,p=1{OTHER}",
+    "$argon2id$v=19$m=8,t=1,p=1$",
+    f"$argon2id$v=19$m=8,t=1,p=1${SALT}",
+    f"$argon2id$v=19$m=8,t=1,p=1${SALT}$",
+    f"$argon2id$v=19$m=8,t=1,p=1{OTHER[:-1]}",
+    f"$argon2id$v=19$m=8,t=1,p=1{OTHER[:-2]}",
+    f"$argon2id$v=19$m=8,t=1,p=1{OTHER[:-1]}B",
+    f"$argon2id$v=19$m=8,t=1,p=1{OTHER}=",
+    f"$argon2id$v=19$m=8,t=1,p=1{OTHER}\n",
+    f"$argon2id$v=19$m=8,t=1,p=1$AAAA${DIGEST}",
+    f"$argon2id$v=19$m=8,t=1,p=1${'A' * 60}${'A' * 80}",
+    f"$argon2id$v=19$m=7,t=1,p=1{OTHER}",
+    f"$argon2id$v=19$m=8,t=0,p=1{OTHER}",
+    f"$argon2id$v=19$m=8,t=1,p=2{OTHER}",
+    f"$argon2id$v=19$m=008,t=1,p=1{OTHER}",
+    f"$argon2id$v=19$m=999999999,t=1,p=1{OTHER}",
+    "pbkdf2_sha256$1$!$!",
+    "pbkdf2_sha256$evil",
+    f"pbkdf2_sha256$0$salt${'a' * 64}",
+    f"pbkdf2_sha256$1$salt${'a' * 63}",
+    f"pbkdf2_sha256$1$salt${'A' * 64}",
+]
+"""Values of a column that are no hash: ended passwords, other schemes, truncated or damaged."""
+
+
+class Hashed:
+    """The hashes that were computed, as libsodium or `hashlib` computes them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.costs: list[tuple[int, int]] = []
+        verify, pbkdf2 = nacl.pwhash.verify, hashlib.pbkdf2_hmac
+
+        def count_argon2id(encoded: bytes, password: bytes) -> bool:
+            _, _, _, cost, salt, digest = encoded.decode().split("$")
+            memory, passes, lanes = (int(part.partition("=")[2]) for part in cost.split(","))
+            made = nacl.pwhash.argon2id.kdf(
+                len(_decoded(digest)), password, _decoded(salt), passes, memory * 1024
+            )
+            assert lanes == 1
+            self.costs.append((memory, passes))
+            if made != _decoded(digest):
+                raise nacl.exceptions.InvalidkeyError
+            return verify(encoded, password)
+
+        def count_pbkdf2(name: str, password: bytes, salt: bytes, iterations: int) -> bytes:
+            self.costs.append((0, iterations))
+            return pbkdf2(name, password, salt, iterations)
+
+        def never(*_: Any, **__: Any) -> bytes:
+            raise AssertionError
+
+        monkeypatch.setattr(nacl.pwhash, "verify", count_argon2id)
+        monkeypatch.setattr(nacl.pwhash.argon2id, "str", never)
+        monkeypatch.setattr(hashlib, "pbkdf2_hmac", count_pbkdf2)
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
+@pytest.mark.security(12)
+@pytest.mark.parametrize("encoded", NO_HASHES)
+@pytest.mark.parametrize("kind", ["argon2id", "pbkdf2"])
+async def test_no_hash(monkeypatch: pytest.MonkeyPatch, kind: str, encoded: str | None) -> None:
+    """What is no hash is matched by nothing, and costs what a hash costs: in new processes too."""
+    hasher = cheap_hasher() if kind == "argon2id" else cheap_pbkdf2_hasher()
+    hashed = Hashed(monkeypatch)
+    for password in ("", "!", "garbage", "correct horse battery"):
         assert not await matches(hasher, encoded, password)
+    assert hashed.costs == [(8, 1) if kind == "argon2id" else (0, 1)] * 4
+
+
+@HASHERS
+@pytest.mark.security(12)
+async def test_a_hash(monkeypatch: pytest.MonkeyPatch, hasher: PasswordHasher) -> None:
+    """A right and a wrong password cost one hash each."""
+    encoded = await hasher.hash("correct horse battery")
+    hashed = Hashed(monkeypatch)
+    assert await matches(hasher, encoded, "correct horse battery")
+    assert not await matches(hasher, encoded, "wrong")
+    assert not await matches(hasher, encoded, "x" * 129)
+    assert len(hashed.costs) == 3
+
+
+@pytest.mark.security(12)
+async def test_logins(users: Users[User], ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login costs one hash: nobody, a wrong password, and whatever is stored in its place."""
+    hashed = Hashed(monkeypatch)
+    spent = []
+
+    async def fail(name: str) -> None:
+        with pytest.raises(InvalidCredentials):
+            await users.verify(name, "a wrong password")
+        await users.unlock(ada)
+        spent.append(len(hashed.costs))
+        hashed.costs.clear()
+
+    await fail("nobody")
+    await fail("ada")
+    for encoded in NO_HASHES:
+        await Password.update({Password.hash: encoded or ""}, force=True)
+        await fail("ada")
+    await Password.delete(force=True)
+    await fail("ada")
+    for column in ("", "!", "plain", "pbkdf2_sha256$0$salt$" + "a" * 64):
+        await User.update({User.password: column}, force=True)
+        await fail("ada")
+    assert spent == [1] * len(spent)
 
 
 async def test_piccolo_hashes() -> None:

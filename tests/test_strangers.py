@@ -1,0 +1,298 @@
+"""What a stranger can write to the database is bounded, on every route of every router."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI, WebSocket
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from piccolo_api_fastapi import (
+    TOTP,
+    Accounts,
+    AnyOf,
+    Captcha,
+    EmailCode,
+    JWTAuth,
+    Login,
+    PiccoloStore,
+    RateLimitState,
+    SessionAuth,
+    StaticTokens,
+    TokenAuth,
+    User,
+    Users,
+    XChaCha20Poly1305,
+    accounts_router,
+    install,
+    jwt_router,
+    mfa_router,
+    optional,
+    reauthentication_router,
+    record_events,
+    require,
+    session_router,
+    token_router,
+    use_store,
+)
+from piccolo_api_fastapi.core.events import events
+from piccolo_api_fastapi.testing import Outbox
+from tests.conftest import (
+    KEY,
+    PASSWORD,
+    SECRET,
+    STOCK,
+    bearer,
+    end_second,
+    new_client,
+    web_socket,
+)
+
+REQUESTS = 500
+
+LOGINS = 20
+"""Wrong passwords and CAPTCHAs of an address: `LoginLimits.address`."""
+
+BOUNDS = {
+    "auth_email": 10,
+    "auth_event": 2 * LOGINS + 10,
+    "auth_password": 10,
+    "auth_password_failure": LOGINS,
+    "auth_rate_limit": LOGINS + 5,
+    "auth_ticket": 20,
+    "auth_unsent_mail": 20,
+    "piccolo_user": 10,
+}
+"""Rows after 500 requests from one address. Tables that are not named here get none."""
+
+SECTION = (
+    (Path(__file__).parents[1] / "docs/security.md")
+    .read_text("utf-8")
+    .split("## What a stranger can write")[1]
+    .split("## ")[0]
+)
+
+PARTS = ("accounts", "api", "app", "captcha", "jwt", "plain", "session")
+"""The prefixes of the routers. Together they have every route."""
+
+FORMS = ("create_token", "revoke_token")
+
+
+class Application:
+    """An application with all routers, and credentials that have ended."""
+
+    def __init__(self, users: Users[User]) -> None:
+        self.vendor_calls = 0
+        self.session = SessionAuth(users)
+        self.jwt = JWTAuth(users, secret=SECRET)
+        self.token = TokenAuth(users)
+        encryption = XChaCha20Poly1305(KEY)
+        totp = TOTP(users, encryption=encryption, issuer="Movies")
+        sent = EmailCode(users, send=self._send, encryption=encryption, applies_to=lambda _: False)
+        login = Login(users, factors=[totp, sent])
+        people = AnyOf(self.session, self.jwt)
+        anyone = AnyOf(self.session, self.jwt, self.token, StaticTokens({"svc": "s" * 40}, users))
+        options: Any = {"users": users, "login": login, "schemes": [self.session, self.jwt]}
+        self.accounts = Accounts(
+            mail=Outbox(is_down=True),
+            base_url="https://app.example.com",
+            extra=["first_name"],
+            **options,
+        )
+        captcha = Captcha(self._verify)
+        self.app = FastAPI()
+        install(self.app)
+        for prefix, router in (
+            ("session", session_router(self.session, login)),
+            ("captcha/session", session_router(self.session, login, captcha=captcha)),
+            ("jwt", jwt_router(self.jwt, login)),
+            ("captcha/jwt", jwt_router(self.jwt, login, captcha=captcha)),
+            ("api", token_router(self.token, people)),
+            ("api", mfa_router(totp, people)),
+            ("api", reauthentication_router(login, people)),
+            ("accounts", accounts_router(self.accounts)),
+            ("plain", accounts_router(Accounts(**options))),
+        ):
+            self.app.include_router(router, prefix=f"/{prefix}")
+        self._add_routes(captcha, anyone)
+        self.ended: dict[str, str] = {}
+
+    async def _verify(self, *_: Any) -> bool:
+        self.vendor_calls += 1
+        return False
+
+    async def _send(self, *_: Any) -> None:
+        """Send no code."""
+
+    def _add_routes(self, captcha: Captcha, anyone: AnyOf[User]) -> None:
+        guards: dict[str, Any] = {
+            "user": anyone,
+            "admin": require(anyone, admin=True),
+            "optional": optional(anyone),
+            "claims": self.jwt.claims,
+            "captcha": captcha,
+        }
+        for name, guard in guards.items():
+            self.app.post(f"/app/{name}", dependencies=[Depends(guard)])(lambda: "fine")
+
+        @self.app.websocket("/app/ws")
+        async def ws(websocket: WebSocket, _: Annotated[User, Depends(anyone)]) -> None:
+            await websocket.accept()
+
+    async def end_credentials(self, user: User) -> None:
+        """Make a credential of each kind that was valid once."""
+        secret = (await self.token.create(user, "report")).secret
+        await self.token.revoke(secret)
+        async with new_client(self.app) as client:
+            body = {"username": user.username, "password": PASSWORD}
+            answer = await client.post("/session/login", json=body)
+            cookie = answer.headers["set-cookie"].partition(";")[0]
+            await client.post("/session/logout", headers={"Cookie": cookie})
+            form = {"grant_type": "password", **body}
+            tokens = (await client.post("/jwt/token", data=form)).json()
+            await client.post("/jwt/token/revoke", data={"token": tokens["refresh_token"]})
+        self.ended = {"cookie": cookie, "token": secret, **tokens}
+
+    def operations(self) -> list[tuple[str, str, str]]:
+        """The method, the path and the name of each route."""
+        return [
+            (method, str(route.path_format), str(route.name))
+            for route in iter_route_contexts(self.app.routes)
+            for method in route.methods or ()
+            if isinstance(route.original_route, APIRoute)
+        ]
+
+    def headers(self, number: int) -> dict[str, str]:
+        """What strangers send, in turn: nothing, another site, nonsense, what has ended."""
+        variants = [
+            {},
+            {"Origin": "https://evil.example", "User-Agent": "A" * 255},
+            {"Cookie": f"{self.session.cookie.name}={'x' * 43}", "Captcha-Response": "no"},
+            {"Cookie": self.ended["cookie"], "Sec-Fetch-Site": "cross-site"},
+            {"Cookie": self.ended["cookie"]},
+            bearer("nonsense"),
+            bearer(self.ended["token"]),
+            bearer(self.ended["access_token"]),
+            {"Captcha-Response": f"made up {number}"},
+        ]
+        return variants[number % len(variants)]
+
+    def body(self, number: int) -> dict[str, str]:
+        """Values for all the fields that routes have; each takes what it knows."""
+        known = number % 3 == 0
+        email = "ada@example.com" if known else f"stranger{number}@example.com"
+        return {
+            "username": "ada" if known else f"stranger{number}",
+            "password": f"a new secret {number}",
+            "new_password": f"a new secret {number}",
+            "email": email,
+            "token": self.ended["refresh_token"] if known else f"tkt_{number}",
+            "refresh_token": self.ended["refresh_token"],
+            "grant_type": "refresh_token" if known else "password",
+            "challenge": "tkt_" + "x" * 43,
+            "code": f"{number:06}",
+            "method": "totp",
+        }
+
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "log_in": ("username", "password"),
+    "log_in_mfa": ("challenge", "code"),
+    "send_login_code": ("challenge", "method"),
+    "create_token": ("grant_type", "username", "password", "refresh_token"),
+    "create_token_mfa": ("challenge", "code"),
+    "send_token_code": ("challenge", "method"),
+    "revoke_token": ("token",),
+    "register": ("username", "email", "password"),
+    "forgot_password": ("email",),
+    "reset_password": ("token", "password"),
+    "request_email_verification": ("email",),
+    "verify_email": ("email", "code"),
+    "confirm_email_change": ("token",),
+    "undo_email_change": ("token",),
+    "change_password": ("new_password",),
+    "change_email": ("email",),
+    "reauthenticate": ("password",),
+}
+
+
+@pytest.fixture
+async def served(users: Users[User], ada: User) -> AsyncIterator[Application]:
+    """The application, whose limits and events are in the database too."""
+    application = Application(users)
+    await application.end_credentials(ada)
+    use_store(PiccoloStore())
+    stop = record_events()
+    yield application
+    stop()
+
+
+async def rows() -> dict[str, int]:
+    """The number of rows of each table."""
+    end_second()
+    await asyncio.gather(*events._telling)
+    return {table._meta.tablename: await table.count() for table in STOCK}
+
+
+async def check(request: Callable[[int], Awaitable[int]]) -> None:
+    """Make 500 requests, and compare the rows that they left with the bounds."""
+    before, began = await rows(), time.monotonic()
+    statuses = [await request(number) for number in range(REQUESTS)]
+    assert max(statuses) < 500
+    after, seconds = await rows(), time.monotonic() - began
+    for name, count in after.items():
+        # Meanwhile limits are refilled, and each of those that refuse tells once a second.
+        meanwhile = seconds * 5 if name == "auth_event" else seconds / 30
+        more = count - before[name]
+        assert more <= BOUNDS.get(name, 0) + meanwhile, (name, more)
+        assert not more or f"`{name}`" in SECTION, name
+
+
+async def ask(
+    application: Application, client: httpx.AsyncClient, operation: tuple[str, str, str], n: int
+) -> int:
+    """The status of a request."""
+    method, path, name = operation
+    headers, values = application.headers(n), application.body(n)
+    if name == "register" and path.startswith("/plain"):
+        values["username"] = values["email"]
+    body = {field: values[field] for field in FIELDS.get(name, ())}
+    sent: Any = {"data" if name in FORMS else "json": body}
+    path = path.replace("{", "").replace("}", "")
+    request = client.request(method, path, headers=headers, **sent)
+    return (await request).status_code
+
+
+@pytest.mark.slow
+@pytest.mark.security(98)
+@pytest.mark.security(99)
+@pytest.mark.parametrize("part", PARTS)
+async def test_every_route(served: Application, part: str) -> None:
+    """500 requests of strangers to a route leave no more rows than docs/security.md says."""
+    operations = served.operations()
+    assert {path.split("/")[1] for _, path, _ in operations} == set(PARTS)
+    for operation in operations:
+        if operation[1].split("/")[1] == part:
+            await RateLimitState.delete(force=True)
+            served.vendor_calls = 0
+            async with new_client(served.app) as client:
+                await check(partial(ask, served, client, operation))
+            assert served.vendor_calls <= LOGINS or part == "app"
+
+
+@pytest.mark.slow
+async def test_web_sockets(served: Application) -> None:
+    """So do 500 handshakes."""
+
+    async def connect(number: int) -> int:
+        headers = served.headers(number)
+        sent = await web_socket(served.app, "/app/ws", **headers)
+        assert sent[-1]["type"] != "websocket.accept"
+        return 403
+
+    await check(connect)
