@@ -13,7 +13,7 @@ from uuid import uuid4
 from starlette.requests import HTTPConnection
 
 from .access.guards import Guard
-from .access.identity import Identity, UserT
+from .access.identity import ACCOUNT, Identity, UserT
 from .access.step_up import PASSWORD, Factors
 from .login.mfa.one_time_codes import Authenticator
 from .mail.messages import LinkMessage, Message
@@ -174,10 +174,11 @@ def acting_as(
     Args:
         guard: The guard that the application uses.
         user: The user.
-        scopes: The scopes of the credential. By default, those of the flags of the user.
+        scopes: The scopes of the credential. By default `account`, and those of the flags of the
+            user.
         factors: The factors presented: names for factors presented now, or a time for each.
     """
-    flags = {"admin": user.admin, "superuser": user.superuser}
+    flags = {ACCOUNT: True, "admin": user.admin, "superuser": user.superuser}
     granted = [name for name, is_set in flags.items() if is_set] if scopes is None else scopes
     now = guard.now()
     presented = factors if isinstance(factors, Mapping) else dict.fromkeys(factors, now)

@@ -111,7 +111,7 @@ class Passwords(Generic[UserT]):
             StepUpRequired: No password was given, and the caller has used no factor recently.
             WeakPassword: The policy refuses the new password.
         """
-        await self._settings.prove(identity, current, request)
+        identity = await self._settings.prove(identity, current, request)
         user, clock = identity.user, self._users.clock
         failing = "authn_password_change_fail"
         async with telling(failing, clock, Unprocessable, user=primary_key(user)):

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeAlias, cast
 
+from piccolo_api_fastapi.access.identity import ACCOUNT
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
@@ -21,7 +22,7 @@ from .proof import Proof
 from .tables import SERVICE_MARKER, User, UserT
 
 ScopesOf: TypeAlias = Callable[[Any], Awaitable[Iterable[str]] | Iterable[str]]
-"""Returns the scopes of a user besides `admin` and `superuser`; sync or async."""
+"""Returns the scopes of a user besides `account`, `admin` and `superuser`; sync or async."""
 
 
 class Users(Generic[UserT]):
@@ -273,8 +274,11 @@ class Users(Generic[UserT]):
         await self.passwords.uphold(proof)
 
     async def scopes_of(self, user: UserT) -> frozenset[str]:
-        """The current scopes of a user: `admin`, `superuser` and those from `scopes_of=`."""
-        flags = {"admin": user.admin, "superuser": user.superuser}
+        """
+        The current scopes of a user: `account`, by the flags `admin` and `superuser`, and those
+        from `scopes_of=`.
+        """
+        flags = {ACCOUNT: True, "admin": user.admin, "superuser": user.superuser}
         scopes = {name for name, is_set in flags.items() if is_set}
         if self._scopes_of is not None:
             given = self._scopes_of(user)
