@@ -42,10 +42,10 @@ EVENTS = declare_events(
     ),
     EventKind(
         "user_email_change_undone",
-        "The owner of the old address undid a change of address.",
+        "The owner of an address undid a change of it, or a new second factor.",
         ("ended_factors",),
     ),
     EventKind(
-        "user_email_undo_fail", "A link to undo a change of address was invalid.", ("error",)
+        "user_email_undo_fail", "A link to undo a change of the account was invalid.", ("error",)
     ),
 )

@@ -46,7 +46,7 @@ class EmailStatus(AuthTable, FailureCounter, Table, tablename="auth_email"):
 
 class EmailChange(AuthTable, Table, tablename="auth_email_change"):
     """
-    A change of address that the owner of the old address can undo.
+    A change of address or a new second factor that the owner of an address can undo.
 
     ```python
     from piccolo_api_fastapi import EmailChange
@@ -62,7 +62,7 @@ class EmailChange(AuthTable, Table, tablename="auth_email_change"):
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the secret.")
-    email = Varchar(length=254, help_text="The old address.")
+    email = Varchar(length=254, help_text="The address to restore.")
     created_at = Timestamptz()
     expires_at = Timestamptz(index=True)
     undone_at = Timestamptz(null=True, default=None)

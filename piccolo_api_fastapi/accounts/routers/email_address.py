@@ -190,7 +190,7 @@ def _add_undo(router: APIRouter, accounts: Accounts[Any]) -> None:
         responses=responses(InvalidTicket, IdentityTaken, TooManyRequests),
     )
     async def undo_email_change(body: TokenIn, background: BackgroundTasks) -> None:
-        """Restore the old address, sign out all sessions, and send a link for a new password."""
+        """Restore the address, sign out all sessions, and send a link for a new password."""
         user = await change.undo(body.token.get_secret_value())
         if user.active:
             background.add_task(quietly, accounts.send_reset, user)

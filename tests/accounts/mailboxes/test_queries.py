@@ -138,7 +138,9 @@ async def test_another_link_for_a_change(ada: User, clock: FrozenClock) -> None:
     [first, *_] = await changes_of(ada, clock.now)
 
     async def find(email: str, now: datetime) -> bool:
-        return await change_queries.find_change(EmailChange, ada.id, email, now) is not None
+        since = clock.now - WEEK
+        found = await change_queries.find_change(EmailChange, ada.id, email, since, now)
+        return found is not None
 
     assert await find("number2@example.com", clock.now)
     assert not await find("number3@example.com", clock.now)
