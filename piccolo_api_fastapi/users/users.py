@@ -220,6 +220,19 @@ class Users(Generic[UserT]):
         """Whether the user with this primary key has verified this e-mail address."""
         return await queries.has_verified(self.table, key, email)
 
+    async def prove_mailbox(self, key: Any, email: str) -> None:
+        """
+        Record that a user has read mail to their address: links that would give the account back
+        to the owner of an earlier address end.
+
+        Call it before the user is locked, as those who use such a link lock it first.
+
+        Args:
+            key: The primary key of the user.
+            email: The present address of the user.
+        """
+        await queries.end_other_mailboxes(self.table, key, email)
+
     async def end_credentials(
         self, user: UserT, *, keep: Any = None, everything: bool = False
     ) -> None:

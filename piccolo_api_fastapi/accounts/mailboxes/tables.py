@@ -54,10 +54,12 @@ class EmailChange(AuthTable, Table, tablename="auth_email_change"):
     changes = await EmailChange.count().where(EmailChange.undone_at.is_null())
     ```
 
-    It is no credential: a thief who changes the password as well would end it.
+    It is no credential: a thief who changes the password as well would end it. It ends when the
+    user reads mail to another address than this one, but not by the change to that address.
     """
 
     noun = "changes of address"
+    other_mailbox = "email"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)

@@ -53,6 +53,9 @@ class AuthTable:
             `email` and `verified_at`.
         factor_since: If rows are second factors that a user set up: the name of the column that
             says when. Rows younger than a change of address are deleted when it is undone.
+        other_mailbox: If rows give an account to the owner of an e-mail address: the name of the
+            column with the address. They are deleted when the user proves that the mailbox of
+            another address is theirs.
     """
 
     noun: ClassVar[str] = ""
@@ -61,6 +64,7 @@ class AuthTable:
     is_device: ClassVar[bool] = False
     tells_verified: ClassVar[bool] = False
     factor_since: ClassVar[str] = ""
+    other_mailbox: ClassVar[str] = ""
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable | None:  # noqa: ARG003 - for subclasses
@@ -160,6 +164,11 @@ def verification_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
 def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables of second factors that users of this table set up."""
     return _marked("factor_since", user_table)
+
+
+def mailbox_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """The tables that give accounts of users of this table to the owners of addresses."""
+    return _marked("other_mailbox", user_table)
 
 
 async def delete_expired_rows(table: type[Table], *, now: datetime, batch: int = 500) -> int:

@@ -270,3 +270,43 @@ async def test_one_undo(
     token = link_to(outbox, SecondFactorChanged)
     results = await race(lambda: app.state.accounts.mailboxes.change.undo(token))
     assert sum(isinstance(one, User) for one in results) == 1
+
+
+async def reset(client: httpx.AsyncClient, outbox: Outbox, email: str) -> None:
+    """Choose a new password by a link."""
+    await client.post("/auth/forgot-password", json={"email": email})
+    body = {"token": link_to(outbox, ResetPassword), "password": NEW}
+    assert (await client.post("/auth/reset-password", json=body)).status_code == 204
+
+
+@pytest.mark.security(79)
+async def test_a_reset_comes_first(
+    app: FastAPI, outbox: Outbox, notices: Notices, ada: User, clock: FrozenClock
+) -> None:
+    """An owner who resets the password still removes the app by the link to the same mailbox."""
+    async with new_client(app) as thief, new_client(app) as owner:
+        await log_in(thief)
+        await enrol(thief, clock)
+        await notices.wait()
+        await reset(owner, outbox, "ada@example.com")
+        clock.advance(timedelta(minutes=2))
+        assert (await log_in(owner, password=NEW)).json()["status"] == "mfa_required"
+        assert (await take_back(app, outbox, SecondFactorChanged))["status"] == "signed_in"
+
+
+@pytest.mark.security(86)
+async def test_the_link_of_somebody_else_before(
+    app: FastAPI, outbox: Outbox, notices: Notices, ada: User, clock: FrozenClock
+) -> None:
+    """Nor does the one who gave an account away get it back by a link about a factor."""
+    async with new_client(app) as mallory, new_client(app) as victim:
+        await log_in(mallory)
+        await enrol(mallory, clock)
+        await notices.wait()
+        clock.advance(timedelta(minutes=2))
+        await change_email(app, mallory, outbox, ada)
+        await reset(victim, outbox, "thief@example.com")
+        for kind in (SecondFactorChanged, EmailChanged):
+            body = {"token": link_to(outbox, kind)}
+            answer = await mallory.post("/auth/change-email/undo", json=body)
+            assert answer.status_code == 401
