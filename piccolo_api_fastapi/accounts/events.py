@@ -10,6 +10,7 @@ EVENTS = declare_events(
     ),
     EventKind("user_updated", "A user changed their own columns."),
     EventKind("user_deleted", "A user closed their account."),
+    EventKind("user_registration_lapsed", "A registration that nobody verified was deleted."),
     EventKind(
         "authn_password_change_fail",
         "The new password of a signed-in user was refused.",

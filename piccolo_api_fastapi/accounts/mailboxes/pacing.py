@@ -82,7 +82,8 @@ class Pacing(Generic[UserT]):
             yield attempt
         finally:
             if attempt.has_failed:
-                await queries.forget_sending(self._status, primary_key(user), sending)
+                before = self._users.clock() - self._interval
+                await queries.forget_sending(self._status, primary_key(user), sending, before)
 
     async def tell_owner(self, owner: UserT) -> bool:
         """

@@ -43,7 +43,17 @@ async def may_send(
     return bool(sent)
 
 
-async def forget_sending(table: type[EmailStatus], user: Any, sending: Sending) -> None:
-    """Forget when a message was sent, because it was not: the next request may send one."""
+async def forget_sending(
+    table: type[EmailStatus], user: Any, sending: Sending, before: datetime
+) -> None:
+    """
+    Record that a message was not sent: the next request may send one.
+
+    Args:
+        table: The table that stores when messages were sent.
+        user: The primary key of the user.
+        sending: The kind of the message.
+        before: A time from which on another message may be sent now.
+    """
     column = table._meta.get_column_by_name(f"{sending}_sent_at")
-    await table.update({column: None}).where(table.user == user)
+    await table.update({column: before}).where(table.user == user)

@@ -71,6 +71,21 @@ class AuthTable:
         """The condition that expired rows meet, or `None` if rows of this table never expire."""
         return None
 
+    @classmethod
+    async def delete_rows(cls, condition: Combinable, *, now: datetime, batch: int) -> int:  # noqa: ARG003 - for subclasses
+        """
+        Delete the expired rows. Override it for rows that take others along.
+
+        Args:
+            condition: The condition of `expired`.
+            now: The present time.
+            batch: The number of rows that one statement deletes.
+
+        Returns:
+            The number of deleted rows.
+        """
+        return await delete_in_batches(cls, condition, batch)  # type: ignore[arg-type]
+
 
 def declared_tables() -> list[type[Table]]:
     """All declared tables, without their bound copies, in the order of their names."""
@@ -183,11 +198,10 @@ async def delete_expired_rows(table: type[Table], *, now: datetime, batch: int =
     Returns:
         The number of deleted rows.
     """
-    condition = table.expired(now) if issubclass(table, AuthTable) else None
-    if condition is None:
+    if not issubclass(table, AuthTable) or (condition := table.expired(now)) is None:
         return 0
     async with store():
-        return await delete_in_batches(table, condition, batch)
+        return await table.delete_rows(condition, now=now, batch=batch)
 
 
 async def delete_expired(tables: Iterable[type[Table]], *, now: datetime) -> dict[str, int]:
