@@ -17,7 +17,7 @@ from .credentials import Credentials
 from .identifiers import no_email, normal_email, own_username, real_email
 from .passwords.hasher import PasswordHasher
 from .passwords.policy import PasswordPolicy
-from .passwords.service import Passwords
+from .passwords.service import Comparison, Passwords
 from .proof import Proof
 from .tables import SERVICE_MARKER, User, UserT
 
@@ -207,9 +207,25 @@ class Users(Generic[UserT]):
         """Check a new password against the policy and hash it, outside any transaction."""
         return await self.passwords.encode(password, username, email)
 
-    async def has_password(self, user: UserT, password: str) -> bool:
-        """Whether this is a user's password. It counts no failures: never use it to sign in."""
-        return await self.passwords.is_right(user.username, password)
+    async def compare(self, identifier: str, password: str) -> Comparison:
+        """
+        Compare a password with that of a user, if there is one, in the same time.
+
+        It counts no failures: never use it to sign in.
+
+        Args:
+            identifier: A username or an e-mail address.
+            password: The password as typed.
+
+        Raises:
+            HasherBusy: Too many passwords are being hashed.
+        """
+        async with store():
+            return await self.passwords.compare(identifier, password)
+
+    async def still_has(self, user: UserT, compared: Comparison) -> bool:
+        """Whether the password of a user is still the one that was compared."""
+        return await self.passwords.has_hash(primary_key(user), compared.encoded)
 
     async def has_verified_email(self, user: UserT) -> bool:
         """Whether the current e-mail address of a user is verified."""

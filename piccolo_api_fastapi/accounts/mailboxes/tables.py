@@ -46,7 +46,7 @@ class EmailStatus(AuthTable, FailureCounter, Table, tablename="auth_email"):
     )
     uncompared = Integer(
         default=0,
-        help_text="The number of registrations whose password is not compared yet.",
+        help_text="The number of registrations whose password could not be compared.",
     )
     verification_sent_at = Timestamptz(null=True, default=None)
     reset_sent_at = Timestamptz(null=True, default=None)
