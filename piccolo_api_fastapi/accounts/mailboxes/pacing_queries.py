@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.database.user_tables import user_table_of
+
 from .tables import EmailStatus
 
 Sending: TypeAlias = Literal["verification", "reset", "change"]
@@ -41,6 +44,21 @@ async def may_send(
         since,
     )
     return bool(sent)
+
+
+async def rehearse(table: type[EmailStatus], *, now: datetime, since: datetime) -> None:
+    """Run the statements of a message for nobody: those that change a row find none."""
+    users = user_table_of(table)
+    nobody = users._meta.primary_key.is_null()
+    async with transaction(table):
+        await users.update({users.active: users.active}).where(nobody)
+        for column in (table.verification_sent_at, table.reset_sent_at):
+            await table.update({column: now}).where(table.user.is_null(), column <= since)
+    for _ in range(2):
+        async with transaction(table):
+            for _ in range(2):
+                await users.update({users.active: users.active}).where(nobody)
+                await table.update({table.change_sent_at: now}).where(table.user.is_null())
 
 
 async def forget_sending(
