@@ -12,7 +12,7 @@ from .core.http.route import AuthRoute
 from .errors import AuthError
 from .login.mfa.second_factor import SecondFactor
 from .mail.messages import LinkMessage, Message
-from .mail.notices import declare_notices
+from .mail.notices import NewFactor, declare_notices
 
 __all__ = [
     "AuthError",
@@ -22,6 +22,7 @@ __all__ = [
     "EventKind",
     "LinkMessage",
     "Message",
+    "NewFactor",
     "SecondFactor",
     "Tools",
     "bound",

@@ -49,6 +49,7 @@ from piccolo_api_fastapi.core import commands
 from piccolo_api_fastapi.core.database.auth_tables import declared_tables
 from piccolo_api_fastapi.core.events import declared, repeated
 from piccolo_api_fastapi.mail.notices import declared as notices
+from piccolo_api_fastapi.mail.notices import undo
 from piccolo_api_fastapi.rate_limiting.stores import defaults
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
 from tests.models import Customer, Member
@@ -385,6 +386,7 @@ def uncounted() -> Iterator[None]:
     yield
     use_store(None)
     defaults.LOCAL.clear()
+    undo._offers.clear()
     repeated.forget_repeated()
 
 

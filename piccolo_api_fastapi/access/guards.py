@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
@@ -92,8 +93,19 @@ class Guard(Generic[UserT]):
         """Return the present time, by the clock of the schemes."""
         return self.schemes[0].clock()
 
+    def scheme_of(self, identity: Identity[UserT]) -> "Scheme[UserT] | None":
+        """Return the scheme that found a caller. A test that acts as a user has none."""
+        named = (scheme for scheme in self.schemes if scheme.scheme_name == identity.scheme)
+        return next(named, None)
+
     async def step_up(
-        self, identity: Identity[UserT], factor: str, connection: HTTPConnection, response: Response
+        self,
+        identity: Identity[UserT],
+        factor: str,
+        connection: HTTPConnection,
+        response: Response,
+        *,
+        for_change: bool = False,
     ) -> None:
         """
         Record with the credential of a caller that a factor was presented again.
@@ -103,16 +115,16 @@ class Guard(Generic[UserT]):
             factor: The name of the factor.
             connection: The request.
             response: The response, which may set a new cookie.
+            for_change: Whether a later change of the account may use it; see
+                `Identity.step_ups`. Otherwise earlier ones are used up.
 
         Raises:
             CredentialNotAllowed: The credential belongs to a machine.
             AuthError: The credential has ended meanwhile.
         """
-        for scheme in self.schemes:
-            if scheme.scheme_name == identity.scheme:
-                await scheme.record_factor(identity, factor, connection, response)
-                return
-        raise CredentialNotAllowed
+        if (scheme := self.scheme_of(identity)) is None:
+            raise CredentialNotAllowed
+        await scheme.record_factor(identity, factor, connection, response, for_change=for_change)
 
     async def renew(
         self, identity: Identity[UserT], connection: HTTPConnection, response: Response
@@ -128,21 +140,36 @@ class Guard(Generic[UserT]):
         Raises:
             AuthError: The credential has ended meanwhile.
         """
-        for scheme in self.schemes:
-            if scheme.scheme_name == identity.scheme:
-                await scheme.replace_secret(identity, connection, response)
+        if (scheme := self.scheme_of(identity)) is not None:
+            await scheme.replace_secret(identity, connection, response)
 
     async def confirm(self, connection: HTTPConnection) -> Identity[UserT]:
         """
         Authenticate the caller again, in a transaction that has locked the user.
 
         A concurrent password change then either ends what the transaction issues, or stops it.
+        The step-ups of the credential are used up.
 
         Raises:
-            AuthError: The credential is no longer valid.
+            AuthError: The credential is no longer valid, or another change has used its step-ups.
         """
         scope = {name: value for name, value in connection.scope.items() if name != _IDENTITIES}
-        return await self.identify(HTTPConnection(scope))
+        identity = await self.identify(HTTPConnection(scope))
+        return await self.use_step_ups(identity)
+
+    async def use_step_ups(self, identity: Identity[UserT]) -> Identity[UserT]:
+        """
+        Use up the step-ups of a credential for one change of the account.
+
+        Returns:
+            The caller without them.
+
+        Raises:
+            StepUpRequired: Another change has used them meanwhile.
+        """
+        if identity.step_ups and (scheme := self.scheme_of(identity)) is not None:
+            await scheme.spend_step_ups(identity)
+        return replace(identity, step_ups={})
 
     async def find(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """Return the caller, or `None`. The schemes are asked once a request."""

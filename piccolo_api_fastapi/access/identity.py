@@ -18,6 +18,12 @@ UserT = TypeVar("UserT", bound=BaseUser)
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 """One scope (RFC 6749 appendix A.4)."""
 
+ACCOUNT = "account"
+"""
+The scope of routes that manage an account. Every user has it. A token that was narrowed to other
+scopes does not.
+"""
+
 NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 """The time of authentication of a credential that does not prove the presence of a person."""
 
@@ -51,6 +57,8 @@ class Identity(Generic[UserT]):
         authenticated_at: The time at which the user last authenticated (`auth_time`).
         factors: The factors presented with this credential, and the time of each.
         is_enrolling: Whether the credential can only be used to enrol a second factor.
+        step_ups: The factors presented at `POST /reauthenticate` that no change of the account
+            has used yet. For such a change, a bearer token counts as recent only by these.
     """
 
     user: UserT
@@ -60,6 +68,7 @@ class Identity(Generic[UserT]):
     authenticated_at: datetime
     factors: Factors = field(default_factory=dict)
     is_enrolling: bool = False
+    step_ups: Factors = field(default_factory=dict)
 
 
 def check_scopes(granted: frozenset[str], needed: Iterable[str]) -> None:

@@ -12,7 +12,6 @@ from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.errors import Forbidden, InsufficientScope, StepUpRequired
 
 from .identity import Identity
-from .step_up import StepUp
 
 Refusal: TypeAlias = Forbidden | StepUpRequired
 """The errors that refuse a caller who is known."""
@@ -52,25 +51,3 @@ async def emit_refusal(
         "user_agent": client.user_agent,
     }
     await emit_counted(AuthEvent("authz_fail", now, user, data), error.code)
-
-
-async def check_step_up(
-    step_up: StepUp, identity: Identity[Any], connection: HTTPConnection, now: datetime
-) -> None:
-    """
-    Require that a factor was presented recently, and emit `authz_fail` if it was not.
-
-    Args:
-        step_up: The factor that is required, and the time limit.
-        identity: The caller.
-        connection: The request.
-        now: The present time.
-
-    Raises:
-        StepUpRequired: The factor was not presented, or too long ago.
-    """
-    try:
-        step_up.check(identity.factors, now)
-    except StepUpRequired as error:
-        await emit_refusal(error, connection, now, identity)
-        raise

@@ -57,9 +57,14 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
         factor: str,  # noqa: ARG002
         connection: HTTPConnection,  # noqa: ARG002
         response: Response,  # noqa: ARG002
+        *,
+        for_change: bool = False,  # noqa: ARG002
     ) -> None:
         """Record a factor for `Guard.step_up`. Refuses unless a subclass overrides it."""
         raise CredentialNotAllowed
+
+    async def spend_step_ups(self, identity: Identity[UserT]) -> None:
+        """Use up step-ups for `Guard.use_step_ups`. Does nothing unless a subclass overrides it."""
 
     async def replace_secret(
         self, identity: Identity[UserT], connection: HTTPConnection, response: Response

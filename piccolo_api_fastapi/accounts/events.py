@@ -10,6 +10,7 @@ EVENTS = declare_events(
     ),
     EventKind("user_updated", "A user changed their own columns."),
     EventKind("user_deleted", "A user closed their account."),
+    EventKind("user_registration_lapsed", "A registration that nobody verified was deleted."),
     EventKind(
         "authn_password_change_fail",
         "The new password of a signed-in user was refused.",
@@ -42,10 +43,10 @@ EVENTS = declare_events(
     ),
     EventKind(
         "user_email_change_undone",
-        "The owner of the old address undid a change of address.",
+        "The owner of an address undid a change of it, or a new second factor.",
         ("ended_factors",),
     ),
     EventKind(
-        "user_email_undo_fail", "A link to undo a change of address was invalid.", ("error",)
+        "user_email_undo_fail", "A link to undo a change of the account was invalid.", ("error",)
     ),
 )

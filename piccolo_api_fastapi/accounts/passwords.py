@@ -47,8 +47,11 @@ class Passwords(Generic[UserT]):
             key = None if user is None else primary_key(user)
             name = "authn_password_reset_request_fail"
             await emit(AuthEvent(name, self._users.clock(), key))
+            await mailboxes.pacing.rehearse()
         elif await mailboxes.pacing.may_send(user, "reset"):
             await self.send_reset(user)
+        else:
+            await mailboxes.pacing.rehearse()
 
     async def send_reset(self, user: UserT) -> None:
         """
@@ -111,7 +114,7 @@ class Passwords(Generic[UserT]):
             StepUpRequired: No password was given, and the caller has used no factor recently.
             WeakPassword: The policy refuses the new password.
         """
-        await self._settings.prove(identity, current, request)
+        identity = await self._settings.prove(identity, current, request)
         user, clock = identity.user, self._users.clock
         failing = "authn_password_change_fail"
         async with telling(failing, clock, Unprocessable, user=primary_key(user)):

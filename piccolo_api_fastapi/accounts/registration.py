@@ -9,11 +9,12 @@ from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.events.events import telling
 from piccolo_api_fastapi.errors import IdentityTaken, Unprocessable, ValueTaken
 from piccolo_api_fastapi.mail.messages import DetailTaken, UsernameTaken
-from piccolo_api_fastapi.users import UserT
+from piccolo_api_fastapi.users import Comparison, UserT
 from piccolo_api_fastapi.users.identifiers import normal_username
 
 from . import queries
 from .columns import check_not_null, refusing_values
+from .mailboxes import NewCode
 from .settings import Settings
 
 
@@ -25,15 +26,17 @@ class NewAccount:
     Args:
         username: The username in its normal form.
         email: The address in its normal form.
-        password: The password as typed, to compare with that of an earlier registration.
         encoded: The hash of the password.
+        compared: The password of an earlier registration of the address, compared with this one.
+        code: A code to send to the address.
         columns: The values of further columns.
     """
 
     username: str
     email: str
-    password: str = field(repr=False)
     encoded: str = field(repr=False)
+    compared: Comparison
+    code: NewCode
     columns: dict[str, Any]
 
 
@@ -74,7 +77,10 @@ class Registration(Generic[UserT]):
             if columns:
                 with refusing_values():
                     await queries.check_values(self._users.table, dict(columns))
-        return NewAccount(name, address, password, encoded, dict(columns))
+            # Every slow hash comes before the response, for everybody.
+            code = await self._settings.mailboxes.verification.new_code()
+            compared = await self._users.compare(address, password)
+        return NewAccount(name, address, encoded, compared, code, dict(columns))
 
     async def register(self, account: NewAccount) -> None:
         """
@@ -89,7 +95,7 @@ class Registration(Generic[UserT]):
         except ValueTaken:
             await self._tell_stranger(DetailTaken, account)
         else:
-            await self._settings.mailboxes.verification.send(user)
+            await self._settings.mailboxes.verification.send(user, account.code)
 
     async def register_and_tell(
         self, username: str, email: str | None, password: str, columns: Mapping[str, Any]
@@ -134,11 +140,10 @@ class Registration(Generic[UserT]):
             await self._tell_stranger(UsernameTaken, account)
         elif await verification.is_new(owner):
             # Of two different passwords, nobody knows which is the owner's: both will be refused.
-            # Record that before they are compared, because the comparison may fail.
-            await verification.contest(owner)
-            is_same = await self._users.has_password(owner, account.password)
-            await verification.compared(owner, is_same=is_same)
-            await verification.request(account.email)
+            is_compared = await self._users.still_has(owner, account.compared)
+            if not (is_compared and account.compared.is_same):
+                await verification.contest(owner, is_compared=is_compared)
+            await verification.request(account.email, account.code)
         else:
             await mailboxes.pacing.tell_owner(owner)
 

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.csrf import SameOrigin
+from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.access.scheme import Scheme
@@ -51,7 +52,9 @@ class Accounts(Generic[UserT]):
         base_url: The URL of the pages that links open, such as `https://app.example.com`.
         paths: The paths of pages that are not at `/verify-email`, `/reset-password`,
             `/change-email` and `/undo-email`, by the keys `verify`, `reset`, `change` and `undo`.
-        schemes: The schemes by which users are signed in.
+        schemes: The schemes by which users are signed in; by default those of `guard`.
+        guard: The guard of the routes that change an account, such as a `require(…)`; by default
+            any of the schemes.
         login: Checks passwords of signed-in users, with its hooks; `Login(users)` by default.
         extra: The names of columns of the user table that users may fill in and change.
         active_before_verified: Whether users may sign in before they verify their address.
@@ -73,6 +76,7 @@ class Accounts(Generic[UserT]):
         base_url: str | None = None,
         paths: Mapping[str, str] | None = None,
         schemes: Sequence[Scheme[UserT]] = (),
+        guard: Guard[UserT] | None = None,
         login: Login[UserT] | None = None,
         extra: Sequence[str] = (),
         active_before_verified: bool = False,
@@ -89,7 +93,7 @@ class Accounts(Generic[UserT]):
             lifetimes=lifetimes,
         )
         self.users = or_default(users)
-        self.settings = Settings(self.users, schemes, login, mailing, csrf)
+        self.settings = Settings(self.users, schemes, guard, login, mailing, csrf)
         self.schemes = self.settings.schemes
         self.login = self.settings.login
         self.csrf = self.settings.csrf
@@ -114,8 +118,13 @@ class Accounts(Generic[UserT]):
 
     @property
     def guard(self) -> InPerson[UserT]:
-        """The guard of a signed-in person. Raises ConfigurationError without schemes."""
+        """The guard of routes that change an account. Raises ConfigurationError without schemes."""
         return self.settings.guard
+
+    @property
+    def reader(self) -> InPerson[UserT]:
+        """The guard of `GET /me`. Raises ConfigurationError without schemes."""
+        return self.settings.reader
 
     def retry_mail(self, event: AuthEvent) -> None:
         """
@@ -130,9 +139,9 @@ class Accounts(Generic[UserT]):
 
     async def prove(
         self, identity: Identity[UserT], password: str | None, request: Request
-    ) -> None:
+    ) -> Identity[UserT]:
         """Check the password of a signed-in caller, or step-up. See `Settings.prove`."""
-        await self.settings.prove(identity, password, request)
+        return await self.settings.prove(identity, password, request)
 
     def spared(
         self, caller: Identity[UserT] | None, request: Request, response: Response

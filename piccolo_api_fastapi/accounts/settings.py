@@ -10,11 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.csrf import SameOrigin
-from piccolo_api_fastapi.access.guards import AnyOf
+from piccolo_api_fastapi.access.guards import AnyOf, Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.optional_user import optional
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
-from piccolo_api_fastapi.access.refusal_events import check_step_up
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import StepUp
 from piccolo_api_fastapi.core.database.user_tables import primary_key
@@ -85,7 +84,8 @@ class Settings(Generic[UserT]):
 
     Args:
         users: The users whose accounts these are.
-        schemes: The schemes by which users are signed in.
+        schemes: The schemes by which users are signed in; by default those of `guard`.
+        guard: The guard of the routes that change an account, such as a `require(…)`.
         login: Checks passwords.
         mailing: The settings of mail.
         csrf: The CSRF check of routes that need no login.
@@ -98,12 +98,14 @@ class Settings(Generic[UserT]):
         self,
         users: Users[UserT],
         schemes: Sequence[Scheme[UserT]],
+        guard: Guard[UserT] | None,
         login: Login[UserT] | None,
         mailing: MailSettings,
         csrf: SameOrigin | None,
     ) -> None:
         self.users = users
-        self.schemes = tuple(schemes)
+        self.schemes = tuple(schemes) or (guard.schemes if guard else ())
+        self._guard = guard
         self.login = login or Login(users)
         self.csrf = csrf or _csrf_of(self.schemes)
         self._check_owners()
@@ -111,7 +113,8 @@ class Settings(Generic[UserT]):
 
     def _check_owners(self) -> None:
         """A primary key of one user table would name another user in this one."""
-        owners = [self.login.users, *(getattr(scheme, "users", None) for scheme in self.schemes)]
+        schemes = (*self.schemes, *(self._guard.schemes if self._guard else ()))
+        owners = [self.login.users, *(getattr(scheme, "users", None) for scheme in schemes)]
         if any(owner is not None and owner.table is not self.users.table for owner in owners):
             raise ConfigurationError(
                 "A scheme or the login has another user table than Accounts. "
@@ -138,14 +141,28 @@ class Settings(Generic[UserT]):
     @cached_property
     def guard(self) -> InPerson[UserT]:
         """
-        The guard of routes for a signed-in person. It refuses API tokens.
+        The guard of routes that change an account. It refuses API tokens and narrowed tokens.
 
         Raises:
             ConfigurationError: `Accounts` was made without schemes.
         """
+        return in_person(self._guard or self._anyone, *self.schemes)
+
+    @cached_property
+    def reader(self) -> InPerson[UserT]:
+        """
+        The guard of the route that shows an account. It refuses API tokens only.
+
+        Raises:
+            ConfigurationError: `Accounts` was made without schemes.
+        """
+        return in_person(self._anyone, scopes=())
+
+    @property
+    def _anyone(self) -> AnyOf[UserT]:
         if not self.schemes:
             raise ConfigurationError("This needs Accounts(schemes=[…]).")
-        return in_person(AnyOf(*self.schemes))
+        return AnyOf(*self.schemes)
 
     @cached_property
     def caller(self) -> Any:
@@ -157,7 +174,7 @@ class Settings(Generic[UserT]):
         self, caller: Identity[UserT] | None, request: Request, response: Response
     ) -> Caller[UserT] | None:
         """The caller whose own credential is kept, with a new secret, when others are revoked."""
-        return None if caller is None else Caller(caller, self.guard, request, response)
+        return None if caller is None else Caller(caller, self.reader, request, response)
 
     async def accept(self, email: str) -> str:
         """
@@ -174,18 +191,23 @@ class Settings(Generic[UserT]):
 
     async def prove(
         self, identity: Identity[UserT], password: str | None, request: Request
-    ) -> None:
+    ) -> Identity[UserT]:
         """
         Check that a signed-in caller is the user and not a person at an unlocked device.
 
+        Returns:
+            The caller. Without a password, the step-ups of their credential are used up.
+
         Raises:
             InvalidCredentials: The password is wrong.
-            StepUpRequired: No password was given, and the caller has used no factor recently.
+            StepUpRequired: No password was given, and the caller has used no factor recently;
+                or with a bearer token, not since it was issued or the last change.
         """
         if password is None:
-            await check_step_up(FRESH, identity, request, self.users.clock())
-        else:
-            await self.login.confirm_password(identity.user, password, self.login.client(request))
+            await self.guard.check(FRESH, identity, request)
+            return await self.guard.use_step_ups(identity)
+        await self.login.confirm_password(identity.user, password, self.login.client(request))
+        return identity
 
     async def tell(self, kind: type[PasswordChanged | AccountClosed], user: UserT) -> None:
         """Tell a user by mail what was done to their account, if they have an address."""

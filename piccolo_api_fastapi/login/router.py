@@ -43,7 +43,8 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
         guard: The scheme, or `AnyOf` several, by which users are signed in.
     """
     router = APIRouter(route_class=AuthRoute, tags=["step-up"])
-    person = in_person(guard, enrolling=True)
+    # A token with other scopes may step up for the routes that it is for.
+    person = in_person(guard, enrolling=True, scopes=())
 
     @router.post(
         "/reauthenticate",
@@ -74,6 +75,6 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
         else:
             code = body.code.get_secret_value() if body.code else ""
             factor = await login.present(identity.user, code, body.method, client)
-        await person.step_up(identity, factor, request, response)
+        await person.step_up(identity, factor, request, response, for_change=True)
 
     return router

@@ -267,18 +267,26 @@ class SecondFactorChanged(Message):
 
     Args:
         change: A sentence that says what was done.
+        link: A single-use link that undoes a new second factor, or an empty text. It is a secret.
+        expires_at: When the link expires.
     """
 
     subject = "The second factor of your account"
     is_kept = True
 
     change: str
+    link: str = field(default="", repr=False)
+    expires_at: datetime | None = None
 
     def body(self) -> str:
-        """Return what was done, and when."""
+        """Return what was done, and when, and the link."""
+        done = f"{self.change} This happened on {_time(self.at)}.\n\nIf it was not you, "
+        if self.expires_at is None:
+            return f"{done}change your password at once: that signs everybody out."
         return (
-            f"{self.change} This happened on {_time(self.at)}.\n\n"
-            "If it was not you, change your password at once: that signs everybody out."
+            f"{done}take the account back. Everybody is signed out, what was set up since then is "
+            f"removed, and you are sent a link to choose a new password:\n\n{self.link}\n\n"
+            f"This is possible until {_time(self.expires_at)}."
         )
 
 

@@ -14,7 +14,7 @@ from uuid import uuid4
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.guards import Guard
-from piccolo_api_fastapi.access.identity import Identity, UserT
+from piccolo_api_fastapi.access.identity import ACCOUNT, Identity, UserT
 from piccolo_api_fastapi.access.step_up import PASSWORD, Factors
 from piccolo_api_fastapi.login.mfa.one_time_codes import Authenticator
 from piccolo_api_fastapi.mail.delivery import replace_mail
@@ -165,11 +165,11 @@ def acting_as(
     Args:
         guard: The guard that the application uses.
         user: The user.
-        scopes: The scopes of the credential. By default, those that the user has: by the flags,
-            and by `Users(scopes_of=…)`.
+        scopes: The scopes of the credential. By default, those that the user has: `account`, those
+            of the flags, and those from `Users(scopes_of=…)`.
         factors: The factors presented: names for factors presented now, or a time for each.
     """
-    flags = {"admin": user.admin, "superuser": user.superuser}
+    flags = {ACCOUNT: True, "admin": user.admin, "superuser": user.superuser}
     granted = [name for name, is_set in flags.items() if is_set] if scopes is None else scopes
     now = guard.now()
     presented = factors if isinstance(factors, Mapping) else dict.fromkeys(factors, now)

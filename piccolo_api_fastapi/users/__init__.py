@@ -6,6 +6,7 @@ from .passwords.breached import BreachedPasswords
 from .passwords.guesses import delete_old_guesses
 from .passwords.hasher import PasswordHasher, PBKDF2Hasher
 from .passwords.policy import PasswordPolicy
+from .passwords.service import Comparison
 from .proof import Proof
 from .tables import Password, PasswordFailures, User, UserT, is_service
 from .users import Users, or_default
@@ -13,6 +14,7 @@ from .users import Users, or_default
 __all__ = [
     "EVENTS",
     "BreachedPasswords",
+    "Comparison",
     "PBKDF2Hasher",
     "Password",
     "PasswordFailures",

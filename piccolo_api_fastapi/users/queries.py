@@ -4,7 +4,7 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.core.database.auth_tables import verification_tables
+from piccolo_api_fastapi.core.database.auth_tables import mailbox_tables, verification_tables
 from piccolo_api_fastapi.core.database.outages import is_unique_violation, refused_columns
 from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.errors import IdentityTaken, ValueTaken
@@ -51,3 +51,14 @@ async def has_verified(table: type[BaseUser], key: Any, email: str) -> bool:
         if await verification.exists().where(owned, of_address, is_verified):
             return True
     return False
+
+
+async def end_other_mailboxes(table: type[BaseUser], key: Any, email: str) -> None:
+    """Delete what would give the account of a user to the owner of another address than this."""
+    for one in mailbox_tables(table):
+        name, column = one._meta.get_formatted_tablename(), one.other_mailbox  # type: ignore[attr-defined]
+        await one.raw(
+            f'DELETE FROM {name} WHERE "user" = {{}} AND lower("{column}") <> {{}}',  # noqa: S608 - our own names
+            key,
+            email.lower(),
+        )

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, Generic, TypeAlias, cast
 
+from piccolo_api_fastapi.access.identity import ACCOUNT
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
@@ -17,12 +18,12 @@ from .credentials import Credentials
 from .identifiers import new_email, no_email, own_username, real_email
 from .passwords.hasher import PasswordHasher
 from .passwords.policy import PasswordPolicy
-from .passwords.service import Passwords
+from .passwords.service import Comparison, Passwords
 from .proof import Proof
 from .tables import SERVICE_MARKER, User, UserT
 
 ScopesOf: TypeAlias = Callable[[Any], Awaitable[Iterable[str]] | Iterable[str]]
-"""Returns the scopes of a user besides `admin` and `superuser`; sync or async."""
+"""Returns the scopes of a user besides `account`, `admin` and `superuser`; sync or async."""
 
 
 class Users(Generic[UserT]):
@@ -223,9 +224,25 @@ class Users(Generic[UserT]):
         """Check a new password against the policy and hash it, outside any transaction."""
         return await self.passwords.encode(password, username, email)
 
-    async def has_password(self, user: UserT, password: str) -> bool:
-        """Whether this is a user's password. It counts no failures: never use it to sign in."""
-        return await self.passwords.is_right(user.username, password)
+    async def compare(self, identifier: str, password: str) -> Comparison:
+        """
+        Compare a password with that of a user, if there is one, in the same time.
+
+        It counts no failures: never use it to sign in.
+
+        Args:
+            identifier: A username or an e-mail address.
+            password: The password as typed.
+
+        Raises:
+            HasherBusy: Too many passwords are being hashed.
+        """
+        async with store():
+            return await self.passwords.compare(identifier, password)
+
+    async def still_has(self, user: UserT, compared: Comparison) -> bool:
+        """Whether the password of a user is still the one that was compared."""
+        return await self.passwords.has_hash(primary_key(user), compared.encoded)
 
     async def has_verified_email(self, user: UserT) -> bool:
         """Whether the current e-mail address of a user is verified."""
@@ -235,6 +252,19 @@ class Users(Generic[UserT]):
     async def has_verified(self, key: Any, email: str) -> bool:
         """Whether the user with this primary key has verified this e-mail address."""
         return await queries.has_verified(self.table, key, email)
+
+    async def prove_mailbox(self, key: Any, email: str) -> None:
+        """
+        Record that a user has read mail to their address: links that would give the account back
+        to the owner of an earlier address end.
+
+        Call it before the user is locked, as those who use such a link lock it first.
+
+        Args:
+            key: The primary key of the user.
+            email: The present address of the user.
+        """
+        await queries.end_other_mailboxes(self.table, key, email)
 
     async def end_credentials(
         self, user: UserT, *, keep: Any = None, everything: bool = False
@@ -290,8 +320,11 @@ class Users(Generic[UserT]):
         await self.passwords.uphold(proof)
 
     async def scopes_of(self, user: UserT) -> frozenset[str]:
-        """The current scopes of a user: `admin`, `superuser` and those from `scopes_of=`."""
-        flags = {"admin": user.admin, "superuser": user.superuser}
+        """
+        The current scopes of a user: `account`, by the flags `admin` and `superuser`, and those
+        from `scopes_of=`.
+        """
+        flags = {ACCOUNT: True, "admin": user.admin, "superuser": user.superuser}
         scopes = {name for name, is_set in flags.items() if is_set}
         if self._scopes_of is not None:
             given = self._scopes_of(user)

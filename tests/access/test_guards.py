@@ -113,7 +113,7 @@ async def test_identity(
     assert (by_session.scheme, by_jwt.scheme) == ("Session", "JWT")
     assert str(by_session.credential_id) == row["id"]
     assert by_session.authenticated_at == clock.now == by_jwt.authenticated_at
-    assert by_session.scopes == by_jwt.scopes == {"admin"}
+    assert by_session.scopes == by_jwt.scopes == {"account", "admin"}
     assert by_jwt.user.username == "grace"
 
 

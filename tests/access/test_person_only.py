@@ -144,7 +144,7 @@ async def test_acting_as(guarded: FastAPI, caller: httpx.AsyncClient, ada: User)
 def test_openapi(guarded: FastAPI) -> None:
     """Only the schemes of people are listed, and the 403 is documented."""
     entry = guarded.openapi()["paths"]["/person"]["get"]
-    assert entry["security"] == [{"Session": []}, {"JWT": []}]
+    assert entry["security"] == [{"Session": ["account"]}, {"JWT": ["account"]}]
     examples = entry["responses"]["403"]["content"]["application/problem+json"]["examples"]
     assert "credential_not_allowed" in examples
 

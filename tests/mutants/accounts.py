@@ -43,12 +43,6 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         _VERIFICATION,
-        ".where(table.user == user, table.uncompared > 0)",
-        ".where(table.user == user)",
-        f"{_TESTS}/test_queries.py",
-    ),
-    (
-        _VERIFICATION,
         '    is_contested = row["is_contested"] or row["uncompared"] > 0\n',
         '    is_contested = row["is_contested"]\n',
         f"{_TESTS}/test_squatting.py",

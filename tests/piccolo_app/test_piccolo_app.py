@@ -71,7 +71,8 @@ async def test_clean(
     await command("clean")()
     expected = (
         "Deleted 1 API tokens, 0 changes of address, 1 counts of wrong passwords, "
-        "0 known browsers, 0 messages, 0 rate limits, 1 refresh families, 0 sessions, 0 tickets.\n"
+        "0 known browsers, 0 messages, 0 rate limits, 1 refresh families, 0 sessions, 0 tickets, "
+        "0 unverified registrations.\n"
     )
     assert capsys.readouterr().out == expected
     assert await Session.count() == 1

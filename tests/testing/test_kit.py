@@ -73,10 +73,10 @@ async def test_acting_as(database: Any) -> None:
         with acting_as(current_user, ada) as identity:
             assert (await client.get("/me")).json() == ["ada", "ada"]
             assert (await client.get("/admin")).status_code == 403
-            assert identity.scopes == set()
+            assert identity.scopes == {"account"}
         with acting_as(current_user, grace) as identity:
             assert (await client.get("/admin")).status_code == 200
-            assert identity.scopes == {"admin", "superuser"}
+            assert identity.scopes == {"account", "admin", "superuser"}
         with acting_as(current_user, ada, scopes=["admin"]):
             assert (await client.get("/admin")).status_code == 200
         assert (await client.get("/me")).status_code == 401

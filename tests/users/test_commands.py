@@ -69,7 +69,7 @@ async def test_users(
     ada = await customers.find("ada")
     assert ada is not None
     assert (ada.admin, ada.superuser, ada.email) == (True, False, "ada@example.com")
-    assert await customers.has_password(ada, PASSWORD)
+    await customers.verify("ada", PASSWORD)
     await make_session(customers, ada)
     listed = await run("list_sessions", "ada@example.com")
     assert "2026-01-01 00:00" in listed
@@ -80,7 +80,7 @@ async def test_users(
     type_in("another horse battery\n", monkeypatch)
     assert await run("set_password", "ada") == "ada has a new password.\n"
     assert await run("list_sessions", "ada") == ""
-    assert await customers.has_password(ada, "another horse battery")
+    await customers.verify("ada", "another horse battery")
     assert await run("unlock_user", "ada") == "ada is unlocked.\n"
     assert "shop_" in await run("create_api_token", "ada", "report")
     assert await User.count() == 0

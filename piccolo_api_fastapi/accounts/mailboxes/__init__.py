@@ -5,6 +5,7 @@ from .change_queries import delete_expired_email_changes
 from .lifetimes import MailLifetimes
 from .service import Mailboxes
 from .tables import EmailChange, EmailStatus
+from .verification import NewCode
 
 __all__ = [
     "Caller",
@@ -12,5 +13,6 @@ __all__ = [
     "EmailStatus",
     "MailLifetimes",
     "Mailboxes",
+    "NewCode",
     "delete_expired_email_changes",
 ]

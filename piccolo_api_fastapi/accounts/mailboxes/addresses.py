@@ -92,7 +92,8 @@ class Addresses(Generic[UserT]):
         Lock the row of a user until the open transaction ends, if the address is still theirs.
 
         The user must be active, or become active by this verification. If the address was never
-        verified, the user's second factors are deleted.
+        verified, the user's second factors are deleted. Links that give the account back to the
+        owner of another address end, because this one has been proved.
 
         Args:
             user: The primary key of the user.
@@ -102,6 +103,7 @@ class Addresses(Generic[UserT]):
         Raises:
             InvalidTicket: The address is no longer theirs, or the user is disabled.
         """
+        await self.users.prove_mailbox(user, email)
         await self.end_factors_of_new(user, caller)
         held = await change_queries.hold_address(self.users.table, user, email)
         if not held or not (held["active"] or await self._waits(user, email, held["last_login"])):

@@ -11,6 +11,7 @@ from piccolo_api_fastapi.login.tickets import Tickets
 from piccolo_api_fastapi.mail.delivery import Kept
 from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.mail.messages import ConfirmEmail, EmailChanged, EmailChangeRequested
+from piccolo_api_fastapi.mail.notices import UndoLink
 from piccolo_api_fastapi.users import Users, UserT
 from piccolo_api_fastapi.users.identifiers import real_email
 
@@ -23,10 +24,10 @@ from .verification import Verification
 
 class UndoLinks:
     """
-    Links that undo a change of address.
+    Links by which the owner of an address undoes what was done to an account since a moment.
 
     Args:
-        users: The users whose addresses change.
+        users: The users whose accounts these are.
         links: The pages that links open.
         lifetime: How long such a link is valid.
     """
@@ -37,23 +38,20 @@ class UndoLinks:
         self._links = links
         self._lifetime = lifetime
 
-    async def make(self, user: Any, old: str) -> tuple[str, datetime]:
-        """A link that restores the old address of a user, and its expiry."""
-        now = self._clock()
-        return await self._make(user, old, now, now + self._lifetime)
+    async def make(self, user: Any, email: str, since: datetime) -> UndoLink:
+        """A link that restores an address of a user and removes newer second factors."""
+        return await self._make(user, email, since, self._clock() + self._lifetime)
 
-    async def make_again(self, user: Any, old: str) -> tuple[str, datetime] | None:
-        """Another link for the last change from an address, or None if it can't be undone."""
-        change = await queries.find_change(self.table, user, old, self._clock())
+    async def make_again(self, user: Any, email: str, since: datetime) -> UndoLink | None:
+        """Another link to an address for what was done at a time, unless it can't be undone."""
+        change = await queries.find_change(self.table, user, email, since, self._clock())
         if change is None:
             return None
-        return await self._make(user, old, change.created_at, change.expires_at)
+        return await self._make(user, email, change.created_at, change.expires_at)
 
-    async def _make(
-        self, user: Any, old: str, since: datetime, until: datetime
-    ) -> tuple[str, datetime]:
-        token = await queries.remember_change(self.table, user, old, since, until)
-        return self._links.to("undo", token), until
+    async def _make(self, user: Any, email: str, since: datetime, until: datetime) -> UndoLink:
+        token = await queries.remember_change(self.table, user, email, since, until)
+        return UndoLink(self._links.to("undo", token), until)
 
 
 class AddressChange(Generic[UserT]):
@@ -142,13 +140,25 @@ class AddressChange(Generic[UserT]):
                 await emit(AuthEvent("user_email_changed", now, key))
         return notice
 
+    async def undo_link(self, user: UserT, since: datetime) -> UndoLink | None:
+        """
+        A link to the address of a user that undoes what was done to the account since a moment.
+
+        None if the user has no address, or registered it and never verified it: they may not own
+        it.
+        """
+        if real_email(user.email) is None or await self._verification.is_new(user):
+            return None
+        return await self._undo_links.make(primary_key(user), user.email, since)
+
     async def undo(self, token: str) -> UserT:
         """
-        Give an account back to the owner of its old address.
+        Give an account back to the owner of the address that the link was sent to.
 
-        This revokes all credentials and removes the password, because the person who changed the
-        address knew it. It also deletes the second factors that were set up since the change,
-        which would lock the owner out. A disabled user gets the address back and stays disabled.
+        This restores the address, revokes all credentials and removes the password, because the
+        person who changed the account knew it. It also deletes the second factors that were set
+        up since, which would lock the owner out. A disabled user gets the address back and stays
+        disabled.
 
         Raises:
             InvalidTicket: The secret is unknown, used or expired.
@@ -187,7 +197,7 @@ class AddressChange(Generic[UserT]):
         if real_email(old) is None or old.lower() == user.email:
             return None
         key = primary_key(user)
-        link, until = await self._undo_links.make(key, old)
+        link, until = await self._undo_links.make(key, old, now)
         to: Any = {"to": old, "username": user.username, "user": key, "at": now}
         message = EmailChanged(**to, link=link, expires_at=until, new=user.email)
         # Stored in this transaction: without the link its owner can't get the account back.

@@ -115,16 +115,16 @@ async def refuse_if_taken(users: type[BaseUser], user: Any, email: str) -> None:
 
 
 async def remember_change(
-    table: type[EmailChange], user: Any, email: str, now: datetime, expires_at: datetime
+    table: type[EmailChange], user: Any, email: str, since: datetime, expires_at: datetime
 ) -> str:
-    """Store a change that the owner of the old address can undo. Returns the secret of the link."""
+    """Store a change that the owner of an address can undo. Returns the secret of the link."""
     token = UNDO_TOKEN.generate()
     row = table(
         id=uuid4(),
         user=user,
         digest=UNDO_TOKEN.digest(token),
         email=email,
-        created_at=now,
+        created_at=since,
         expires_at=expires_at,
     )
     await table.insert(row)
@@ -132,16 +132,17 @@ async def remember_change(
 
 
 async def find_change(
-    table: type[EmailChange], user: Any, email: str, now: datetime
+    table: type[EmailChange], user: Any, email: str, since: datetime, now: datetime
 ) -> EmailChange | None:
-    """The last change from an address that can still be undone."""
+    """The first change since a moment that the owner of an address can still undo."""
     query = table.objects().where(
         table.user == user,
         table.email == email,
+        table.created_at >= since,
         table.undone_at.is_null(),
         table.expires_at > now,
     )
-    change: EmailChange | None = await query.order_by(table.created_at, ascending=False).first()
+    change: EmailChange | None = await query.order_by(table.created_at).first()
     return change
 
 
@@ -150,7 +151,7 @@ async def undo_change(table: type[EmailChange], token: str, now: datetime) -> di
     Use the secret of an undo link, and delete the links of later changes.
 
     Returns:
-        `user`, the old address as `email`, and the time of the change as `created_at`.
+        `user`, the address to restore as `email`, and the time of the change as `created_at`.
 
     Raises:
         InvalidTicket: The secret is unknown, used or expired.

@@ -21,7 +21,7 @@ class MailLifetimes:
         verification: The lifetime of a link that verifies an address.
         code: The lifetime of a six-digit code that verifies an address.
         change: The lifetime of a link that confirms a new address.
-        undo: The lifetime of a link that undoes a change of address.
+        undo: The lifetime of a link that undoes a change of address or a new second factor.
         interval: The shortest time between two messages of one kind to one user.
     """
 

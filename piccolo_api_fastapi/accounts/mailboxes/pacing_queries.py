@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
+from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.database.user_tables import user_table_of
+
 from .tables import EmailStatus
 
 Sending: TypeAlias = Literal["verification", "reset", "change"]
@@ -43,7 +46,32 @@ async def may_send(
     return bool(sent)
 
 
-async def forget_sending(table: type[EmailStatus], user: Any, sending: Sending) -> None:
-    """Forget when a message was sent, because it was not: the next request may send one."""
+async def rehearse(table: type[EmailStatus], *, now: datetime, since: datetime) -> None:
+    """Run the statements of a message for nobody: those that change a row find none."""
+    users = user_table_of(table)
+    nobody = users._meta.primary_key.is_null()
+    async with transaction(table):
+        await users.update({users.active: users.active}).where(nobody)
+        for column in (table.verification_sent_at, table.reset_sent_at):
+            await table.update({column: now}).where(table.user.is_null(), column <= since)
+    for _ in range(2):
+        async with transaction(table):
+            for _ in range(2):
+                await users.update({users.active: users.active}).where(nobody)
+                await table.update({table.change_sent_at: now}).where(table.user.is_null())
+
+
+async def forget_sending(
+    table: type[EmailStatus], user: Any, sending: Sending, before: datetime
+) -> None:
+    """
+    Record that a message was not sent: the next request may send one.
+
+    Args:
+        table: The table that stores when messages were sent.
+        user: The primary key of the user.
+        sending: The kind of the message.
+        before: A time from which on another message may be sent now.
+    """
     column = table._meta.get_column_by_name(f"{sending}_sent_at")
-    await table.update({column: None}).where(table.user == user)
+    await table.update({column: before}).where(table.user == user)

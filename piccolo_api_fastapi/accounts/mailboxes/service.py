@@ -4,7 +4,8 @@ from typing import Generic
 
 from piccolo_api_fastapi.mail.delivery import Delivery
 from piccolo_api_fastapi.mail.links import Links
-from piccolo_api_fastapi.mail.messages import EmailChanged, Mail
+from piccolo_api_fastapi.mail.messages import EmailChanged, Mail, SecondFactorChanged
+from piccolo_api_fastapi.mail.notices import offer_undo
 from piccolo_api_fastapi.users import Users, UserT
 
 from .addresses import Addresses
@@ -33,8 +34,10 @@ class Mailboxes(Generic[UserT]):
     ) -> None:
         undo_links = UndoLinks(users, links, lifetimes.undo)
         self.links = links
-        self.send = Delivery(mail, users, {EmailChanged: undo_links.make_again})
+        again = undo_links.make_again
+        self.send = Delivery(mail, users, {EmailChanged: again, SecondFactorChanged: again})
         self.addresses = Addresses(users)
         self.pacing = Pacing(self.addresses, self.send, lifetimes.interval)
         self.verification = Verification(self.addresses, self.pacing, links, lifetimes)
         self.change = AddressChange(self.verification, undo_links)
+        offer_undo(users.table, self.change.undo_link, again)

@@ -1,7 +1,7 @@
 """`Verification`: prove by a link or a code that an address belongs to a user."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from piccolo_api_fastapi.core.database.failure_counters import reserve
@@ -38,6 +38,20 @@ class Verified(Generic[UserT]):
 
     user: UserT
     needs_password: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewCode:
+    """
+    A code of six digits and its hash, made before it is known whether anybody gets it.
+
+    Args:
+        code: The code.
+        encoded: Its hash.
+    """
+
+    code: str = field(repr=False)
+    encoded: str = field(repr=False)
 
 
 class Verification(Generic[UserT]):
@@ -86,21 +100,34 @@ class Verification(Generic[UserT]):
         """Whether a user registered with their present address and has not verified it yet."""
         return await queries.is_new(self._status, primary_key(user), user.email)
 
-    async def contest(self, user: UserT) -> None:
+    async def contest(self, user: UserT, *, is_compared: bool) -> None:
         """
-        Record that an unverified address was registered again. Until `compared` is called, the
-        account counts as contested.
+        Record that an unverified address was registered again: nobody knows which password is
+        the owner's, so neither will count.
+
+        Args:
+            user: The user who registered first.
+            is_compared: Whether the passwords are known to differ, not just never compared.
         """
-        await queries.contest(self._status, primary_key(user))
+        await queries.contest(self._status, primary_key(user), is_compared=is_compared)
 
-    async def compared(self, user: UserT, *, is_same: bool) -> None:
-        """Record whether the two registrations used the same password."""
-        await queries.compared(self._status, primary_key(user), is_same=is_same)
+    async def new_code(self) -> NewCode:
+        """
+        Make a code for `request` or `send`.
 
-    async def issue(self, user: UserT) -> VerifyEmail:
-        """Make a link and a code for the present address of a user, and revoke older ones."""
-        key, code, now = primary_key(user), queries.new_code(), self._users.clock()
-        hashed = Binding(user.email, code=await self._users.hasher.hash(code))
+        Call it before the response, for known and unknown addresses: the hash is slow, and slows
+        down other requests. After the response, that would reveal whether a code was sent.
+
+        Raises:
+            HasherBusy: Too many passwords are being hashed.
+        """
+        code = queries.new_code()
+        return NewCode(code, await self._users.hasher.hash(code))
+
+    async def issue(self, user: UserT, code: NewCode) -> VerifyEmail:
+        """Make a link for the present address of a user, store a code, and revoke older ones."""
+        key, now = primary_key(user), self._users.clock()
+        hashed = Binding(user.email, code=code.encoded)
         async with transaction(self._users.table):
             token = await self._tickets.issue(key, Binding(user.email).write(), replace=True)
             await self._codes.issue(key, hashed.write(), replace=True)
@@ -110,25 +137,30 @@ class Verification(Generic[UserT]):
             user=key,
             at=now,
             link=self.links.to("verify", token),
-            code=code,
+            code=code.code,
             code_expires_at=now + self.lifetimes.code,
             expires_at=now + self.lifetimes.verification,
         )
 
-    async def request(self, email: str) -> None:
+    async def request(self, email: str, code: NewCode) -> None:
         """Send a link and a code to an address, if it belongs to a user and is not verified."""
         user = await self.addresses.find(email)
-        if user is None or await self._users.has_verified_email(user):
-            return
-        if not user.active and not await self.addresses.waits(user):
-            return
-        if await self.pacing.may_send(user, "verification"):
-            await self.send(user)
+        if user is None or not await self._may_verify(user):
+            await self.pacing.rehearse()
+        elif await self.pacing.may_send(user, "verification"):
+            await self.send(user, code)
+        else:
+            await self.pacing.rehearse()
 
-    async def send(self, user: UserT) -> None:
+    async def _may_verify(self, user: UserT) -> bool:
+        if await self._users.has_verified_email(user):
+            return False
+        return user.active or await self.addresses.waits(user)
+
+    async def send(self, user: UserT, code: NewCode) -> None:
         """Send a link and a code. If that fails, the next request may send them at once."""
         async with self.pacing.attempt(user, "verification") as attempt:
-            await attempt.send(await self.issue(user))
+            await attempt.send(await self.issue(user, code))
 
     async def by_link(self, token: str, caller: Caller[UserT] | None) -> Verified[UserT]:
         """

@@ -46,19 +46,13 @@ async def is_new(table: type[EmailStatus], user: Any, email: str) -> bool:
     )
 
 
-async def contest(table: type[EmailStatus], user: Any) -> None:
-    """Record that an unverified address was registered again, before passwords are compared."""
-    await table.update({table.uncompared: table.uncompared + 1}).where(
+async def contest(table: type[EmailStatus], user: Any, *, is_compared: bool) -> None:
+    """Record that an unverified address was registered again with another password, or may be."""
+    differs: dict[Any, Any] = {table.is_contested: True}
+    unknown: dict[Any, Any] = {table.uncompared: table.uncompared + 1}
+    await table.update(differs if is_compared else unknown).where(
         table.user == user, table.verified_at.is_null()
     )
-
-
-async def compared(table: type[EmailStatus], user: Any, *, is_same: bool) -> None:
-    """Record the comparison of one password. If it differs, the account stays contested."""
-    values: dict[Any, Any] = {table.uncompared: table.uncompared - 1}
-    if not is_same:
-        values[table.is_contested] = True
-    await table.update(values).where(table.user == user, table.uncompared > 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,12 +65,13 @@ def _add_verification_request(router: APIRouter, accounts: Accounts[Any]) -> Non
         dependencies=before(
             accounts, limits.mail_by_address, *to_a_mailbox(limits.mail_by_account)
         ),
-        responses=responses(TooManyRequests),
+        responses=responses(TooManyRequests, HasherBusy),
     )
     async def request_email_verification(body: EmailIn, background: BackgroundTasks) -> Accepted:
         """The response is the same if the address is unknown, or verified already."""
         address = await accounts.accept(body.email)
-        background.add_task(quietly, verification.request, address)
+        code = await verification.new_code()
+        background.add_task(quietly, verification.request, address, code)
         return Accepted()
 
 
@@ -190,7 +191,7 @@ def _add_undo(router: APIRouter, accounts: Accounts[Any]) -> None:
         responses=responses(InvalidTicket, IdentityTaken, TooManyRequests),
     )
     async def undo_email_change(body: TokenIn, background: BackgroundTasks) -> None:
-        """Restore the old address, sign out all sessions, and send a link for a new password."""
+        """Restore the address, sign out all sessions, and send a link for a new password."""
         user = await change.undo(body.token.get_secret_value())
         if user.active:
             background.add_task(quietly, accounts.send_reset, user)

@@ -53,7 +53,7 @@ def _add_get(router: APIRouter, accounts: Accounts[Any]) -> None:
         response_model=accounts.models.me,
     )
     async def get_me(
-        user: Annotated[Any, Depends(accounts.guard)], background: BackgroundTasks
+        user: Annotated[Any, Depends(accounts.reader)], background: BackgroundTasks
     ) -> BaseModel:
         """The signed-in user, and whether their address is verified."""
         if accounts.has_mail:

@@ -53,6 +53,9 @@ class AuthTable:
             `email` and `verified_at`.
         factor_since: If rows are second factors that a user set up: the name of the column that
             says when. Rows younger than a change of address are deleted when it is undone.
+        other_mailbox: If rows give an account to the owner of an e-mail address: the name of the
+            column with the address. They are deleted when the user proves that the mailbox of
+            another address is theirs.
     """
 
     noun: ClassVar[str] = ""
@@ -61,11 +64,27 @@ class AuthTable:
     is_device: ClassVar[bool] = False
     tells_verified: ClassVar[bool] = False
     factor_since: ClassVar[str] = ""
+    other_mailbox: ClassVar[str] = ""
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable | None:  # noqa: ARG003 - for subclasses
         """The condition that expired rows meet, or `None` if rows of this table never expire."""
         return None
+
+    @classmethod
+    async def delete_rows(cls, condition: Combinable, *, now: datetime, batch: int) -> int:  # noqa: ARG003 - for subclasses
+        """
+        Delete the expired rows. Override it for rows that take others along.
+
+        Args:
+            condition: The condition of `expired`.
+            now: The present time.
+            batch: The number of rows that one statement deletes.
+
+        Returns:
+            The number of deleted rows.
+        """
+        return await delete_in_batches(cls, condition, batch)  # type: ignore[arg-type]
 
 
 def declared_tables() -> list[type[Table]]:
@@ -162,6 +181,11 @@ def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     return _marked("factor_since", user_table)
 
 
+def mailbox_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """The tables that give accounts of users of this table to the owners of addresses."""
+    return _marked("other_mailbox", user_table)
+
+
 async def delete_expired_rows(table: type[Table], *, now: datetime, batch: int = 500) -> int:
     """
     Delete the expired rows of a table, in batches so that no other statement waits long.
@@ -174,11 +198,10 @@ async def delete_expired_rows(table: type[Table], *, now: datetime, batch: int =
     Returns:
         The number of deleted rows.
     """
-    condition = table.expired(now) if issubclass(table, AuthTable) else None
-    if condition is None:
+    if not issubclass(table, AuthTable) or (condition := table.expired(now)) is None:
         return 0
     async with store():
-        return await delete_in_batches(table, condition, batch)
+        return await table.delete_rows(condition, now=now, batch=batch)
 
 
 async def count_expired(tables: Iterable[type[Table]], *, now: datetime) -> dict[str, int]:

@@ -18,8 +18,11 @@ from .tables import UnsentMail
 
 _STORED_APART = frozenset({"to", "username", "user", "at", "link", "expires_at"})
 
-Relink: TypeAlias = Callable[[Any, str], Awaitable[tuple[str, datetime] | None]]
-"""Returns a new link for a user and an address and when it expires, or `None` if there is none."""
+Relink: TypeAlias = Callable[[Any, str, datetime], Awaitable[tuple[str, datetime] | None]]
+"""
+Returns a new link for a user, an address and the time of a message, and when the link expires; or
+`None` if there is none.
+"""
 
 _replacement: Mail | None = None
 
@@ -50,7 +53,7 @@ class Delivery:
         self,
         mail: Mail,
         users: Users[Any],
-        relink: Mapping[type[LinkMessage], Relink] | None = None,
+        relink: Mapping[type[Message], Relink] | None = None,
     ) -> None:
         self.users = users
         self.table = bound(UnsentMail, users.table)
@@ -139,9 +142,10 @@ class Delivery:
         whom = {"to": row["recipient"], "username": username, "user": row["user"], "at": row["at"]}
         values = json.loads(row["data"])
         if (relink := self._relink.get(row["kind"])) is not None:
-            if (found := await relink(row["user"], row["recipient"])) is None:
+            if found := await relink(row["user"], row["recipient"], row["at"]):
+                values["link"], values["expires_at"] = found
+            elif issubclass(kind, LinkMessage):
                 return None
-            values["link"], values["expires_at"] = found
         return kind(**whom, **values)
 
     def _keeps(self, kind: type[Message]) -> bool:

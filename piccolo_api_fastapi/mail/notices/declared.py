@@ -7,8 +7,31 @@ from typing import Any, TypeAlias
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.mail.messages import Message, SecondFactorChanged
 
+from .undo import UndoLink
+
+
+class NewFactor(str):
+    """
+    A sentence about a new second factor. The mail carries a link that undoes it.
+
+    ```python
+    from piccolo_api_fastapi.features import NewFactor, declare_notices
+
+    declare_notices({"key_added": NewFactor("A security key was added: {name}.")})
+    ```
+
+    The link is there if there are `Accounts` with mail for the users. The column `factor_since` of
+    the table of the factor must not be before the time of the event.
+    """
+
+    __slots__ = ()
+
+
 Notice: TypeAlias = str | type[Message]
-"""A sentence about a second factor, which may name data of the event; or a class of messages."""
+"""
+A sentence about a second factor, which may name data of the event, and is a `NewFactor` if one was
+added; or a class of messages.
+"""
 
 _notices: dict[str, Notice] = {}
 
@@ -25,8 +48,8 @@ def declare_notices(notices: Mapping[str, Notice]) -> None:
 
     Args:
         notices: By the name of the event: a sentence, which is mailed as `SecondFactorChanged`
-            with the data of the event filled in, or a subclass of `Message`, whose own fields
-            are taken from the data of the event.
+            with the data of the event filled in (`NewFactor` adds a link that undoes it), or a
+            subclass of `Message`, whose own fields are taken from the data of the event.
     """
     _notices.update(notices)
 
@@ -36,16 +59,25 @@ def has_notice(event: AuthEvent) -> bool:
     return event.name in _notices
 
 
-def write_notice(event: AuthEvent, whom: Mapping[str, Any]) -> Message:
+def is_new_factor(event: AuthEvent) -> bool:
+    """Whether the notice about this event is about a new second factor."""
+    return isinstance(_notices.get(event.name), NewFactor)
+
+
+def write_notice(
+    event: AuthEvent, whom: Mapping[str, Any], undo: UndoLink | None = None
+) -> Message:
     """
     The message about an event that has a notice.
 
     Args:
         event: The event.
         whom: The fields that every message has.
+        undo: The link that undoes a new second factor.
     """
     notice = _notices[event.name]
     if isinstance(notice, str):
-        return SecondFactorChanged(**whom, change=notice.format(**event.data))
+        link = {} if undo is None else undo._asdict()
+        return SecondFactorChanged(**whom, change=notice.format(**event.data), **link)
     own = {field.name for field in fields(notice)} - whom.keys()
     return notice(**whom, **{name: event.data[name] for name in own})

@@ -6,13 +6,14 @@ from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.mail.delivery import Delivery
-from piccolo_api_fastapi.mail.messages import Mail, Message, NewSignIn
+from piccolo_api_fastapi.mail.messages import Mail, Message, NewSignIn, SecondFactorChanged
 from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
 
 from . import queries
-from .declared import has_notice, write_notice
+from .declared import has_notice, is_new_factor, write_notice
 from .tables import SeenUserAgent
+from .undo import relink_undo, undo_link
 
 
 class Notices:
@@ -38,7 +39,8 @@ class Notices:
     def __init__(self, users: Users[Any] | None = None, *, mail: Mail) -> None:
         self.users = or_default(users)
         self.table = bound(SeenUserAgent, self.users.table)
-        self._send = Delivery(mail, self.users)
+        relink = relink_undo(self.users.table)
+        self._send = Delivery(mail, self.users, {SecondFactorChanged: relink})
 
     def __call__(self, event: AuthEvent) -> None:
         """Mail the user about an event that has a notice, and retry unsent mail otherwise."""
@@ -57,10 +59,12 @@ class Notices:
         if user is None or real_email(user.email) is None:
             return
         whom = {"to": user.email, "username": user.username, "user": event.user, "at": event.at}
-        if (message := await self._message(event, whom)) is not None:
+        if (message := await self._message(event, user, whom)) is not None:
             await self._send(message)
 
-    async def _message(self, event: AuthEvent, whom: dict[str, Any]) -> Message | None:
+    async def _message(self, event: AuthEvent, user: Any, whom: dict[str, Any]) -> Message | None:
+        if is_new_factor(event):
+            return write_notice(event, whom, await undo_link(self.users.table, user, event.at))
         if has_notice(event):
             return write_notice(event, whom)
         agent = event.data["user_agent"] or ""

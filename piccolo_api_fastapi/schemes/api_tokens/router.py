@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Request
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
-from piccolo_api_fastapi.access.requirements import require
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -58,8 +57,7 @@ def token_router(
             raise ConfigurationError("token and guard must have the same user table.")
     router = APIRouter(route_class=AuthRoute, tags=["API tokens"])
     _add_own(router, token, in_person(guard, token))
-    recent = guard if within is None else require(guard, within=within)
-    _add_secrets(router, token, in_person(recent, token))
+    _add_secrets(router, token, in_person(guard, token, within=within))
     return router
 
 

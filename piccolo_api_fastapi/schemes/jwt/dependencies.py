@@ -12,7 +12,7 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
-from piccolo_api_fastapi.access.step_up import is_second_factor
+from piccolo_api_fastapi.access.step_up import Factors, is_second_factor
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -25,6 +25,7 @@ from piccolo_api_fastapi.errors import (
     InvalidGrant,
     InvalidRequest,
     InvalidToken,
+    StepUpRequired,
     StoreUnavailable,
     Unauthenticated,
 )
@@ -163,6 +164,7 @@ class JWTAuth(Scheme[UserT]):
             family.authenticated_at,
             family.factors,
             family.is_enrolling,
+            family.step_ups,
         )
 
     async def _family(self, claims: Claims) -> queries.Family:
@@ -243,6 +245,8 @@ class JWTAuth(Scheme[UserT]):
         factor: str,
         connection: HTTPConnection,  # noqa: ARG002
         response: Response,  # noqa: ARG002
+        *,
+        for_change: bool = False,
     ) -> None:
         """
         Record in the family that the user presented a factor again. Its access tokens count as
@@ -251,16 +255,31 @@ class JWTAuth(Scheme[UserT]):
         Raises:
             InvalidToken: The family ended, or another factor was recorded, meanwhile.
         """
-        factors, is_second = (
-            {**identity.factors, factor: self.users.clock()},
-            is_second_factor(factor),
-        )
-        async with store():
-            recorded = await queries.record_factor(
-                self.table, identity.credential_id, identity.factors, factors, is_second=is_second
-            )
-        if not recorded:
+        now = self.users.clock()
+        step_ups = {**identity.step_ups, factor: now} if for_change else {}
+        factors = queries.all_factors({**identity.factors, factor: now}, step_ups)
+        if not await self._record(identity, factors, is_second=is_second_factor(factor)):
             raise InvalidToken
+
+    async def spend_step_ups(self, identity: Identity[UserT]) -> None:
+        """
+        Use up the step-ups of a family. Of several changes at once, one succeeds.
+
+        Raises:
+            StepUpRequired: Another change has used them, or the family ended, meanwhile.
+        """
+        if not await self._record(identity, identity.factors, is_second=False):
+            raise StepUpRequired
+
+    async def _record(
+        self, identity: Identity[UserT], factors: Factors, *, is_second: bool
+    ) -> bool:
+        before = queries.all_factors(identity.factors, identity.step_ups)
+        family = identity.credential_id
+        async with store():
+            return await queries.record_factor(
+                self.table, family, before, factors, is_second=is_second
+            )
 
     async def revoke(self, token: str, *, user: UserT | None = None) -> None:
         """

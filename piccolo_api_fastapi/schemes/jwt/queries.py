@@ -33,6 +33,7 @@ class Family:
     rotated_at: datetime
     expires_at: datetime
     factors: dict[str, datetime]
+    step_ups: dict[str, datetime]
     is_enrolling: bool
     user: dict[str, Any]
 
@@ -127,8 +128,23 @@ async def find(query: CompiledQuery, family: UUID, now: datetime) -> Family | No
     for row in await query.run(family, now):
         user = take_user(row)
         scopes, factors = frozenset(row.pop("scope").split()), read_factors(row.pop("factors"))
-        return Family(scopes=scopes, factors=factors, user=user, **row)
+        step_ups = _take_step_ups(factors)
+        return Family(scopes=scopes, factors=factors, step_ups=step_ups, user=user, **row)
     return None
+
+
+_AGAIN = "again: "
+"""Begins the names of step-ups among the factors of a family."""
+
+
+def _take_step_ups(factors: dict[str, datetime]) -> dict[str, datetime]:
+    again = [name for name in factors if name.startswith(_AGAIN)]
+    return {name.removeprefix(_AGAIN): factors.pop(name) for name in again}
+
+
+def all_factors(factors: Factors, step_ups: Factors) -> Factors:
+    """The factors of a family as its row has them, together with its step-ups."""
+    return {**factors, **{f"{_AGAIN}{name}": at for name, at in step_ups.items()}}
 
 
 def new_family(

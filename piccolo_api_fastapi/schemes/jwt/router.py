@@ -7,7 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request
 
+from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -53,6 +55,7 @@ def jwt_router(
     login: Login[UserT] | None = None,
     *,
     captcha: Captcha | None = None,
+    guard: Guard[UserT] | None = None,
 ) -> APIRouter:
     """
     Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families` and
@@ -73,6 +76,8 @@ def jwt_router(
         login: The login that checks passwords and second factors. Default: one for the same users.
         captcha: A `Captcha`, or any other callable that may refuse a request, called before each
             password is checked.
+        guard: The guard of the routes that list and end apps, such as a `require(…)`. Default:
+            `jwt`.
 
     Raises:
         ConfigurationError: `jwt` and `login` have different user tables.
@@ -87,7 +92,7 @@ def jwt_router(
         _add_second_step(tokens, jwt, login)
     _add_revocation(tokens, jwt)
     router.include_router(tokens)
-    _add_families(router, jwt)
+    _add_families(router, jwt, in_person(guard or jwt))
     if jwt.keys.jwks()["keys"]:
         _add_jwks(router, jwt)
     return router
@@ -227,14 +232,14 @@ def _as_grant_errors() -> Iterator[None]:
         raise InvalidGrant(str(error.detail)) from None
 
 
-def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
+def _add_families(router: APIRouter, jwt: JWTAuth[Any], person: InPerson[Any]) -> None:
     @router.get(
         "/token/families",
         operation_id="list_families",
         summary="List my apps",
     )
     async def list_families(
-        identity: Annotated[Identity[Any], Depends(jwt.identity)],
+        identity: Annotated[Identity[Any], Depends(person.identity)],
     ) -> list[FamilyOut]:
         """List the apps in which you are signed in, newest first."""
         rows = await queries.live(jwt.table, primary_key(identity.user), jwt.users.clock())
@@ -248,7 +253,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         responses=responses(NotFound),
     )
     async def end_family(
-        identity: Annotated[Identity[Any], Depends(jwt.identity)], family_id: UUID
+        identity: Annotated[Identity[Any], Depends(person.identity)], family_id: UUID
     ) -> None:
         """Sign one app out: its refresh and access tokens stop working at once."""
         user, now = primary_key(identity.user), jwt.users.clock()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from piccolo_api_fastapi.access.identity import ACCOUNT
 from piccolo_api_fastapi.access.step_up import ENROLMENT, Factors, acr, amr
 
 from .access_tokens import AccessTokens, Claims
@@ -74,7 +75,7 @@ def write_pair(
         extra: The claims that the application adds.
     """
     expires_at = min(now + access.lifetime, grant.expires_at)
-    scopes: frozenset[str] = frozenset() if grant.is_enrolling else grant.scopes
+    scopes = grant.scopes & {ACCOUNT} if grant.is_enrolling else grant.scopes
     claims = Claims(
         subject=grant.subject,
         family=str(token.family),

@@ -223,6 +223,8 @@ class SessionAuth(Scheme[UserT]):
         factor: str,
         connection: HTTPConnection,
         response: Response,
+        *,
+        for_change: bool = False,  # noqa: ARG002
     ) -> None:
         """
         Record that the user presented a factor again, and set a new cookie.

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -47,6 +49,7 @@ def session_router(
     login: Login[UserT] | None = None,
     *,
     captcha: Callable[..., Any] | None = None,
+    guard: Guard[UserT] | None = None,
 ) -> APIRouter:
     """
     Make the routes `POST /login`, `POST /logout`, `GET /sessions`, `DELETE /sessions/{id}` and
@@ -64,6 +67,8 @@ def session_router(
         session: The scheme that sets the cookie.
         login: The login that checks passwords and second factors. Default: one for the same users.
         captcha: A `Captcha`, or any other dependency that may refuse a login.
+        guard: The guard of the routes that list and end sessions, such as a `require(…)`.
+            Default: `session`.
 
     Raises:
         ConfigurationError: `session` and `login` have different user tables.
@@ -73,7 +78,7 @@ def session_router(
         raise ConfigurationError("session and login must have the same user table.")
     router = APIRouter(route_class=AuthRoute, tags=["sessions"])
     _add_login(router, session, login, captcha)
-    _add_sessions(router, session)
+    _add_sessions(router, session, in_person(guard or session))
     return router
 
 
@@ -156,14 +161,14 @@ def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[
         await login.send(step.challenge.get_secret_value(), step.method, client)
 
 
-def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
+def _add_sessions(router: APIRouter, session: SessionAuth[Any], person: InPerson[Any]) -> None:
     @router.get(
         "/sessions",
         operation_id="list_sessions",
         summary="List my sessions",
     )
     async def list_sessions(
-        identity: Annotated[Identity[Any], Depends(session.identity)],
+        identity: Annotated[Identity[Any], Depends(person.identity)],
     ) -> list[SessionOut]:
         """List the browsers in which you are signed in, newest first."""
         user, now = primary_key(identity.user), session.users.clock()
@@ -178,7 +183,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         responses=responses(NotFound),
     )
     async def end_session(
-        identity: Annotated[Identity[Any], Depends(session.identity)], session_id: UUID
+        identity: Annotated[Identity[Any], Depends(person.identity)], session_id: UUID
     ) -> None:
         """End one of your sessions, which signs that browser out."""
         user, now = primary_key(identity.user), session.users.clock()
@@ -191,7 +196,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         status_code=204,
     )
     async def end_other_sessions(
-        identity: Annotated[Identity[Any], Depends(session.identity)],
+        identity: Annotated[Identity[Any], Depends(person.identity)],
     ) -> None:
         """End all your sessions but this one."""
         user, now = primary_key(identity.user), session.users.clock()

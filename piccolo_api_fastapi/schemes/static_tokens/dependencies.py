@@ -9,7 +9,7 @@ from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.bearer import bearer_token
-from piccolo_api_fastapi.access.identity import NEVER, Identity
+from piccolo_api_fastapi.access.identity import ACCOUNT, NEVER, Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
@@ -92,7 +92,7 @@ class StaticTokens(Scheme[UserT]):
         user = await self.users.find(name)
         if user is None or not user.active:
             raise InvalidToken
-        scopes = await self.users.scopes_of(user)
+        scopes = await self.users.scopes_of(user) - {ACCOUNT}  # a machine manages none
         return Identity(user, self.scheme_name, name, scopes, NEVER)
 
     def _owner(self, token: str) -> str | None:

@@ -1,6 +1,6 @@
 """Passwords of users: set, checked and renewed."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic
 
 from piccolo_api_fastapi.access.step_up import PASSWORD
@@ -20,6 +20,20 @@ from . import queries
 from .guesses import PasswordGuesses
 from .hasher import PasswordHasher, PasswordMismatch, PBKDF2Hasher, default_hasher
 from .policy import PasswordPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """
+    The result of `Users.compare`.
+
+    Args:
+        encoded: The hash that the password was compared with, if there was one.
+        is_same: Whether it is the hash of the password.
+    """
+
+    encoded: str | None = field(repr=False)
+    is_same: bool
 
 
 class Passwords(Generic[UserT]):
@@ -101,14 +115,20 @@ class Passwords(Generic[UserT]):
             if await self._guesses.forgive(key):
                 await emit(AuthEvent("authn_login_unlock", self._clock(), key))
 
-    async def is_right(self, username: str, password: str) -> bool:
-        """Whether this is the password of a user, active or not. Counts no failures."""
-        account = await self.lookup.find(username)
+    async def compare(self, identifier: str, password: str) -> Comparison:
+        """Compare a password, whether the user is active or not; see `Users.compare`."""
+        account = await self.lookup.find(identifier)
+        encoded = account.encoded if account else None
         try:
-            await self.hasher.verify(account.encoded if account else None, password)
+            await self.hasher.verify(encoded, password)
         except PasswordMismatch:
-            return False
-        return True
+            return Comparison(encoded, is_same=False)
+        return Comparison(encoded, is_same=True)
+
+    async def has_hash(self, key: Any, encoded: str | None) -> bool:
+        """Whether this is the stored hash of the user with this primary key."""
+        account = await self.lookup.get(key)
+        return account is not None and account.encoded == encoded
 
     async def verify(
         self, identifier: str, password: str, *, counted_as: str | None = None

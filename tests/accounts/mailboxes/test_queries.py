@@ -70,17 +70,19 @@ async def test_another_address(ada: User) -> None:
 async def test_a_verified_address_is_not_contested(ada: User, clock: FrozenClock) -> None:
     """Once it is verified, another registration changes nothing."""
     await register(ada, verified_at=clock.now)
-    await verification_queries.contest(EmailStatus, ada.id)
-    assert (await status_of(ada))["uncompared"] == 0
+    for is_compared in (True, False):
+        await verification_queries.contest(EmailStatus, ada.id, is_compared=is_compared)
+    status = await status_of(ada)
+    assert (status["is_contested"], status["uncompared"]) == (False, 0)
 
 
-async def test_a_comparison_that_comes_too_late(ada: User, clock: FrozenClock) -> None:
-    """The address was verified before the passwords were compared: it stays uncontested."""
+@pytest.mark.parametrize("is_compared", [True, False])
+async def test_a_contested_address(ada: User, clock: FrozenClock, *, is_compared: bool) -> None:
+    """It is contested until it is verified, whether the passwords differ or were not compared."""
     await register(ada)
-    await verification_queries.contest(EmailStatus, ada.id)
+    await verification_queries.contest(EmailStatus, ada.id, is_compared=is_compared)
     before = await verification_queries.verify(EmailStatus, ada.id, ada.email, clock.now)
     assert before == verification_queries.Before(activates=False, is_contested=True, is_new=True)
-    await verification_queries.compared(EmailStatus, ada.id, is_same=False)
     status = await status_of(ada)
     assert (status["is_contested"], status["uncompared"]) == (False, 0)
     before = await verification_queries.verify(EmailStatus, ada.id, ada.email, clock.now)
@@ -138,7 +140,9 @@ async def test_another_link_for_a_change(ada: User, clock: FrozenClock) -> None:
     [first, *_] = await changes_of(ada, clock.now)
 
     async def find(email: str, now: datetime) -> bool:
-        return await change_queries.find_change(EmailChange, ada.id, email, now) is not None
+        since = clock.now - WEEK
+        found = await change_queries.find_change(EmailChange, ada.id, email, since, now)
+        return found is not None
 
     assert await find("number2@example.com", clock.now)
     assert not await find("number3@example.com", clock.now)

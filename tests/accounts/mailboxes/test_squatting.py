@@ -206,42 +206,80 @@ async def test_tokens_and_an_undo(keeping: Users[User], outbox: Outbox, clock: F
     assert await APIToken.count() == 0
 
 
-@pytest.mark.parametrize("busy", [HasherBusy(retry_after=1), StoreUnavailable()])
-async def test_passwords_that_could_not_be_compared(
+async def overtaking(owner: Any, monkeypatch: pytest.MonkeyPatch, username: str) -> None:
+    """Somebody else registers while the next registration is on its way: before, or just after."""
+    compare = Users.compare
+
+    async def overtaken(self: Users[User], identifier: str, password: str) -> Any:
+        monkeypatch.setattr(Users, "compare", compare)
+        compared = await compare(self, identifier, password)
+        await register(owner, username=username, password=NEW)
+        return compared
+
+    monkeypatch.setattr(Users, "compare", overtaken)
+
+
+async def test_passwords_that_were_not_compared(
+    app: FastAPI, users: Users[User], outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two registrations at once: nobody knows whether the passwords are the same."""
+    async with new_client(app) as thief, new_client(app) as owner:
+        await overtaking(thief, monkeypatch, "thief")
+        await register(owner, username="ada", password=NEW)
+        assert (await verify(owner, outbox)).json() == {"status": "choose_password"}
+        assert (await log_in(thief, "thief", NEW)).status_code == 401
+
+
+@pytest.mark.parametrize("password", [NEW, PASSWORD])
+async def test_a_password_that_changed_meanwhile(
     app: FastAPI,
     users: Users[User],
     outbox: Outbox,
+    clock: FrozenClock,
     monkeypatch: pytest.MonkeyPatch,
-    busy: Exception,
+    password: str,
 ) -> None:
-    """Nobody knows whether they are the same: the one of the thief is no good."""
+    """What was compared is not what the account has: it counts for nothing."""
+    compare = Users.compare
+
+    async def overtaken(self: Users[User], identifier: str, typed: str) -> Any:
+        compared = await compare(self, identifier, typed)
+        [user] = await User.objects()
+        await users.set_password(user, password)
+        return compared
+
+    async with new_client(app) as owner:
+        await register(owner)
+        monkeypatch.setattr(Users, "compare", overtaken)
+        await register(owner)
+        clock.advance(timedelta(minutes=2))
+        body = {"email": "ada@example.com"}
+        assert (await owner.post("/auth/verify-email/request", json=body)).status_code == 202
+        assert (await verify(owner, outbox)).json() == {"status": "choose_password"}
+
+
+@pytest.mark.parametrize("busy", [HasherBusy(retry_after=1), StoreUnavailable()])
+async def test_a_registration_that_can_not_be_compared(
+    app: FastAPI, outbox: Outbox, monkeypatch: pytest.MonkeyPatch, busy: Exception
+) -> None:
+    """It is refused, and changes nothing about the first one."""
 
     async def fail(*_: Any) -> bool:
         raise busy
 
-    async with new_client(app) as thief, new_client(app) as owner:
-        await register(thief, username="thief")
-        with monkeypatch.context() as patch:
-            patch.setattr(Users, "has_password", fail)
-            await register(owner, username="ada", password=NEW)
-        assert (await verify(owner, outbox)).json() == {"status": "choose_password"}
-        assert (await log_in(thief, "thief")).status_code == 401
+    async with new_client(app) as client:
+        await register(client)
+        monkeypatch.setattr(Users, "compare", fail)
+        assert (await register(client, password=NEW)).status_code == 503
+        assert (await verify(client, outbox)).json() == {"status": "verified"}
 
 
 async def test_contested_while_the_first_registers_again(
     app: FastAPI, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The thief, who has the right password, does not take back what the owner noted."""
-    has_password = Users.has_password
-
     async with new_client(app) as thief, new_client(app) as owner:
         await register(thief, username="thief")
-
-        async def overtaken(self: Users[User], user: User, password: str) -> bool:
-            monkeypatch.setattr(Users, "has_password", has_password)
-            await register(owner, username="ada", password=NEW)
-            return await has_password(self, user, password)
-
-        monkeypatch.setattr(Users, "has_password", overtaken)
+        await overtaking(owner, monkeypatch, "ada")
         await register(thief, username="thief")
         assert (await verify(owner, outbox)).json() == {"status": "choose_password"}

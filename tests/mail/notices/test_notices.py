@@ -1,6 +1,7 @@
 """Mail about what was done with an account."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -115,6 +116,22 @@ async def test_second_factors(
     ]
     text = "".join(message.text() for message in outbox.messages)
     assert not any(code in text for code in codes)
+
+
+async def test_without_accounts(
+    users: Users[User], notices: Notices, outbox: Outbox, ada: User, clock: FrozenClock
+) -> None:
+    """Where there are no `Accounts`, mail about a new factor has no link, sent again or not."""
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    outbox.is_down = True
+    await totp.confirm(ada, totp_code((await totp.begin(ada)).uri, clock.now))
+    await notices.wait()
+    outbox.is_down = False
+    clock.advance(timedelta(minutes=5))
+    await totp.recovery.replace(ada)
+    await notices.wait()
+    assert len(outbox.messages) == 2
+    assert {getattr(message, "link", None) for message in outbox.messages} == {""}
 
 
 async def test_nobody_to_tell(

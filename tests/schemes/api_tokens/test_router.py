@@ -230,7 +230,7 @@ async def test_a_guard_without_tokens(
         assert (await client.get(URL)).status_code == 401
         with acting_as(session, ada):
             assert (await client.get(URL)).json()["code"] == "insufficient_scope"
-        with acting_as(session, ada, scopes=["admin"]):
+        with acting_as(session, ada, scopes=["account", "admin"]):
             assert len((await client.get(URL)).json()) == 1
 
 
@@ -533,7 +533,7 @@ def test_openapi(app: FastAPI, jwt: JWTAuth[User]) -> None:
     }
     assert expected == {name: " ".join(sorted(entry["responses"])) for name, entry in found.items()}
     for entry in found.values():
-        assert entry["security"] == [{"Session": []}, {"JWT": []}]
+        assert entry["security"] == [{"Session": ["account"]}, {"JWT": ["account"]}]
         assert entry["summary"]
         assert entry["tags"] == ["API tokens"]
         examples = entry["responses"]["403"]["content"]["application/problem+json"]["examples"]

@@ -192,12 +192,12 @@ async def test_deleted_user(client: httpx.AsyncClient, ada: User, users: Users[U
 async def test_scopes_narrow(client: httpx.AsyncClient, grace: User) -> None:
     """A refresh may ask for less, never for more, and a withdrawn scope is gone."""
     first = await get_tokens(client, "grace")
-    assert first["scope"] == "admin"
+    assert first["scope"] == "account admin"
     answer = await refresh(client, first["refresh_token"], scope="superuser")
     assert answer.json()["error"] == "invalid_scope"
     await User.update({User.admin: False}).where(User.id == grace.id)
     second = await refresh(client, first["refresh_token"])
-    assert second.json()["scope"] == ""
+    assert second.json()["scope"] == "account"
 
 
 @pytest.mark.security(57)

@@ -40,7 +40,7 @@ async def test_answer(client: httpx.AsyncClient, grace: User) -> None:
     answer = await get_tokens(client, "grace@example.com")
     assert answer["token_type"] == "Bearer"
     assert answer["expires_in"] == 900
-    assert answer["scope"] == "admin"
+    assert answer["scope"] == "account admin"
     assert pyjwt.get_unverified_header(answer["access_token"]).keys() == {"alg", "typ", "kid"}
     claims = pyjwt.decode(answer["access_token"], options={"verify_signature": False})
     names = {"iss", "aud", "sub", "exp", "iat", "nbf", "jti", "sid", "scope"}
@@ -96,7 +96,7 @@ async def test_scopes(users: Users[User], grace: User) -> None:
     app.include_router(jwt_router(jwt), prefix="/auth")
     async with new_client(app) as client:
         everything = await get_tokens(client, "grace")
-        assert everything["scope"] == "admin movies:read movies:write"
+        assert everything["scope"] == "account admin movies:read movies:write"
         some = await get_tokens(client, "grace", scope=" movies:read  admin")
         assert some["scope"] == "admin movies:read"
 

@@ -135,6 +135,7 @@ class EmailCode(SecondFactor):
         is_right = secrets.compare_digest(sent, (digits_of(code) or "").encode())
         if not is_right or not await queries.spend(self.table, key, secret, now):
             raise InvalidCode
+        await self.users.prove_mailbox(key, user.email)
 
     async def reset(self, user: BaseUser) -> None:
         """Reset the count of a user's wrong codes, for an administrator."""

@@ -13,6 +13,7 @@ from piccolo_api_fastapi.errors import ConfigurationError, FactorDisabled, Inval
 from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import recovery_digest
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
+from piccolo_api_fastapi.mail.notices import NewFactor
 from piccolo_api_fastapi.users import Users
 
 from . import queries
@@ -47,7 +48,9 @@ class RecoveryCodes(SecondFactor):
     name = "recovery_code"
     amr = ("otp",)
     notices = {  # noqa: RUF012 - declared as a class variable
-        "authn_recovery_codes_replaced": "New recovery codes were made; the old ones are dead.",
+        "authn_recovery_codes_replaced": NewFactor(
+            "New recovery codes were made; the old ones are dead."
+        ),
         "authn_recovery_code_used": "A recovery code was used. There are {left} left.",
     }
 

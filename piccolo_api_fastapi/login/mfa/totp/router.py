@@ -10,8 +10,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
-from piccolo_api_fastapi.access.refusal_events import check_step_up
-from piccolo_api_fastapi.access.requirements import require
 from piccolo_api_fastapi.access.step_up import StepUp
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
@@ -62,7 +60,7 @@ def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -
     """
     router = APIRouter(route_class=AuthRoute, tags=["mfa"])
     person = in_person(guard, enrolling=True)
-    holder = in_person(require(guard, mfa=True, within=within))
+    holder = in_person(guard, mfa=True, within=within)
     _add_state(router, totp, person)
     _add_enrolment(router, totp, person, _recent(totp, person, within))
     _add_changes(router, totp, holder)
@@ -76,7 +74,7 @@ def _recent(totp: TOTP, person: InPerson[Any], within: timedelta) -> Any:
         request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
     ) -> Identity[Any]:
         is_enrolled = await totp.is_enrolled(identity.user)
-        await check_step_up(StepUp(mfa=is_enrolled, within=within), identity, request, person.now())
+        await person.check(StepUp(mfa=is_enrolled, within=within), identity, request)
         return identity
 
     return recent
@@ -137,12 +135,15 @@ def _add_changes(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
         responses=responses(NotFound),
     )
     async def remove_totp(
-        identity: Annotated[Identity[Any], Depends(person.identity)], request: Request
+        identity: Annotated[Identity[Any], Depends(person.identity)],
+        request: Request,
+        response: Response,
     ) -> None:
         """Remove it and the recovery codes. All other sessions and apps are signed out."""
         async with transaction(totp.table):
             await totp.remove(identity.user, keep=identity.credential_id)
             await person.confirm(request)
+            await person.renew(identity, request, response)
 
     @router.post(
         "/mfa/recovery-codes",
@@ -151,12 +152,15 @@ def _add_changes(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
         responses=responses(NotFound),
     )
     async def replace_recovery_codes(
-        identity: Annotated[Identity[Any], Depends(person.identity)], request: Request
+        identity: Annotated[Identity[Any], Depends(person.identity)],
+        request: Request,
+        response: Response,
     ) -> RecoveryCodesOut:
         """Get new codes; the old ones end. All other sessions and apps are signed out."""
         async with transaction(totp.table):
             codes = await totp.recovery.replace(identity.user, keep=identity.credential_id)
             await person.confirm(request)
+            await person.renew(identity, request, response)
         return RecoveryCodesOut(recovery_codes=codes)
 
 

@@ -17,6 +17,7 @@ from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import SECRET_BYTES, Authenticator, digits_of
 from piccolo_api_fastapi.login.mfa.recovery_codes import RecoveryCodes
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
+from piccolo_api_fastapi.mail.notices import NewFactor
 from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
 
@@ -86,7 +87,7 @@ class TOTP(SecondFactor):
     name = "totp"
     amr = ("otp",)
     notices = {  # noqa: RUF012 - declared as a class variable
-        "authn_mfa_enrolled": "An authenticator app was set up.",
+        "authn_mfa_enrolled": NewFactor("An authenticator app was set up."),
         "authn_mfa_removed": "The authenticator app was removed.",
     }
 

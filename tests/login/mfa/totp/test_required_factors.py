@@ -112,10 +112,10 @@ async def test_nobody_yet(
 async def test_enrolment_is_required_of_apps(
     client: httpx.AsyncClient, grace: User, clock: FrozenClock, required: None
 ) -> None:
-    """Tokens of somebody who has to enrol have no scope and open nothing, claims included."""
+    """Tokens of somebody who has to enrol have one scope and open nothing, claims included."""
     form = {"grant_type": "password", "username": "grace", "password": PASSWORD}
     tokens = (await client.post("/auth/token", data=form)).json()
-    assert (tokens["status"], tokens["scope"]) == ("mfa_enrolment_required", "")
+    assert (tokens["status"], tokens["scope"]) == ("mfa_enrolment_required", "account")
     access = bearer(tokens["access_token"])
     for path in ("/me", "/claims", "/auth/token/families"):
         refused = await client.get(path, headers=access)
@@ -133,5 +133,5 @@ async def test_enrolment_is_required_of_apps(
     assert (await client.get("/claims", headers=access)).status_code == 403
     refresh["refresh_token"] = tokens["refresh_token"]
     tokens = (await client.post("/auth/token", data=refresh)).json()
-    assert (tokens["status"], tokens["scope"]) == ("signed_in", "admin")
+    assert (tokens["status"], tokens["scope"]) == ("signed_in", "account admin")
     assert (await client.get("/claims", headers=bearer(tokens["access_token"]))).status_code == 200
