@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.http import strict_json
@@ -75,6 +76,19 @@ class Claims:
     authenticated_at: datetime | None = None
     acr: str | None = None
     amr: tuple[str, ...] = ()
+
+
+def family_id(claims: Claims) -> UUID:
+    """
+    The id of the family.
+
+    Raises:
+        InvalidToken: `sid` is no id of a family, as in a token of another issuer.
+    """
+    try:
+        return UUID(claims.family)
+    except ValueError:
+        raise InvalidToken from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         identity: Annotated[Identity[Any], Depends(jwt.identity)],
     ) -> list[FamilyOut]:
         """List the apps in which you are signed in, newest first."""
-        rows = await queries.live(jwt.table, primary_key(identity.user), jwt.users.clock())
+        rows = await queries.live(jwt.own, primary_key(identity.user), jwt.users.clock())
         return [FamilyOut.of(row, identity.credential_id) for row in rows]
 
     @router.delete(
@@ -250,7 +250,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
     ) -> None:
         """Sign one app out: its refresh and access tokens stop working at once."""
         user, now = primary_key(identity.user), jwt.users.clock()
-        await queries.end(jwt.table, user, family_id, now)
+        await queries.end(jwt.own, user, family_id, now)
 
 
 def _add_jwks(router: APIRouter, jwt: JWTAuth[Any]) -> None:

@@ -166,7 +166,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
     ) -> list[SessionOut]:
         """List the browsers in which you are signed in, newest first."""
         user, now = primary_key(identity.user), session.users.clock()
-        rows = await queries.live(session.table, user, now)
+        rows = await queries.live(session.own, user, now)
         return [SessionOut.of(row, identity.credential_id) for row in rows]
 
     @router.delete(
@@ -181,7 +181,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
     ) -> None:
         """End one of your sessions, which signs that browser out."""
         user, now = primary_key(identity.user), session.users.clock()
-        await queries.end(session.table, user, session_id, now)
+        await queries.end(session.own, user, session_id, now)
 
     @router.delete(
         "/sessions",
@@ -194,4 +194,4 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
     ) -> None:
         """End all your sessions but this one."""
         user, now = primary_key(identity.user), session.users.clock()
-        await queries.end_others(session.table, user, identity.credential_id, now)
+        await queries.end_others(session.own, user, identity.credential_id, now)

@@ -107,6 +107,8 @@ CREATE TABLE public.auth_recovery_code (
 CREATE TABLE public.auth_refresh_family (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     "user" integer NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    audience text DEFAULT ''::text NOT NULL,
     generation integer DEFAULT 0 NOT NULL,
     current_digest character varying(64) DEFAULT ''::character varying NOT NULL,
     previous_digest character varying(64) DEFAULT NULL::character varying,
@@ -133,6 +135,7 @@ CREATE TABLE public.auth_session (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     digest character varying(64) DEFAULT ''::character varying NOT NULL,
     "user" integer NOT NULL,
+    scheme text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
     last_seen_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
     expires_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
@@ -212,37 +215,37 @@ ALTER TABLE ONLY public.auth_email ALTER COLUMN id SET DEFAULT nextval('public.a
 ALTER TABLE ONLY public.auth_password ALTER COLUMN id SET DEFAULT nextval('public.auth_password_id_seq'::regclass);
 ALTER TABLE ONLY public.migration ALTER COLUMN id SET DEFAULT nextval('public.migration_id_seq'::regclass);
 ALTER TABLE ONLY public.piccolo_user ALTER COLUMN id SET DEFAULT nextval('public.piccolo_user_id_seq'::regclass);
-INSERT INTO public.auth_api_token VALUES ('3d8c5c54-b552-46a2-9e42-76f3fecbad7b', '1b8955194c6ec3d901615c0d807a24ce59182926730a746d056aa6483a517392', 1, 'report', '', '3148', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00', NULL, NULL);
-INSERT INTO public.auth_event VALUES ('a0ea7d99-eb8e-4486-91f2-b8864f76ad29', '2026-11-27 12:00:00+00', 'user_created', 'success', '1', NULL, NULL, '{}');
-INSERT INTO public.auth_event VALUES ('2e6482fb-64c7-477a-82d3-a0e2e2d474a8', '2026-11-27 12:00:00+00', 'user_created', 'success', '2', NULL, NULL, '{}');
-INSERT INTO public.auth_event VALUES ('bdfb291b-f48a-4f2a-b8de-35ee0b1f77c2', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
-INSERT INTO public.auth_event VALUES ('3cbcf87c-6e12-49dd-a304-b5fb80c75762', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
-INSERT INTO public.auth_event VALUES ('1b2c2616-c14c-4ab7-bd9c-a5573274b338', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"family": "18bb057b-086b-4385-983f-6163622bafb7"}');
-INSERT INTO public.auth_event VALUES ('946c82c2-3be4-4a6b-8900-3c3af62e5e62', '2026-11-27 12:00:00+00', 'authn_mfa_enrolled', 'success', '1', NULL, NULL, '{"factor": "totp"}');
-INSERT INTO public.auth_event VALUES ('46cf54d0-51d7-476b-b674-3e368ebb2c5e', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '1', NULL, NULL, '{"api_token": "3d8c5c54-b552-46a2-9e42-76f3fecbad7b"}');
-INSERT INTO public.auth_known_device VALUES ('8fca39a3-c20c-4518-b486-866dae7178c2', 2, '603faead90d1ed4410de5f49cf5a9b17c6784726c33eca08c80ff33e051df7cf', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00');
-INSERT INTO public.auth_password VALUES (1, 1, '$argon2id$v=19$m=8,t=1,p=1$Nfuvs80AaT5zXKCHH4omUw$faQOkwSUgCpcBYDKwuFvAYjqgiDKkfv04gpEXVa+mkE', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_password VALUES (2, 2, '$argon2id$v=19$m=8,t=1,p=1$Y9wMZ9gLo0GG9t/GoNM/2g$7vWbMwy7J+W9nA46kFNrKi38BkRiaBuX58Gih4fmR0c', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_api_token VALUES ('53447330-58aa-42c9-a719-9bfc97d82cbb', 'fd674b8e20b7417a1c4fa4b18b62818d90b9e61828454c645325a3faf2a36d7d', 1, 'report', '', '8432', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00', NULL, NULL);
+INSERT INTO public.auth_event VALUES ('f20c3860-40e4-437a-b777-ae928caf1aa5', '2026-11-27 12:00:00+00', 'user_created', 'success', '1', NULL, NULL, '{}');
+INSERT INTO public.auth_event VALUES ('e1b81e6a-fb0b-4e6f-af12-76cd3104aa21', '2026-11-27 12:00:00+00', 'user_created', 'success', '2', NULL, NULL, '{}');
+INSERT INTO public.auth_event VALUES ('ac3dc4bb-d007-4815-aec7-2adc4a715272', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
+INSERT INTO public.auth_event VALUES ('0c5df6aa-a611-42a0-b848-edaad026ea22', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
+INSERT INTO public.auth_event VALUES ('77584330-7b77-4fdf-9cb5-bf469cedf6f1', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"family": "2fcc3eef-cf21-494b-b589-3af48af7f17a"}');
+INSERT INTO public.auth_event VALUES ('835438d9-1aa2-4e38-a386-eaf50c8e68dd', '2026-11-27 12:00:00+00', 'authn_mfa_enrolled', 'success', '1', NULL, NULL, '{"factor": "totp"}');
+INSERT INTO public.auth_event VALUES ('67d78e66-7081-41fa-b4df-a3e69f62ae98', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '1', NULL, NULL, '{"api_token": "53447330-58aa-42c9-a719-9bfc97d82cbb"}');
+INSERT INTO public.auth_known_device VALUES ('c1adcd05-f690-47b8-94d1-ca60400b6ff8', 2, '052391aa5cf02f59c50039c9eb6577f7389135eb97872de11c5500258ab3d3a7', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00');
+INSERT INTO public.auth_password VALUES (1, 1, '$argon2id$v=19$m=8,t=1,p=1$0VHoo9FOq8Ik9na4hSa6Jw$Q7nWDD2t/edsi/6CQuR+/+k6PlfF0UaL88Kk7Vtoubs', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_password VALUES (2, 2, '$argon2id$v=19$m=8,t=1,p=1$7MOwZeDHnuRPlhwyu6ZAQA$4ccL0NlqqQy+SyfXg8uOOT7Q/lRVyhs/E+ftj9pmxYk', '2026-11-27 12:00:00+00', NULL);
 INSERT INTO public.auth_password_failure VALUES (0, 0, '38b59b5e438d3ffb6c9e891d3c15d690e10257fb34393db8d43d272f86640fd7', 2, 0, true, 1795780800000);
 INSERT INTO public.auth_password_failure VALUES (0, 0, '2bb58a1920016a8b222379b2ba7d52293b988c6a119541e35ae19ed610d6f1af', 1, 0, true, 1795780800000);
-INSERT INTO public.auth_recovery_code VALUES ('b0adbdfe-c0e1-4b7c-a4ab-93376538e508', 1, 'c64db89a3de3ed105af568f0cb887d7be27be3d613a5f7f98832296fb58c8047', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('dc572085-92d6-419e-9bb2-b63c2b34020e', 1, '103f0a7cb7792bff644a526268d5f90e6722e0ba93a4a84790344b78660efe47', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('d61d4a1d-fd88-4806-a8b4-88325e26742f', 1, 'edd70a6b140e255021705d6c37af1e33943efbb0c54b2ca59b68033915a034fa', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('267b21c2-ea93-44da-bfa1-73cdef172f9f', 1, '52d3e00c7ed101ce3fd40bc51ef406179dbcb291edb4dd3c1fe7acfd5a0f3dc9', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('29ceb3cb-a660-4a09-b8a3-45487bdf221a', 1, '25f7705f39d8b01b4164b063c8d8aa7b5153fbc2af3f1e5a8549894a2243b3d4', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('39d4edc9-4ce6-440d-bdf5-5bbfa5f1fa31', 1, 'da992e870b427d8f213c430c9091c3a2ad645eb473a5c06a965c8df7dfe5912d', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('0802160a-33f2-45a6-bf0d-b12b53c077a9', 1, 'cebed37e5356aa49d36097f0d9535dfcdd3373182b2d1c85c2a636fe3a6e01bc', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('24531911-8844-4f80-92dc-b5139b8470ca', 1, '13f29e8179a5d6b1729169e80bbd1ac987282eba7788bc89a0913602a3541f02', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('a188581e-d947-4b73-9d81-1ca9ee338583', 1, '7d5f99d6811b705264f63086629206a9b65af076006e3301d847611855a79ec0', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('dd2b2ab6-8ee7-4601-8059-817087ce63bb', 1, 'ea118ce2dbfbe5052325201210e365cd8fedb9ca655b3565aba37b2f766f4e72', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_refresh_family VALUES ('18bb057b-086b-4385-983f-6163622bafb7', 2, 0, '4bf0ff1a8fa4e3dc9ba7c9fa7868720bf128bd77a5aa3ae2814d291345f391ea', NULL, '', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
-INSERT INTO public.auth_session VALUES ('2417a951-1369-4767-a0b6-979ec3c2333c', 'deb8e17cda47dd63c5d2d1bb4aa0e6a3c70a62eb9663f56430480554279f890a', 2, '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
-INSERT INTO public.auth_ticket VALUES ('cebfda3a-e942-4f8b-a9c7-1b12734331b8', 'e359b6111faf5c4149f884bbf321016d47a600616372c1c7a8dbe61724f125a4', 'mfa for session', 1, '["3fa9a9d10a0cea0356e7aaa74e16866874e5ef835565f0de7d9ff865198e0fe6", "{\"password\": 1795780800.0}", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
-INSERT INTO public.auth_totp VALUES (0, 0, '019dfd71-fd0d-42a5-a248-353c57f18c84', 1, 'xc20p.862ded8624f03969.gU7R-ReqghWpdnHR0pqUBFQjeMFk7WTDRMsrZrYZuBXEGyOsrkVmRYqLQrGHkUs_w9mRQ_9YHVVkqoZZjJMl0m53MWdwHw4c9zRAUbNXjqe_ByARDEceqP1T', NULL, '2026-11-27 12:00:00+00', 59859360);
-INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 07:23:19.152137');
-INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 07:23:19.201906');
-INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 07:23:19.227019');
-INSERT INTO public.migration VALUES (4, '2026-11-27T06:40:19:770240', 'piccolo_api_fastapi', '2026-11-27 07:23:19.544913');
+INSERT INTO public.auth_recovery_code VALUES ('223ae19a-8431-40bb-8a55-edced3d37592', 1, '6b44b64fd87b9a90ff8ebdac447a6cca8c54158686823b238c317430a4138c57', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('41b010e1-7ba2-49ca-86e3-a6aa5242a458', 1, 'da914abb6014f288a8e7703799522f61da2937b4c6cc594b16a20a205cd22a2c', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('652ff911-25cf-4cdb-9451-b0e0285da46c', 1, '8cc45670b438e6635c09a8b6f6b37736ae30a8195bba74e75aa0cc2248662581', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('7f010b93-56b6-409c-bebe-0f3456b5ff44', 1, '4b1fda8860d5f36aff0ccb4d789f96e8a1b4dbd65f11a0417c5a12a557764906', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('0ebb48c1-c4d6-4015-819f-8bf9ab0ac8cc', 1, 'e3941da38aec3cd639dfa208792c56b438bd46f1c2cb5d196c2c6cfc153b31b8', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('886fa871-7afe-49c4-ba09-5da045524a7a', 1, '9ac2d9d71ac6a889e0e526025319f213df46c13051c0eb43aa1810e12484c597', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('2bb01b83-3fff-41bc-b887-581dc34a25a9', 1, 'c4b567d9045900a9c28861e6165256b8009290aac2fe4c60a8506013ac06f9fb', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('d588c54b-9d4d-49de-bde4-fb75c6324f42', 1, 'b4c52f80d08d09030d168921a1f4b680f08636ace34728a92364d1f7eb4bb171', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('212d37e4-f9a0-453b-b410-c14d0c9aecae', 1, 'f1e6ed2e136a1135ad2c1b9582b61ee5d632b8dd96c5ba949922a99d5be9ca6a', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('a9f138af-d7ac-4a84-b30b-3188cd8d2966', 1, '68fab819e44bee0004d3291d1a47bac85eb6043294a9b8d8bb015a8f654854de', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_refresh_family VALUES ('2fcc3eef-cf21-494b-b589-3af48af7f17a', 2, 'piccolo_api_fastapi', 'piccolo_api_fastapi', 0, '8924b3814bece27a34ddccdf672573c13f0bf285629feec7d714f29559b34499', NULL, '', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
+INSERT INTO public.auth_session VALUES ('fb0a8df2-e6e5-47fd-9a96-712dc767bb75', 'c5ee3b17de78984a3509bc3f1ab097731ee7f742c84a5b454f68aa487ceb8fac', 2, '__Host-session', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
+INSERT INTO public.auth_ticket VALUES ('834405d9-5f65-4b32-80aa-41e6270fe976', '83044d8677df51820a5dc67587195f9f17bd972c1d5bdff275b6a678a1374b40', 'mfa for session', 1, '["e47ac63df0554c2ce779fdcca5fb4606f617f202c273d9b43268da1574839d8d", "{\"password\": 1795780800.0}", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
+INSERT INTO public.auth_totp VALUES (0, 0, 'ba8b5563-d6b7-4289-a386-1eaacafa7f35', 1, 'xc20p.862ded8624f03969.9uKspqghiljCixm7rjE4cnmEef3X57aGuuavJR1CBrARRmbFfciNopK6-Qs5khG5_vkWIbu-KSaLgtqFLaWU2p9pFncZNpDA9pXjwT4GGCeE5Cn3-j_blQ9F', NULL, '2026-11-27 12:00:00+00', 59859360);
+INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 10:00:49.162071');
+INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 10:00:49.292857');
+INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 10:00:49.392857');
+INSERT INTO public.migration VALUES (4, '2026-11-27T06:40:19:770240', 'piccolo_api_fastapi', '2026-11-27 10:00:50.532422');
 INSERT INTO public.piccolo_user VALUES (2, 'grace', 'pbkdf2_sha256$1$!$!', 'grace@example.com', true, false, '', '', false, '2026-11-27 12:00:00');
 INSERT INTO public.piccolo_user VALUES (1, 'ada', 'pbkdf2_sha256$1$!$!', 'ada@example.com', true, false, '', '', false, NULL);
 SELECT pg_catalog.setval('public.auth_email_id_seq', 1, false);
