@@ -103,7 +103,7 @@ class JWTAuth(Scheme[UserT]):
         access_lifetime: timedelta = timedelta(minutes=15),
         refresh_lifetime: timedelta = timedelta(days=30),
         grace: timedelta = timedelta(seconds=10),
-        leeway: timedelta = timedelta(0),
+        leeway: timedelta = timedelta(seconds=5),
         cap: int | None = 100,
         token_url: str = "auth/token",  # noqa: S107 - a path
         table: type[RefreshFamily] | None = None,
