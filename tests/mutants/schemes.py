@@ -98,14 +98,14 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "schemes/jwt/queries.py",
-        "(table.id == family) & own.condition & table.revoked_at.is_null()",
-        "(table.id == family) & own.condition",
+        "condition, own.condition, table.revoked_at.is_null())\n            .returning",
+        "condition, own.condition)\n            .returning",
         _JWT_QUERIES,
     ),
     (
         "schemes/jwt/queries.py",
-        "(table.id == family) & own.condition & table.revoked_at.is_null()",
-        "(table.id == family) & table.revoked_at.is_null()",
+        "condition, own.condition, table.revoked_at.is_null())\n            .returning",
+        "condition, table.revoked_at.is_null())\n            .returning",
         _JWT_SEPARATION,
     ),
     (

@@ -68,7 +68,8 @@ class AuthRoute(APIRoute):
         yield from (ContentTooLarge, StoreUnavailable)
         if self.body_field is not None:
             yield UnsupportedMediaType
-        if self.documents_422 and (self.body_field is not None or self.dependant.path_params):
+        parameters = self.dependant.path_params or self.dependant.query_params
+        if self.documents_422 and (self.body_field is not None or parameters):
             yield Unprocessable
         yield from errors_of(dependencies_of(self.dependant, self.endpoint))
 

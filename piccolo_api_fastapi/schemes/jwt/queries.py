@@ -134,12 +134,15 @@ async def revoke(own: Own, family: UUID, now: datetime, user: Any = None) -> boo
         now: The current time.
         user: The primary key of the user who must own it, if given.
     """
-    return await _end(own, family, now, "authn_token_revoked", user)
+    condition: Combinable = own.table.id == family
+    if user is not None:
+        condition = condition & (own.table.user == user)
+    return await _end(own, condition, now, "authn_token_revoked")
 
 
 async def end_reused(own: Own, family: UUID, now: datetime) -> None:
     """End a family of which a used token was presented again."""
-    await _end(own, family, now, "authn_token_reuse")
+    await _end(own, own.table.id == family, now, "authn_token_reuse")
 
 
 async def end(own: Own, user: Any, family: UUID, now: datetime) -> None:
@@ -151,6 +154,12 @@ async def end(own: Own, user: Any, family: UUID, now: datetime) -> None:
     """
     if not await revoke(own, family, now, user):
         raise NotFound
+
+
+async def end_others(own: Own, user: Any, keep: UUID, now: datetime) -> None:
+    """End all families of a user but one."""
+    table = own.table
+    await _end(own, (table.user == user) & (table.id != keep), now, "authn_token_revoked")
 
 
 async def delete_expired_families(
@@ -169,13 +178,14 @@ async def delete_expired_families(
     return await delete_expired_rows(table, now=now, batch=batch)
 
 
-async def _end(own: Own, family: UUID, now: datetime, event: str, user: Any = None) -> bool:
+async def _end(own: Own, condition: Combinable, now: datetime, event: str) -> bool:
     table = own.table
-    condition = (table.id == family) & own.condition & table.revoked_at.is_null()
-    if user is not None:
-        condition = condition & (table.user == user)
     async with transaction(table):
-        ended = await table.update({table.revoked_at: now}).where(condition).returning(table.user)
+        ended = (
+            await table.update({table.revoked_at: now})
+            .where(condition, own.condition, table.revoked_at.is_null())
+            .returning(table.id, table.user)
+        )
         for row in ended:
-            await emit(AuthEvent(event, now, row["user"], {"family": str(family)}))
+            await emit(AuthEvent(event, now, row["user"], {"family": str(row["id"])}))
     return bool(ended)

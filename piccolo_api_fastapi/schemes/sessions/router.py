@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -15,6 +16,7 @@ from piccolo_api_fastapi.errors import (
     CrossSiteRequest,
     FactorDisabled,
     HasherBusy,
+    InsufficientScope,
     InvalidCode,
     InvalidCredentials,
     InvalidTicket,
@@ -32,6 +34,8 @@ from piccolo_api_fastapi.login import (
     UserOut,
 )
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
+from piccolo_api_fastapi.schemes.schemas import SignOutIn
+from piccolo_api_fastapi.schemes.sign_out import end_everything
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -188,10 +192,18 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
         operation_id="end_other_sessions",
         summary="End all other sessions",
         status_code=204,
+        responses=responses(InsufficientScope),
     )
     async def end_other_sessions(
         identity: Annotated[Identity[Any], Depends(session.identity)],
+        also: Annotated[SignOutIn, Query()],
     ) -> None:
-        """End all your sessions but this one."""
+        """
+        End all your sessions but this one. Your apps, your API tokens and sessions of other parts
+        of the site do not end, unless `everything` is set.
+        """
         user, now = primary_key(identity.user), session.users.clock()
-        await queries.end_others(session.own, user, identity.credential_id, now)
+        async with transaction(session.table):
+            await queries.end_others(session.own, user, identity.credential_id, now)
+            if also.everything:
+                await end_everything(session.users, identity)
