@@ -156,6 +156,17 @@ class AuthRoute(APIRoute):
             raise InvalidRequest
 
 
+async def no_body(request: Request) -> None:
+    """
+    A dependency for routes without a body, where ignoring one would change what the client asks.
+
+    Raises:
+        Unprocessable: The request has a body with content.
+    """
+    if (await request.body()).strip() not in (b"", b"{}", b"null"):
+        raise Unprocessable([FieldError(("body",), "This route takes no body.", "body_unexpected")])
+
+
 def validation_error(error: RequestValidationError) -> Unprocessable:
     """Return the 422 of FastAPI without `input`, `ctx` and `url`, which echo the request."""
     return Unprocessable(

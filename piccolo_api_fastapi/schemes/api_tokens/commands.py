@@ -74,7 +74,7 @@ class TokenCommands:
         user: str,
         name: str,
         scopes: str = "",
-        days: int = 0,
+        days: int | None = None,
         never: bool = False,  # noqa: FBT001, FBT002
     ) -> None:
         """
@@ -89,7 +89,7 @@ class TokenCommands:
         :param days:
             The lifetime in days. Default: the longest allowed.
         :param never:
-            Create a token that never expires, if that is allowed.
+            Create a token that never expires, if that is allowed. Not together with days.
         """
         wanted = frozenset(scopes.replace(",", " ").split())
 
@@ -144,10 +144,12 @@ class TokenCommands:
             raise NotFound("The user was not found.")
         return user
 
-    def _expiry(self, days: int, *, never: bool) -> Expiry:
+    def _expiry(self, days: int | None, *, never: bool) -> Expiry:
+        if never and days is not None:
+            raise SystemExit("Give either days or never, not both.")
         if never:
             return None
-        if not days:
+        if days is None:
             return "default"
         if not 0 < days <= CENTURY.days:
             raise SystemExit(f"days must be 1 to {CENTURY.days}.")

@@ -12,7 +12,7 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.refusal_events import check_step_up
 from piccolo_api_fastapi.access.step_up import MULTI_FACTOR, RECENT, StepUp, acr
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     Conflict,
@@ -139,7 +139,10 @@ def _add_secrets(
         responses=responses(StepUpRequired, InsufficientScope, NotFound, Conflict),
     )
     async def rotate_api_token(
-        user: Annotated[Any, Depends(recent)], request: Request, token_id: UUID
+        user: Annotated[Any, Depends(recent)],
+        request: Request,
+        token_id: UUID,
+        _: Annotated[None, Depends(no_body)],
     ) -> NewAPITokenOut:
         """Replace the secret of a token and restart its lifetime. The old secret stops working."""
         new = await token.rotate(token_id, user=user, may=confirmed(request))

@@ -11,7 +11,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
@@ -267,6 +267,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
     async def end_other_families(
         identity: Annotated[Identity[Any], Depends(jwt.identity)],
         also: Annotated[SignOutIn, Query()],
+        _: Annotated[None, Depends(no_body)],
     ) -> None:
         """
         Sign all your apps out but this one. Your sessions in browsers, your API tokens and apps

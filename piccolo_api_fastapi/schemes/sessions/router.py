@@ -10,7 +10,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     CrossSiteRequest,
@@ -197,6 +197,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any]) -> None:
     async def end_other_sessions(
         identity: Annotated[Identity[Any], Depends(session.identity)],
         also: Annotated[SignOutIn, Query()],
+        _: Annotated[None, Depends(no_body)],
     ) -> None:
         """
         End all your sessions but this one. Your apps, your API tokens and sessions of other parts

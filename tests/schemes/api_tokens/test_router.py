@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -345,23 +345,38 @@ async def test_bad_ids(browser: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.security(104)
-async def test_members_that_are_not_asked_for(browser: httpx.AsyncClient, grace: User) -> None:
-    """Nobody sets the owner, the digest or the time by naming it."""
-    made = await make(
-        browser,
-        user=grace.id,
-        id=str(uuid4()),
-        digest="0" * 64,
-        created_at="2000-01-01T00:00:00Z",
-        scope="admin",
-        revoked_at=None,
-    )
-    [row] = await APIToken.select()
-    assert str(row["id"]) == made["id"]
-    assert row["user"] != grace.id
-    assert row["scope"] == ""
-    assert row["digest"] != "0" * 64
-    assert row["created_at"] == datetime(2026, 1, 1, tzinfo=timezone.utc)
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"days": 3},
+        {"expires_in": 3600},
+        {"expires": "2026-01-02T00:00:00Z"},
+        {"scope": "read"},
+        {"user": 2},
+        {"id": str(uuid4())},
+        {"digest": "0" * 64},
+        {"created_at": "2000-01-01T00:00:00Z"},
+        {"revoked_at": None},
+    ],
+)
+async def test_members_that_are_not_asked_for(
+    browser: httpx.AsyncClient, extra: dict[str, Any]
+) -> None:
+    """A member that the route does not know is refused: without it the token may do more."""
+    answer = await browser.post(URL, json={"name": "report", **extra})
+    assert answer.status_code == 422
+    [item] = answer.json()["detail"]
+    assert (item["loc"], item["type"]) == (["body", *extra], "extra_forbidden")
+    assert await APIToken.count() == 0
+
+
+@pytest.mark.parametrize("body", [{"expires_at": None}, {"scopes": []}, {"name": "x"}, ["x"]])
+async def test_rotation_takes_nothing(browser: httpx.AsyncClient, body: Any) -> None:
+    """A rotation changes the secret and nothing else, so that a body is refused."""
+    made = await make(browser)
+    url = f"{URL}/{made['id']}/rotate"
+    assert (await browser.post(url, json=body)).status_code == 422
+    assert (await browser.post(url, json={})).status_code == 200
 
 
 @reaches_no_sql
