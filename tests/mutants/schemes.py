@@ -38,8 +38,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("schemes/sessions/queries.py", '"created_at" DESC', '"expires_at" DESC', _SESSION_QUERIES),
     (
         "schemes/sessions/queries.py",
-        "table.digest == digest, own.condition, table",
-        "table.digest == digest, table",
+        "table.digest == digest, own.condition, table.expires_at",
+        "table.digest == digest, table.expires_at",
         _SESSION_SEPARATION,
     ),
     (

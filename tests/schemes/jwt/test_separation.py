@@ -216,3 +216,15 @@ def test_no_cap(users: Users[User]) -> None:
     """A cap of nothing is refused."""
     with pytest.raises(ConfigurationError, match="cap must be at least 1"):
         JWTAuth(users, secret=SECRET, cap=0)
+
+
+@reaches_no_sql
+@pytest.mark.security(55)
+def test_the_mac_alone(users: Users[User]) -> None:
+    """The MAC refuses a token of any other scheme, so that no statement is needed for that."""
+    _, schemes = make(users)
+    for one, other in permutations(schemes, 2):
+        token = schemes[one]._refresh.first()
+        text = schemes[one]._refresh.write(token)
+        assert schemes[one]._refresh.read(text) == token
+        assert schemes[other]._refresh.read(text) is None, (one, other)

@@ -9,16 +9,20 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from piccolo_api_fastapi import (
     ConfigurationError,
     Cookie,
+    Identity,
     Session,
     SessionAuth,
     User,
     Users,
     session_router,
 )
+from piccolo_api_fastapi.errors import SessionEnded
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, new_client, reaches_no_sql
 
@@ -196,3 +200,25 @@ def test_names_and_limits(users: Users[User]) -> None:
     assert SessionAuth.aal2(users).name == "__Host-session; aal2"
     short = SessionAuth.aal2(users, idle=timedelta(minutes=30), name="bank")
     assert (short.name, short.lifetimes.idle) == ("bank", timedelta(minutes=30))
+
+
+@pytest.mark.security(41)
+async def test_no_other_scheme_renews(users: Users[User], ada: User) -> None:
+    """A scheme gives no new cookie for the session of another."""
+    mine, theirs = SessionAuth(users), SessionAuth(users, cookie=Cookie("adm"))
+    async with new_client(serve(mine=mine)) as client:
+        value = await start(client, "mine", mine)
+    for scheme, is_own in ((theirs, False), (mine, True)):
+        header = (b"cookie", f"{scheme.cookie.name}={value}".encode())
+        scope = {"type": "http", "method": "GET", "headers": [header]}
+        connection, response = HTTPConnection(scope), Response()
+        identity = Identity(ada, "Session", None, frozenset(), users.clock())
+        if is_own:
+            await scheme.record_factor(identity, "totp", connection, response)
+            assert response.headers["set-cookie"].startswith(f"{mine.cookie.name}=ses_")
+            continue
+        with pytest.raises(SessionEnded):
+            await scheme.record_factor(identity, "totp", connection, response)
+        with pytest.raises(SessionEnded):
+            await scheme.replace_secret(identity, connection, response)
+        assert "set-cookie" not in response.headers
