@@ -128,14 +128,15 @@ async def test_statements_of_activity(
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("log in", 10), ("get a token", 8), ("refresh", 2), ("log out", 1)]
+    ("name", "expected"), [("log in", 9), ("get a token", 8), ("refresh", 2), ("log out", 1)]
 )
 async def test_statements_of_other_requests(
     client: httpx.AsyncClient, ada: User, statements: list[str], name: str, expected: int
 ) -> None:
     """
     The rest does not become more without somebody noticing. Two of those of a login ask for
-    a second factor, two count the guess, and two make the browser known.
+    a second factor, two count the guess, and one makes the browser known. Caps count in the
+    insert.
     """
     await log_in(client)
     session = dict(client.cookies)

@@ -40,6 +40,7 @@ OPERATIONS = {
     "revoke_token": ("POST", "/auth/token/revoke"),
     "list_families": ("GET", "/auth/token/families"),
     "end_family": ("DELETE", "/auth/token/families/{family_id}"),
+    "end_other_families": ("DELETE", "/auth/token/families"),
     "get_jwks": ("GET", "/auth/.well-known/jwks.json"),
     "log_in_mfa": ("POST", "/auth/login/mfa"),
     "send_login_code": ("POST", "/auth/login/mfa/send"),
@@ -164,11 +165,12 @@ def test_operations(document: dict[str, Any]) -> None:
         ("log_out", "204 403 413 503"),
         ("list_sessions", "200 401 403 413 503"),
         ("end_session", "204 401 403 404 413 422 503"),
-        ("end_other_sessions", "204 401 403 413 503"),
+        ("end_other_sessions", "204 401 403 413 422 503"),
         ("create_token", "200 400 403 413 415 429 503"),
         ("revoke_token", "200 400 413 415 503"),
         ("list_families", "200 400 401 403 413 503"),
         ("end_family", "204 400 401 403 404 413 422 503"),
+        ("end_other_families", "204 400 401 403 413 422 503"),
         ("get_jwks", "200 413 503"),
         ("log_in_mfa", "200 401 403 413 415 422 429 503"),
         ("send_login_code", "204 401 403 413 415 422 429 503"),
@@ -269,7 +271,7 @@ def test_guards_of_the_routers(document: dict[str, Any]) -> None:
     """Sessions are managed by session, and signed-in apps by token."""
     for name in ("list_sessions", "end_session", "end_other_sessions"):
         assert operation(document, name)["security"] == [{"Session": []}]
-    for name in ("list_families", "end_family"):
+    for name in ("list_families", "end_family", "end_other_families"):
         assert operation(document, name)["security"] == [{"JWT": []}]
 
 

@@ -100,6 +100,10 @@ def amr(factors: Factors) -> tuple[str, ...]:
     return (*methods, "mfa") if acr(factors) == MULTI_FACTOR else tuple(methods)
 
 
+RECENT = timedelta(minutes=5)
+"""How recently a factor must have been presented to change factors or to make API tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class StepUp:
     """

@@ -13,7 +13,10 @@ from .challenges import Challenge
 
 
 class LoginIn(BaseModel):
-    """A username or an e-mail address, and a password."""
+    """
+    A username or an e-mail address, and a password. Other members are ignored: none changes what
+    a login does, and forms carry more, such as where to go next.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"username": "ada", "password": "correct horse battery"}]}
@@ -40,7 +43,7 @@ class MFAIn(BaseModel):
     """The second step of a login."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"challenge": "tkt_…", "code": "123456"}]}
+        extra="forbid", json_schema_extra={"examples": [{"challenge": "tkt_…", "code": "123456"}]}
     )
 
     challenge: SecretStr
@@ -55,7 +58,8 @@ class SendIn(BaseModel):
     """The factor whose code to send."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"challenge": "tkt_…", "method": "email_code"}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"challenge": "tkt_…", "method": "email_code"}]},
     )
 
     challenge: SecretStr
@@ -66,7 +70,8 @@ class ReauthenticationIn(BaseModel):
     """Either the password or a code of a second factor."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"password": "correct horse battery"}, {"code": "123456"}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"password": "correct horse battery"}, {"code": "123456"}]},
     )
 
     password: SecretStr | None = None

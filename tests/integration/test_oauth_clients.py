@@ -212,7 +212,7 @@ def verified(token: str, keys: pyjwt.PyJWKClient, algorithm: str) -> str | None:
         algorithms=[algorithm],
         issuer="piccolo_api_fastapi",
         audience="piccolo_api_fastapi",
-        options={"require": ["exp", "iat", "nbf", "sub", "jti"]},
+        options={"require": ["exp", "iat", "sub", "jti"]},
     )
     assert claims["sub"]
     return key.key_id

@@ -2,22 +2,24 @@
 
 _SESSIONS = "tests/schemes/sessions"
 _SESSION_QUERIES = "tests/schemes/sessions/test_queries.py"
+_SESSION_SEPARATION = "tests/schemes/sessions/test_separation.py"
 _JWT = "tests/schemes/jwt"
 _JWT_QUERIES = "tests/schemes/jwt/test_queries.py"
+_JWT_SEPARATION = "tests/schemes/jwt/test_separation.py"
 _API_TOKENS = "tests/schemes/api_tokens/test_service.py"
 _OUTAGE = "tests/integration/test_outage.py::test_outage_on_a_route_of_the_application"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
     (
         "schemes/sessions/queries.py",
-        "table.user == user, table.expires_at > now",
-        "table.user == user",
+        "table.user == user, own.condition, table.expires_at > now",
+        "table.user == user, own.condition",
         _SESSION_QUERIES,
     ),
     (
         "schemes/sessions/queries.py",
-        ".where(table.digest == digest, table.expires_at > now)\n        .returning",
-        ".where(table.digest == digest)\n        .returning",
+        ".where(table.digest == digest, own.condition, table.expires_at > now)",
+        ".where(table.digest == digest, own.condition)",
         _SESSION_QUERIES,
     ),
     (
@@ -32,11 +34,29 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "table.id == session.id",
         _SESSION_QUERIES,
     ),
-    ("schemes/sessions/queries.py", 'cap, "created_at"', 'cap, "last_seen_at"', _SESSION_QUERIES),
-    ("schemes/sessions/queries.py", 'cap, "created_at"', 'cap, "expires_at"', _SESSION_QUERIES),
+    ("schemes/sessions/queries.py", '"created_at" DESC', '"last_seen_at" DESC', _SESSION_QUERIES),
+    ("schemes/sessions/queries.py", '"created_at" DESC', '"expires_at" DESC', _SESSION_QUERIES),
     (
         "schemes/sessions/queries.py",
-        "await table.delete().where(table.digest == replaces)",
+        "table.digest == digest, own.condition, table.expires_at",
+        "table.digest == digest, table.expires_at",
+        _SESSION_SEPARATION,
+    ),
+    (
+        "schemes/sessions/queries.py",
+        "where(condition, own.condition)",
+        "where(condition)",
+        _SESSION_SEPARATION,
+    ),
+    (
+        "schemes/sessions/queries.py",
+        "(own.table.user == row.user) & own.condition",
+        "own.table.user == row.user",
+        _SESSION_SEPARATION,
+    ),
+    (
+        "schemes/sessions/queries.py",
+        "await own.table.delete().where(own.table.digest == replaces, own.condition)",
         "pass",
         _SESSIONS,
     ),
@@ -54,12 +74,12 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "schemes/jwt/queries.py",
-        "table.user == user, table.expires_at > now, table.revoked_at.is_null()",
-        "table.user == user, table.revoked_at.is_null()",
+        "table.user == user, own.condition, table.expires_at > now, table.revoked_at.is_null()",
+        "table.user == user, own.condition, table.revoked_at.is_null()",
         _JWT_QUERIES,
     ),
     (
-        "schemes/jwt/queries.py",
+        "schemes/jwt/rotation_queries.py",
         "table.expires_at > present,\n                table.revoked_at.is_null(),",
         "table.expires_at > present,",
         _JWT_QUERIES,
@@ -78,9 +98,27 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "schemes/jwt/queries.py",
-        "(table.id == family) & table.revoked_at.is_null()",
-        "table.id == family",
+        "condition, own.condition, table.revoked_at.is_null())\n            .returning",
+        "condition, own.condition)\n            .returning",
         _JWT_QUERIES,
+    ),
+    (
+        "schemes/jwt/queries.py",
+        "condition, own.condition, table.revoked_at.is_null())\n            .returning",
+        "condition, table.revoked_at.is_null())\n            .returning",
+        _JWT_SEPARATION,
+    ),
+    (
+        "schemes/jwt/queries.py",
+        "(own.table.user == row.user) & own.condition",
+        "own.table.user == row.user",
+        _JWT_SEPARATION,
+    ),
+    (
+        "schemes/jwt/refresh_tokens.py",
+        "body + self._context",
+        "body",
+        _JWT_SEPARATION,
     ),
     (
         "schemes/jwt/dependencies.py",
@@ -90,7 +128,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "schemes/jwt/refresh_tokens.py",
-        'if hmac.compare_digest(hmac.digest(mac_key, body, "sha256"), mac):',
+        "if hmac.compare_digest(self._mac(mac_key, body), mac):",
         "if mac_key:",
         _JWT,
     ),

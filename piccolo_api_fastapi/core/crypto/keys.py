@@ -162,6 +162,18 @@ class KeyRing:
         return {"keys": [jwk for key in self if (jwk := key.jwk()) is not None]}
 
 
+def ring_of(secret: str | bytes | None, keys: KeyRing | None) -> KeyRing:
+    """
+    The ring of one secret, or the given one.
+
+    Raises:
+        ConfigurationError: Both are given or neither, or the secret is too short.
+    """
+    if (secret is None) is (keys is None):
+        raise ConfigurationError("Pass either secret or keys to JWTAuth.")
+    return keys or KeyRing(Key.from_secret(secret or b""))
+
+
 def _derive(secret: bytes, purpose: bytes) -> bytes:
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF

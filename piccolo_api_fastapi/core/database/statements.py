@@ -5,8 +5,10 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from piccolo.custom_types import Combinable
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.query.base import Query
+from piccolo.query.methods.insert import Insert
 from piccolo.querystring import QueryString
 from piccolo.table import Table
 
@@ -71,24 +73,39 @@ def column_names(table: type[Table]) -> Sequence[str]:
     return [column._meta.name for column in table._meta.columns]
 
 
-async def keep_newest(table: type[Table], user: Any, cap: int, column: str) -> None:
+async def insert_within(cap: int, row: Table, among: Combinable, order: str) -> None:
     """
-    Delete all rows of a user but the newest.
+    Insert a row, and delete the oldest of its kind beyond a cap; never the row itself.
+
+    The insert counts the rows, so that the deletion is run only if the cap is reached. Call it in
+    a transaction that has locked the owner of the rows: otherwise concurrent inserts, which do
+    not see each other's rows, can exceed the cap until the next one.
 
     Args:
-        table: A table with the columns `id` and `user`.
-        user: The primary key of the user.
-        cap: The number of rows to keep.
-        column: The column to order the rows by.
+        cap: The number of rows to keep, at least 1.
+        row: The new row.
+        among: The condition that the rows of its kind meet.
+        order: The order of the rows in SQL, newest first.
     """
+    table, kind = type(row), among.querystring
     name = table._meta.get_formatted_tablename()
+    [insert] = Insert(table, row).default_querystrings
+    # PostgreSQL counts the rows before the insert, SQLite those after it.
+    [counted] = await table.raw(
+        f"{{}} RETURNING (SELECT COUNT(*) FROM {name} WHERE {{}}) AS count",  # noqa: S608 - our own
+        insert,
+        kind,
+    )
+    if counted["count"] < cap:
+        return
+    key = table._meta.primary_key._meta.name
+    others = QueryString(f'{{}} AND "{key}" <> {{}}', kind, getattr(row, key))
     await table.raw(
-        f'DELETE FROM {name} WHERE "user" = {{}} AND "id" NOT IN ('  # noqa: S608 - our own names
-        f'SELECT "id" FROM {name} WHERE "user" = {{}} '
-        f'ORDER BY "{column}" DESC, "id" DESC LIMIT {{}})',
-        user,
-        user,
-        cap,
+        f'DELETE FROM {name} WHERE {{}} AND "{key}" NOT IN ('  # noqa: S608 - our own names
+        f'SELECT "{key}" FROM {name} WHERE {{}} ORDER BY {order} LIMIT {{}})',
+        others,
+        others,
+        cap - 1,
     )
 
 

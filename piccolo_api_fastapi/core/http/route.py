@@ -72,7 +72,8 @@ class AuthRoute(APIRoute):
         yield from (ContentTooLarge, StoreUnavailable)
         if self.body_field is not None:
             yield UnsupportedMediaType
-        if self.documents_422 and (self.body_field is not None or self.dependant.path_params):
+        parameters = self.dependant.path_params or self.dependant.query_params
+        if self.documents_422 and (self.body_field is not None or parameters):
             yield Unprocessable
         yield from errors_of(dependencies_of(self.dependant, self.endpoint))
 
@@ -157,6 +158,17 @@ class AuthRoute(APIRoute):
         names = [name for name, _ in pairs]
         if len(set(names)) < len(names) or any("\x00" in name + value for name, value in pairs):
             raise InvalidRequest
+
+
+async def no_body(request: Request) -> None:
+    """
+    A dependency for routes without a body, where ignoring one would change what the client asks.
+
+    Raises:
+        Unprocessable: The request has a body with content.
+    """
+    if (await request.body()).strip() not in (b"", b"{}", b"null"):
+        raise Unprocessable([FieldError(("body",), "This route takes no body.", "body_unexpected")])
 
 
 def validation_error(error: RequestValidationError) -> Unprocessable:

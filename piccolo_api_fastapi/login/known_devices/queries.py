@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
-from piccolo_api_fastapi.core.database.statements import keep_newest
+from piccolo_api_fastapi.core.database.statements import insert_within
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.users.identifiers import one_name
 
@@ -60,8 +60,7 @@ async def remember(
     async with transaction(table):
         if digest is not None:
             await table.delete().where(table.digest == digest, table.user == user)
-        await table.insert(row)
-        await keep_newest(table, user, cap, "seen_at")
+        await insert_within(cap, row, table.user == user, '"seen_at" DESC')
     return token
 
 

@@ -7,14 +7,17 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 
 from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
+from piccolo_api_fastapi.access.step_up import MULTI_FACTOR, RECENT, StepUp, acr
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     Conflict,
     InsufficientScope,
     NotFound,
+    StepUpRequired,
     TokenLimitReached,
 )
 from piccolo_api_fastapi.users import UserT
@@ -24,28 +27,27 @@ from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
 
 
 def token_router(
-    token: TokenAuth[UserT], guard: Guard[UserT], *, within: timedelta | None = None
+    token: TokenAuth[UserT], guard: Guard[UserT], *, within: timedelta | None = RECENT
 ) -> APIRouter:
     """
     Make the routes `GET /api-tokens`, `POST /api-tokens`, `POST /api-tokens/{id}/rotate` and
     `DELETE /api-tokens/{id}`.
 
     ```python
-    from datetime import timedelta
     from fastapi import FastAPI
     from piccolo_api_fastapi import SessionAuth, TokenAuth, token_router
 
     app = FastAPI()
-    router = token_router(TokenAuth(), SessionAuth(), within=timedelta(minutes=10))
-    app.include_router(router, prefix="/auth")
+    app.include_router(token_router(TokenAuth(), SessionAuth()), prefix="/auth")
     ```
 
     Args:
         token: The scheme of the tokens.
         guard: The guard of these routes, such as a `SessionAuth`, a `JWTAuth` or an `AnyOf`. API
             tokens are refused with 403, even if the guard accepts them.
-        within: The time since the user last presented a factor, at most, to create or rotate a
-            token. Default: no limit.
+        within: To create or rotate a token, the user must have presented a factor more recently
+            than this; a second factor if the login had one. The default is five minutes; `None`
+            asks for none.
 
     Raises:
         ConfigurationError: `token` and `guard` have different user tables, `guard` accepts only
@@ -56,9 +58,25 @@ def token_router(
         if users.table is not token.users.table:
             raise ConfigurationError("token and guard must have the same user table.")
     router = APIRouter(route_class=AuthRoute, tags=["API tokens"])
-    _add_own(router, token, in_person(guard, token))
-    _add_secrets(router, token, in_person(guard, token, within=within))
+    person = in_person(guard, token)
+    _add_own(router, token, person)
+    _add_secrets(router, token, person, _recent(person, within))
     return router
+
+
+def _recent(person: InPerson[Any], within: timedelta | None) -> Any:
+    """Make a dependency that asks for a recent factor, and a second one if the login had one."""
+    of_one, of_two = StepUp(within=within), StepUp(mfa=True, within=within)
+
+    async def recent(
+        request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
+    ) -> Any:
+        if within is not None:
+            step_up = of_two if acr(identity.factors) == MULTI_FACTOR else of_one
+            await person.check(step_up, identity, request)
+        return identity.user
+
+    return recent
 
 
 def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) -> None:
@@ -83,7 +101,9 @@ def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) ->
         await token.revoke(token_id, user=user)
 
 
-def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) -> None:
+def _add_secrets(
+    router: APIRouter, token: TokenAuth[Any], person: InPerson[Any], recent: Any
+) -> None:
     def confirmed(request: Request) -> May:
         async def may() -> frozenset[str]:
             return (await person.confirm(request)).scopes
@@ -95,10 +115,10 @@ def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]
         operation_id="create_api_token",
         summary="Make an API token",
         status_code=201,
-        responses=responses(InsufficientScope, TokenLimitReached),
+        responses=responses(StepUpRequired, InsufficientScope, TokenLimitReached),
     )
     async def create_api_token(
-        user: Annotated[Any, Depends(person)], request: Request, wanted: APITokenIn
+        user: Annotated[Any, Depends(recent)], request: Request, wanted: APITokenIn
     ) -> NewAPITokenOut:
         """Create a token with scopes that you have now. Its secret is shown only once."""
         says_when = "expires_at" in wanted.model_fields_set
@@ -115,10 +135,13 @@ def _add_secrets(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]
         "/api-tokens/{token_id}/rotate",
         operation_id="rotate_api_token",
         summary="Rotate one API token",
-        responses=responses(InsufficientScope, NotFound, Conflict),
+        responses=responses(StepUpRequired, InsufficientScope, NotFound, Conflict),
     )
     async def rotate_api_token(
-        user: Annotated[Any, Depends(person)], request: Request, token_id: UUID
+        user: Annotated[Any, Depends(recent)],
+        request: Request,
+        token_id: UUID,
+        _: Annotated[None, Depends(no_body)],
     ) -> NewAPITokenOut:
         """Replace the secret of a token and restart its lifetime. The old secret stops working."""
         new = await token.rotate(token_id, user=user, may=confirmed(request))

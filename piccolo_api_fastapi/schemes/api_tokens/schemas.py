@@ -26,7 +26,8 @@ class APITokenIn(BaseModel):
     """The name, scopes and expiry time of a new token."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "nightly report", "scopes": ["reports:read"]}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "nightly report", "scopes": ["reports:read"]}]},
     )
 
     name: Annotated[str, Field(min_length=1, max_length=100)]

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
 
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.core.http import strict_json
@@ -77,6 +78,19 @@ class Claims:
     amr: tuple[str, ...] = ()
 
 
+def family_id(claims: Claims) -> UUID:
+    """
+    The id of the family.
+
+    Raises:
+        InvalidToken: `sid` is no id of a family, as in a token of another issuer.
+    """
+    try:
+        return UUID(claims.family)
+    except ValueError:
+        raise InvalidToken from None
+
+
 @dataclass(frozen=True, slots=True)
 class _Verified:
     claims: Claims
@@ -107,7 +121,7 @@ class AccessTokens:
     issuer: str
     audience: str
     lifetime: timedelta
-    leeway: timedelta = timedelta(0)
+    leeway: timedelta = timedelta(seconds=5)
     _known: dict[bytes, _Verified] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -130,15 +144,13 @@ class AccessTokens:
         if taken := RESERVED & claims.extra.keys():
             names = ", ".join(sorted(taken))
             raise ConfigurationError(f"extra_claims() must not return reserved names: {names}.")
-        issued_at = int(claims.issued_at.timestamp())
         payload = dict(claims.extra) | {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": claims.subject,
             "sid": claims.family,
             "jti": claims.token_id,
-            "iat": issued_at,
-            "nbf": issued_at,
+            "iat": int(claims.issued_at.timestamp()),
             "exp": int(claims.expires_at.timestamp()),
             "scope": " ".join(sorted(claims.scopes)),
         }
@@ -199,9 +211,8 @@ class AccessTokens:
         return key
 
     def _claims(self, payload: dict[str, Any]) -> _Verified:
-        issued_at, not_before, expires_at = (
-            _integer(payload[name]) for name in ("iat", "nbf", "exp")
-        )
+        issued_at, expires_at = _integer(payload["iat"]), _integer(payload["exp"])
+        not_before = _integer(payload.get("nbf", issued_at))  # other issuers may set it
         if expires_at - issued_at > self.lifetime.total_seconds():
             raise ValueError
         if payload["iss"] != self.issuer or self.audience not in _texts(payload["aud"]):

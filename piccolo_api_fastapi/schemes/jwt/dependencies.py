@@ -1,6 +1,7 @@
 """`JWTAuth`: the dependency that authenticates users by a bearer access token."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import Factors, is_second_factor
-from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
+from piccolo_api_fastapi.core.crypto.keys import KeyRing, ring_of
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
@@ -31,8 +32,8 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 
-from . import queries
-from .access_tokens import AccessTokens, Claims
+from . import queries, rotation_queries
+from .access_tokens import AccessTokens, Claims, family_id
 from .claims import ClaimsOf
 from .refresh_tokens import RefreshToken, RefreshTokens
 from .scopes import narrow
@@ -67,11 +68,13 @@ class JWTAuth(Scheme[UserT]):
         secret: The secret for HS256, at least 32 bytes.
         keys: A ring of keys, instead of `secret`.
         issuer: The value of `iss`.
-        audience: The value of `aud`.
+        audience: The value of `aud`. Only schemes with the same issuer and audience accept, list
+            and revoke each other's tokens.
         access_lifetime: The lifetime of an access token, at most a day.
         refresh_lifetime: The lifetime of a family, which refreshes do not extend.
         grace: The time in which a refresh may be repeated with the same token, at most a minute.
         leeway: The tolerated difference between the clocks of servers, at most a minute.
+        cap: The number of families a user may have, or `None`. A further login ends the oldest.
         token_url: The URL of `POST /token`, for Swagger; `install(app)` sets it.
         table: The table of families. Default: the one bound to the users' table.
 
@@ -101,7 +104,8 @@ class JWTAuth(Scheme[UserT]):
         access_lifetime: timedelta = timedelta(minutes=15),
         refresh_lifetime: timedelta = timedelta(days=30),
         grace: timedelta = timedelta(seconds=10),
-        leeway: timedelta = timedelta(0),
+        leeway: timedelta = timedelta(seconds=5),
+        cap: int | None = 100,
         token_url: str = "auth/token",  # noqa: S107 - a path
         table: type[RefreshFamily] | None = None,
     ) -> None:
@@ -111,13 +115,17 @@ class JWTAuth(Scheme[UserT]):
             raise ConfigurationError(
                 "grace must be 0 to 60 seconds, and refresh_lifetime longer than access_lifetime."
             )
+        if cap is not None and cap < 1:
+            raise ConfigurationError("cap must be at least 1, or None for no limit.")
         self.clock = self.users.clock
-        self.keys = _ring(secret, keys)
+        self.keys = ring_of(secret, keys)
         self.refresh_lifetime = refresh_lifetime
         self.grace = grace
+        self.cap = cap
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
-        self._refresh = RefreshTokens(self.keys)
-        self._compiled = queries.compile_queries(self.table)
+        self._refresh = RefreshTokens(self.keys, issuer, audience)
+        self.own = queries.Own(self.table, issuer, audience)
+        self._compiled = rotation_queries.compile_queries(self.own)
         self.scheme_name = "JWT"
         self.model = OAuth2(
             flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=token_url, scopes={})),
@@ -151,7 +159,9 @@ class JWTAuth(Scheme[UserT]):
         if token is None or token.count(".") != 2:  # noqa: PLR2004 - RFC 7515 section 3.1
             return None
         claims = self.decode(token)
-        family = await self._family(claims)
+        family = await rotation_queries.find(self._compiled, family_id(claims), self.users.clock())
+        if family is None:
+            raise InvalidToken
         user = load(self.users.table, family.user)
         if not user.active or str(primary_key(user)) != claims.subject:
             raise InvalidToken
@@ -166,16 +176,6 @@ class JWTAuth(Scheme[UserT]):
             family.is_enrolling,
             family.step_ups,
         )
-
-    async def _family(self, claims: Claims) -> queries.Family:
-        try:
-            family_id = UUID(claims.family)
-        except ValueError:
-            raise InvalidToken from None
-        family = await queries.find(self._compiled.find, family_id, self.users.clock())
-        if family is None:
-            raise InvalidToken
-        return family
 
     async def issue(
         self, proof: Proof[UserT] | UserT, connection: HTTPConnection, scope: str = ""
@@ -197,20 +197,20 @@ class JWTAuth(Scheme[UserT]):
         now = self.users.clock()
         granted = narrow(await self.users.scopes_of(held.user), scope)
         grant = Grant(
-            subject=str(primary_key(held.user)),
-            scopes=granted,
-            expires_at=now + self.refresh_lifetime,
-            factors=held.factors,
-            is_enrolling=held.is_enrolling,
+            str(primary_key(held.user)),
+            granted,
+            now + self.refresh_lifetime,
+            held.factors,
+            held.is_enrolling,
             authenticated_at=now,
         )
         token = self._refresh.first()
         key, client = primary_key(held.user), client_info(connection)
-        row = queries.new_family(self.table, token, grant, key, client)
+        row = queries.new_family(self.own, token, grant, key, client)
         async with store(), transaction(self.table):
             # First: it locks the user, so that a password change sees the family or stops it.
             await self.users.uphold(held)
-            await queries.start(row)
+            await queries.start(self.own, row, cap=self.cap)
         return await self._pair(held.user, token, grant, now)
 
     async def refresh(self, refresh_token: str, scope: str = "") -> TokenPair:
@@ -231,8 +231,8 @@ class JWTAuth(Scheme[UserT]):
             raise InvalidGrant
         now, successor = self.users.clock(), self._refresh.successor(presented)
         async with store():
-            family = await queries.rotate(
-                self.table, self._compiled, presented, successor, now, self.grace
+            family = await rotation_queries.rotate(
+                self._compiled, presented, successor, now, self.grace
             )
         user = load(self.users.table, family.user)
         may = family.scopes & await self.users.scopes_of(user)
@@ -257,7 +257,7 @@ class JWTAuth(Scheme[UserT]):
         """
         now = self.users.clock()
         step_ups = {**identity.step_ups, factor: now} if for_change else {}
-        factors = queries.all_factors({**identity.factors, factor: now}, step_ups)
+        factors = rotation_queries.all_factors({**identity.factors, factor: now}, step_ups)
         if not await self._record(identity, factors, is_second=is_second_factor(factor)):
             raise InvalidToken
 
@@ -274,11 +274,11 @@ class JWTAuth(Scheme[UserT]):
     async def _record(
         self, identity: Identity[UserT], factors: Factors, *, is_second: bool
     ) -> bool:
-        before = queries.all_factors(identity.factors, identity.step_ups)
+        before = rotation_queries.all_factors(identity.factors, identity.step_ups)
         family = identity.credential_id
         async with store():
             return await queries.record_factor(
-                self.table, family, before, factors, is_second=is_second
+                self.own, family, before, factors, is_second=is_second
             )
 
     async def revoke(self, token: str, *, user: UserT | None = None) -> None:
@@ -292,10 +292,10 @@ class JWTAuth(Scheme[UserT]):
         Raises:
             StoreUnavailable: The database is down.
         """
-        if (family := self._family_id(token)) is not None:
+        if (family := self._family_of(token)) is not None:
             key = None if user is None else primary_key(user)
             async with store():
-                await queries.revoke(self.table, family, self.users.clock(), key)
+                await queries.revoke(self.own, family, self.users.clock(), key)
 
     async def _pair(
         self, user: UserT, token: RefreshToken, grant: Grant, now: datetime
@@ -303,16 +303,9 @@ class JWTAuth(Scheme[UserT]):
         extra = await self.extra_claims(user)
         return write_pair(self._access, self._refresh, token, grant, now, extra)
 
-    def _family_id(self, token: str) -> UUID | None:
+    def _family_of(self, token: str) -> UUID | None:
         if (refresh_token := self._refresh.read(token)) is not None:
             return refresh_token.family
-        try:
-            return UUID(self.decode(token).family)
-        except (InvalidToken, ValueError):
-            return None
-
-
-def _ring(secret: str | bytes | None, keys: KeyRing | None) -> KeyRing:
-    if (secret is None) is (keys is None):
-        raise ConfigurationError("Pass either secret or keys to JWTAuth.")
-    return keys or KeyRing(Key.from_secret(secret or b""))
+        with suppress(InvalidToken):
+            return family_id(self.decode(token))
+        return None

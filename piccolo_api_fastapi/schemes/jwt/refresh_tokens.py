@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import secrets
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
@@ -21,8 +22,8 @@ class RefreshToken:
     """
     One refresh token: its family, its generation and 256 secret bits.
 
-    A MAC covers all three. Used tokens are recognised without a history, and forged ones are
-    refused without a query.
+    A MAC covers all three, and the issuer and the audience. Used tokens are recognised without a
+    history, and forged ones and those of another scheme are refused without a query.
     """
 
     family: UUID
@@ -37,7 +38,7 @@ class RefreshToken:
 
     @property
     def body(self) -> bytes:
-        """The bytes that the MAC covers."""
+        """The bytes that the text carries."""
         return self.family.bytes + _generation(self.generation) + self.secret
 
 
@@ -47,9 +48,12 @@ class RefreshTokens:
 
     Args:
         keys: The keys whose sub-keys authenticate tokens and derive successors.
+        issuer: The issuer of the tokens, which the MAC covers.
+        audience: The audience of the tokens, which the MAC covers.
     """
 
-    def __init__(self, keys: KeyRing) -> None:
+    def __init__(self, keys: KeyRing, issuer: str, audience: str) -> None:
+        self._context = json.dumps([issuer, audience]).encode()
         self._mac_keys = tuple(keys.subkeys("refresh token mac").values())
         self._successor_keys = tuple(keys.subkeys("refresh token successor").values())
 
@@ -70,7 +74,7 @@ class RefreshTokens:
 
     def write(self, token: RefreshToken) -> str:
         """Encode a token as text."""
-        raw = token.body + hmac.digest(self._mac_keys[0], token.body, "sha256")
+        raw = token.body + self._mac(self._mac_keys[0], token.body)
         return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
     def read(self, text: str) -> RefreshToken | None:
@@ -85,9 +89,13 @@ class RefreshTokens:
         secret = body[16 + _GENERATION_BYTES :]
         generation = int.from_bytes(body[16 : 16 + _GENERATION_BYTES], "big")
         for mac_key, successor_key in zip(self._mac_keys, self._successor_keys, strict=True):
-            if hmac.compare_digest(hmac.digest(mac_key, body, "sha256"), mac):
+            if hmac.compare_digest(self._mac(mac_key, body), mac):
                 return RefreshToken(UUID(bytes=body[:16]), generation, secret, successor_key)
         return None
+
+    def _mac(self, key: bytes, body: bytes) -> bytes:
+        # A body has one length, so that it can't pass for a shorter one and another context.
+        return hmac.digest(key, body + self._context, "sha256")
 
 
 def _generation(generation: int) -> bytes:

@@ -5,19 +5,21 @@ from contextlib import contextmanager
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
     FactorDisabled,
     HasherBusy,
+    InsufficientScope,
     InvalidCode,
     InvalidCredentials,
     InvalidGrant,
@@ -34,6 +36,8 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.captcha import captcha_attempt
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
+from piccolo_api_fastapi.schemes.schemas import SignOutIn
+from piccolo_api_fastapi.schemes.sign_out import end_everything
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -58,9 +62,10 @@ def jwt_router(
     guard: Guard[UserT] | None = None,
 ) -> APIRouter:
     """
-    Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families` and
-    `DELETE /token/families/{id}`; with asymmetric keys also `GET /.well-known/jwks.json`, and with
-    second factors `POST /token/mfa` and `POST /token/mfa/send`.
+    Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families`,
+    `DELETE /token/families/{id}` and `DELETE /token/families`; with asymmetric keys also
+    `GET /.well-known/jwks.json`, and with second factors `POST /token/mfa` and
+    `POST /token/mfa/send`.
 
     ```python
     import os
@@ -242,7 +247,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any], person: InPerson[Any]) -
         identity: Annotated[Identity[Any], Depends(person.identity)],
     ) -> list[FamilyOut]:
         """List the apps in which you are signed in, newest first."""
-        rows = await queries.live(jwt.table, primary_key(identity.user), jwt.users.clock())
+        rows = await queries.live(jwt.own, primary_key(identity.user), jwt.users.clock())
         return [FamilyOut.of(row, identity.credential_id) for row in rows]
 
     @router.delete(
@@ -257,7 +262,29 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any], person: InPerson[Any]) -
     ) -> None:
         """Sign one app out: its refresh and access tokens stop working at once."""
         user, now = primary_key(identity.user), jwt.users.clock()
-        await queries.end(jwt.table, user, family_id, now)
+        await queries.end(jwt.own, user, family_id, now)
+
+    @router.delete(
+        "/token/families",
+        operation_id="end_other_families",
+        summary="Sign all other apps out",
+        status_code=204,
+        responses=responses(InsufficientScope),
+    )
+    async def end_other_families(
+        identity: Annotated[Identity[Any], Depends(person.identity)],
+        also: Annotated[SignOutIn, Query()],
+        _: Annotated[None, Depends(no_body)],
+    ) -> None:
+        """
+        Sign all your apps out but this one. Your sessions in browsers, your API tokens and apps
+        of another audience do not end, unless `everything` is set.
+        """
+        user, now = primary_key(identity.user), jwt.users.clock()
+        async with transaction(jwt.table):
+            await queries.end_others(jwt.own, user, identity.credential_id, now)
+            if also.everything:
+                await end_everything(jwt.users, identity)
 
 
 def _add_jwks(router: APIRouter, jwt: JWTAuth[Any]) -> None:

@@ -27,6 +27,8 @@ class RefreshFamily(AuthTable, Table, tablename="auth_refresh_family"):
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
+    issuer = Text(help_text="The `iss` of its access tokens.")
+    audience = Text(help_text="The `aud` of its access tokens.")
     generation = Integer(help_text="The number of rotations.")
     current_digest = Varchar(length=64, secret=True, help_text="SHA-256 of the secret part.")
     previous_digest = Varchar(length=64, null=True, default=None, secret=True)

@@ -9,7 +9,7 @@ from .tables import Session
 
 async def list_sessions(tools: Tools, username: str) -> None:
     """
-    List the live sessions of a user, the newest first.
+    List the live sessions of a user by all schemes, the newest first.
 
     :param username:
         The username or the e-mail address.
@@ -17,7 +17,7 @@ async def list_sessions(tools: Tools, username: str) -> None:
     """
     user = await tools.user(username)
     table = bound(Session, tools.users.table)
-    for row in await queries.live(table, primary_key(user), tools.users.clock()):
+    for row in await queries.live_of_all(table, primary_key(user), tools.users.clock()):
         seen = row.last_seen_at.isoformat(" ", "minutes")
         print(f"{row.id}  seen {seen}  {row.ip}  {row.user_agent}")  # noqa: T201 - a command
 

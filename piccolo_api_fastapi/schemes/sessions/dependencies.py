@@ -5,7 +5,6 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
-from uuid import uuid4
 
 from fastapi.openapi.models import APIKey
 from starlette.requests import HTTPConnection
@@ -14,10 +13,10 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
-from piccolo_api_fastapi.access.step_up import is_second_factor, write_factors
+from piccolo_api_fastapi.access.step_up import is_second_factor
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
+from piccolo_api_fastapi.core.database.user_tables import bound, load
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import (
@@ -64,8 +63,10 @@ class SessionAuth(Scheme[UserT]):
         cookie: The name and attributes of the cookie.
         idle: The time without activity after which a session expires.
         absolute: The time after which a session expires despite activity.
-        cap: The number of sessions a user may have; a further login ends the oldest.
+        cap: The number of sessions a user may have, or `None`. A further login ends the oldest.
         csrf: The origins whose requests are accepted. Default: the site's own.
+        name: The name of the scheme. Only schemes with the same name accept, list and end each
+            other's sessions. Default: derived from the cookie.
         table: The table of sessions. Default: the one bound to the users' table.
         accepts_piccolo_api: Whether to accept session tokens migrated from piccolo-api.
         clears: The data of the site that browsers delete after a logout: `"cache"`, `"storage"`
@@ -94,8 +95,9 @@ class SessionAuth(Scheme[UserT]):
         cookie: Cookie | None = None,
         idle: timedelta = timedelta(days=14),
         absolute: timedelta = timedelta(days=30),
-        cap: int | None = None,
+        cap: int | None = 100,
         csrf: SameOrigin | None = None,
+        name: str | None = None,
         table: type[Session] | None = None,
         accepts_piccolo_api: bool = False,
         clears: Collection[Literal["cache", "storage"]] = (),
@@ -104,11 +106,14 @@ class SessionAuth(Scheme[UserT]):
         if isinstance(clears, str) or not {"cache", "storage"}.issuperset(clears):
             raise ConfigurationError('clears takes "cache" and "storage", as in ("storage",).')
         if cap is not None and cap < 1:
-            raise ConfigurationError("cap must be at least 1; omit it for no limit.")
+            raise ConfigurationError("cap must be at least 1, or None for no limit.")
+        if name is not None and not (name and name.isprintable()):
+            raise ConfigurationError("name must be printable; omit it for one of the cookie's.")
         self.users = or_default(users)
         self.table = bound(Session, self.users.table, table)
         self.clock = self.users.clock
         self.cookie = cookie or Cookie()
+        self.name = name or _name_of(self.cookie)
         self.lifetimes = Lifetimes(idle, absolute)
         self.cap = cap
         self.accepts_piccolo_api = accepts_piccolo_api
@@ -118,24 +123,38 @@ class SessionAuth(Scheme[UserT]):
         self.model = APIKey.model_validate(
             {"in": "cookie", "name": self.cookie.name, "description": "A session cookie."}
         )
-        self._find = queries.compile_find(self.table)
+        self.own = queries.Own(self.table, self.name, accepts_piccolo_api)
+        self._find = queries.compile_find(self.own)
         super().__init__()
 
     @classmethod
     def aal1(cls, users: Users[UserT] | None = None, **options: Any) -> "SessionAuth[UserT]":
         """Sessions of 30 days, idle or not (NIST SP 800-63B-4 section 2.1.3)."""
-        thirty_days = timedelta(days=30)
-        return cls(users, idle=thirty_days, absolute=thirty_days, **options)
+        return cls._at("aal1", timedelta(days=30), timedelta(days=30), users, options)
 
     @classmethod
     def aal2(cls, users: Users[UserT] | None = None, **options: Any) -> "SessionAuth[UserT]":
         """Sessions of an hour idle and 24 hours in all (NIST SP 800-63B-4 section 2.2.3)."""
-        return cls(users, idle=timedelta(hours=1), absolute=timedelta(hours=24), **options)
+        return cls._at("aal2", timedelta(hours=1), timedelta(hours=24), users, options)
 
     @classmethod
     def aal3(cls, users: Users[UserT] | None = None, **options: Any) -> "SessionAuth[UserT]":
         """Sessions of 15 minutes idle and 12 hours in all (NIST SP 800-63B-4 section 2.3.3)."""
-        return cls(users, idle=timedelta(minutes=15), absolute=timedelta(hours=12), **options)
+        return cls._at("aal3", timedelta(minutes=15), timedelta(hours=12), users, options)
+
+    @classmethod
+    def _at(
+        cls,
+        level: str,
+        idle: timedelta,
+        absolute: timedelta,
+        users: Users[UserT] | None,
+        options: dict[str, Any],
+    ) -> "SessionAuth[UserT]":
+        """Make a scheme whose name has the level, because other sessions last longer."""
+        name = f"{_name_of(options.get('cookie') or Cookie())}; {level}"
+        limits: dict[str, Any] = {"idle": idle, "absolute": absolute, "name": name}
+        return cls(users, **limits | options)
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
@@ -153,7 +172,7 @@ class SessionAuth(Scheme[UserT]):
         if (digest := self._digest(token)) is None:
             raise SessionEnded
         now = self.users.clock()
-        session = await queries.find(self._find, digest, now)
+        session = await queries.find(self._find, self.own, digest, now)
         if session is None or not session.user["active"]:
             raise SessionEnded
         if now - session.last_seen_at >= queries.TOUCH_INTERVAL:
@@ -191,31 +210,15 @@ class SessionAuth(Scheme[UserT]):
             StoreUnavailable: The database is down.
         """
         held = proof if isinstance(proof, Proof) else Proof(proof)
-        token = SESSION_TOKEN.generate()
-        row = self._row(token, held, connection)
+        token, now = SESSION_TOKEN.generate(), self.users.clock()
+        client = client_info(connection)
+        row = queries.new_session(self.own, token, held, self.lifetimes, client, now)
         async with store(), transaction(self.table):
             # First, because it locks the user: a password change either sees the session or
             # stops it.
             await self.users.uphold(held)
-            await queries.start(row, replaces=self._presented(connection), cap=self.cap)
+            await queries.start(self.own, row, replaces=self._presented(connection), cap=self.cap)
         self._give(response, token)
-
-    def _row(self, token: str, proof: Proof[UserT], connection: HTTPConnection) -> Session:
-        now, client = self.users.clock(), client_info(connection)
-        absolute = now + self.lifetimes.absolute
-        return self.table(
-            id=uuid4(),
-            digest=SESSION_TOKEN.digest(token),
-            user=primary_key(proof.user),
-            created_at=now,
-            last_seen_at=now,
-            expires_at=self.lifetimes.expiry(now, absolute),
-            absolute_expires_at=absolute,
-            factors=write_factors(proof.factors),
-            is_enrolling=proof.is_enrolling,
-            ip=client.ip,
-            user_agent=client.user_agent,
-        )
 
     async def record_factor(
         self,
@@ -236,7 +239,7 @@ class SessionAuth(Scheme[UserT]):
         factors, is_second = {**identity.factors, factor: now}, is_second_factor(factor)
         async with store():
             token = await queries.record_factor(
-                self.table, self._presented(connection) or "", factors, now, is_second=is_second
+                self.own, self._presented(connection) or "", factors, now, is_second=is_second
             )
         self._give_renewed(response, token)
 
@@ -254,7 +257,7 @@ class SessionAuth(Scheme[UserT]):
         """
         digest, now = self._presented(connection) or "", self.users.clock()
         async with store():
-            token = await queries.rotate(self.table, digest, now)
+            token = await queries.rotate(self.own, digest, now)
         self._give_renewed(response, token)
 
     async def sign_out(self, connection: HTTPConnection, response: Response) -> None:
@@ -272,7 +275,7 @@ class SessionAuth(Scheme[UserT]):
         await self.csrf(connection)
         if digest := self._presented(connection):
             async with store():
-                await queries.end_by_digest(self.table, digest, self.users.clock())
+                await queries.end_by_digest(self.own, digest, self.users.clock())
         response.headers.append("Set-Cookie", self.cookie.clearing_header())
         if self.clears:
             response.headers["Clear-Site-Data"] = self.clears
@@ -296,3 +299,10 @@ class SessionAuth(Scheme[UserT]):
             token = self.cookie.read(connection.headers.getlist("cookie"))
             return self._digest(token) if token else None
         return None
+
+
+def _name_of(cookie: Cookie) -> str:
+    """Name a scheme after what tells its cookie from others (RFC 6265bis section 5.7)."""
+    domain = f"; Domain={cookie.domain}" if cookie.domain is not None else ""
+    path = f"; Path={cookie.path}" if cookie.path != "/" else ""
+    return f"{cookie.name}{domain}{path}"

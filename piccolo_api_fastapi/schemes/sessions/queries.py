@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from piccolo.custom_types import Combinable
 
 from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.statements import (
     CompiledQuery,
-    keep_newest,
+    insert_within,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
+from piccolo_api_fastapi.core.database.user_tables import primary_key, take_user, user_columns
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
+from piccolo_api_fastapi.users import Proof
 
 from .tables import Session
 
@@ -26,6 +30,9 @@ TOUCH_INTERVAL = timedelta(minutes=1)
 """The least time between two writes of `last_seen_at`."""
 
 SESSION_TOKEN = OpaqueToken("ses")
+
+MOVED = ""
+"""The name of the scheme in sessions that were moved from piccolo-api and not yet renewed."""
 
 PICCOLO_API_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 """The format of piccolo-api's session tokens: 256 random bits in base64url."""
@@ -59,6 +66,32 @@ class Lifetimes:
 
 
 @dataclass(frozen=True, slots=True)
+class Own:
+    """
+    The sessions of one scheme. No statement of a scheme finds or ends those of another.
+
+    Args:
+        table: The table of sessions.
+        scheme: The name of the scheme, which its sessions carry.
+        has_moved: Whether the sessions that were moved from piccolo-api belong to it as well.
+    """
+
+    table: type[Session]
+    scheme: str
+    has_moved: bool = False
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The names that its sessions carry."""
+        return (self.scheme, MOVED) if self.has_moved else (self.scheme,)
+
+    @property
+    def condition(self) -> Combinable:
+        """The condition that its sessions meet."""
+        return self.table.scheme.is_in(list(self.schemes))
+
+
+@dataclass(frozen=True, slots=True)
 class FoundSession:
     """A live session with the columns of its user, from one query."""
 
@@ -71,10 +104,12 @@ class FoundSession:
     user: dict[str, Any]
 
 
-def compile_find(table: type[Session]) -> CompiledQuery:
+def compile_find(own: Own) -> CompiledQuery:
     """Compile the one statement of a protected request: a live session with its user."""
+    table = own.table
 
-    def build(digest: str, now: datetime) -> Any:
+    def build(digest: str, *values: Any) -> Any:
+        *schemes, now = values
         return table.select(
             table.id,
             table.created_at,
@@ -83,34 +118,65 @@ def compile_find(table: type[Session]) -> CompiledQuery:
             table.factors,
             table.is_enrolling,
             *user_columns(table),
-        ).where(table.digest == digest, table.expires_at > now)
+        ).where(table.digest == digest, table.scheme.is_in(schemes), table.expires_at > now)
 
-    return CompiledQuery(table, build, "digest", datetime(2000, 1, 1, tzinfo=timezone.utc))
+    now = datetime(2000, 1, 1, tzinfo=timezone.utc)
+    return CompiledQuery(table, build, "digest", *own.schemes, now)
 
 
-async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundSession | None:
+async def find(query: CompiledQuery, own: Own, digest: str, now: datetime) -> FoundSession | None:
     """Look up the live session with this digest."""
-    for row in await query.run(digest, now):
+    for row in await query.run(digest, *own.schemes, now):
         user, factors = take_user(row), read_factors(row.pop("factors"))
         return FoundSession(factors=factors, user=user, **row)
     return None
 
 
-async def start(row: Session, *, replaces: str | None = None, cap: int | None = None) -> None:
+def new_session(
+    own: Own,
+    token: str,
+    proof: Proof[Any],
+    lifetimes: Lifetimes,
+    client: ClientInfo,
+    now: datetime,
+) -> Session:
+    """Make the row of a new session."""
+    absolute = now + lifetimes.absolute
+    return own.table(
+        id=uuid4(),
+        digest=SESSION_TOKEN.digest(token),
+        user=primary_key(proof.user),
+        scheme=own.scheme,
+        created_at=now,
+        last_seen_at=now,
+        expires_at=lifetimes.expiry(now, absolute),
+        absolute_expires_at=absolute,
+        factors=write_factors(proof.factors),
+        is_enrolling=proof.is_enrolling,
+        ip=client.ip,
+        user_agent=client.user_agent,
+    )
+
+
+async def start(
+    own: Own, row: Session, *, replaces: str | None = None, cap: int | None = None
+) -> None:
     """
     Store a new session. Call it in a transaction that has locked the user.
 
     Args:
+        own: The sessions of the scheme.
         row: The session.
         replaces: The digest of the session that the request came with, which is deleted.
         cap: The number of sessions that the user may have; the oldest are deleted.
     """
-    table = type(row)
     if replaces is not None:
-        await table.delete().where(table.digest == replaces)
-    await table.insert(row)
-    if cap is not None:
-        await keep_newest(table, row.user, cap, "created_at")
+        await own.table.delete().where(own.table.digest == replaces, own.condition)
+    if cap is None:
+        await own.table.insert(row)
+    else:
+        mine = (own.table.user == row.user) & own.condition
+        await insert_within(cap, row, mine, '"created_at" DESC')
 
 
 async def touch(
@@ -124,13 +190,13 @@ async def touch(
 
 
 async def record_factor(
-    table: type[Session], digest: str, factors: Factors, now: datetime, *, is_second: bool
+    own: Own, digest: str, factors: Factors, now: datetime, *, is_second: bool
 ) -> str | None:
     """
     Record the factors that the user has presented, and replace the session's token.
 
     Args:
-        table: The table of sessions.
+        own: The sessions of the scheme.
         digest: The digest of the token that the request came with.
         factors: All factors presented so far, including the latest.
         now: The current time.
@@ -140,14 +206,14 @@ async def record_factor(
     Returns:
         The new token; `None` if the session has ended or its token was replaced meanwhile.
     """
-    values: dict[Any, Any] = {table.factors: write_factors(factors)}
+    values: dict[Any, Any] = {own.table.factors: write_factors(factors)}
     if is_second:
-        values[table.is_enrolling] = False
-    return await rotate(table, digest, now, values)
+        values[own.table.is_enrolling] = False
+    return await rotate(own, digest, now, values)
 
 
 async def rotate(
-    table: type[Session],
+    own: Own,
     digest: str,
     now: datetime,
     changes: Mapping[Any, Any] = MappingProxyType({}),
@@ -156,7 +222,7 @@ async def rotate(
     Replace a session's token. If several requests present the old token, one succeeds.
 
     Args:
-        table: The table of sessions.
+        own: The sessions of the scheme, to which the session belongs alone from now on.
         digest: The digest of the token that the request came with.
         now: The current time.
         changes: New values of other columns.
@@ -164,46 +230,57 @@ async def rotate(
     Returns:
         The new token; `None` if the session has ended or its token was replaced meanwhile.
     """
-    token = SESSION_TOKEN.generate()
-    moved = (
-        await table.update({table.digest: SESSION_TOKEN.digest(token), **changes})
-        .where(table.digest == digest, table.expires_at > now)
+    table, token = own.table, SESSION_TOKEN.generate()
+    values = {table.digest: SESSION_TOKEN.digest(token), table.scheme: own.scheme, **changes}
+    rotated = (
+        await table.update(values)
+        .where(table.digest == digest, own.condition, table.expires_at > now)
         .returning(table.id)
     )
-    return token if moved else None
+    return token if rotated else None
 
 
-async def live(table: type[Session], user: Any, now: datetime) -> Sequence[Session]:
-    """List the live sessions of a user, newest first."""
-    query = table.objects().where(table.user == user, table.expires_at > now)
+async def live(own: Own, user: Any, now: datetime) -> Sequence[Session]:
+    """List the live sessions of a user in one scheme, newest first."""
+    return await live_of_all(own.table, user, now, own.condition)
+
+
+async def live_of_all(
+    table: type[Session], user: Any, now: datetime, *conditions: Any
+) -> Sequence[Session]:
+    """List the live sessions of a user in all schemes, newest first."""
+    query = table.objects().where(table.user == user, table.expires_at > now, *conditions)
     rows: Sequence[Session] = await query.order_by(table.created_at, ascending=False)
     return rows
 
 
-async def end(table: type[Session], user: Any, session_id: UUID, now: datetime) -> None:
+async def end(own: Own, user: Any, session_id: UUID, now: datetime) -> None:
     """
     End one session of a user.
 
     Raises:
-        NotFound: The session does not exist, or belongs to another user.
+        NotFound: The session does not exist, or belongs to another user or scheme.
     """
-    if not await _end(table, (table.id == session_id) & (table.user == user), now):
+    table = own.table
+    if not await _end(own, (table.id == session_id) & (table.user == user), now):
         raise NotFound
 
 
-async def end_others(table: type[Session], user: Any, keep: UUID, now: datetime) -> None:
+async def end_others(own: Own, user: Any, keep: UUID, now: datetime) -> None:
     """End all sessions of a user but one."""
-    await _end(table, (table.user == user) & (table.id != keep), now)
+    table = own.table
+    await _end(own, (table.user == user) & (table.id != keep), now)
 
 
-async def end_by_digest(table: type[Session], digest: str, now: datetime) -> None:
+async def end_by_digest(own: Own, digest: str, now: datetime) -> None:
     """End the session with this digest, if there is one."""
-    await _end(table, table.digest == digest, now)
+    await _end(own, own.table.digest == digest, now)
 
 
-async def _end(table: type[Session], condition: Any, now: datetime) -> bool:
+async def _end(own: Own, condition: Combinable, now: datetime) -> bool:
+    table = own.table
     async with transaction(table):
-        ended = await table.delete().where(condition).returning(table.id, table.user)
+        ended = await table.delete().where(condition, own.condition).returning(table.id, table.user)
         for row in ended:
             await emit(AuthEvent("session_ended", now, row["user"], {"session": str(row["id"])}))
     return bool(ended)

@@ -4,19 +4,21 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     CrossSiteRequest,
     FactorDisabled,
     HasherBusy,
+    InsufficientScope,
     InvalidCode,
     InvalidCredentials,
     InvalidTicket,
@@ -35,6 +37,8 @@ from piccolo_api_fastapi.login import (
 )
 from piccolo_api_fastapi.login.captcha import captcha_dependencies
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
+from piccolo_api_fastapi.schemes.schemas import SignOutIn
+from piccolo_api_fastapi.schemes.sign_out import end_everything
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -172,7 +176,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any], person: InPerson
     ) -> list[SessionOut]:
         """List the browsers in which you are signed in, newest first."""
         user, now = primary_key(identity.user), session.users.clock()
-        rows = await queries.live(session.table, user, now)
+        rows = await queries.live(session.own, user, now)
         return [SessionOut.of(row, identity.credential_id) for row in rows]
 
     @router.delete(
@@ -187,17 +191,26 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any], person: InPerson
     ) -> None:
         """End one of your sessions, which signs that browser out."""
         user, now = primary_key(identity.user), session.users.clock()
-        await queries.end(session.table, user, session_id, now)
+        await queries.end(session.own, user, session_id, now)
 
     @router.delete(
         "/sessions",
         operation_id="end_other_sessions",
         summary="End all other sessions",
         status_code=204,
+        responses=responses(InsufficientScope),
     )
     async def end_other_sessions(
         identity: Annotated[Identity[Any], Depends(person.identity)],
+        also: Annotated[SignOutIn, Query()],
+        _: Annotated[None, Depends(no_body)],
     ) -> None:
-        """End all your sessions but this one."""
+        """
+        End all your sessions but this one. Your apps, your API tokens and sessions of other parts
+        of the site do not end, unless `everything` is set.
+        """
         user, now = primary_key(identity.user), session.users.clock()
-        await queries.end_others(session.table, user, identity.credential_id, now)
+        async with transaction(session.table):
+            await queries.end_others(session.own, user, identity.credential_id, now)
+            if also.everything:
+                await end_everything(session.users, identity)

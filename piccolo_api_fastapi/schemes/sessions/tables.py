@@ -28,6 +28,7 @@ class Session(AuthTable, Table, tablename="auth_session"):
     id = UUID(primary_key=True)
     digest = Varchar(length=64, unique=True, secret=True, help_text="SHA-256 of the token.")
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
+    scheme = Text(help_text="The name of the scheme that the session belongs to.")
     created_at = Timestamptz(help_text="When the user logged in.")
     last_seen_at = Timestamptz(help_text="Written at most once a minute.")
     expires_at = Timestamptz(index=True, help_text="The idle timeout, moved by activity.")

@@ -107,6 +107,8 @@ CREATE TABLE public.auth_recovery_code (
 CREATE TABLE public.auth_refresh_family (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     "user" integer NOT NULL,
+    issuer text DEFAULT ''::text NOT NULL,
+    audience text DEFAULT ''::text NOT NULL,
     generation integer DEFAULT 0 NOT NULL,
     current_digest character varying(64) DEFAULT ''::character varying NOT NULL,
     previous_digest character varying(64) DEFAULT NULL::character varying,
@@ -133,6 +135,7 @@ CREATE TABLE public.auth_session (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     digest character varying(64) DEFAULT ''::character varying NOT NULL,
     "user" integer NOT NULL,
+    scheme text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
     last_seen_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
     expires_at timestamp with time zone DEFAULT CURRENT_TIMESTAMP NOT NULL,
@@ -212,37 +215,37 @@ ALTER TABLE ONLY public.auth_email ALTER COLUMN id SET DEFAULT nextval('public.a
 ALTER TABLE ONLY public.auth_password ALTER COLUMN id SET DEFAULT nextval('public.auth_password_id_seq'::regclass);
 ALTER TABLE ONLY public.migration ALTER COLUMN id SET DEFAULT nextval('public.migration_id_seq'::regclass);
 ALTER TABLE ONLY public.piccolo_user ALTER COLUMN id SET DEFAULT nextval('public.piccolo_user_id_seq'::regclass);
-INSERT INTO public.auth_api_token VALUES ('f9e77594-352e-4645-bbd1-c7ad695d01cf', 'ddfbfc3fed0e8997dc123f69e37a6878180d7fd14ea8152da4fc621ae1b3fe26', 1, 'report', '', '35d1', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00', NULL, NULL);
-INSERT INTO public.auth_event VALUES ('31d28675-9bec-4f1a-848f-79dac2c6c8e6', '2026-11-27 12:00:00+00', 'user_created', 'success', '1', NULL, NULL, '{}');
-INSERT INTO public.auth_event VALUES ('d6b533ed-3e13-42ac-b823-9967b8753585', '2026-11-27 12:00:00+00', 'user_created', 'success', '2', NULL, NULL, '{}');
-INSERT INTO public.auth_event VALUES ('d74d7204-1ad1-47f4-8b47-04e516787641', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
-INSERT INTO public.auth_event VALUES ('cdd51819-1fe0-4358-95b5-98dd39747d50', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
-INSERT INTO public.auth_event VALUES ('6adf134f-b6f6-4590-8dd2-24d7ba7748a2', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"family": "28abafca-96ef-4380-8c1e-e88839108ef3"}');
-INSERT INTO public.auth_event VALUES ('0a23c672-d5f9-4594-a8d8-3589c31124a5', '2026-11-27 12:00:00+00', 'authn_mfa_enrolled', 'success', '1', NULL, NULL, '{"factor": "totp"}');
-INSERT INTO public.auth_event VALUES ('6037ea4d-dcb0-4d04-9a08-a6e31ddabcb9', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '1', NULL, NULL, '{"api_token": "f9e77594-352e-4645-bbd1-c7ad695d01cf"}');
-INSERT INTO public.auth_known_device VALUES ('630a5537-fd40-4c9d-a85d-3719c021ab10', 2, '5a8cf704e0a45555f5dd8fa2d840100844d81a3e2da9c48aa54c5b10eac69b6e', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00');
-INSERT INTO public.auth_password VALUES (1, 1, '$argon2id$v=19$m=8,t=1,p=1$iYWU0eqkXYaUNbV+tsSTUw$+wvWar1Bf/GdCKVl9P6GRstuVwKolLdclM6UnA/v/iI', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_password VALUES (2, 2, '$argon2id$v=19$m=8,t=1,p=1$9ynNI0W4GyRBg44hU5fy8Q$QWYgHzzpbpaalVYwgDJcQvkBVubK1NyXLRKFZgFd3Rs', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_api_token VALUES ('f1699f5c-51bc-4cac-ab12-f3b3f8bc3cdc', '496cfa0430e2df586b597a711eba480f442df137724ece5c06e73bbfec431078', 1, 'report', '', 'ade5', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00', NULL, NULL);
+INSERT INTO public.auth_event VALUES ('6075e5dc-157c-4356-9ea6-d3739c818982', '2026-11-27 12:00:00+00', 'user_created', 'success', '1', NULL, NULL, '{}');
+INSERT INTO public.auth_event VALUES ('58c8bac7-733d-4cf1-ae72-b0252cd1ccb5', '2026-11-27 12:00:00+00', 'user_created', 'success', '2', NULL, NULL, '{}');
+INSERT INTO public.auth_event VALUES ('941a6169-2534-4cf1-9329-b86f52875e1d', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
+INSERT INTO public.auth_event VALUES ('e40b2dfc-3056-4765-95f6-bc37cec380e8', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
+INSERT INTO public.auth_event VALUES ('a71a23dc-1d7d-4c14-8a38-b7ee4a834015', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"family": "1ed288a1-7d0e-44d8-954f-afa124c2e53d"}');
+INSERT INTO public.auth_event VALUES ('da7eb17b-47a1-466f-8586-3da82632159f', '2026-11-27 12:00:00+00', 'authn_mfa_enrolled', 'success', '1', NULL, NULL, '{"factor": "totp"}');
+INSERT INTO public.auth_event VALUES ('9c33b1ca-20bb-4bd3-b739-81955b916d59', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '1', NULL, NULL, '{"api_token": "f1699f5c-51bc-4cac-ab12-f3b3f8bc3cdc"}');
+INSERT INTO public.auth_known_device VALUES ('ff81d739-403a-45b1-938c-44e45680644e', 2, 'ad09299b8d12e623c9e5e5abaca9b4d37009eb67edc10e911011f3027201688a', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00');
+INSERT INTO public.auth_password VALUES (1, 1, '$argon2id$v=19$m=8,t=1,p=1$FUSy7PJiOEKhksxuz9fYug$1XlbFQUz1Hia/xgfoqC+UVLnfGMU4CHjfGwbEVZMl94', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_password VALUES (2, 2, '$argon2id$v=19$m=8,t=1,p=1$uGYqlE6fx5guXq5LLeUrbQ$+CeyiXlrASAHcGbnYD986s9+mJtjmFQaLvUmEJLEP3o', '2026-11-27 12:00:00+00', NULL);
 INSERT INTO public.auth_password_failure VALUES (0, 0, '38b59b5e438d3ffb6c9e891d3c15d690e10257fb34393db8d43d272f86640fd7', 2, 0, true, 1795780800000);
 INSERT INTO public.auth_password_failure VALUES (0, 0, '2bb58a1920016a8b222379b2ba7d52293b988c6a119541e35ae19ed610d6f1af', 1, 0, true, 1795780800000);
-INSERT INTO public.auth_recovery_code VALUES ('3a94b253-ea00-4802-908a-1d560899b313', 1, 'c12da004dae87df36ef8888cb65de01f6da43be3fee9c5e4754cf39fe4d6429c', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('331bc6a5-bdca-4db5-9734-5351af310aaf', 1, 'a2df114478ba680f4f874cb0da1d0e5059d20ee1fe46bf9a1c4eb798263a9687', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('84f24b4e-2a20-46d9-88ba-a69f207c9580', 1, 'b69cda19b4eb2dc5bbf25da436ba1c0782edf32f6da441c270600f9b9562ffe4', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('dc75c323-2b74-4032-b330-1be6dedc7743', 1, '3e3cd73d6f0fd836b00adaf2c643e3a9e9dfe308047396c357a780f21236b761', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('b44b9d17-8a88-4c05-8152-9b40fcc2a271', 1, 'e57b50f7abe56074674482295be7f370cb7200b2e628fed12e4eecd5bd085f91', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('5ce5bfb4-c7e4-4c76-b0e8-4180abb411e1', 1, '09f5069a0b42c85baf378ea7c32a4ad42f089d66f50d99eda94f7c62599bfa88', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('a45ca4dd-97c2-4256-87be-5587da9d0079', 1, 'fd20768be346a0d41e2c1d000c496f1c84755cfdd423154c7ab7fb07f622dfb7', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('ccddde94-e2cf-4eb7-b96d-91f956f63265', 1, '04285143e358e428c105e954720ddac67d6351d9b660906ed5a34076ce84933f', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('af8122f6-a3f3-409a-8049-526e8bda0754', 1, 'dd96d8c248283a1c2a9d604e7b30901efa17b0e79ab5578532f9682f0a0dd51c', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('e64c1356-4e9e-4ac1-bca8-1c1703252a83', 1, '9c5224a838a0c6819ed63b48756b601cbc56a806cda099d0f58bbb15a07836a1', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_refresh_family VALUES ('28abafca-96ef-4380-8c1e-e88839108ef3', 2, 0, 'b25ff72d20b278af00fd436b97d86f4567dd23f488f8c33369d6a0fb121ffb1e', NULL, '', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
-INSERT INTO public.auth_session VALUES ('8510bf19-d944-4137-bd61-9a264c6c05f5', 'f31c253dd1a052910b8c93d1b24019dad620d5fd6cc89a4ccc3f6599f7ec8dad', 2, '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
-INSERT INTO public.auth_ticket VALUES ('fba12fff-3215-49b1-8826-96cfd3540168', 'dc90a1950c863fbbb3b8662e6d5af863cc3e9af1b6a27be24fcc7528a55b3d15', 'mfa for session', 1, '["f8d1d71626409b55f8b3978ee2692ba34242ba9edcb126bafcbd7075ca2e1b08", "{\"password\": 1795780800.0}", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
-INSERT INTO public.auth_totp VALUES (0, 0, 'd2cdeaa2-e445-40b3-9c18-ee6c675803c5', 1, 'xc20p.862ded8624f03969.EndzdNvEPj0Krw8GviQMWI9rlJqBMmBJWRjoQSciIqlA1qgzkXhmKPNLkZMxSNpSTmK3t5JIkyh4KjYGkJ1jjJEFYX7W32T1wgdNMpSf0ZY3ggPtU8HXrVDX', NULL, '2026-11-27 12:00:00+00', 59859360);
-INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 10:10:16.669167');
-INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 10:10:16.754387');
-INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 10:10:16.784244');
-INSERT INTO public.migration VALUES (4, '2026-11-27T06:40:19:770240', 'piccolo_api_fastapi', '2026-11-27 10:10:17.204637');
+INSERT INTO public.auth_recovery_code VALUES ('44e7b46e-5098-4371-90fc-d151fd197354', 1, '67a1dbd35c3546821fc29a74d6b62f782f435bc910db430114f67c5a621804a9', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('c22c03dd-3ef5-4ae9-b75b-b11587cccc57', 1, '2b76f632fe2340b008eab422356bb6c515b06c96d19a7f17080a1ee05d1218a5', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('6f9fdf84-d6d6-4a63-9be0-e3907439c4e8', 1, 'e20ba4f10ad4ff7104ada7d4b1c212a855656ca7dcb4312fb13d18e383165a2a', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('8e26f0dc-ac7a-476d-a1e9-a2debb016fef', 1, '3426fe5c3b7825317e7da687ef3796e0ebd66d39b993401b5931b05735c2a9e5', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('4f655d42-ca03-42af-8754-f9e0c3368868', 1, '257754618b5560003af86d8f9e69e2fe64bb06e7d009d7a428a6e9f5b6d01a2f', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('5c44cafe-ee70-4980-add6-b5f4298c0ac3', 1, 'c9d7f7bf1e3fea2343303dc94e437347c2dbd2ab789e745e0856bcc2b57fab76', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('fdd47b0a-0220-40be-9a13-137b3af611cf', 1, 'b7995798519a6aa64c9dd7fd7a57fbe8892ab16c6f1dc52d7c1c55f11f0383a4', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('a82cb41e-1364-4dbe-b7f3-d0c601d6d64f', 1, '42727524e7c0d43ed00f62cd41a5beda3155515c6e3f66733a43aa9683f39b45', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('ccdd860b-e3fc-4530-9bab-15beb8fb8e9d', 1, '65e91d4b4c549e6deaa68c348da303dc34b3de13683dc8391b908ea95f1dc907', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('64cb7dbe-89d6-4174-bd93-21589d2300e8', 1, 'bff39665646dae9734ecb5a4e2a080e126d0902c7e534d3bd6b2881ac85f5ac8', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_refresh_family VALUES ('1ed288a1-7d0e-44d8-954f-afa124c2e53d', 2, 'piccolo_api_fastapi', 'piccolo_api_fastapi', 0, '331bdae5acf3ee04d17f3db1795f676939eb5ba78571e20e8538e5ffcf6ba142', NULL, 'account', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
+INSERT INTO public.auth_session VALUES ('a911134a-7935-43fd-9f45-37035033b90c', '3e05b51d9e002373ea4d3225d44a1c20d3565313373a51bb2439c86e4a01c7ca', 2, '__Host-session', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
+INSERT INTO public.auth_ticket VALUES ('d4bc1474-2b16-49aa-99d2-95c0eb57a051', 'ec3aeb3969f2df472a1e9c2b5c7b7b9be0154b94ca344019defa7b30889ee5f4', 'mfa for session', 1, '["fbc980882defb8afa887df06fa673bf43b84ad2439f2a17cbde65327b0bd8a81", "{\"password\": 1795780800.0}", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
+INSERT INTO public.auth_totp VALUES (0, 0, '033c93d8-e3f4-46d5-95d5-3b504c294aa6', 1, 'xc20p.862ded8624f03969.wVVdL-6tsEUuVXSURGqMlg2wIrSdutnhovR608QSn6vK7v88bb0XVkpMfz1aDKLnJIjWGjKRMD7NOYchdH0H70OBLk7yT_U5i77WXkdsPtwt71BqkngwpFRJ', NULL, '2026-11-27 12:00:00+00', 59859360);
+INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 11:03:05.163748');
+INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 11:03:05.182693');
+INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 11:03:05.20074');
+INSERT INTO public.migration VALUES (4, '2026-11-27T06:40:19:770240', 'piccolo_api_fastapi', '2026-11-27 11:03:05.346113');
 INSERT INTO public.piccolo_user VALUES (2, 'grace', 'pbkdf2_sha256$1$!$!', 'grace@example.com', true, false, '', '', false, '2026-11-27 12:00:00');
 INSERT INTO public.piccolo_user VALUES (1, 'ada', 'pbkdf2_sha256$1$!$!', 'ada@example.com', true, false, '', '', false, NULL);
 SELECT pg_catalog.setval('public.auth_email_id_seq', 1, false);

@@ -84,7 +84,7 @@ async def test_what_is_refused(console: Console, ada: User) -> None:
     assert "expire" in await console.fail("create_api_token", "ada", "x", never=True)
     assert "later" in await console.fail("create_api_token", "ada", "x", days=91)
     assert "scope" in await console.fail("create_api_token", "ada", "x", scopes='"')
-    for days in (-1, 10**12):
+    for days in (0, -1, 10**12):
         assert "days" in await console.fail("create_api_token", "ada", "x", days=days)
     for unknown in (str(uuid4()), "report"):
         assert "not found" in await console.fail("rotate_api_token", unknown)
@@ -97,12 +97,14 @@ async def test_what_is_refused(console: Console, ada: User) -> None:
 async def test_without_an_end(
     users: Users[User], ada: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Never, where that is allowed, and not together with a number of days."""
+    """Never, where that is allowed; not together with a number of days."""
     console = Console(TokenAuth(users, allow_unlimited=True), capsys)
-    assert "expires never" in await console.run("create_api_token", "ada", "x", never=True)
+    printed = await console.run("create_api_token", "ada", "x", never=True)
+    assert "expires never" in printed
     for days in (0, 3):
         sentence = await console.fail("create_api_token", "ada", "x", days=days, never=True)
         assert sentence == "Give either days or never, not both."
+    assert len((await console.run("list_api_tokens", "ada")).splitlines()) == 1
 
 
 async def test_own_table(database: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -24,11 +24,10 @@ from piccolo_api_fastapi import (
     auth_tables,
     install,
     require,
-    session_router,
     subscribe,
     token_router,
 )
-from piccolo_api_fastapi.errors import SessionEnded, StepUpRequired
+from piccolo_api_fastapi.errors import SessionEnded
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
 from tests.models import Customer, Member
@@ -138,6 +137,7 @@ async def test_rotate(
     made = await make(browser, scopes=["read"], expires_at=short)
     await machine.get("/token", headers=bearer(made["token"]))
     clock.advance(timedelta(days=10))
+    await log_in(browser)
     answer = await browser.post(f"{URL}/{made['id']}/rotate")
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     rotated = answer.json()
@@ -159,6 +159,7 @@ async def test_rotate_the_expired(browser: httpx.AsyncClient, clock: FrozenClock
     """What has expired is not brought back."""
     made = await make(browser, expires_at=(clock.now + timedelta(days=1)).isoformat())
     clock.advance(timedelta(days=1))
+    await log_in(browser)
     assert (await browser.post(f"{URL}/{made['id']}/rotate")).status_code == 404
 
 
@@ -232,30 +233,6 @@ async def test_a_guard_without_tokens(
             assert (await client.get(URL)).json()["code"] == "insufficient_scope"
         with acting_as(session, ada, scopes=["account", "admin"]):
             assert len((await client.get(URL)).json()) == 1
-
-
-@pytest.mark.security(74)
-async def test_step_up(
-    session: SessionAuth[User], token: TokenAuth[User], ada: User, clock: FrozenClock
-) -> None:
-    """Where that is asked for, a session of old makes and rotates no token; it revokes some."""
-    app = FastAPI()
-    install(app)
-    app.include_router(session_router(session), prefix="/auth")
-    router = token_router(token, AnyOf(token, session), within=timedelta(minutes=5))
-    app.include_router(router, prefix="/auth")
-    async with new_client(app) as client:
-        await log_in(client)
-        made = await make(client)
-        clock.advance(timedelta(minutes=5))
-        for path in (URL, f"{URL}/{made['id']}/rotate"):
-            body = {"name": "more"} if path == URL else None
-            answer = await client.post(path, json=body)
-            assert (answer.status_code, answer.json()["code"]) == (401, StepUpRequired.code)
-        assert len((await client.get(URL)).json()) == 1
-        assert (await client.delete(f"{URL}/{made['id']}")).status_code == 204
-    entry = app.openapi()["paths"][URL]["post"]["responses"]["401"]
-    assert StepUpRequired.code in entry["content"]["application/problem+json"]["examples"]
 
 
 @reaches_no_sql
@@ -370,23 +347,38 @@ async def test_bad_ids(browser: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.security(104)
-async def test_members_that_are_not_asked_for(browser: httpx.AsyncClient, grace: User) -> None:
-    """Nobody sets the owner, the digest or the time by naming it."""
-    made = await make(
-        browser,
-        user=grace.id,
-        id=str(uuid4()),
-        digest="0" * 64,
-        created_at="2000-01-01T00:00:00Z",
-        scope="admin",
-        revoked_at=None,
-    )
-    [row] = await APIToken.select()
-    assert str(row["id"]) == made["id"]
-    assert row["user"] != grace.id
-    assert row["scope"] == ""
-    assert row["digest"] != "0" * 64
-    assert row["created_at"] == datetime(2026, 1, 1, tzinfo=timezone.utc)
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"days": 3},
+        {"expires_in": 3600},
+        {"expires": "2026-01-02T00:00:00Z"},
+        {"scope": "read"},
+        {"user": 2},
+        {"id": str(uuid4())},
+        {"digest": "0" * 64},
+        {"created_at": "2000-01-01T00:00:00Z"},
+        {"revoked_at": None},
+    ],
+)
+async def test_members_that_are_not_asked_for(
+    browser: httpx.AsyncClient, extra: dict[str, Any]
+) -> None:
+    """A member that the route does not know is refused: without it the token may do more."""
+    answer = await browser.post(URL, json={"name": "report", **extra})
+    assert answer.status_code == 422
+    [item] = answer.json()["detail"]
+    assert (item["loc"], item["type"]) == (["body", *extra], "extra_forbidden")
+    assert await APIToken.count() == 0
+
+
+@pytest.mark.parametrize("body", [{"expires_at": None}, {"scopes": []}, {"name": "x"}, ["x"]])
+async def test_rotation_takes_nothing(browser: httpx.AsyncClient, body: Any) -> None:
+    """A rotation changes the secret and nothing else, so that a body is refused."""
+    made = await make(browser)
+    url = f"{URL}/{made['id']}/rotate"
+    assert (await browser.post(url, json=body)).status_code == 422
+    assert (await browser.post(url, json={})).status_code == 200
 
 
 @reaches_no_sql
@@ -410,6 +402,7 @@ async def test_cap(browser: httpx.AsyncClient, clock: FrozenClock) -> None:
     # At the cap a token can still be rotated.
     assert (await browser.post(f"{URL}/{made[1]['id']}/rotate")).status_code == 200
     clock.advance(timedelta(days=1))
+    await log_in(browser)
     await make(browser)
 
 

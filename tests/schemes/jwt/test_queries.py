@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi import AuthEvent, Identity, JWTAuth, RefreshFamily, User, subscribe
 from piccolo_api_fastapi.errors import InvalidGrant, InvalidToken
-from piccolo_api_fastapi.schemes.jwt import queries
+from piccolo_api_fastapi.schemes.jwt import rotation_queries
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import bearer, get_tokens
 
@@ -74,7 +74,7 @@ async def test_a_family_that_ends_during_a_refresh(
     compiled = replace(jwt._compiled, find=find)
     successor = jwt._refresh.successor(token)
     with pytest.raises(InvalidGrant):
-        await queries.rotate(RefreshFamily, compiled, token, successor, now, timedelta(0))
+        await rotation_queries.rotate(compiled, token, successor, now, timedelta(0))
     assert await RefreshFamily.select(RefreshFamily.generation) == [{"generation": 0}]
 
 

@@ -140,7 +140,7 @@ async def test_forged(client: httpx.AsyncClient, ada: User, spoil: Any) -> None:
 async def test_from_the_future(client: httpx.AsyncClient, ada: User, jwt: JWTAuth[User]) -> None:
     """A genuine token that the family has not reached, as after a restored backup, ends nothing."""
     first = await get_tokens(client)
-    tokens = RefreshTokens(jwt.keys)
+    tokens = RefreshTokens(jwt.keys, jwt.own.issuer, jwt.own.audience)
     token = tokens.read(first["refresh_token"])
     assert token is not None
     ahead = tokens.successor(tokens.successor(token))
@@ -152,7 +152,8 @@ async def test_from_the_future(client: httpx.AsyncClient, ada: User, jwt: JWTAut
 @pytest.mark.security(55)
 async def test_foreign_key(client: httpx.AsyncClient, ada: User, jwt: JWTAuth[User]) -> None:
     """A token of another installation is refused."""
-    other = RefreshTokens(KeyRing(Key.from_secret("another secret of thirty-two bytes!!")))
+    ring = KeyRing(Key.from_secret("another secret of thirty-two bytes!!"))
+    other = RefreshTokens(ring, jwt.own.issuer, jwt.own.audience)
     assert (await refresh(client, other.write(other.first()))).status_code == 400
 
 

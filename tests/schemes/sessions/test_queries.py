@@ -1,6 +1,7 @@
 """Statements on sessions change live rows only, and only the row they are for."""
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -76,7 +77,7 @@ async def test_activity_is_written_to_one_session_once_a_minute(
     digest = queries.SESSION_TOKEN.digest(client.cookies[NAME])
     assert digest is not None
     start = clock.now
-    found = await queries.find(session._find, digest, start)
+    found = await queries.find(session._find, session.own, digest, start)
     assert found is not None
     minute = timedelta(minutes=1)
     await race(lambda: queries.touch(Session, found, start + minute, session.lifetimes))
@@ -107,3 +108,32 @@ async def test_the_cap_ends_the_session_that_began_first(
         await log_in(third)
         answers = [await browser.get("/auth/sessions") for browser in (first, second, third)]
     assert [answer.status_code for answer in answers] == [401, 200, 200]
+
+
+@pytest.mark.parametrize(("options", "expected"), [({}, 100), ({"cap": None}, 102)])
+async def test_the_default_cap(
+    users: Users[User],
+    ada: User,
+    clock: FrozenClock,
+    options: dict[str, Any],
+    expected: int,
+) -> None:
+    """A user has a hundred sessions at most, unless `None` lifts the cap."""
+    session = SessionAuth(users, **options)
+    connection = HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.1", 1)})
+    for _ in range(102):
+        clock.advance(timedelta(seconds=1))
+        await session.sign_in(connection, Response(), ada)
+    assert expected == await Session.count()
+
+
+async def test_a_clock_that_is_behind(users: Users[User], ada: User, clock: FrozenClock) -> None:
+    """A login is not ended by its own cap, though the server's clock is behind."""
+    session = SessionAuth(users, cap=2)
+    connection = HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.1", 1)})
+    for _ in range(2):
+        await session.sign_in(connection, Response(), ada)
+    clock.advance(timedelta(minutes=-1))
+    await session.sign_in(connection, Response(), ada)
+    assert await Session.exists().where(Session.created_at == clock.now)
+    assert await Session.count() == 2

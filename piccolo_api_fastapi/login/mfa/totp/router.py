@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
-from piccolo_api_fastapi.access.step_up import StepUp
+from piccolo_api_fastapi.access.step_up import RECENT, StepUp
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
@@ -26,8 +26,6 @@ from piccolo_api_fastapi.users import UserT
 from . import queries
 from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
 from .service import TOTP
-
-RECENT = timedelta(minutes=5)
 
 
 def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -> APIRouter:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 class CodeIn(BaseModel):
     """A code as typed."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "123456"}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"code": "123456"}]})
 
     code: Annotated[SecretStr, Field(max_length=128)]
 

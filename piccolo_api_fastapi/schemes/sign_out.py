@@ -1,0 +1,26 @@
+"""Signing out everywhere: ending all credentials of a user but one."""
+
+from typing import Any
+
+from piccolo_api_fastapi.access.identity import Identity, check_scopes
+from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.users import Users
+
+
+async def end_everything(users: Users[Any], caller: Identity[Any]) -> None:
+    """
+    End all credentials of a user but the one of the request. Call it in a transaction.
+
+    Args:
+        users: The users of the scheme.
+        caller: The user, and the credential that stays.
+
+    Raises:
+        InsufficientScope: The credential was narrowed: it lacks a scope that the user has.
+    """
+    check_scopes(caller.scopes, await users.scopes_of(caller.user))
+    await users.end_credentials(caller.user, keep=caller.credential_id, everything=True)
+    data = {"kept": str(caller.credential_id)}
+    user = primary_key(caller.user)
+    await emit(AuthEvent("credentials_ended", users.clock(), user, data))
