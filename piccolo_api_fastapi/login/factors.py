@@ -33,6 +33,9 @@ class SecondFactors:
         required: Whether a user must have one.
         outcomes: Records wrong codes.
 
+    Attributes:
+        known: The names of all factors, and those by which their tables record them.
+
     Raises:
         ConfigurationError: Two factors have the same name, or one is required and there is none.
     """
@@ -46,6 +49,7 @@ class SecondFactors:
         names = [one.name for _, one in self._all()]
         if len(set(names)) < len(names):
             raise ConfigurationError("Each factor must have a name of its own.")
+        self.known = frozenset([*names, *(one.recorded_as for _, one in self._all())])
         if required and not factors:
             raise ConfigurationError(
                 "mfa_required needs at least one second factor: pass factors=[…]."

@@ -7,7 +7,7 @@ from inspect import isawaitable
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
-from piccolo_api_fastapi.errors import LoginRefused
+from piccolo_api_fastapi.errors import InvalidCredentials, LoginRefused
 from piccolo_api_fastapi.users.proof import Proof
 from piccolo_api_fastapi.users.tables import UserT
 
@@ -68,6 +68,19 @@ class Outcomes:
         """
         await emit(self._event("authn_login_fail", attempt))
         await _run(self._on_failure, attempt)
+
+    async def refuse_unknown(self, proof: Proof[UserT], attempt: LoginAttempt) -> None:
+        """
+        Refuse a user who has confirmed a second factor that the login does not know.
+
+        Raises:
+            InvalidCredentials: The same answer as to a wrong password.
+        """
+        if proof.unknown:
+            names = " ".join(sorted(proof.unknown))
+            attempt = replace(attempt, user=proof.user, factor=names)
+            await emit(self._event("authn_login_misconfigured", attempt))
+            raise InvalidCredentials
 
     def _event(self, name: str, attempt: LoginAttempt) -> AuthEvent:
         client, user = attempt.client, attempt.user

@@ -152,7 +152,9 @@ class Login(Generic[UserT]):
                 limited.failed = True  # before the hooks run, whatever they raise
                 await self._outcomes.fail(attempt)
                 raise
-        return await self._proceed(replace(proof, scope=scope), attempt, channel)
+            proof = replace(proof, scope=scope, known=self._second.known)
+            await self._outcomes.refuse_unknown(proof, attempt)
+        return await self._proceed(proof, attempt, channel)
 
     async def _proceed(
         self, proof: Proof[UserT], attempt: LoginAttempt, channel: Channel
@@ -211,6 +213,7 @@ class Login(Generic[UserT]):
             attempt = await self._second.verify(attempt, code, method, limited)
             # The code is used up by now: of several requests with it, one gets here.
             proof = await step.complete({attempt.factor: self.users.clock()})
+            proof = replace(proof, known=self._second.known)
         return await self._outcomes.succeed(proof, attempt)
 
     async def send(

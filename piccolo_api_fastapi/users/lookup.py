@@ -7,8 +7,13 @@ from typing import Any
 from piccolo.apps.user.tables import BaseUser
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.auth_tables import asked_tables, is_confirmed
+
 from .identifiers import candidates
 from .passwords.hasher import is_pbkdf2
+
+_FACTOR = "_factor "
+"""Begins the names of columns that say whether a user has a second factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +26,14 @@ class Account:
         values: The values of all columns of the user table.
         column: The value of the password column of the user table.
         encoded: The current hash, if there is one.
+        confirmed: The names of the second factors that the user has confirmed.
         was_changed_by_piccolo: Whether Piccolo's command line or Admin set the password last.
     """
 
     values: dict[str, Any] = field(repr=False)
     column: str = field(repr=False)
     encoded: str | None = field(repr=False)
+    confirmed: frozenset[str] = frozenset()
     was_changed_by_piccolo: bool = False
 
     @property
@@ -55,15 +62,16 @@ class UserLookup:
         if passwords is not None:
             columns += ['p."hash" AS "_hash"', 'p."superseded" AS "_superseded"']
             join = f'LEFT JOIN {_name(passwords)} p ON p."user" = u."{key}"'
-        select = f"SELECT {', '.join(columns)} FROM {_name(users)} u {join} WHERE "  # noqa: S608 - our names
-        self._by_identifier = select + 'u."username" IN ({}, {}) OR lower(u."email") = {}'
-        self._by_key = select + f'u."{key}" = {{}}'
+        self._columns = columns
+        self._from = f"FROM {_name(users)} u {join} WHERE "
+        self._key = f'u."{key}"'
 
     async def find(self, identifier: str) -> Account | None:
         """The user with this e-mail address, or else with this username."""
         wanted = candidates(identifier)
         typed, username, email = wanted or ("", "", "")
-        rows = await self._table.raw(self._by_identifier, typed, username, email)
+        condition = 'u."username" IN ({}, {}) OR lower(u."email") = {}'
+        rows = await self._select(condition, typed, username, email)
         for name, value in (("email", email), ("username", typed), ("username", username)):
             if wanted is None or (name == "email" and "@" not in typed):
                 continue
@@ -74,8 +82,18 @@ class UserLookup:
 
     async def get(self, key: Any) -> Account | None:
         """The user with this primary key."""
-        rows = await self._table.raw(self._by_key, key)
+        rows = await self._select(f"{self._key} = {{}}", key)
         return _account(rows[0]) if rows else None
+
+    async def _select(self, condition: str, *values: Any) -> list[dict[str, Any]]:
+        """The accounts, and which second factors they have: a feature can declare one any time."""
+        factors = [
+            f'{is_confirmed(tables, self._key)} AS "{_FACTOR}{name}"'
+            for name, tables in asked_tables(self._table).items()
+        ]
+        select = f"SELECT {', '.join([*self._columns, *factors])} {self._from} {condition}"
+        rows: list[dict[str, Any]] = await self._table.raw(select, *values)
+        return rows
 
 
 def fingerprint(encoded: str) -> str:
@@ -86,10 +104,12 @@ def fingerprint(encoded: str) -> str:
 def _account(row: dict[str, Any]) -> Account:
     encoded = row.pop("_hash", None)
     superseded = row.pop("_superseded", None)
+    names = [name for name in row if name.startswith(_FACTOR)]
+    confirmed = frozenset(name.removeprefix(_FACTOR) for name in names if row.pop(name))
     column: str = row["password"]
     if is_pbkdf2(column) and fingerprint(column) != superseded:
-        return Account(row, column, column, was_changed_by_piccolo=encoded is not None)
-    return Account(row, column, encoded)
+        return Account(row, column, column, confirmed, was_changed_by_piccolo=encoded is not None)
+    return Account(row, column, encoded, confirmed)
 
 
 def _name(table: type[Table]) -> str:

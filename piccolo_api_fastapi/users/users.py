@@ -268,7 +268,8 @@ class Users(Generic[UserT]):
         Make sure that a proof holds until the open transaction ends.
 
         Raises:
-            InvalidCredentials: The user was disabled or the password changed.
+            InvalidCredentials: The user was disabled, the password changed, or the user has a
+                second factor that the login does not know.
         """
         await self.passwords.uphold(proof)
 

@@ -1,7 +1,7 @@
 """`AuthTable`: the base of every table of authentication, by which features declare theirs."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -53,6 +53,9 @@ class AuthTable:
             `email` and `verified_at`.
         factor_since: If rows are second factors that a user set up: the name of the column that
             says when. Rows younger than a change of address are deleted when it is undone.
+        factor: If a login must ask for the rows: the name of their `SecondFactor`. A row whose
+            column `factor_since` is set is confirmed, and its user can't log in where the login
+            does not know the factor.
     """
 
     noun: ClassVar[str] = ""
@@ -61,6 +64,7 @@ class AuthTable:
     is_device: ClassVar[bool] = False
     tells_verified: ClassVar[bool] = False
     factor_since: ClassVar[str] = ""
+    factor: ClassVar[str] = ""
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable | None:  # noqa: ARG003 - for subclasses
@@ -160,6 +164,43 @@ def verification_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
 def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables of second factors that users of this table set up."""
     return _marked("factor_since", user_table)
+
+
+def asked_tables(
+    user_table: type[BaseUser], known: Collection[str] = ()
+) -> dict[str, list[type[Table]]]:
+    """
+    The tables of factors that a login must ask users of this table for, by the factor.
+
+    Args:
+        user_table: The user table.
+        known: The factors to leave out.
+    """
+    found: dict[str, list[type[Table]]] = {}
+    for table in _marked("factor", user_table):
+        if (name := str(table.factor)) not in known:  # type: ignore[attr-defined]
+            found.setdefault(name, []).append(table)
+    return found
+
+
+def is_confirmed(tables: Iterable[type[Table]], user: str) -> str:
+    """
+    The SQL that says whether a user has confirmed a factor in one of these tables.
+
+    Args:
+        tables: Tables of factors.
+        user: The SQL for the primary key of the user, once for each table.
+    """
+    exists = []
+    for table in tables:
+        names = [
+            table._meta.get_column_by_name(name)._meta.db_column_name
+            for name in ("user", str(table.factor_since))  # type: ignore[attr-defined]
+        ]
+        owned = 'SELECT 1 FROM {} f WHERE f."{}" = {} AND f."{}" IS NOT NULL'
+        name = table._meta.get_formatted_tablename()
+        exists.append(f"EXISTS ({owned.format(name, names[0], user, names[1])})")
+    return f"({' OR '.join(exists)})"
 
 
 async def delete_expired_rows(table: type[Table], *, now: datetime, batch: int = 500) -> int:

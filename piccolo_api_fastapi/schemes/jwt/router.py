@@ -30,6 +30,7 @@ from piccolo_api_fastapi.errors import (
     UnsupportedGrantType,
 )
 from piccolo_api_fastapi.login import Challenge, Login
+from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.users import UserT
 
@@ -116,6 +117,7 @@ def _add_token(
             media_types=_BOTH,
         ),
     )
+    @logs_in(login)
     async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
         """Exchange a password or a refresh token for an access token (RFC 6749)."""
         exchange = grant_types.get(form.grant_type)

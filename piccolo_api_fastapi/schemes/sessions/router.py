@@ -31,6 +31,7 @@ from piccolo_api_fastapi.login import (
     SignedIn,
     UserOut,
 )
+from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
 from piccolo_api_fastapi.users import UserT
 
@@ -89,6 +90,7 @@ def _add_login(
         dependencies=[Depends(session.csrf), *([Depends(captcha)] if captcha else [])],
         responses=responses(InvalidCredentials, LoginRefused, TooManyRequests, HasherBusy),
     )
+    @logs_in(login)
     async def log_in(request: Request, response: Response, credentials: LoginIn) -> LoggedIn:
         """
         Start a session and set its cookie, or ask for a second factor. An unknown user, a wrong

@@ -1,10 +1,14 @@
 """Guarded statements on password hashes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
+from piccolo.columns.combination import WhereRaw
+from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.auth_tables import is_confirmed
 from piccolo_api_fastapi.users.lookup import fingerprint
 from piccolo_api_fastapi.users.tables import Password
 
@@ -44,14 +48,37 @@ async def replace_column(table: type[BaseUser], key: Any, old: str, new: str) ->
     return bool(held)
 
 
-async def replace_hash(table: type[Password], key: Any, old: str, new: str) -> bool:
-    """Replace the stored hash of a user. Returns whether it still was the old one."""
-    held = (
-        await table.update({table.hash: new})
-        .where(table.user == key, table.hash == old)
-        .returning(table.user)
-    )
+async def replace_hash(
+    table: type[Password], key: Any, old: str, new: str, refused: Sequence[type[Table]] = ()
+) -> bool:
+    """
+    Replace the stored hash of a user.
+
+    Args:
+        table: The table of hashes.
+        key: The primary key of the user.
+        old: The hash that is expected.
+        new: The hash that replaces it.
+        refused: Tables of second factors that the user must not have.
+
+    Returns:
+        Whether the hash was the old one, and the user has none of the factors.
+    """
+    condition: Any = (table.user == key) & (table.hash == old)
+    if refused:
+        values = [key] * len(refused)
+        condition = condition & WhereRaw(f"NOT {is_confirmed(refused, '{}')}", *values)
+    held = await table.update({table.hash: new}).where(condition).returning(table.user)
     return bool(held)
+
+
+async def has_factor(table: type[BaseUser], key: Any, factors: Sequence[type[Table]]) -> bool:
+    """Whether a user has confirmed a second factor in one of these tables."""
+    if not factors:
+        return False
+    condition = is_confirmed(factors, "{}")
+    rows = await table.raw(f"SELECT 1 WHERE {condition}", *[key] * len(factors))
+    return bool(rows)
 
 
 async def store_hash(

@@ -5,10 +5,11 @@ from typing import Any, Generic
 
 from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.database.auth_tables import asked_tables
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
-from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit, tell
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidCredentials
 from piccolo_api_fastapi.users.credentials import Credentials
 from piccolo_api_fastapi.users.identifiers import one_name
@@ -138,10 +139,14 @@ class Passwords(Generic[UserT]):
     async def uphold(self, proof: Proof[UserT]) -> None:
         """Make sure that a proof still holds until the transaction ends; see `Users.uphold`."""
         key = primary_key(proof.user)
+        if proof.unknown:
+            data = {"factor": " ".join(sorted(proof.unknown))}
+            tell(AuthEvent("authn_login_misconfigured", self._clock(), key, data))
+            raise InvalidCredentials
         async with transaction(self._table):
             if not await queries.hold(self._table, key, proof.column, self._clock()):
                 raise InvalidCredentials
-            if not await self._replace_hash(key, proof.encoded, proof.encoded):
+            if not await self._is_current(key, proof):
                 raise InvalidCredentials
             if proof.recheck is not None:
                 await proof.recheck()
@@ -178,7 +183,7 @@ class Passwords(Generic[UserT]):
             if account.was_changed_by_piccolo:
                 await self._credentials.end(key)
                 await self._credentials.forget_browsers(key)
-        return Proof(user, MARKER, encoded)
+        return _proof(user, MARKER, encoded, account)
 
     async def _rehash(self, account: Account, password: str) -> Proof[UserT] | None:
         """
@@ -194,7 +199,18 @@ class Passwords(Generic[UserT]):
             is_current = await queries.replace_column(self._table, key, account.column, column)
             if not is_current or not await self._replace_hash(key, old, new):
                 return None
-        return Proof(user, column, None if self._hashes is None else new)
+        return _proof(user, column, None if self._hashes is None else new, account)
+
+    async def _is_current(self, key: Any, proof: Proof[UserT]) -> bool:
+        """
+        Whether the hash is unchanged, and the user has no second factor that the login does not
+        know. It is a statement of its own, which sees what was committed before the lock.
+        """
+        asked = {} if proof.known is None else asked_tables(self._table, proof.known)
+        tables = [table for found in asked.values() for table in found]
+        if self._hashes is None or proof.encoded is None:
+            return not await queries.has_factor(self._table, key, tables)
+        return await queries.replace_hash(self._hashes, key, proof.encoded, proof.encoded, tables)
 
     async def _replace_hash(self, key: Any, old: str | None, new: str | None) -> bool:
         """Whether the stored hash was the old one; also True if there is none to compare."""
@@ -204,4 +220,9 @@ class Passwords(Generic[UserT]):
 
     def _proof(self, account: Account) -> Proof[UserT]:
         encoded = None if self._hashes is None else account.encoded
-        return Proof(load(self._table, account.values), account.column, encoded)
+        return _proof(load(self._table, account.values), account.column, encoded, account)
+
+
+def _proof(user: UserT, column: str, encoded: str | None, account: Account) -> Proof[UserT]:
+    """A proof that holds while the user has no second factor that a login does not know."""
+    return Proof(user, column, encoded, confirmed=account.confirmed, known=frozenset())

@@ -1,0 +1,301 @@
+"""Logins that do not know a second factor of their users: they let nobody in by password alone."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from piccolo.apps.user.tables import BaseUser
+from starlette.requests import Request
+from starlette.responses import Response
+
+from piccolo_api_fastapi import (
+    TOTP,
+    AuthEvent,
+    ClientInfo,
+    ConfigurationError,
+    EmailCode,
+    JWTAuth,
+    Login,
+    Proof,
+    RefreshFamily,
+    Session,
+    SessionAuth,
+    User,
+    Users,
+    XChaCha20Poly1305,
+    auth_tables,
+    install,
+    jwt_router,
+    mfa_router,
+    session_router,
+    subscribe,
+)
+from piccolo_api_fastapi.errors import InvalidCredentials
+from piccolo_api_fastapi.testing import FrozenClock
+from tests.conftest import KEY, PASSWORD, get_tokens, log_in, new_client, reaches_no_sql
+from tests.login.mfa.totp.conftest import Phone, password_grant
+from tests.models import Customer, Member
+
+CLIENT = ClientInfo(ip="203.0.113.7")
+
+
+async def send(user: User, code: str) -> None:
+    """Send nothing."""
+
+
+def email_code(users: Users[Any]) -> EmailCode:
+    """A factor that is no authenticator."""
+    return EmailCode(users, send=send, encryption=XChaCha20Poly1305(KEY))
+
+
+def request() -> Request:
+    """A request that is not for a route of this library."""
+    return Request({"type": "http", "method": "POST", "path": "/", "headers": [], "client": None})
+
+
+@pytest.fixture
+def refusals() -> Any:
+    """The events about users whose factor was unknown."""
+    seen: list[AuthEvent] = []
+    stop = subscribe(
+        lambda event: seen.append(event) if event.name == "authn_login_misconfigured" else None
+    )
+    yield seen
+    stop()
+
+
+@pytest.mark.security(76)
+@pytest.mark.parametrize("knows", ["nothing", "other"])
+async def test_routers(
+    session: SessionAuth[User],
+    jwt: JWTAuth[User],
+    ada: User,
+    phone: Phone,
+    refusals: list[AuthEvent],
+    knows: str,
+) -> None:
+    """The answer is that to a wrong password, and the event says what is wrong."""
+    login = Login(session.users, factors=[email_code(session.users)]) if knows == "other" else None
+    app = FastAPI()
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(jwt_router(jwt, login), prefix="/auth")
+    async with new_client(app) as client:
+        for ask in (log_in, password_grant):
+            wrong = {"password": "wrong"}
+            answers = [await ask(client), await ask(client, **wrong)]
+            assert len({(answer.status_code, answer.content) for answer in answers}) == 1
+            assert answers[0].status_code in (400, 401)
+    assert await Session.count() == await RefreshFamily.count() == 0
+    assert [(event.user, event.data["factor"]) for event in refusals] == [(ada.id, "totp")] * 2
+    assert {event.outcome for event in refusals} == {"failure"}
+    assert all(event.data["ip"] for event in refusals)
+
+
+@pytest.mark.security(76)
+async def test_passwords_checked_by_the_application(
+    session: SessionAuth[User],
+    jwt: JWTAuth[User],
+    users: Users[User],
+    ada: User,
+    phone: Phone,
+    refusals: list[AuthEvent],
+) -> None:
+    """Neither `User.login` nor the proof of `Users.verify` is a way round."""
+    proof = await users.verify("ada", PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        await session.sign_in(request(), Response(), proof)
+    with pytest.raises(InvalidCredentials):
+        await jwt.issue(proof, request())
+    assert await User.login("ada", PASSWORD) is None
+    assert [(event.user, event.data["factor"]) for event in refusals] == [(ada.id, "totp")] * 3
+    assert await Session.count() == await RefreshFamily.count() == 0
+    await session.sign_in(request(), Response(), Proof(ada))  # for whom the application vouches
+    assert await Session.count() == 1
+
+
+async def test_whoever_asks_afterwards(
+    users: Users[User], ada: User, phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`User.login` lets in whom its caller asks for the second factor."""
+    monkeypatch.setattr(User, "asks_afterwards", frozenset({"totp"}))
+    assert await User.login("ada", PASSWORD) == ada.id
+    assert await User.login("ada", "wrong") is None
+
+
+async def test_not_confirmed(client: httpx.AsyncClient, totp: TOTP, ada: User) -> None:
+    """An app that was scanned and not confirmed keeps nobody out."""
+    await totp.begin(ada)
+    login: Login[User] = Login(totp.users)
+    assert isinstance(await login.start("ada", PASSWORD, CLIENT), Proof)
+    assert await User.login("ada", PASSWORD) == ada.id
+
+
+@pytest.mark.parametrize("interop", [False, True])
+async def test_removed(database: Any, clock: FrozenClock, *, interop: bool) -> None:
+    """A removed app is asked for no more, and one confirmed during a login stops it."""
+    users: Users[User] = Users(clock=clock, interop=interop)
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    session, login = SessionAuth(users), Login(users)
+    ada = await users.create("ada", PASSWORD)
+    proof = await login.start("ada", PASSWORD, CLIENT)
+    assert isinstance(proof, Proof)
+    await totp.adopt(ada.id, b"12345678901234567890")
+    with pytest.raises(InvalidCredentials):
+        await session.sign_in(request(), Response(), proof)
+    with pytest.raises(InvalidCredentials):
+        await login.start("ada", PASSWORD, CLIENT)
+    await totp.remove(ada)
+    await session.sign_in(request(), Response(), proof)
+    assert await Session.count() == 1
+
+
+@pytest.mark.security(76)
+async def test_confirmed_meanwhile(
+    session: SessionAuth[User], totp: TOTP, ada: User, clock: FrozenClock
+) -> None:
+    """Of 24 logins at the moment of the confirmation none leaves a session of one factor."""
+    login: Login[User] = Login(session.users)
+    phone = Phone((await totp.begin(ada)).uri, clock)
+    proof = await login.start("ada", PASSWORD, CLIENT)
+
+    async def issue() -> bool:
+        try:
+            await session.sign_in(request(), Response(), proof)  # type: ignore[arg-type]
+        except InvalidCredentials:
+            return False
+        return True
+
+    tasks = [issue() for _ in range(12)]
+    *_, codes = await asyncio.gather(
+        *tasks, *(issue() for _ in range(12)), totp.confirm(ada, phone.code())
+    )
+    assert len(codes) == 10  # type: ignore[arg-type]
+    assert await Session.count() == 0
+
+
+@pytest.mark.parametrize("table", [Customer, Member])
+async def test_own_user_table(database: Any, clock: FrozenClock, table: type[BaseUser]) -> None:
+    """The tables of a project's own users are asked, and those of others are not."""
+    users: Users[Any] = Users(table, clock=clock)
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    ada = await users.create("ada", PASSWORD)
+    stock = await Users(clock=clock).create("ada", PASSWORD)
+    assert await totp.adopt(getattr(ada, table._meta.primary_key._meta.name), b"1" * 20)
+    with pytest.raises(InvalidCredentials):
+        await Login(users).start("ada", PASSWORD, CLIENT)
+    assert await User.login("ada", PASSWORD) == stock.id
+    found = await users.find("ada")
+    assert found is not None
+    assert not [name for name in vars(found) if "factor" in name]
+    assert auth_tables(table).totp_secret.factor == "totp"
+
+
+class Named(TOTP):
+    """Authenticators by another name, in the same table."""
+
+    name = "authenticator"
+
+
+@pytest.mark.usefixtures("undeclared")
+async def test_another_name(users: Users[User], ada: User, phone: Phone) -> None:
+    """A factor is known by the table that records it, whatever its name."""
+    named = Named(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    assert (named.recorded_as, email_code(users).recorded_as) == ("totp", "")
+    challenge = await Login(users, factors=[named]).start("ada", PASSWORD, CLIENT)
+    assert not isinstance(challenge, Proof)
+    assert challenge.methods == ("authenticator", "recovery_code")
+
+
+def routers(session: SessionAuth[User], jwt: JWTAuth[User], *logins: Login[User] | None) -> Any:
+    """A router for sessions and one for tokens, with a login each."""
+    return session_router(session, logins[0]), jwt_router(jwt, logins[1])
+
+
+def starts(app: FastAPI) -> Any:
+    """Start an application as a server does."""
+    return app.router.lifespan_context(app)
+
+
+@pytest.mark.security(76)
+@reaches_no_sql
+@pytest.mark.parametrize("is_mounted", [False, True])
+async def test_different_logins(
+    session: SessionAuth[User], jwt: JWTAuth[User], totp: TOTP, *, is_mounted: bool
+) -> None:
+    """Two routers of one user table that differ are refused, before or after they are included."""
+    users = session.users
+    knowing: Login[User] = Login(users, factors=[totp])
+    others: list[Login[User] | None] = [
+        None,
+        Login(users, factors=[email_code(users)]),
+        Login(users, factors=[totp, email_code(users)]),
+    ]
+    for other in others:
+        early, late, inner = FastAPI(), FastAPI(), FastAPI()
+        install(early)
+        one, two = routers(session, jwt, knowing, other)
+        for app in (early, late):
+            app.include_router(one)
+            if is_mounted:
+                app.mount("/tokens", inner)
+            else:
+                app.include_router(two)
+        inner.include_router(two)
+        with pytest.raises(ConfigurationError, match=r"with the second factors totp and .* login="):
+            async with starts(early):
+                pass
+        with pytest.raises(ConfigurationError, match="pass the same login="):
+            install(late)
+
+
+@reaches_no_sql
+async def test_like_logins(session: SessionAuth[User], jwt: JWTAuth[User], totp: TOTP) -> None:
+    """Logins that ask for the same are alike, and so may be those of two user tables."""
+    users = session.users
+    again = TOTP(users, encryption=totp.encryption, issuer="Movies")
+    code = email_code(users)
+    customers: Users[Customer] = Users(Customer)
+    alike: list[tuple[Login[User] | None, Login[User] | None]] = [
+        (None, None),
+        (Login(users, factors=[totp]), Login(users, factors=[again], mfa_required=True)),
+        (Login(users, factors=[totp, code]), Login(users, factors=[code, totp])),
+    ]
+    for logins in alike:
+        app = FastAPI()
+        install(app)
+        for router in routers(session, jwt, *logins):
+            app.include_router(router)
+        app.include_router(session_router(SessionAuth(customers)), prefix="/customers")
+        async with starts(app):
+            pass
+
+
+@reaches_no_sql
+def test_enrolling_what_no_login_knows(session: SessionAuth[User], totp: TOTP) -> None:
+    """Routes to enrol a factor need a login that knows it, where there is a login at all."""
+    app = FastAPI()
+    app.include_router(mfa_router(totp, session))
+    install(app)
+    app.include_router(session_router(session))
+    with pytest.raises(ConfigurationError, match="can enrol the factor 'totp'"):
+        install(app)
+
+
+async def test_no_further_statement(
+    session: SessionAuth[User], jwt: JWTAuth[User], ada: User, statements: list[str]
+) -> None:
+    """A login without factors asks for nothing more to know that its user has none."""
+    app = FastAPI()
+    app.include_router(session_router(session), prefix="/auth")
+    app.include_router(jwt_router(jwt), prefix="/auth")
+    async with new_client(app) as client:
+        await log_in(client)
+        counts = []
+        for ask in (log_in, get_tokens):
+            client.cookies.clear()
+            statements.clear()
+            await ask(client)
+            counts.append(len(statements))
+    assert counts == [8, 6]
