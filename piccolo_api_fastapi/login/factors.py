@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from piccolo.apps.user.tables import BaseUser
 
+from piccolo_api_fastapi.access.step_up import is_second_factor
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FactorDisabled,
@@ -37,7 +38,8 @@ class SecondFactors:
         known: The names of all factors, and those by which their tables record them.
 
     Raises:
-        ConfigurationError: Two factors have the same name, or one is required and there is none.
+        ConfigurationError: Two factors have the same name, one is not worth a second factor, or
+            one is required and there is none.
     """
 
     def __init__(
@@ -49,6 +51,8 @@ class SecondFactors:
         names = [one.name for _, one in self._all()]
         if len(set(names)) < len(names):
             raise ConfigurationError("Each factor must have a name of its own.")
+        if not all(map(is_second_factor, names)):
+            raise ConfigurationError("Each factor must have worth='second' or worth='both'.")
         self.known = frozenset([*names, *(one.recorded_as for _, one in self._all())])
         if required and not factors:
             raise ConfigurationError(

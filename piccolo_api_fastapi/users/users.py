@@ -246,6 +246,8 @@ class Users(Generic[UserT]):
         weaker parameters is renewed, unless the password changed meanwhile. If the moved hash
         replaces another, Piccolo's command line or Admin set it, and earlier credentials end.
 
+        Second factors are not asked for: users who have one get no credential on this proof.
+
         Args:
             identifier: A username or an e-mail address.
             password: The password as typed.

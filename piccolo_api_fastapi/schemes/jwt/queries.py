@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
+from piccolo_api_fastapi.access.step_up import Factors, last_presented, read_factors, write_factors
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.statements import CompiledQuery
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -39,7 +39,7 @@ class Family:
     @property
     def authenticated_at(self) -> datetime:
         """The time when the user last presented a factor."""
-        return max(self.factors.values(), default=self.created_at)
+        return last_presented(self.factors, self.created_at)
 
     def grant(self, subject: str, scopes: frozenset[str]) -> Grant:
         """The facts that an access token with these scopes states."""
