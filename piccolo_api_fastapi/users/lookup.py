@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
-from piccolo.table import Table
+from piccolo.table import TABLE_REGISTRY, Table
 
-from piccolo_api_fastapi.core.database.auth_tables import asked_tables, is_confirmed
+from piccolo_api_fastapi.core.database.auth_tables import confirmed_factors
 
 from .identifiers import candidates
 from .passwords.hasher import is_pbkdf2
@@ -65,13 +65,14 @@ class UserLookup:
         self._columns = columns
         self._from = f"FROM {_name(users)} u {join} WHERE "
         self._key = f'u."{key}"'
+        self._known_tables = 0
 
     async def find(self, identifier: str) -> Account | None:
         """The user with this e-mail address, or else with this username."""
         wanted = candidates(identifier)
         typed, username, email = wanted or ("", "", "")
         condition = 'u."username" IN ({}, {}) OR lower(u."email") = {}'
-        rows = await self._select(condition, typed, username, email)
+        rows = await self._rows(condition, typed, username, email)
         for name, value in (("email", email), ("username", typed), ("username", username)):
             if wanted is None or (name == "email" and "@" not in typed):
                 continue
@@ -82,17 +83,28 @@ class UserLookup:
 
     async def get(self, key: Any) -> Account | None:
         """The user with this primary key."""
-        rows = await self._select(f"{self._key} = {{}}", key)
+        rows = await self._rows(f"{self._key} = {{}}", key)
         return _account(rows[0]) if rows else None
 
-    async def _select(self, condition: str, *values: Any) -> list[dict[str, Any]]:
-        """The accounts, and which second factors they have: a feature can declare one any time."""
-        factors = [
-            f'{is_confirmed(tables, self._key)} AS "{_FACTOR}{name}"'
-            for name, tables in asked_tables(self._table).items()
-        ]
-        select = f"SELECT {', '.join([*self._columns, *factors])} {self._from} {condition}"
-        rows: list[dict[str, Any]] = await self._table.raw(select, *values)
+    def factors(self) -> dict[str, str]:
+        """
+        How to ask whether a user has confirmed each second factor; see `confirmed_factors`.
+
+        A feature can declare a table at any time. Then it is found out again.
+        """
+        if self._known_tables != len(TABLE_REGISTRY):
+            self._known_tables = len(TABLE_REGISTRY)
+            self._factors = confirmed_factors(self._table)
+            asked = [
+                f'{condition.format(*[self._key] * condition.count("{}"))} AS "{_FACTOR}{name}"'
+                for name, condition in self._factors.items()
+            ]
+            self._select = f"SELECT {', '.join([*self._columns, *asked])} {self._from}"
+        return self._factors
+
+    async def _rows(self, condition: str, *values: Any) -> list[dict[str, Any]]:
+        self.factors()
+        rows: list[dict[str, Any]] = await self._table.raw(self._select + condition, *values)
         return rows
 
 

@@ -1,7 +1,7 @@
 """`AuthTable`: the base of every table of authentication, by which features declare theirs."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -166,41 +166,26 @@ def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     return _marked("factor_since", user_table)
 
 
-def asked_tables(
-    user_table: type[BaseUser], known: Collection[str] = ()
-) -> dict[str, list[type[Table]]]:
+def confirmed_factors(user_table: type[BaseUser]) -> dict[str, str]:
     """
-    The tables of factors that a login must ask users of this table for, by the factor.
+    How to ask whether a user has confirmed each factor that a login must ask for.
 
     Args:
         user_table: The user table.
-        known: The factors to leave out.
+
+    Returns:
+        Conditions in SQL by the name of the factor. Each `{}` stands for the key of the user.
     """
-    found: dict[str, list[type[Table]]] = {}
+    found: dict[str, list[str]] = {}
     for table in _marked("factor", user_table):
-        if (name := str(table.factor)) not in known:  # type: ignore[attr-defined]
-            found.setdefault(name, []).append(table)
-    return found
-
-
-def is_confirmed(tables: Iterable[type[Table]], user: str) -> str:
-    """
-    The SQL that says whether a user has confirmed a factor in one of these tables.
-
-    Args:
-        tables: Tables of factors.
-        user: The SQL for the primary key of the user, once for each table.
-    """
-    exists = []
-    for table in tables:
-        names = [
-            table._meta.get_column_by_name(name)._meta.db_column_name
-            for name in ("user", str(table.factor_since))  # type: ignore[attr-defined]
-        ]
-        owned = 'SELECT 1 FROM {} f WHERE f."{}" = {} AND f."{}" IS NOT NULL'
-        name = table._meta.get_formatted_tablename()
-        exists.append(f"EXISTS ({owned.format(name, names[0], user, names[1])})")
-    return f"({' OR '.join(exists)})"
+        since = str(table.factor_since)  # type: ignore[attr-defined]
+        user, at = (
+            table._meta.get_column_by_name(name)._meta.db_column_name for name in ("user", since)
+        )
+        rows = f'{table._meta.get_formatted_tablename()} f WHERE f."{user}" = {{}}'
+        condition = f'EXISTS (SELECT 1 FROM {rows} AND f."{at}" IS NOT NULL)'  # noqa: S608 - our own
+        found.setdefault(str(table.factor), []).append(condition)  # type: ignore[attr-defined]
+    return {name: f"({' OR '.join(conditions)})" for name, conditions in found.items()}
 
 
 async def delete_expired_rows(table: type[Table], *, now: datetime, batch: int = 500) -> int:

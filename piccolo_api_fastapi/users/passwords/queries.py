@@ -6,9 +6,7 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 from piccolo.columns.combination import WhereRaw
-from piccolo.table import Table
 
-from piccolo_api_fastapi.core.database.auth_tables import is_confirmed
 from piccolo_api_fastapi.users.lookup import fingerprint
 from piccolo_api_fastapi.users.tables import Password
 
@@ -49,7 +47,7 @@ async def replace_column(table: type[BaseUser], key: Any, old: str, new: str) ->
 
 
 async def replace_hash(
-    table: type[Password], key: Any, old: str, new: str, refused: Sequence[type[Table]] = ()
+    table: type[Password], key: Any, old: str, new: str, refused: Sequence[str] = ()
 ) -> bool:
     """
     Replace the stored hash of a user.
@@ -59,26 +57,28 @@ async def replace_hash(
         key: The primary key of the user.
         old: The hash that is expected.
         new: The hash that replaces it.
-        refused: Tables of second factors that the user must not have.
+        refused: Second factors that the user must not have; see `confirmed_factors`.
 
     Returns:
         Whether the hash was the old one, and the user has none of the factors.
     """
     condition: Any = (table.user == key) & (table.hash == old)
     if refused:
-        values = [key] * len(refused)
-        condition = condition & WhereRaw(f"NOT {is_confirmed(refused, '{}')}", *values)
+        condition = condition & _has(refused, key, "NOT ")
     held = await table.update({table.hash: new}).where(condition).returning(table.user)
     return bool(held)
 
 
-async def has_factor(table: type[BaseUser], key: Any, factors: Sequence[type[Table]]) -> bool:
-    """Whether a user has confirmed a second factor in one of these tables."""
-    if not factors:
-        return False
-    condition = is_confirmed(factors, "{}")
-    rows = await table.raw(f"SELECT 1 WHERE {condition}", *[key] * len(factors))
-    return bool(rows)
+async def has_factor(table: type[BaseUser], key: Any, factors: Sequence[str]) -> bool:
+    """Whether a user has confirmed one of these second factors; see `confirmed_factors`."""
+    primary = table._meta.primary_key
+    condition = (primary == key) & _has(factors, key) if factors else None
+    return condition is not None and bool(await table.exists().where(condition))
+
+
+def _has(factors: Sequence[str], key: Any, negation: str = "") -> WhereRaw:
+    condition = " OR ".join(factors)
+    return WhereRaw(f"{negation}({condition})", *[key] * condition.count("{}"))
 
 
 async def store_hash(

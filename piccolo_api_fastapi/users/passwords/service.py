@@ -5,7 +5,6 @@ from typing import Any, Generic
 
 from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.clock import Clock
-from piccolo_api_fastapi.core.database.auth_tables import asked_tables
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
@@ -206,11 +205,12 @@ class Passwords(Generic[UserT]):
         Whether the hash is unchanged, and the user has no second factor that the login does not
         know. It is a statement of its own, which sees what was committed before the lock.
         """
-        asked = {} if proof.known is None else asked_tables(self._table, proof.known)
-        tables = [table for found in asked.values() for table in found]
+        known = proof.known
+        factors = {} if known is None else self.lookup.factors()
+        refused = [asked for name, asked in factors.items() if name not in (known or ())]
         if self._hashes is None or proof.encoded is None:
-            return not await queries.has_factor(self._table, key, tables)
-        return await queries.replace_hash(self._hashes, key, proof.encoded, proof.encoded, tables)
+            return not await queries.has_factor(self._table, key, refused)
+        return await queries.replace_hash(self._hashes, key, proof.encoded, proof.encoded, refused)
 
     async def _replace_hash(self, key: Any, old: str | None, new: str | None) -> bool:
         """Whether the stored hash was the old one; also True if there is none to compare."""

@@ -7,12 +7,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from piccolo.apps.user.tables import BaseUser
+from piccolo.columns import ForeignKey, Timestamptz
+from piccolo.columns.base import OnDelete
+from piccolo.table import Table, create_db_tables, drop_db_tables
 from starlette.requests import Request
 from starlette.responses import Response
 
 from piccolo_api_fastapi import (
     TOTP,
     AuthEvent,
+    AuthTable,
     ClientInfo,
     ConfigurationError,
     EmailCode,
@@ -206,6 +210,35 @@ async def test_another_name(users: Users[User], ada: User, phone: Phone) -> None
     challenge = await Login(users, factors=[named]).start("ada", PASSWORD, CLIENT)
     assert not isinstance(challenge, Proof)
     assert challenge.methods == ("authenticator", "recovery_code")
+
+
+@pytest.mark.usefixtures("undeclared")
+async def test_declared_later(users: Users[User], ada: User, database: Any) -> None:
+    """A feature of another package says which of its rows are factors, whenever it is loaded."""
+    assert await User.login("ada", PASSWORD) == ada.id
+    login: Login[User] = Login(users)
+    proof = await login.start("ada", PASSWORD, CLIENT)
+
+    class Badge(AuthTable, Table, tablename="auth_badge"):
+        """A card that opens a door."""
+
+        factor, factor_since = "badge", "activated_at"
+
+        user = ForeignKey(User, null=False, on_delete=OnDelete.cascade)
+        activated_at = Timestamptz(null=True, default=None)
+
+    Badge._meta._db = database
+    await create_db_tables(Badge)
+    badge = Badge(user=ada.id)
+    await badge.save()
+    assert isinstance(await login.start("ada", PASSWORD, CLIENT), Proof)
+    await Badge.update({Badge.activated_at: users.clock()}, force=True)
+    with pytest.raises(InvalidCredentials):
+        await login.start("ada", PASSWORD, CLIENT)
+    with pytest.raises(InvalidCredentials):
+        await users.uphold(proof)  # type: ignore[arg-type]
+    assert await User.login("ada", PASSWORD) is None
+    await drop_db_tables(Badge)
 
 
 def routers(session: SessionAuth[User], jwt: JWTAuth[User], *logins: Login[User] | None) -> Any:
