@@ -185,7 +185,10 @@ class Settings(Generic[UserT]):
         if password is None:
             await check_step_up(FRESH, identity, request, self.users.clock())
         else:
-            await self.login.confirm_password(identity.user, password, self.login.client(request))
+            client, credential = self.login.client(request), identity.credential_id
+            await self.login.confirm_password(
+                identity.user, password, client, credential=credential
+            )
 
     async def tell(self, kind: type[PasswordChanged | AccountClosed], user: UserT) -> None:
         """Tell a user by mail what was done to their account, if they have an address."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Generic
+from typing import Any, Generic
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -237,7 +237,15 @@ class Login(Generic[UserT]):
             user = (await self._challenges.open(challenge, channel)).proof.user
             await (await self._second.choose(user, "", method)).send(user)
 
-    async def present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
+    async def present(
+        self,
+        user: UserT,
+        code: str,
+        method: str | None,
+        client: ClientInfo,
+        *,
+        credential: Any = None,
+    ) -> str:
         """
         Check a code of a user who is logged in.
 
@@ -246,6 +254,7 @@ class Login(Generic[UserT]):
             code: The code as typed.
             method: The name of the factor; by default the first that accepts the code.
             client: The client that sent the request.
+            credential: The id of the user's credential, which wrong codes count for.
 
         Returns:
             The name of the factor.
@@ -255,9 +264,11 @@ class Login(Generic[UserT]):
             TooManyRequests: There were several wrong codes; the user has to wait.
             FactorDisabled: There were too many wrong codes.
         """
-        return await self._again.present(user, code, method, client)
+        return await self._again.present(user, code, method, client, credential)
 
-    async def confirm_password(self, user: UserT, password: str, client: ClientInfo) -> str:
+    async def confirm_password(
+        self, user: UserT, password: str, client: ClientInfo, *, credential: Any = None
+    ) -> str:
         """
         Check the password of a user who is logged in.
 
@@ -265,16 +276,19 @@ class Login(Generic[UserT]):
             user: The user.
             password: The password as typed.
             client: The client that sent the request.
+            credential: The id of the user's credential, such as `Identity.credential_id`. Wrong
+                passwords count for it; a thief with another one can't keep the owner out.
 
         Returns:
             The name of the factor, `password`.
 
         Raises:
             InvalidCredentials: The password is wrong.
-            TooManyRequests: Too many passwords were wrong, from this address or by this user.
+            TooManyRequests: Too many passwords were wrong, from this address or with this
+                credential.
             HasherBusy: Too many passwords are being hashed.
         """
-        return await self._again.confirm_password(user, password, client)
+        return await self._again.confirm_password(user, password, client, credential)
 
     async def enrolled(self, user: UserT) -> Sequence[SecondFactor]:
         """Return the second factors that a user has, each followed by its companions."""

@@ -19,9 +19,11 @@ from piccolo_api_fastapi import (
     LoginAttempt,
     LoginLimits,
     MemoryStore,
+    PasswordFailures,
     PiccoloStore,
     RateLimit,
     RedisStore,
+    Session,
     SessionAuth,
     User,
     Users,
@@ -31,6 +33,7 @@ from piccolo_api_fastapi import (
     use_store,
 )
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
+from piccolo_api_fastapi.rate_limiting.stores import defaults
 from piccolo_api_fastapi.rate_limiting.stores.store import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
 from piccolo_api_fastapi.users.lookup import UserLookup
@@ -39,6 +42,7 @@ from tests.conftest import (
     PASSWORD,
     REDIS_URL,
     SECRET,
+    bearer,
     get_tokens,
     log_in,
     need_redis,
@@ -251,7 +255,8 @@ async def test_whatever_a_hook_raises(
     assert limits.account is not None
     assert (await limits.address.peek("192.0.2.1")).remaining == 15
     assert (await limits.account.peek("name grace")).remaining == 2
-    assert (await limits.account.peek(f"user {ada.id}")).remaining == 3
+    [row] = await Session.select(Session.id)
+    assert (await limits.account.peek(f"credential {row['id']}")).remaining == 3
 
 
 async def test_reauthentication(app: FastAPI, ada: User) -> None:
@@ -265,6 +270,38 @@ async def test_reauthentication(app: FastAPI, ada: User) -> None:
             assert wrong.status_code == 401
         limited = await client.post("/auth/reauthenticate", json={"password": PASSWORD})
         assert limited.status_code == 429
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("kind", ["session", "jwt"])
+@pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"code": "000000"}])
+async def test_a_stolen_credential(
+    app: FastAPI, ada: User, kind: str, wrong: dict[str, str]
+) -> None:
+    """Guesses with one credential, until it is locked, keep out no other of the same user."""
+    async with at(app) as owner, at(app, "192.0.2.2") as thief:
+        headers: list[dict[str, str]] = []
+        for client in (thief, owner):
+            await log_in(client)
+            if kind == "jwt":
+                headers.append(bearer((await get_tokens(client))["access_token"]))
+                client.cookies.clear()
+            else:
+                headers.append({})
+        await thief.post("/auth/reauthenticate", json=wrong, headers=headers[0])
+        await PasswordFailures.update({PasswordFailures.failed_count: 100}).where(
+            PasswordFailures.failed_count == 1
+        )
+        for expected in [401] * 4 + [429] * 2:
+            answer = await thief.post("/auth/reauthenticate", json=wrong, headers=headers[0])
+            assert answer.status_code == expected
+        body = {"password": PASSWORD}
+        if "password" in wrong:
+            defaults.LOCAL.clear()  # whatever the limits say
+            answer = await thief.post("/auth/reauthenticate", json=body, headers=headers[0])
+            assert answer.status_code == 401
+        answer = await owner.post("/auth/reauthenticate", json=body, headers=headers[1])
+        assert answer.status_code == 204
 
 
 @reaches_no_sql
