@@ -138,13 +138,16 @@ class Login(Generic[UserT]):
         Raises:
             InvalidCredentials: The user is unknown or disabled, or the password is wrong.
             LoginRefused: A hook refused.
-            TooManyRequests: Too many passwords were wrong, from this address or for this account.
+            TooManyRequests: Too many passwords were wrong, from this address or for this account,
+                or too many were right.
             HasherBusy: Too many passwords are being hashed.
         """
         attempt = LoginAttempt(identifier, client)
         async with self.limits.attempt(address=client.network) as limited:
             browser = await self.limits.browser(self.known_devices, client, identifier)
-            await limited.charge_account(browser or f"name {one_name(identifier)}")
+            name = one_name(identifier)
+            await limited.charge_account(browser or f"name {name}")
+            await limited.charge_success(name, browser)
             await self._outcomes.begin(attempt)
             try:
                 proof = await self.users.verify(identifier, password, counted_as=browser)

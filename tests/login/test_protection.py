@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
     AuthError,
+    ClientInfo,
     ConfigurationError,
     JWTAuth,
     Login,
@@ -32,7 +33,7 @@ from piccolo_api_fastapi import (
     session_router,
     use_store,
 )
-from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
+from piccolo_api_fastapi.errors import InvalidCredentials, StoreUnavailable, TooManyRequests
 from piccolo_api_fastapi.rate_limiting.stores import defaults
 from piccolo_api_fastapi.rate_limiting.stores.store import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
@@ -257,6 +258,47 @@ async def test_whatever_a_hook_raises(
     assert (await limits.account.peek("name grace")).remaining == 2
     [row] = await Session.select(Session.id)
     assert (await limits.account.peek(f"credential {row['id']}")).remaining == 3
+
+
+@pytest.mark.security(93)
+async def test_right_passwords(users: Users[User], ada: User) -> None:
+    """So many logins succeed, by whichever router; wrong ones do not count, and see the same."""
+    login = Login(users, limits=LoginLimits(success=RateLimit("3/hour", scope="success")))
+    session = SessionAuth(users)
+    app = FastAPI()
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(jwt_router(JWTAuth(users, secret=SECRET), login), prefix="/auth")
+    async with at(app) as known, at(app, "192.0.2.2") as other:
+        for password in ("wrong", "wrong", PASSWORD, "wrong"):
+            await log_in(known, password=password)
+        await get_tokens(other, "ADA ")
+        assert (await log_in(other)).status_code == 200
+        other.cookies.clear()
+        answers = [await log_in(other, password=password) for password in (PASSWORD, "wrong")]
+        assert [answer.status_code for answer in answers] == [429, 429]
+        assert len({answer.content for answer in answers}) == 1
+        assert answers[0].headers["retry-after"] == "1200"
+        form = {"grant_type": "password", "username": "ada", "password": PASSWORD}
+        assert (await other.post("/auth/token", data=form)).status_code == 429
+        for expected in (200, 200, 200, 429):  # which strangers do not keep out
+            assert (await log_in(known)).status_code == expected
+        await users.create("grace", PASSWORD)
+        assert (await log_in(other, "grace")).status_code == 200
+    assert await Session.count() == 3
+
+
+@pytest.mark.parametrize("limits", [None, LoginLimits(success=None)])
+async def test_the_default_is_generous(
+    users: Users[User], ada: User, limits: LoginLimits | None
+) -> None:
+    """By default 240 logins an hour succeed; without the limit nothing is counted."""
+    login = Login(users, limits=limits)
+    await login.start("ada", PASSWORD, ClientInfo())
+    with pytest.raises(InvalidCredentials):
+        await login.start("ada", "wrong", ClientInfo())
+    by_default = LoginLimits().success
+    assert by_default is not None
+    assert (await by_default.peek("name ada")).remaining == (239 if limits is None else 240)
 
 
 async def test_reauthentication(app: FastAPI, ada: User) -> None:
