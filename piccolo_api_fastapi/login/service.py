@@ -151,9 +151,9 @@ class Login(Generic[UserT]):
             await self._outcomes.begin(attempt)
             try:
                 proof = await self.users.verify(identifier, password, counted_as=browser)
-            except InvalidCredentials:
+            except InvalidCredentials as error:
                 limited.failed = True  # before the hooks run, whatever they raise
-                await self._outcomes.fail(attempt)
+                await self._outcomes.fail(attempt, error.user)
                 raise
             proof = replace(proof, scope=scope, known=self._second.known)
             await self._outcomes.refuse_unknown(proof, attempt)

@@ -120,13 +120,13 @@ class Passwords(Generic[UserT]):
         if account is not None and counted_as is not None:
             name = f"{counted_as} of {name}"
         # An outage inside the attempt becomes `Unavailable`, which does not count as a failure.
-        async with self._guesses.attempt(name, user) as guess, store():
-            for _ in range(3):
-                proof = await self._check(account if guess.is_admitted else None, password)
-                if proof is not None:
-                    return replace(proof, factors={PASSWORD: self._clock()})
-                account = await self.lookup.find(identifier)
-            raise InvalidCredentials
+        try:
+            async with self._guesses.attempt(name, user) as guess, store():
+                checked = account if guess.is_admitted else None
+                return await self._check_thrice(checked, identifier, password)
+        except InvalidCredentials as error:
+            error.user = user
+            raise
 
     async def proof_of(self, key: Any) -> Proof[UserT] | None:
         """The proof of an active user as things stand; see `Users.proof_of`."""
@@ -151,6 +151,17 @@ class Passwords(Generic[UserT]):
                 await proof.recheck()
             if proof.event is not None:
                 await emit(proof.event)
+
+    async def _check_thrice(
+        self, account: Account | None, identifier: str, password: str
+    ) -> Proof[UserT]:
+        """Check a password, and again if the hash was changed during the check."""
+        for _ in range(3):
+            proof = await self._check(account, password)
+            if proof is not None:
+                return replace(proof, factors={PASSWORD: self._clock()})
+            account = await self.lookup.find(identifier)
+        raise InvalidCredentials
 
     async def _check(self, account: Account | None, password: str) -> Proof[UserT] | None:
         """Returns the proof, or `None` if the hash was changed during the check."""
