@@ -53,6 +53,7 @@ class SecondFactors:
             raise ConfigurationError("Each factor must have a name of its own.")
         if not all(map(is_second_factor, names)):
             raise ConfigurationError("Each factor must have worth='second' or worth='both'.")
+        self._names = frozenset(names)
         self.known = frozenset([*names, *(one.recorded_as for _, one in self._all())])
         if required and not factors:
             raise ConfigurationError(
@@ -130,7 +131,8 @@ class SecondFactors:
             TooManyRequests: There were several wrong codes; the user has to wait.
             FactorDisabled: There were too many wrong codes.
         """
-        attempt = replace(attempt, factor=method or "")
+        # Before a factor is found, only a name that there is may go into events and to hooks.
+        attempt = replace(attempt, factor=method if method in self._names else "")
         try:
             factor = await self.choose(attempt.user, code, method)
             attempt = replace(attempt, factor=factor.name)
