@@ -112,9 +112,9 @@ async def test_presented_again(
     began = clock.now
     clock.advance(timedelta(minutes=10))
     for headers in (None, bearer(token)):
-        for _ in range(2):
-            answer = await client.post(f"/again/{name or '_'}", headers=headers)
-            assert answer.status_code == 200
+        await client.post(f"/again/{name or '_'}", headers=headers)
+        answer = await client.post(f"/again/{name or '_'}", headers=headers)
+        assert answer.status_code == 200
         assert answer.json() == (clock.now if name in COUNTS else began).timestamp()
         assert await opens(client, "/mfa", headers) is (WORTH[name][0] == "mfa")
         assert await opens(client, "/recent", headers) is (name in COUNTS)
