@@ -314,6 +314,17 @@ async def test_reauthentication(app: FastAPI, ada: User) -> None:
         assert limited.status_code == 429
 
 
+async def test_without_a_credential(users: Users[User], ada: User) -> None:
+    """Where an application does not say with which credential, all of a user count as one."""
+    login = Login(users)
+    client = ClientInfo(ip="192.0.2.1", network="192.0.2.1")
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            await login.confirm_password(ada, "wrong", client)
+    with pytest.raises(TooManyRequests):
+        await login.confirm_password(ada, PASSWORD, client)
+
+
 @pytest.mark.security(93)
 @pytest.mark.parametrize("kind", ["session", "jwt"])
 @pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"code": "000000"}])

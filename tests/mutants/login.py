@@ -13,7 +13,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "login/consistency.py",
         "if _kinds(first.factors) != _kinds(login.factors):",
         "if False:",
-        _UNKNOWN,
+        "tests/login/test_consistency.py",
     ),
     ("login/factors.py", "method if method in self._names else", "method or", _LOGIN),
     (

@@ -18,7 +18,6 @@ from piccolo_api_fastapi import (
     AuthEvent,
     AuthTable,
     ClientInfo,
-    ConfigurationError,
     EmailCode,
     JWTAuth,
     Login,
@@ -30,15 +29,13 @@ from piccolo_api_fastapi import (
     Users,
     XChaCha20Poly1305,
     auth_tables,
-    install,
     jwt_router,
-    mfa_router,
     session_router,
     subscribe,
 )
 from piccolo_api_fastapi.errors import InvalidCredentials
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import KEY, PASSWORD, get_tokens, log_in, new_client, reaches_no_sql
+from tests.conftest import KEY, PASSWORD, get_tokens, log_in, new_client
 from tests.login.mfa.totp.conftest import Phone, password_grant
 from tests.models import Customer, Member
 
@@ -239,81 +236,6 @@ async def test_declared_later(users: Users[User], ada: User, database: Any) -> N
         await users.uphold(proof)  # type: ignore[arg-type]
     assert await User.login("ada", PASSWORD) is None
     await drop_db_tables(Badge)
-
-
-def routers(session: SessionAuth[User], jwt: JWTAuth[User], *logins: Login[User] | None) -> Any:
-    """A router for sessions and one for tokens, with a login each."""
-    return session_router(session, logins[0]), jwt_router(jwt, logins[1])
-
-
-def starts(app: FastAPI) -> Any:
-    """Start an application as a server does."""
-    return app.router.lifespan_context(app)
-
-
-@pytest.mark.security(76)
-@reaches_no_sql
-@pytest.mark.parametrize("is_mounted", [False, True])
-async def test_different_logins(
-    session: SessionAuth[User], jwt: JWTAuth[User], totp: TOTP, *, is_mounted: bool
-) -> None:
-    """Two routers of one user table that differ are refused, before or after they are included."""
-    users = session.users
-    knowing: Login[User] = Login(users, factors=[totp])
-    others: list[Login[User] | None] = [
-        None,
-        Login(users, factors=[email_code(users)]),
-        Login(users, factors=[totp, email_code(users)]),
-    ]
-    for other in others:
-        early, late, inner = FastAPI(), FastAPI(), FastAPI()
-        install(early)
-        one, two = routers(session, jwt, knowing, other)
-        for app in (early, late):
-            app.include_router(one)
-            if is_mounted:
-                app.mount("/tokens", inner)
-            else:
-                app.include_router(two)
-        inner.include_router(two)
-        with pytest.raises(ConfigurationError, match=r"with the second factors totp and .* login="):
-            async with starts(early):
-                pass
-        with pytest.raises(ConfigurationError, match="pass the same login="):
-            install(late)
-
-
-@reaches_no_sql
-async def test_like_logins(session: SessionAuth[User], jwt: JWTAuth[User], totp: TOTP) -> None:
-    """Logins that ask for the same are alike, and so may be those of two user tables."""
-    users = session.users
-    again = TOTP(users, encryption=totp.encryption, issuer="Movies")
-    code = email_code(users)
-    customers: Users[Customer] = Users(Customer)
-    alike: list[tuple[Login[User] | None, Login[User] | None]] = [
-        (None, None),
-        (Login(users, factors=[totp]), Login(users, factors=[again], mfa_required=True)),
-        (Login(users, factors=[totp, code]), Login(users, factors=[code, totp])),
-    ]
-    for logins in alike:
-        app = FastAPI()
-        install(app)
-        for router in routers(session, jwt, *logins):
-            app.include_router(router)
-        app.include_router(session_router(SessionAuth(customers)), prefix="/customers")
-        async with starts(app):
-            pass
-
-
-@reaches_no_sql
-def test_enrolling_what_no_login_knows(session: SessionAuth[User], totp: TOTP) -> None:
-    """Routes to enrol a factor need a login that knows it, where there is a login at all."""
-    app = FastAPI()
-    app.include_router(mfa_router(totp, session))
-    install(app)
-    app.include_router(session_router(session))
-    with pytest.raises(ConfigurationError, match="can enrol the factor 'totp'"):
-        install(app)
 
 
 async def test_no_further_statement(
