@@ -12,8 +12,6 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
-    AuthEvent,
-    ClientInfo,
     JWTAuth,
     Login,
     LoginAttempt,
@@ -26,11 +24,10 @@ from piccolo_api_fastapi import (
     Users,
     jwt_router,
     session_router,
-    subscribe,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.errors import InvalidCredentials, Unavailable
-from piccolo_api_fastapi.testing import FrozenClock, auc, cheap_hasher
+from piccolo_api_fastapi.errors import Unavailable
+from piccolo_api_fastapi.testing import auc, cheap_hasher
 from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
 from piccolo_api_fastapi.users.passwords.threads import HashingThreads
 from tests.conftest import PASSWORD, SECRET, log_in, new_client
@@ -261,58 +258,6 @@ async def test_hooks_raise(users: Users[User], ada: User) -> None:
     async with new_client(app_with(Login(users, on_success=[hook]))) as client:
         assert (await log_in(client)).status_code == 500
     assert await Session.count() == 0
-
-
-async def test_events(client: httpx.AsyncClient, ada: User) -> None:
-    """Success and failure are one event each, without the password."""
-    events: list[AuthEvent] = []
-    end = subscribe(events.append)
-    await log_in(client, "ada", "wr0ng-pass")
-    await log_in(client)
-    end()
-    assert [event.name for event in events] == ["authn_login_fail", "authn_login_success"]
-    assert events[1].user == ada.id
-    assert "wr0ng-pass" not in repr(events)
-
-
-@pytest.mark.security(11)
-@pytest.mark.security(116)
-async def test_who_is_guessed_at(
-    client: httpx.AsyncClient, users: Users[User], ada: User, clock: FrozenClock
-) -> None:
-    """The event of a wrong password has the user, if there is one; hook and answer have not."""
-    off = await users.create("off", PASSWORD, active=False)
-    none = await users.create_service("none")
-    await PasswordFailures.delete(force=True)
-    attempts: list[LoginAttempt] = []
-    events: list[AuthEvent] = []
-    end = subscribe(events.append)
-    expected = {
-        "ada": ada.id,
-        "ADA@example.com ": ada.id,
-        "off": off.id,
-        "none": none.id,
-        "nobody": None,
-        "nobody@example.com": None,
-        "": None,
-        "x" * 300: None,
-    }
-    answers = [await log_in(client, identifier, "wrong") for identifier in expected]
-    await PasswordFailures.update({PasswordFailures.failed_count: 100}, force=True)
-    answers.append(await log_in(client, "ada"))  # which is locked
-    form = {"grant_type": "password", "username": "ada", "password": "wrong"}
-    assert (await client.post("/auth/token", data=form)).status_code == 400
-    login = Login(users, on_failure=[attempts.append])
-    with pytest.raises(InvalidCredentials):
-        await login.start("ada", "wrong", ClientInfo())
-    end()
-    found = [event.user for event in events if event.name == "authn_login_fail"]
-    assert found == [*expected.values(), ada.id, ada.id, ada.id]
-    assert len({(answer.status_code, answer.content) for answer in answers}) == 1
-    assert [attempt.user for attempt in attempts] == [None]
-    with pytest.raises(InvalidCredentials) as refused:
-        await users.verify("nobody", "wrong")
-    assert refused.value.user is None
 
 
 async def test_email_and_case(client: httpx.AsyncClient, ada: User) -> None:
