@@ -120,10 +120,17 @@ class Unauthenticated(AuthError):
 
 
 class InvalidCredentials(Unauthenticated):
-    """The user is unknown, disabled or locked, or the password is wrong: one response for all."""
+    """
+    The user is unknown, disabled or locked, or the password is wrong: one response for all.
+
+    Attributes:
+        user: The primary key of the user whose password was wrong, if there is one. It is for
+            events and never part of the response.
+    """
 
     code = "invalid_credentials"
     message = "The username or password is incorrect."
+    user: Any = None
 
 
 class InvalidToken(Unauthenticated):

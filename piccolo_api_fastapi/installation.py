@@ -1,7 +1,8 @@
 """`install(app)`: one documented error body, and headers on every response."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from .core.http.problems import errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
 from .core.http.route import problem_response, validation_error
 from .errors import AuthError, ConfigurationError, Unprocessable
+from .login.consistency import check_logins
 from .rate_limiting import RateLimit
 
 
@@ -53,6 +55,8 @@ def install(
 
     Raises:
         ConfigurationError: The limit has dependencies, which can't run before a route is found.
+            Now or when the application starts: two routers of one user table ask for different
+            second factors, or users can enrol one that their login does not know.
     """
     if limit is not None and limit.asks_dependencies:
         raise ConfigurationError(
@@ -71,7 +75,22 @@ def install(
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _unexpected_error)
     errors = limit.documented_errors if limit is not None else ()
+    _check_at_start(app)
     app.openapi = _documenting(app, app.openapi, errors)  # type: ignore[method-assign]
+
+
+def _check_at_start(app: FastAPI) -> None:
+    """Check the logins of an application now, and again when it has all its routers."""
+    check_logins(app.routes)
+    lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def checked(started: FastAPI) -> AsyncIterator[Any]:
+        check_logins(app.routes)
+        async with lifespan(started) as state:
+            yield state
+
+    app.router.lifespan_context = checked
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

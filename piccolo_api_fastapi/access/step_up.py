@@ -72,6 +72,11 @@ Factors = Mapping[str, datetime]
 """The names of factors, and when each was last presented."""
 
 
+def last_presented(factors: Factors, default: datetime) -> datetime:
+    """When a factor was last presented; undeclared names do not count."""
+    return max(map(factors.__getitem__, factors.keys() & _factors.keys()), default=default)
+
+
 def write_factors(factors: Factors) -> str:
     """Factors as a session or a family stores them."""
     if not factors:

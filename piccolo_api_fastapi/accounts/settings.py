@@ -206,7 +206,8 @@ class Settings(Generic[UserT]):
         if password is None:
             await self.guard.check(FRESH, identity, request)
             return await self.guard.use_step_ups(identity)
-        await self.login.confirm_password(identity.user, password, self.login.client(request))
+        client, credential = self.login.client(request), identity.credential_id
+        await self.login.confirm_password(identity.user, password, client, credential=credential)
         return identity
 
     async def tell(self, kind: type[PasswordChanged | AccountClosed], user: UserT) -> None:

@@ -10,7 +10,8 @@ EVENTS = declare_events(
     ),
     EventKind(
         "authn_login_fail",
-        "A factor was wrong, or the user is unknown or disabled.",
+        "A factor was wrong, or the user is unknown or disabled; it has the user if there is one, "
+        "which the response does not tell.",
         ("ip", "user_agent", "factor"),
     ),
 )

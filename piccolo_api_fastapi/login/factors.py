@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from piccolo.apps.user.tables import BaseUser
 
+from piccolo_api_fastapi.access.step_up import is_second_factor
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FactorDisabled,
@@ -33,8 +34,12 @@ class SecondFactors:
         required: Whether a user must have one.
         outcomes: Records wrong codes.
 
+    Attributes:
+        known: The names of all factors, and those by which their tables record them.
+
     Raises:
-        ConfigurationError: Two factors have the same name, or one is required and there is none.
+        ConfigurationError: Two factors have the same name, one is not worth a second factor, or
+            one is required and there is none.
     """
 
     def __init__(
@@ -46,6 +51,10 @@ class SecondFactors:
         names = [one.name for _, one in self._all()]
         if len(set(names)) < len(names):
             raise ConfigurationError("Each factor must have a name of its own.")
+        if not all(map(is_second_factor, names)):
+            raise ConfigurationError("Each factor must have worth='second' or worth='both'.")
+        self._names = frozenset(names)
+        self.known = frozenset([*names, *(one.recorded_as for _, one in self._all())])
         if required and not factors:
             raise ConfigurationError(
                 "mfa_required needs at least one second factor: pass factors=[…]."
@@ -122,7 +131,8 @@ class SecondFactors:
             TooManyRequests: There were several wrong codes; the user has to wait.
             FactorDisabled: There were too many wrong codes.
         """
-        attempt = replace(attempt, factor=method or "")
+        # Before a factor is found, only a name that there is may go into events and to hooks.
+        attempt = replace(attempt, factor=method if method in self._names else "")
         try:
             factor = await self.choose(attempt.user, code, method)
             attempt = replace(attempt, factor=factor.name)

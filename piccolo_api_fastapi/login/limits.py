@@ -18,6 +18,8 @@ BY_ADDRESS = RateLimit("20/15minutes", scope="login: address", on_error="deny")
 
 BY_ACCOUNT = RateLimit("5/15minutes", scope="login: account", on_error="deny")
 
+BY_SUCCESS = RateLimit("240/hour", scope="login: success")
+
 BY_DEVICE = RateLimit("20/15minutes", scope="login: unknown browsers", on_error="local")
 """Device cookies that were looked up and unknown. Beyond it no cookie is looked up."""
 
@@ -57,6 +59,36 @@ class Attempt:
         if limit is not None and key is not None:
             self.quotas.append(await self.stack.enter_async_context(limit.attempt(key)))
 
+    async def charge_success(self, name: str, browser: str | None) -> None:
+        """
+        Charge a login of this name for its success, and refund the charge if it fails.
+
+        It is charged before the password is checked, or the refusal would say that it is right.
+        A browser in which the user logged in before has a second count: whoever knows the
+        password, but not the second factor, does not keep it out.
+
+        Args:
+            name: The name, in its one form.
+            browser: The key of the known browser, if it is one.
+
+        Raises:
+            TooManyRequests: There were too many logins.
+        """
+        if (limit := self.limits.success) is None:
+            return
+        try:
+            quota = await limit.hit(f"name {name}")
+        except TooManyRequests:
+            if browser is None:
+                raise
+            quota = await limit.hit(f"known browsers of {name}")
+
+        async def settle(kind: type[BaseException] | None, *_: object) -> None:
+            if self.failed or kind is not None:
+                await quota.refund()
+
+        self.stack.push_async_exit(settle)
+
     def keep_charges(self) -> None:
         """Keep the charges, even if the error that ends the attempt would refund them."""
         for quota in self.quotas:
@@ -81,15 +113,17 @@ class LoginLimits:
     login = Login(limits=LoginLimits(account=by_account))
     ```
 
-    Only failures count. Each attempt is charged before it is checked and refunded when it
-    succeeds, so that many correct logins at once are not refused. Names that no user has are
-    counted like those of users.
+    Each attempt is charged before it is checked. What counts failures is refunded when it
+    succeeds, so that many correct logins at once are not refused, and what counts successes when
+    it fails. Names that no user has are counted like those of users.
 
     Args:
         address: The limit of wrong passwords, challenges and codes from one address.
         account: The limit of wrong passwords for one username or e-mail address, each
             counted on its own. From a browser in which the user logged in before, the limit
             counts for that browser.
+        success: The limit of right passwords for one username or e-mail address, so that
+            whoever has an account does not fill the database with sessions.
 
     Raises:
         ConfigurationError: A limit has no scope, or has a key, cost or limits that depend on
@@ -98,9 +132,11 @@ class LoginLimits:
 
     address: RateLimit | None = BY_ADDRESS
     account: RateLimit | None = BY_ACCOUNT
+    success: RateLimit | None = BY_SUCCESS
 
     def __post_init__(self) -> None:
-        if not all(limit is None or limit.is_for_code for limit in (self.address, self.account)):
+        limits = (self.address, self.account, self.success)
+        if not all(limit is None or limit.is_for_code for limit in limits):
             raise ConfigurationError(
                 "The limits of a login must have a scope and fixed limits, and no key of their own."
             )

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from inspect import isawaitable
+from typing import Any
 
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
-from piccolo_api_fastapi.errors import LoginRefused
+from piccolo_api_fastapi.errors import InvalidCredentials, LoginRefused
 from piccolo_api_fastapi.users.proof import Proof
 from piccolo_api_fastapi.users.tables import UserT
 
@@ -59,15 +60,33 @@ class Outcomes:
         await _run(self._on_success, attempt)
         return replace(proof, event=self._event("authn_login_success", attempt))
 
-    async def fail(self, attempt: LoginAttempt) -> None:
+    async def fail(self, attempt: LoginAttempt, user: Any = None) -> None:
         """
         Record a failure and tell the hooks.
+
+        Args:
+            attempt: The attempt, with its user if a factor was verified before.
+            user: The primary key of the user who is being guessed at, otherwise.
 
         Raises:
             LoginRefused: A hook answers with a reason of its own.
         """
-        await emit(self._event("authn_login_fail", attempt))
+        event = self._event("authn_login_fail", attempt)
+        await emit(event if user is None else replace(event, user=user))
         await _run(self._on_failure, attempt)
+
+    async def refuse_unknown(self, proof: Proof[UserT], attempt: LoginAttempt) -> None:
+        """
+        Refuse a user who has confirmed a second factor that the login does not know.
+
+        Raises:
+            InvalidCredentials: The same answer as to a wrong password.
+        """
+        if proof.unknown:
+            names = " ".join(sorted(proof.unknown))
+            attempt = replace(attempt, user=proof.user, factor=names)
+            await emit(self._event("authn_login_misconfigured", attempt))
+            raise InvalidCredentials
 
     def _event(self, name: str, attempt: LoginAttempt) -> AuthEvent:
         client, user = attempt.client, attempt.user

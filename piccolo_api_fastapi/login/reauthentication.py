@@ -1,6 +1,8 @@
 """`Reauthentication`: a user who is logged in presents a factor once more."""
 
-from typing import Generic
+from typing import Any, Generic
+
+from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.database.user_tables import primary_key
@@ -38,28 +40,41 @@ class Reauthentication(Generic[UserT]):
         self._limits = limits
         self._outcomes = outcomes
 
-    async def present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
+    async def present(
+        self, user: UserT, code: str, method: str | None, client: ClientInfo, credential: Any
+    ) -> str:
         """Check a code of a second factor; see `Login.present`."""
         attempt = LoginAttempt(user.username, client, user)
-        async with self._limits.attempt(address=client.network) as limited:
+        account = f"code of {_whoever(user, credential)}"
+        async with self._limits.attempt(address=client.network, account=account) as limited:
             return (await self._factors.verify(attempt, code, method, limited)).factor
 
-    async def confirm_password(self, user: UserT, password: str, client: ClientInfo) -> str:
+    async def confirm_password(
+        self, user: UserT, password: str, client: ClientInfo, credential: Any
+    ) -> str:
         """Check the password; see `Login.confirm_password`."""
         attempt = LoginAttempt(user.username, client, user)
-        account = f"user {primary_key(user)}"
+        account = _whoever(user, credential)
         async with self._limits.attempt(address=client.network, account=account) as limited:
             await self._outcomes.begin(attempt)
             try:
-                await self._verify(user, password)
+                await self._verify(user, password, account)
             except InvalidCredentials:
                 limited.failed = True  # before the hooks run, whatever they raise
                 await self._outcomes.fail(attempt)
                 raise
         return PASSWORD
 
-    async def _verify(self, user: UserT, password: str) -> None:
-        # Counted on its own: guesses at the login do not keep out a user who is logged in.
-        proof = await self._users.verify(user.username, password, counted_as="whoever is logged in")
+    async def _verify(self, user: UserT, password: str, counted_as: str) -> None:
+        # Counted on its own: neither guesses at the login nor those with another credential of
+        # the user, which may be stolen, keep out a user who is logged in.
+        proof = await self._users.verify(user.username, password, counted_as=counted_as)
         if primary_key(proof.user) != primary_key(user):
             raise InvalidCredentials
+
+
+def _whoever(user: BaseUser, credential: Any) -> str:
+    """What the guesses of a user who is logged in are counted by."""
+    if credential is None:
+        return f"user {primary_key(user)}"
+    return f"credential {credential}"

@@ -68,13 +68,17 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
         response: Response,
     ) -> None:
         """Present the password or a second factor again. A session gets a new cookie."""
-        client = login.client(request)
+        client, credential = login.client(request), identity.credential_id
         if body.password is not None:
             password = body.password.get_secret_value()
-            factor = await login.confirm_password(identity.user, password, client)
+            factor = await login.confirm_password(
+                identity.user, password, client, credential=credential
+            )
         else:
             code = body.code.get_secret_value() if body.code else ""
-            factor = await login.present(identity.user, code, body.method, client)
+            factor = await login.present(
+                identity.user, code, body.method, client, credential=credential
+            )
         await person.step_up(identity, factor, request, response, for_change=True)
 
     return router

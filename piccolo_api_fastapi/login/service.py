@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Generic
+from typing import Any, Generic
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -138,21 +138,26 @@ class Login(Generic[UserT]):
         Raises:
             InvalidCredentials: The user is unknown or disabled, or the password is wrong.
             LoginRefused: A hook refused.
-            TooManyRequests: Too many passwords were wrong, from this address or for this account.
+            TooManyRequests: Too many passwords were wrong, from this address or for this account,
+                or too many were right.
             HasherBusy: Too many passwords are being hashed.
         """
         attempt = LoginAttempt(identifier, client)
         async with self.limits.attempt(address=client.network) as limited:
             browser = await self.limits.browser(self.known_devices, client, identifier)
-            await limited.charge_account(browser or f"name {one_name(identifier)}")
+            name = one_name(identifier)
+            await limited.charge_account(browser or f"name {name}")
+            await limited.charge_success(name, browser)
             await self._outcomes.begin(attempt)
             try:
                 proof = await self.users.verify(identifier, password, counted_as=browser)
-            except InvalidCredentials:
+            except InvalidCredentials as error:
                 limited.failed = True  # before the hooks run, whatever they raise
-                await self._outcomes.fail(attempt)
+                await self._outcomes.fail(attempt, error.user)
                 raise
-        return await self._proceed(replace(proof, scope=scope), attempt, channel)
+            proof = replace(proof, scope=scope, known=self._second.known)
+            await self._outcomes.refuse_unknown(proof, attempt)
+        return await self._proceed(proof, attempt, channel)
 
     async def _proceed(
         self, proof: Proof[UserT], attempt: LoginAttempt, channel: Channel
@@ -211,6 +216,7 @@ class Login(Generic[UserT]):
             attempt = await self._second.verify(attempt, code, method, limited)
             # The code is used up by now: of several requests with it, one gets here.
             proof = await step.complete({attempt.factor: self.users.clock()})
+            proof = replace(proof, known=self._second.known)
         return await self._outcomes.succeed(proof, attempt)
 
     async def send(
@@ -234,7 +240,15 @@ class Login(Generic[UserT]):
             user = (await self._challenges.open(challenge, channel)).proof.user
             await (await self._second.choose(user, "", method)).send(user)
 
-    async def present(self, user: UserT, code: str, method: str | None, client: ClientInfo) -> str:
+    async def present(
+        self,
+        user: UserT,
+        code: str,
+        method: str | None,
+        client: ClientInfo,
+        *,
+        credential: Any = None,
+    ) -> str:
         """
         Check a code of a user who is logged in.
 
@@ -243,6 +257,7 @@ class Login(Generic[UserT]):
             code: The code as typed.
             method: The name of the factor; by default the first that accepts the code.
             client: The client that sent the request.
+            credential: The id of the user's credential, which wrong codes count for.
 
         Returns:
             The name of the factor.
@@ -252,9 +267,11 @@ class Login(Generic[UserT]):
             TooManyRequests: There were several wrong codes; the user has to wait.
             FactorDisabled: There were too many wrong codes.
         """
-        return await self._again.present(user, code, method, client)
+        return await self._again.present(user, code, method, client, credential)
 
-    async def confirm_password(self, user: UserT, password: str, client: ClientInfo) -> str:
+    async def confirm_password(
+        self, user: UserT, password: str, client: ClientInfo, *, credential: Any = None
+    ) -> str:
         """
         Check the password of a user who is logged in.
 
@@ -262,16 +279,19 @@ class Login(Generic[UserT]):
             user: The user.
             password: The password as typed.
             client: The client that sent the request.
+            credential: The id of the user's credential, such as `Identity.credential_id`. Wrong
+                passwords count for it; a thief with another one can't keep the owner out.
 
         Returns:
             The name of the factor, `password`.
 
         Raises:
             InvalidCredentials: The password is wrong.
-            TooManyRequests: Too many passwords were wrong, from this address or by this user.
+            TooManyRequests: Too many passwords were wrong, from this address or with this
+                credential.
             HasherBusy: Too many passwords are being hashed.
         """
-        return await self._again.confirm_password(user, password, client)
+        return await self._again.confirm_password(user, password, client, credential)
 
     async def enrolled(self, user: UserT) -> Sequence[SecondFactor]:
         """Return the second factors that a user has, each followed by its companions."""

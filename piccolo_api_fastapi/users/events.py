@@ -20,6 +20,11 @@ EVENTS = declare_events(
         "The password was right after five wrong ones or more.",
         ("failures",),
     ),
+    EventKind(
+        "authn_login_misconfigured",
+        "The password was right, but the login does not know a second factor of the user.",
+        ("factor", "ip", "user_agent"),
+    ),
     EventKind("authn_login_unlock", "An administrator unlocked an account."),
     EventKind(
         "sys_breach_check_unavailable",

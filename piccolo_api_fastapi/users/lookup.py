@@ -5,10 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
-from piccolo.table import Table
+from piccolo.table import TABLE_REGISTRY, Table
+
+from piccolo_api_fastapi.core.database.auth_tables import confirmed_factors
 
 from .identifiers import candidates
 from .passwords.hasher import is_pbkdf2
+
+_FACTOR = "_factor "
+"""Begins the names of columns that say whether a user has a second factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +26,14 @@ class Account:
         values: The values of all columns of the user table.
         column: The value of the password column of the user table.
         encoded: The current hash, if there is one.
+        confirmed: The names of the second factors that the user has confirmed.
         was_changed_by_piccolo: Whether Piccolo's command line or Admin set the password last.
     """
 
     values: dict[str, Any] = field(repr=False)
     column: str = field(repr=False)
     encoded: str | None = field(repr=False)
+    confirmed: frozenset[str] = frozenset()
     was_changed_by_piccolo: bool = False
 
     @property
@@ -55,15 +62,17 @@ class UserLookup:
         if passwords is not None:
             columns += ['p."hash" AS "_hash"', 'p."superseded" AS "_superseded"']
             join = f'LEFT JOIN {_name(passwords)} p ON p."user" = u."{key}"'
-        select = f"SELECT {', '.join(columns)} FROM {_name(users)} u {join} WHERE "  # noqa: S608 - our names
-        self._by_identifier = select + 'u."username" IN ({}, {}) OR lower(u."email") = {}'
-        self._by_key = select + f'u."{key}" = {{}}'
+        self._columns = columns
+        self._from = f"FROM {_name(users)} u {join} WHERE "
+        self._key = f'u."{key}"'
+        self._known_tables = 0
 
     async def find(self, identifier: str) -> Account | None:
         """The user with this e-mail address, or else with this username."""
         wanted = candidates(identifier)
         typed, username, email = wanted or ("", "", "")
-        rows = await self._table.raw(self._by_identifier, typed, username, email)
+        condition = 'u."username" IN ({}, {}) OR lower(u."email") = {}'
+        rows = await self._rows(condition, typed, username, email)
         for name, value in (("email", email), ("username", typed), ("username", username)):
             if wanted is None or (name == "email" and "@" not in typed):
                 continue
@@ -74,8 +83,29 @@ class UserLookup:
 
     async def get(self, key: Any) -> Account | None:
         """The user with this primary key."""
-        rows = await self._table.raw(self._by_key, key)
+        rows = await self._rows(f"{self._key} = {{}}", key)
         return _account(rows[0]) if rows else None
+
+    def factors(self) -> dict[str, str]:
+        """
+        How to ask whether a user has confirmed each second factor; see `confirmed_factors`.
+
+        A feature can declare a table at any time. Then it is found out again.
+        """
+        if self._known_tables != len(TABLE_REGISTRY):
+            self._known_tables = len(TABLE_REGISTRY)
+            self._factors = confirmed_factors(self._table)
+            asked = [
+                f'{condition.format(*[self._key] * condition.count("{}"))} AS "{_FACTOR}{name}"'
+                for name, condition in self._factors.items()
+            ]
+            self._select = f"SELECT {', '.join([*self._columns, *asked])} {self._from}"
+        return self._factors
+
+    async def _rows(self, condition: str, *values: Any) -> list[dict[str, Any]]:
+        self.factors()
+        rows: list[dict[str, Any]] = await self._table.raw(self._select + condition, *values)
+        return rows
 
 
 def fingerprint(encoded: str) -> str:
@@ -86,10 +116,12 @@ def fingerprint(encoded: str) -> str:
 def _account(row: dict[str, Any]) -> Account:
     encoded = row.pop("_hash", None)
     superseded = row.pop("_superseded", None)
+    names = [name for name in row if name.startswith(_FACTOR)]
+    confirmed = frozenset(name.removeprefix(_FACTOR) for name in names if row.pop(name))
     column: str = row["password"]
     if is_pbkdf2(column) and fingerprint(column) != superseded:
-        return Account(row, column, column, was_changed_by_piccolo=encoded is not None)
-    return Account(row, column, encoded)
+        return Account(row, column, column, confirmed, was_changed_by_piccolo=encoded is not None)
+    return Account(row, column, encoded, confirmed)
 
 
 def _name(table: type[Table]) -> str:

@@ -39,6 +39,9 @@ class Proof(Generic[UserT]):
         recheck: Called while the user's row is locked, before the credential is issued.
             Raises if the findings of the login no longer hold.
         event: The event to emit in the transaction that issues the credential.
+        confirmed: The names of the second factors that the user had confirmed.
+        known: The names of the second factors that the login knows. A user who has confirmed
+            another gets no credential. `None`: the application vouches for the user.
     """
 
     user: UserT
@@ -49,6 +52,13 @@ class Proof(Generic[UserT]):
     scope: str = ""
     recheck: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
     event: AuthEvent | None = field(default=None, repr=False, compare=False)
+    confirmed: frozenset[str] = frozenset()
+    known: frozenset[str] | None = None
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The names of the second factors that the user had and the login does not know."""
+        return frozenset() if self.known is None else self.confirmed - self.known
 
     @property
     def fingerprint(self) -> str:

@@ -1,5 +1,6 @@
 """The user table, and the tables of password hashes and wrong passwords."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -147,11 +148,16 @@ class User(BaseUser, tablename="piccolo_user"):
 
     @classmethod
     async def login(cls, username: str, password: str) -> Any:
-        """The primary key of an active user with this password, or `None`."""
+        """
+        The primary key of an active user with this password, or `None`.
+
+        A password is not enough for users with a second factor: they get `None`, and
+        `authn_login_misconfigured` is emitted.
+        """
         users = _users(cls)
         try:
             proof = await users.verify(username, password)
-            await users.uphold(proof)
+            await users.uphold(replace(proof, known=cls.asks_afterwards))
         except InvalidCredentials:
             return None
         return primary_key(proof.user)

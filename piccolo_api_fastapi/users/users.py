@@ -292,6 +292,7 @@ class Users(Generic[UserT]):
         A PBKDF2 hash in the user table is moved to `auth_password`, and a hash made with
         weaker parameters is renewed, unless the password changed meanwhile. If the moved hash
         replaces another, Piccolo's command line or Admin set it, and earlier credentials end.
+        Second factors are not asked for: users who have one get no credential on this proof.
 
         Args:
             identifier: A username or an e-mail address.
@@ -300,7 +301,7 @@ class Users(Generic[UserT]):
                 known to be the owner is then not locked out by the guesses of others.
 
         Raises:
-            InvalidCredentials: The password is wrong, or there were too many wrong ones.
+            InvalidCredentials: The password is wrong, or too many were. It knows the `user`.
             HasherBusy: Too many passwords are being hashed.
         """
         async with store():
@@ -315,7 +316,7 @@ class Users(Generic[UserT]):
         Make sure that a proof holds until the open transaction ends.
 
         Raises:
-            InvalidCredentials: The user was disabled or the password changed.
+            InvalidCredentials: The user was disabled, or the password or a factor changed.
         """
         await self.passwords.uphold(proof)
 

@@ -56,6 +56,20 @@ async def test_password(client: httpx.AsyncClient, app: FastAPI, ada: User, outb
     assert (await log_in(client, password=NEW)).status_code == 200
 
 
+@pytest.mark.security(93)
+async def test_guesses_with_another_session(
+    client: httpx.AsyncClient, app: FastAPI, ada: User
+) -> None:
+    """Whoever guesses the password with another session does not keep the owner out."""
+    async with new_client(app) as thief:
+        await log_in(thief)
+        for expected in [401] * 5 + [429]:
+            answer = await change_password(thief, current_password="wrong")
+            assert answer.status_code == expected
+    answer = await change_password(client, current_password=PASSWORD)
+    assert answer.status_code == 204
+
+
 @pytest.mark.security(24)
 async def test_password_by_token(client: httpx.AsyncClient, ada: User) -> None:
     """An app changes it likewise, and goes on with its tokens."""

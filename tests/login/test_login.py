@@ -12,7 +12,6 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
-    AuthEvent,
     JWTAuth,
     Login,
     LoginAttempt,
@@ -25,7 +24,6 @@ from piccolo_api_fastapi import (
     Users,
     jwt_router,
     session_router,
-    subscribe,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import Unavailable
@@ -260,18 +258,6 @@ async def test_hooks_raise(users: Users[User], ada: User) -> None:
     async with new_client(app_with(Login(users, on_success=[hook]))) as client:
         assert (await log_in(client)).status_code == 500
     assert await Session.count() == 0
-
-
-async def test_events(client: httpx.AsyncClient, ada: User) -> None:
-    """Success and failure are one event each, without the password."""
-    events: list[AuthEvent] = []
-    end = subscribe(events.append)
-    await log_in(client, "ada", "wr0ng-pass")
-    await log_in(client)
-    end()
-    assert [event.name for event in events] == ["authn_login_fail", "authn_login_success"]
-    assert events[1].user == ada.id
-    assert "wr0ng-pass" not in repr(events)
 
 
 async def test_email_and_case(client: httpx.AsyncClient, ada: User) -> None:

@@ -13,15 +13,18 @@ from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
     AuthError,
+    ClientInfo,
     ConfigurationError,
     JWTAuth,
     Login,
     LoginAttempt,
     LoginLimits,
     MemoryStore,
+    PasswordFailures,
     PiccoloStore,
     RateLimit,
     RedisStore,
+    Session,
     SessionAuth,
     User,
     Users,
@@ -30,7 +33,8 @@ from piccolo_api_fastapi import (
     session_router,
     use_store,
 )
-from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
+from piccolo_api_fastapi.errors import InvalidCredentials, StoreUnavailable, TooManyRequests
+from piccolo_api_fastapi.rate_limiting.stores import defaults
 from piccolo_api_fastapi.rate_limiting.stores.store import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
 from piccolo_api_fastapi.users.lookup import UserLookup
@@ -39,6 +43,7 @@ from tests.conftest import (
     PASSWORD,
     REDIS_URL,
     SECRET,
+    bearer,
     get_tokens,
     log_in,
     need_redis,
@@ -251,7 +256,49 @@ async def test_whatever_a_hook_raises(
     assert limits.account is not None
     assert (await limits.address.peek("192.0.2.1")).remaining == 15
     assert (await limits.account.peek("name grace")).remaining == 2
-    assert (await limits.account.peek(f"user {ada.id}")).remaining == 3
+    [row] = await Session.select(Session.id)
+    assert (await limits.account.peek(f"credential {row['id']}")).remaining == 3
+
+
+@pytest.mark.security(93)
+async def test_right_passwords(users: Users[User], ada: User) -> None:
+    """So many logins succeed, by whichever router; wrong ones do not count, and see the same."""
+    login = Login(users, limits=LoginLimits(success=RateLimit("3/hour", scope="success")))
+    session = SessionAuth(users)
+    app = FastAPI()
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(jwt_router(JWTAuth(users, secret=SECRET), login), prefix="/auth")
+    async with at(app) as known, at(app, "192.0.2.2") as other:
+        for password in ("wrong", "wrong", PASSWORD, "wrong"):
+            await log_in(known, password=password)
+        await get_tokens(other, "ADA ")
+        assert (await log_in(other)).status_code == 200
+        other.cookies.clear()
+        answers = [await log_in(other, password=password) for password in (PASSWORD, "wrong")]
+        assert [answer.status_code for answer in answers] == [429, 429]
+        assert len({answer.content for answer in answers}) == 1
+        assert answers[0].headers["retry-after"] == "1200"
+        form = {"grant_type": "password", "username": "ada", "password": PASSWORD}
+        assert (await other.post("/auth/token", data=form)).status_code == 429
+        for expected in (200, 200, 200, 429):  # which strangers do not keep out
+            assert (await log_in(known)).status_code == expected
+        await users.create("grace", PASSWORD)
+        assert (await log_in(other, "grace")).status_code == 200
+    assert await Session.count() == 3
+
+
+@pytest.mark.parametrize("limits", [None, LoginLimits(success=None)])
+async def test_the_default_is_generous(
+    users: Users[User], ada: User, limits: LoginLimits | None
+) -> None:
+    """By default 240 logins an hour succeed; without the limit nothing is counted."""
+    login = Login(users, limits=limits)
+    await login.start("ada", PASSWORD, ClientInfo())
+    with pytest.raises(InvalidCredentials):
+        await login.start("ada", "wrong", ClientInfo())
+    by_default = LoginLimits().success
+    assert by_default is not None
+    assert (await by_default.peek("name ada")).remaining == (239 if limits is None else 240)
 
 
 async def test_reauthentication(app: FastAPI, ada: User) -> None:
@@ -265,6 +312,49 @@ async def test_reauthentication(app: FastAPI, ada: User) -> None:
             assert wrong.status_code == 401
         limited = await client.post("/auth/reauthenticate", json={"password": PASSWORD})
         assert limited.status_code == 429
+
+
+async def test_without_a_credential(users: Users[User], ada: User) -> None:
+    """Where an application does not say with which credential, all of a user count as one."""
+    login = Login(users)
+    client = ClientInfo(ip="192.0.2.1", network="192.0.2.1")
+    for _ in range(5):
+        with pytest.raises(InvalidCredentials):
+            await login.confirm_password(ada, "wrong", client)
+    with pytest.raises(TooManyRequests):
+        await login.confirm_password(ada, PASSWORD, client)
+
+
+@pytest.mark.security(93)
+@pytest.mark.parametrize("kind", ["session", "jwt"])
+@pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"code": "000000"}])
+async def test_a_stolen_credential(
+    app: FastAPI, ada: User, kind: str, wrong: dict[str, str]
+) -> None:
+    """Guesses with one credential, until it is locked, keep out no other of the same user."""
+    async with at(app) as owner, at(app, "192.0.2.2") as thief:
+        headers: list[dict[str, str]] = []
+        for client in (thief, owner):
+            await log_in(client)
+            if kind == "jwt":
+                headers.append(bearer((await get_tokens(client))["access_token"]))
+                client.cookies.clear()
+            else:
+                headers.append({})
+        await thief.post("/auth/reauthenticate", json=wrong, headers=headers[0])
+        await PasswordFailures.update({PasswordFailures.failed_count: 100}).where(
+            PasswordFailures.failed_count == 1
+        )
+        for expected in [401] * 4 + [429] * 2:
+            answer = await thief.post("/auth/reauthenticate", json=wrong, headers=headers[0])
+            assert answer.status_code == expected
+        body = {"password": PASSWORD}
+        if "password" in wrong:
+            defaults.LOCAL.clear()  # whatever the limits say
+            answer = await thief.post("/auth/reauthenticate", json=body, headers=headers[0])
+            assert answer.status_code == 401
+        answer = await owner.post("/auth/reauthenticate", json=body, headers=headers[1])
+        assert answer.status_code == 204
 
 
 @reaches_no_sql

@@ -3,9 +3,25 @@
 _TOTP = "tests/login/mfa/totp/test_totp.py"
 _REPLACING = "tests/login/mfa/totp/test_replacing.py"
 _TICKETS = "tests/login/tickets/test_service.py"
+_UNKNOWN = "tests/login/mfa/totp/test_unknown_factors.py"
+_LOGIN = "tests/login/mfa/totp/test_login.py"
 _OUTAGE = "tests/integration/test_outage.py"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
+    ("login/outcomes.py", "        if proof.unknown:\n", "        if False:\n", _UNKNOWN),
+    (
+        "login/consistency.py",
+        "if _kinds(first.factors) != _kinds(login.factors):",
+        "if False:",
+        "tests/login/test_consistency.py",
+    ),
+    ("login/factors.py", "method if method in self._names else", "method or", _LOGIN),
+    (
+        "login/reauthentication.py",
+        'return f"credential {credential}"',
+        'return f"user {primary_key(user)}"',
+        "tests/login/test_protection.py",
+    ),
     (
         "login/mfa/totp/queries.py",
         "table.last_step: step,\n        **forgiven(table),\n",

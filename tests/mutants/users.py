@@ -1,9 +1,19 @@
 """Mutants of `users`: guards in single statements, and what a new password ends."""
 
 _USERS = "tests/users/test_users.py"
+_UNKNOWN = "tests/login/mfa/totp/test_unknown_factors.py"
 _GUESSES = "tests/users/passwords/test_guesses.py"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
+    ("users/passwords/queries.py", 'condition & _has(refused, key, "NOT ")', "condition", _UNKNOWN),
+    ("users/passwords/service.py", "        if proof.unknown:\n", "        if False:\n", _UNKNOWN),
+    (
+        "users/passwords/service.py",
+        "return not await queries.has_factor(",
+        "return await queries.has_factor(",
+        _UNKNOWN,
+    ),
+    ("users/lookup.py", "if row.pop(name)", "if row.pop(name) and False", _UNKNOWN),
     ("users/passwords/queries.py", " & table.active.eq(value=True)", "", _USERS),
     (
         "users/passwords/queries.py",
@@ -12,7 +22,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         _USERS,
     ),
     ("users/passwords/queries.py", ", table.password == old", "", _USERS),
-    ("users/passwords/queries.py", ", table.hash == old", "", _USERS),
+    ("users/passwords/queries.py", " & (table.hash == old)", "", _USERS),
     ("users/passwords/queries.py", "values.append(table.superseded)", "pass", _USERS),
     ("users/lookup.py", " and fingerprint(column) != superseded", "", _USERS),
     ("users/passwords/service.py", "if account.was_changed_by_piccolo:", "if False:", _USERS),

@@ -56,6 +56,9 @@ class AuthTable:
         other_mailbox: If rows give an account to the owner of an e-mail address: the name of the
             column with the address. They are deleted when the user proves that the mailbox of
             another address is theirs.
+        factor: If a login must ask for the rows: the name of their `SecondFactor`. A row whose
+            column `factor_since` is set is confirmed, and its user can't log in where the login
+            does not know the factor.
     """
 
     noun: ClassVar[str] = ""
@@ -65,6 +68,7 @@ class AuthTable:
     tells_verified: ClassVar[bool] = False
     factor_since: ClassVar[str] = ""
     other_mailbox: ClassVar[str] = ""
+    factor: ClassVar[str] = ""
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable | None:  # noqa: ARG003 - for subclasses
@@ -184,6 +188,28 @@ def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
 def mailbox_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables that give accounts of users of this table to the owners of addresses."""
     return _marked("other_mailbox", user_table)
+
+
+def confirmed_factors(user_table: type[BaseUser]) -> dict[str, str]:
+    """
+    How to ask whether a user has confirmed each factor that a login must ask for.
+
+    Args:
+        user_table: The user table.
+
+    Returns:
+        Conditions in SQL by the name of the factor. Each `{}` stands for the key of the user.
+    """
+    found: dict[str, list[str]] = {}
+    for table in _marked("factor", user_table):
+        since = str(table.factor_since)  # type: ignore[attr-defined]
+        user, at = (
+            table._meta.get_column_by_name(name)._meta.db_column_name for name in ("user", since)
+        )
+        rows = f'{table._meta.get_formatted_tablename()} f WHERE f."{user}" = {{}}'
+        condition = f'EXISTS (SELECT 1 FROM {rows} AND f."{at}" IS NOT NULL)'  # noqa: S608 - our own
+        found.setdefault(str(table.factor), []).append(condition)  # type: ignore[attr-defined]
+    return {name: f"({' OR '.join(conditions)})" for name, conditions in found.items()}
 
 
 async def delete_expired_rows(table: type[Table], *, now: datetime, batch: int = 500) -> int:

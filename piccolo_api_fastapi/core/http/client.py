@@ -38,6 +38,12 @@ class ClientInfo:
     network: str | None = None
     device: str | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        if self.user_agent is not None:
+            text = self.user_agent[:USER_AGENT_LENGTH]
+            safe = "".join(c if c.isprintable() else "?" for c in text)
+            object.__setattr__(self, "user_agent", safe)
+
 
 _current: ContextVar[ClientInfo | None] = ContextVar("client", default=None)
 
@@ -53,8 +59,6 @@ def client_info(connection: HTTPConnection) -> ClientInfo:
 
 def _read(connection: HTTPConnection) -> ClientInfo:
     agent = connection.headers.get("user-agent")
-    if agent is not None:
-        agent = "".join(c if c.isprintable() else "?" for c in agent[:USER_AGENT_LENGTH])
     address = client_address_of(connection)
     return ClientInfo(address.find(connection), agent, address.client(connection))
 

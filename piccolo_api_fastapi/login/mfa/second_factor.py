@@ -60,6 +60,11 @@ class SecondFactor(ABC):
     users: Users[Any]
     companions: Sequence["SecondFactor"] = ()
 
+    @property
+    def recorded_as(self) -> str:
+        """The `AuthTable.factor` of `self.table`; empty if no table says who has this factor."""
+        return str(getattr(getattr(self, "table", None), "factor", ""))
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if hasattr(cls, "name"):

@@ -98,8 +98,14 @@ class Delivery:
                 await queries.forget(self.table, row["id"])
 
     def on_event(self, event: AuthEvent) -> None:
-        """Retry the messages of a user in the background when the user makes a request."""
-        if event.user is not None and not event.name.startswith("sys_"):
+        """
+        Retry the messages of a user in the background when the user does something.
+
+        Failures do not count: whoever guesses at an account must not see that there is one, by
+        the time that this takes.
+        """
+        is_owner = event.outcome == "success" and not event.name.startswith("sys_")
+        if event.user is not None and is_owner:
             self.beside(self.retry, event.user)
 
     def beside(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:

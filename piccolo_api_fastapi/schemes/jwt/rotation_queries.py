@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
-from piccolo_api_fastapi.access.step_up import Factors, read_factors
+from piccolo_api_fastapi.access.step_up import Factors, last_presented, read_factors
 from piccolo_api_fastapi.core.database.statements import CompiledQuery
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
 from piccolo_api_fastapi.errors import InvalidGrant
@@ -36,7 +36,7 @@ class Family:
     @property
     def authenticated_at(self) -> datetime:
         """The time when the user last presented a factor."""
-        return max(self.factors.values(), default=self.created_at)
+        return last_presented(self.factors, self.created_at)
 
     def grant(self, subject: str, scopes: frozenset[str]) -> Grant:
         """The facts that an access token with these scopes states."""

@@ -35,6 +35,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.captcha import captcha_attempt
+from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
 from piccolo_api_fastapi.schemes.sign_out import end_everything
@@ -127,6 +128,7 @@ def _add_token(
             media_types=_BOTH,
         ),
     )
+    @logs_in(login)
     async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
         """Exchange a password or a refresh token for an access token (RFC 6749)."""
         exchange = grant_types.get(form.grant_type)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from piccolo_api_fastapi.access.identity import ACCOUNT
-from piccolo_api_fastapi.access.step_up import ENROLMENT, Factors, acr, amr
+from piccolo_api_fastapi.access.step_up import ENROLMENT, Factors, acr, amr, last_presented
 
 from .access_tokens import AccessTokens, Claims
 from .refresh_tokens import RefreshToken, RefreshTokens
@@ -84,7 +84,7 @@ def write_pair(
         expires_at=expires_at,
         scopes=scopes,
         extra=extra,
-        authenticated_at=max(grant.factors.values(), default=grant.authenticated_at),
+        authenticated_at=last_presented(grant.factors, grant.authenticated_at),
         acr=ENROLMENT if grant.is_enrolling else acr(grant.factors),
         amr=amr(grant.factors),
     )

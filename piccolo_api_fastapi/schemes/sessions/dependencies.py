@@ -13,7 +13,7 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
-from piccolo_api_fastapi.access.step_up import is_second_factor
+from piccolo_api_fastapi.access.step_up import is_second_factor, last_presented
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load
@@ -185,7 +185,7 @@ class SessionAuth(Scheme[UserT]):
             self.scheme_name,
             session.id,
             await self.users.scopes_of(user),
-            max(session.factors.values(), default=session.created_at),
+            last_presented(session.factors, session.created_at),
             session.factors,
             session.is_enrolling,
         )

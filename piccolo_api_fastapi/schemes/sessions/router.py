@@ -36,6 +36,7 @@ from piccolo_api_fastapi.login import (
     UserOut,
 )
 from piccolo_api_fastapi.login.captcha import captcha_dependencies
+from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
 from piccolo_api_fastapi.schemes.sign_out import end_everything
@@ -99,6 +100,7 @@ def _add_login(
         dependencies=[Depends(session.csrf), *captcha_dependencies(captcha, login.limits)],
         responses=responses(InvalidCredentials, LoginRefused, TooManyRequests, HasherBusy),
     )
+    @logs_in(login)
     async def log_in(request: Request, response: Response, credentials: LoginIn) -> LoggedIn:
         """
         Start a session and set its cookie, or ask for a second factor. An unknown user, a wrong

@@ -1,9 +1,11 @@
 """Guarded statements on password hashes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
+from piccolo.columns.combination import WhereRaw
 
 from piccolo_api_fastapi.users.lookup import fingerprint
 from piccolo_api_fastapi.users.tables import Password
@@ -44,14 +46,39 @@ async def replace_column(table: type[BaseUser], key: Any, old: str, new: str) ->
     return bool(held)
 
 
-async def replace_hash(table: type[Password], key: Any, old: str, new: str) -> bool:
-    """Replace the stored hash of a user. Returns whether it still was the old one."""
-    held = (
-        await table.update({table.hash: new})
-        .where(table.user == key, table.hash == old)
-        .returning(table.user)
-    )
+async def replace_hash(
+    table: type[Password], key: Any, old: str, new: str, refused: Sequence[str] = ()
+) -> bool:
+    """
+    Replace the stored hash of a user.
+
+    Args:
+        table: The table of hashes.
+        key: The primary key of the user.
+        old: The hash that is expected.
+        new: The hash that replaces it.
+        refused: Second factors that the user must not have; see `confirmed_factors`.
+
+    Returns:
+        Whether the hash was the old one, and the user has none of the factors.
+    """
+    condition: Any = (table.user == key) & (table.hash == old)
+    if refused:
+        condition = condition & _has(refused, key, "NOT ")
+    held = await table.update({table.hash: new}).where(condition).returning(table.user)
     return bool(held)
+
+
+async def has_factor(table: type[BaseUser], key: Any, factors: Sequence[str]) -> bool:
+    """Whether a user has confirmed one of these second factors; see `confirmed_factors`."""
+    primary = table._meta.primary_key
+    condition = (primary == key) & _has(factors, key) if factors else None
+    return condition is not None and bool(await table.exists().where(condition))
+
+
+def _has(factors: Sequence[str], key: Any, negation: str = "") -> WhereRaw:
+    condition = " OR ".join(factors)
+    return WhereRaw(f"{negation}({condition})", *[key] * condition.count("{}"))
 
 
 async def store_hash(

@@ -8,7 +8,7 @@ from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
-from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit, tell
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidCredentials
 from piccolo_api_fastapi.users.credentials import Credentials
 from piccolo_api_fastapi.users.identifiers import one_name
@@ -140,13 +140,13 @@ class Passwords(Generic[UserT]):
         if account is not None and counted_as is not None:
             name = f"{counted_as} of {name}"
         # An outage inside the attempt becomes `Unavailable`, which does not count as a failure.
-        async with self._guesses.attempt(name, user) as guess, store():
-            for _ in range(3):
-                proof = await self._check(account if guess.is_admitted else None, password)
-                if proof is not None:
-                    return replace(proof, factors={PASSWORD: self._clock()})
-                account = await self.lookup.find(identifier)
-            raise InvalidCredentials
+        try:
+            async with self._guesses.attempt(name, user) as guess, store():
+                checked = account if guess.is_admitted else None
+                return await self._check_thrice(checked, identifier, password)
+        except InvalidCredentials as error:
+            error.user = user
+            raise
 
     async def proof_of(self, key: Any) -> Proof[UserT] | None:
         """The proof of an active user as things stand; see `Users.proof_of`."""
@@ -158,15 +158,30 @@ class Passwords(Generic[UserT]):
     async def uphold(self, proof: Proof[UserT]) -> None:
         """Make sure that a proof still holds until the transaction ends; see `Users.uphold`."""
         key = primary_key(proof.user)
+        if proof.unknown:
+            data = {"factor": " ".join(sorted(proof.unknown))}
+            tell(AuthEvent("authn_login_misconfigured", self._clock(), key, data))
+            raise InvalidCredentials
         async with transaction(self._table):
             if not await queries.hold(self._table, key, proof.column, self._clock()):
                 raise InvalidCredentials
-            if not await self._replace_hash(key, proof.encoded, proof.encoded):
+            if not await self._is_current(key, proof):
                 raise InvalidCredentials
             if proof.recheck is not None:
                 await proof.recheck()
             if proof.event is not None:
                 await emit(proof.event)
+
+    async def _check_thrice(
+        self, account: Account | None, identifier: str, password: str
+    ) -> Proof[UserT]:
+        """Check a password, and again if the hash was changed during the check."""
+        for _ in range(3):
+            proof = await self._check(account, password)
+            if proof is not None:
+                return replace(proof, factors={PASSWORD: self._clock()})
+            account = await self.lookup.find(identifier)
+        raise InvalidCredentials
 
     async def _check(self, account: Account | None, password: str) -> Proof[UserT] | None:
         """Returns the proof, or `None` if the hash was changed during the check."""
@@ -198,7 +213,7 @@ class Passwords(Generic[UserT]):
             if account.was_changed_by_piccolo:
                 await self._credentials.end(key)
                 await self._credentials.forget_browsers(key)
-        return Proof(user, MARKER, encoded)
+        return _proof(user, MARKER, encoded, account)
 
     async def _rehash(self, account: Account, password: str) -> Proof[UserT] | None:
         """
@@ -214,7 +229,19 @@ class Passwords(Generic[UserT]):
             is_current = await queries.replace_column(self._table, key, account.column, column)
             if not is_current or not await self._replace_hash(key, old, new):
                 return None
-        return Proof(user, column, None if self._hashes is None else new)
+        return _proof(user, column, None if self._hashes is None else new, account)
+
+    async def _is_current(self, key: Any, proof: Proof[UserT]) -> bool:
+        """
+        Whether the hash is unchanged, and the user has no second factor that the login does not
+        know. It is a statement of its own, which sees what was committed before the lock.
+        """
+        known = proof.known
+        factors = {} if known is None else self.lookup.factors()
+        refused = [asked for name, asked in factors.items() if name not in (known or ())]
+        if self._hashes is None or proof.encoded is None:
+            return not await queries.has_factor(self._table, key, refused)
+        return await queries.replace_hash(self._hashes, key, proof.encoded, proof.encoded, refused)
 
     async def _replace_hash(self, key: Any, old: str | None, new: str | None) -> bool:
         """Whether the stored hash was the old one; also True if there is none to compare."""
@@ -224,4 +251,9 @@ class Passwords(Generic[UserT]):
 
     def _proof(self, account: Account) -> Proof[UserT]:
         encoded = None if self._hashes is None else account.encoded
-        return Proof(load(self._table, account.values), account.column, encoded)
+        return _proof(load(self._table, account.values), account.column, encoded, account)
+
+
+def _proof(user: UserT, column: str, encoded: str | None, account: Account) -> Proof[UserT]:
+    """A proof that holds while the user has no second factor that a login does not know."""
+    return Proof(user, column, encoded, confirmed=account.confirmed, known=frozenset())

@@ -63,7 +63,7 @@ async def test_who_what_when_where(
     query = EventRecord.select().where(EventRecord.name.like("authn_login_%"))
     failed, succeeded, _ = await query.order_by(EventRecord.outcome)
     assert failed["outcome"] == "failure"
-    assert failed["user"] is None
+    assert failed["user"] == str(ada.id)
     assert succeeded["outcome"] == "success"
     assert succeeded["user"] == str(ada.id)
     assert succeeded["at"] == clock.now

@@ -23,6 +23,13 @@ def test_once_a_request() -> None:
     assert client_info(Request(scope)) is first
 
 
+def test_user_agent() -> None:
+    """Whoever makes a `ClientInfo`: what the client calls itself is short and controls nothing."""
+    client = ClientInfo(user_agent="a\r\nINFO user=1 \x1b[2K\u202e" + "A" * 15_000)
+    assert client.user_agent == "a??INFO user=1 ?[2K?" + "A" * 235
+    assert ClientInfo().user_agent is None
+
+
 def test_serving() -> None:
     """The client is known while its request is served, and forgotten afterwards."""
     client = ClientInfo(ip="192.0.2.1")

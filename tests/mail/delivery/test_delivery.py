@@ -119,6 +119,22 @@ async def test_with_the_next(
     assert [first, second] == sorted(outbox.messages, key=repr, reverse=True)
 
 
+@pytest.mark.security(11)
+async def test_guesses_send_nothing(
+    users: Users[User], outbox: Outbox, ada: User, clock: FrozenClock, statements: list[str]
+) -> None:
+    """A wrong password of an account that exists does no work after the answer."""
+    notices = Notices(users, mail=outbox)
+    statements.clear()
+    for name in ("authn_login_fail", "authn_login_fail_max", "authn_login_lock"):
+        notices(AuthEvent(name, clock.now, ada.id, {"failures": 5, "reason": "maxretries"}))
+    await notices.wait()
+    assert statements == []
+    notices(AuthEvent("authn_token_created", clock.now, ada.id))
+    await notices.wait()
+    assert len(statements) == 1
+
+
 async def test_what_is_not_kept(
     delivery: Delivery, outbox: Outbox, ada: User, clock: FrozenClock
 ) -> None:

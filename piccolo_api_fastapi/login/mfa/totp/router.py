@@ -21,6 +21,7 @@ from piccolo_api_fastapi.errors import (
     StepUpRequired,
     WrongConfirmation,
 )
+from piccolo_api_fastapi.login.consistency import enrols
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -110,6 +111,7 @@ def _add_enrolment(
         summary="Confirm an authenticator",
         responses=responses(StepUpRequired, WrongConfirmation, SecretUnreadable),
     )
+    @enrols(totp)
     async def confirm_totp(
         identity: Annotated[Identity[Any], Depends(recent)],
         body: CodeIn,

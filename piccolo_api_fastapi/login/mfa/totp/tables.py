@@ -21,6 +21,7 @@ class TOTPSecret(AuthTable, FailureCounter, Table, tablename="auth_totp"):
     """
 
     factor_since = "confirmed_at"
+    factor = "totp"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)

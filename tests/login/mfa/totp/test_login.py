@@ -197,6 +197,37 @@ async def test_hooks(users: Users[User], totp: TOTP, ada: User, clock: FrozenClo
     ]
 
 
+@pytest.mark.security(116)
+async def test_a_method_that_is_none(
+    client: httpx.AsyncClient, app: FastAPI, ada: User, clock: FrozenClock
+) -> None:
+    """What a client calls a method goes neither to events nor to hooks, unless there is one."""
+    await enrol(client, clock)
+    events: list[AuthEvent] = []
+    stop = subscribe(events.append)
+    method = "totp\r\nINFO authn_login_success user=1 \x1b[2K" + "A" * 15_000
+    other = new_client(app)
+    for name in (method, "sms", "recovery_code"):
+        body = {"code": "123456", "method": name}
+        answer = await client.post("/auth/reauthenticate", json=body)
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_code")
+        for path in ("/auth/login/mfa", "/auth/token/mfa"):
+            body["challenge"] = await token_for(other, path)
+            assert (await other.post(path, json=body)).status_code in (400, 401)
+    stop()
+    failures = [event for event in events if event.name == "authn_login_fail"]
+    expected = ["", "", "", "", "", "", "recovery_code", "recovery_code", "recovery_code"]
+    assert [event.data["factor"] for event in failures] == expected
+
+
+async def token_for(client: httpx.AsyncClient, path: str) -> str:
+    """A challenge of ada for this route."""
+    if path == "/auth/login/mfa":
+        return await challenge(client)
+    token: str = (await password_grant(client)).json()["challenge"]
+    return token
+
+
 async def test_the_time_of_the_password(
     app: FastAPI, client: httpx.AsyncClient, ada: User, clock: FrozenClock
 ) -> None:

@@ -1,0 +1,87 @@
+"""The check that the routers of one user table all ask for the same second factors."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+from piccolo_api_fastapi.errors import ConfigurationError
+
+from .mfa.second_factor import SecondFactor
+
+if TYPE_CHECKING:
+    from .service import Login
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+
+Kind: TypeAlias = str | SecondFactor
+"""What tells factors apart: the name in the database, or the object if it is not recorded."""
+
+_LOGIN, _FACTOR = "__piccolo_api_fastapi_login__", "__piccolo_api_fastapi_factor__"
+
+
+def logs_in(login: "Login[Any]") -> Callable[[EndpointT], EndpointT]:
+    """Mark an endpoint that starts a login, for `check_logins`."""
+    return _mark(_LOGIN, login)
+
+
+def enrols(factor: SecondFactor) -> Callable[[EndpointT], EndpointT]:
+    """Mark an endpoint that confirms a second factor, for `check_logins`."""
+    return _mark(_FACTOR, factor)
+
+
+def check_logins(routes: Sequence[BaseRoute]) -> None:
+    """
+    Make sure that no login lets in by password alone whom another asks for a second factor.
+
+    Args:
+        routes: The routes of an application. Those of mounted applications are checked as well.
+
+    Raises:
+        ConfigurationError: Two logins of one user table have different factors, or users can
+            enrol a factor that a login of theirs does not know.
+    """
+    logins: dict[str, Login[Any]] = {}
+    endpoints = list(_endpoints(routes))
+    for endpoint in endpoints:
+        if (login := getattr(endpoint, _LOGIN, None)) is not None:
+            table = login.users.table
+            first = logins.setdefault(table._meta.get_formatted_tablename(), login)
+            if _kinds(first.factors) != _kinds(login.factors):
+                raise ConfigurationError(
+                    f"Two routers log in users of {table.__name__}, one with {_names(first)} and "
+                    f"one with {_names(login)}; pass the same login= to both."
+                )
+    for factor in (getattr(endpoint, _FACTOR, None) for endpoint in endpoints):
+        if factor is not None:
+            table = factor.users.table
+            own = logins.get(table._meta.get_formatted_tablename())
+            if own is not None and not _kinds([factor]) <= _kinds(own.factors):
+                raise ConfigurationError(
+                    f"Users of {table.__name__} can enrol the factor {factor.name!r}, which "
+                    f"their login does not know; pass it in Login(factors=[…])."
+                )
+
+
+def _mark(name: str, value: object) -> Callable[[EndpointT], EndpointT]:
+    def mark(endpoint: EndpointT) -> EndpointT:
+        setattr(endpoint, name, value)
+        return endpoint
+
+    return mark
+
+
+def _endpoints(routes: Sequence[BaseRoute]) -> Iterator[object]:
+    for route in iter_route_contexts(routes):
+        yield route.endpoint
+        yield from _endpoints(getattr(getattr(route.original_route, "app", None), "routes", ()))
+
+
+def _kinds(factors: Sequence[SecondFactor]) -> frozenset[Kind]:
+    return frozenset(factor.recorded_as or factor for factor in factors)
+
+
+def _names(login: "Login[Any]") -> str:
+    names = ", ".join(factor.name for factor in login.factors)
+    return f"the second factors {names}" if names else "no second factor"
