@@ -14,6 +14,7 @@ from starlette.requests import Request
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
+from piccolo_api_fastapi.core.http.forms import has_form
 from piccolo_api_fastapi.errors import (
     CaptchaFailed,
     CaptchaRequired,
@@ -36,8 +37,6 @@ HEADER = "Captcha-Response"
 
 THREADS = 8
 """Threads for a sync verifier. Further calls wait, and their time-out runs meanwhile."""
-
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class Captcha:
@@ -149,9 +148,7 @@ class Captcha:
 
     async def _from_form(self, request: Request) -> Any:
         """The form field. Starlette caches the form, so the route can read it again."""
-        if not request.headers.get("content-type", "").lower().startswith(_FORMS):
-            return None
-        return (await request.form()).get(self.field)
+        return (await request.form()).get(self.field) if has_form(request) else None
 
     async def _tell_outage(self, outage: Outage) -> None:
         name = "sys_captcha_misconfigured" if outage.is_ours else "sys_captcha_unavailable"

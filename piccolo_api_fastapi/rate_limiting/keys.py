@@ -12,6 +12,7 @@ from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.client_address import ClientAddress, client_address_of
+from piccolo_api_fastapi.core.http.forms import has_form
 
 from . import hints
 from .stores.store import digest
@@ -22,7 +23,6 @@ Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
 LONGEST = 64
 """Characters; longer keys are stored as digests."""
 
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 
 
@@ -168,8 +168,7 @@ async def body_field(connection: HTTPConnection, field: str) -> Any:
         return None
     with suppress(RuntimeError, ClientDisconnect):  # FastAPI has already read it as a form
         await connection.body()  # cached, so that the endpoint can read it again
-    kind = connection.headers.get("content-type", "").strip().lower()
-    if kind.startswith(_FORMS):
+    if has_form(connection):
         with suppress(ValueError, HTTPException, ClientDisconnect):
             if (value := (await connection.form()).get(field)) is not None:
                 return value

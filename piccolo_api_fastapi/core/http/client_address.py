@@ -22,6 +22,9 @@ LONGEST = 100
 LONGEST_ELEMENT = 2000
 """Characters of one element of `Forwarded`, which one proxy writes."""
 
+MAXIMUM_HEADER = 16 * 1024
+"""Characters that are read of the header of the proxies, from the right."""
+
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:[0-9]*)?|(?P<v4>[0-9.]+):[0-9]*")
 _PAIR = r'\s*([!#-\'*+.^-z|~0-9A-Z-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"\s]+)\s*'
 _PAIRS = re.compile(_PAIR)
@@ -114,10 +117,15 @@ class ClientAddress:
         return peer
 
     def _entries(self, connection: HTTPConnection) -> Iterator[str]:
-        """Yield the entries of the header, from the right."""
+        """Yield the entries of the header, from the right. One beyond the cap is empty."""
+        room = MAXIMUM_HEADER
         for line in reversed(connection.headers.getlist(self.header)):
-            entries = reversed(line.split(","))
+            room -= len(line) + 1
+            read = line if room >= 0 else f",{line[-room:].partition(',')[2]}"
+            entries = reversed(read.split(","))
             yield from _forwarded(entries) if self.header == "forwarded" else entries
+            if room < 0:
+                break
 
     def _look_up(self, address: IPAddress) -> bool:
         return any(address in network for network in self.networks)
@@ -172,8 +180,9 @@ def _forwarded(entries: Iterator[str]) -> Iterator[str]:
     """
     element = ""
     for entry in entries:
+        may_end = not element or '"' in entry
         element = f"{entry},{element}" if element else entry
-        if _ELEMENT.fullmatch(element):
+        if may_end and _ELEMENT.fullmatch(element):
             pairs = {name.lower(): value for name, value in _PAIRS.findall(element)}
             yield pairs.get("for", "").strip('"')
             element = ""

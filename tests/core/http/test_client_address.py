@@ -103,7 +103,7 @@ def test_hops(hops: int, value: str, expected: str | None) -> None:
         ("nonsense", None),
         ('for=203.0.113.9, for="10.0.0.7', None),
         ('"' * 3000, None),
-        ("for=203.0.113.9, for=10.0.0.7, " + "a=b;" * 10_000 + "for=10.0.0.7", "203.0.113.9"),
+        ("for=203.0.113.9, for=10.0.0.7, " + "a=b;" * 4000 + "for=10.0.0.7", "203.0.113.9"),
     ],
 )
 def test_forwarded(value: str, expected: str | None) -> None:
