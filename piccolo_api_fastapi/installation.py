@@ -9,14 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import AnswerMiddleware, answer_of
 from .core.http.problems import errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
-from .core.http.route import problem_response, validation_error
+from .core.http.route import incomplete, problem_response, validation_error
 from .errors import AuthError, ConfigurationError, Unprocessable
 from .rate_limiting import RateLimit
 
@@ -63,6 +63,7 @@ def install(
     )
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
     app.add_exception_handler(Exception, _unexpected_error)
     errors = limit.documented_errors if limit is not None else ()
     app.openapi = _documenting(app, app.openapi, errors)  # type: ignore[method-assign]
@@ -78,6 +79,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     return problem_response(validation_error(error), request)
+
+
+async def _disconnected(request: Request, _: Exception) -> Response:
+    return problem_response(incomplete(), request)
 
 
 async def _unexpected_error(request: Request, _: Exception) -> Response:

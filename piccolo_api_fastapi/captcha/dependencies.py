@@ -4,12 +4,13 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import Header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -148,7 +149,9 @@ class Captcha:
 
     async def _from_form(self, request: Request) -> Any:
         """The form field. Starlette caches the form, so the route can read it again."""
-        return (await request.form()).get(self.field) if has_form(request) else None
+        with suppress(ClientDisconnect):
+            return (await request.form()).get(self.field) if has_form(request) else None
+        return None
 
     async def _tell_outage(self, outage: Outage) -> None:
         name = "sys_captcha_misconfigured" if outage.is_ours else "sys_captcha_unavailable"
