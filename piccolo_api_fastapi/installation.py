@@ -1,7 +1,10 @@
 """`install(app)`: one documented error body, and headers on every response."""
 
+import asyncio
 import json
+import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,13 +15,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from .access.in_use import user_tables
+from .core.database import existence
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import AnswerMiddleware, answer_of
 from .core.http.problems import errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
 from .core.http.route import incomplete, problem_response, validation_error
-from .errors import AuthError, ConfigurationError, Unprocessable
+from .errors import AuthError, ConfigurationError, StoreUnavailable, Unprocessable
 from .rate_limiting import RateLimit
+
+CHECK_SECONDS = 10
+"""The time limit of the check at start-up. The application then starts without it."""
+
+logger = logging.getLogger("piccolo_api_fastapi")
 
 
 def install(
@@ -26,6 +36,7 @@ def install(
     *,
     client_address: ClientAddress | None = None,
     limit: RateLimit | None = None,
+    check_tables: bool = True,
 ) -> None:
     """
     Give the routes of an application the same errors as the prebuilt routers.
@@ -42,11 +53,16 @@ def install(
     the errors of guards, the optional guards, and the path of the token endpoint. Headers that
     dependencies request are added to every response: models, streams and errors.
 
+    After the lifespan of the application has started, the tables of its guards are looked for in
+    the database. If one is missing, the application does not start, and the server logs which
+    command to run.
+
     Args:
         app: The application. Call `install` once, before the application serves.
         client_address: Finds the address of the client behind proxies, for rate limits, sessions
             and events.
         limit: A `RateLimit` for all requests, even those that match no route.
+        check_tables: Whether to check at start-up that the tables exist.
 
     Raises:
         ConfigurationError: The limit has dependencies, which can't run before a route is found.
@@ -60,6 +76,7 @@ def install(
         client_address=client_address,
         admit=None if limit is None else limit.admit,
         refuse=problem_response,
+        check=partial(_check_tables, app) if check_tables else None,
     )
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
@@ -67,6 +84,14 @@ def install(
     app.add_exception_handler(Exception, _unexpected_error)
     errors = limit.documented_errors if limit is not None else ()
     app.openapi = _documenting(app, app.openapi, errors)  # type: ignore[method-assign]
+
+
+async def _check_tables(app: FastAPI) -> None:
+    try:
+        found = existence.check_tables(user_tables(app.routes))
+        await asyncio.wait_for(found, CHECK_SECONDS)
+    except (StoreUnavailable, asyncio.TimeoutError):
+        logger.warning("The database is not available, so its tables were not checked.")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
