@@ -76,14 +76,14 @@ class Guard(Generic[UserT]):
         Raises:
             Unauthenticated: There is no credential, or it is invalid.
             EnrolmentRequired: The caller must enrol a second factor first.
-            InsufficientScope: A scope is missing.
+            InsufficientScope: A scope is missing, or the flag that it stands for.
         """
         identity = await self.find(connection)
         if identity is None:
             raise self._nobody(connection)
         if identity.is_enrolling and not enrolling:
             raise EnrolmentRequired
-        check_scopes(identity.scopes, scopes)
+        check_scopes(identity.scopes, scopes, identity.user)
         return identity
 
     def now(self) -> datetime:

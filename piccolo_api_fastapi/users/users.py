@@ -1,9 +1,10 @@
 """`Users`: the object through which applications find, create and change users."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Generic, TypeAlias, cast
+from collections.abc import Iterable
+from typing import Any, Generic, cast
 
+from piccolo_api_fastapi.access.identity import FLAGS
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
@@ -18,10 +19,8 @@ from .passwords.hasher import PasswordHasher
 from .passwords.policy import PasswordPolicy
 from .passwords.service import Passwords
 from .proof import Proof
+from .scopes import ScopesOf, report
 from .tables import SERVICE_MARKER, User, UserT
-
-ScopesOf: TypeAlias = Callable[[Any], Awaitable[Iterable[str]] | Iterable[str]]
-"""Returns the scopes of a user besides `admin` and `superuser`; sync or async."""
 
 
 class Users(Generic[UserT]):
@@ -41,7 +40,8 @@ class Users(Generic[UserT]):
         table: The user table: `User`, or another subclass of `BaseUser`.
         hasher: Hashes the passwords. Argon2id by default.
         policy: The rules for new passwords.
-        scopes_of: Returns the scopes of a user.
+        scopes_of: Returns the scopes of a user. `admin` and `superuser` among them are ignored,
+            because they stand for the flags of the user.
         interop: Whether to keep PBKDF2 hashes in the user table, for other code that calls
             `BaseUser.login`.
         keeps_on_new_password: Tables of credentials that a new password does not end, such
@@ -274,12 +274,14 @@ class Users(Generic[UserT]):
 
     async def scopes_of(self, user: UserT) -> frozenset[str]:
         """The current scopes of a user: `admin`, `superuser` and those from `scopes_of=`."""
-        flags = {"admin": user.admin, "superuser": user.superuser}
-        scopes = {name for name, is_set in flags.items() if is_set}
-        if self._scopes_of is not None:
-            given = self._scopes_of(user)
-            scopes.update(await given if inspect.isawaitable(given) else given)
-        return frozenset(scopes)
+        scopes = frozenset(flag for flag in FLAGS if getattr(user, flag))
+        if self._scopes_of is None:
+            return scopes
+        given = self._scopes_of(user)
+        named = frozenset(await given if inspect.isawaitable(given) else given)
+        if reserved := named & FLAGS:
+            report(reserved)
+        return scopes | (named - FLAGS)
 
     async def _insert(self, user: UserT, email: str | None, encoded: str | None) -> UserT:
         try:
