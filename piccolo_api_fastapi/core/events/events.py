@@ -226,5 +226,13 @@ def log_event(event: AuthEvent) -> None:
 
     The record has the event as `auth_event`, and its plain values as `auth_fields`.
     """
-    extra = {"auth_event": event, "auth_fields": event.fields()}
-    logger.log(event.level, "%s user=%s", event.name, event.user, extra=extra)
+    fields = event.fields()
+    words = (f"{name}={_word(fields.get(name))}" for name in ("user", "ip", "at"))
+    extra = {"auth_event": event, "auth_fields": fields}
+    logger.log(event.level, "%s %s", event.name, " ".join(words), extra=extra)
+
+
+def _word(value: Any) -> str:
+    """Return a value as one word: `-` for none, and characters that break a line replaced."""
+    text = "-" if value is None else str(value)
+    return "".join(c if c.isprintable() and c != " " else "?" for c in text)
