@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from .access.in_use import user_tables
+from .core.configuration import configured
 from .core.database import existence
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import AnswerMiddleware, answer_of
@@ -31,6 +32,7 @@ CHECK_SECONDS = 10
 logger = logging.getLogger("piccolo_api_fastapi")
 
 
+@configured
 def install(
     app: FastAPI,
     *,

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError, CrossSiteRequest
 
 from .refusal_events import emit_refusal
@@ -16,6 +17,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 
 
+@configured
 class SameOrigin:
     """
     Refuse unsafe requests that another site made the browser send.

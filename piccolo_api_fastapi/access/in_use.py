@@ -1,4 +1,4 @@
-"""The user tables that the guards of an application use."""
+"""The user tables that guards use: those of an application, and whether they are the same."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,6 +8,30 @@ from piccolo.apps.user.tables import BaseUser
 from starlette.routing import BaseRoute, Host, Mount
 
 from piccolo_api_fastapi.core.http.public_routes import dependencies_of
+from piccolo_api_fastapi.errors import ConfigurationError
+
+
+def refuse_other_users(name: str, *owners: Any) -> None:
+    """
+    Make sure that guards, logins and factors have one user table.
+
+    A primary key of one table would name another user in the other.
+
+    Args:
+        name: The class or function that is given the owners.
+        owners: Objects with `users`, and guards.
+
+    Raises:
+        ConfigurationError: There is more than one table.
+    """
+    holders = [scheme for owner in owners for scheme in getattr(owner, "schemes", (owner,))]
+    users = [holder.users for holder in holders if hasattr(holder, "users")]
+    tables = {held.table: held.table.__name__ for held in users}
+    if len(tables) > 1:
+        raise ConfigurationError(
+            f"{name} needs one user table, not {' and '.join(tables.values())}; "
+            "give all of its parts the same users."
+        )
 
 
 def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import AuthError, ConfigurationError, CredentialNotAllowed
 
 from .guards import AnyOf, Guard
@@ -43,6 +44,7 @@ class InPerson(Require[UserT]):
         return await super().identify(connection, scopes, enrolling=enrolling)
 
 
+@configured
 def in_person(
     guard: Guard[UserT], *others: Scheme[Any], enrolling: bool = False
 ) -> InPerson[UserT]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -62,6 +63,7 @@ class Require(Guard[UserT]):
             raise EmailNotVerified
 
 
+@configured
 def require(  # noqa: PLR0913 - each a word of its own
     guard: Guard[UserT],
     *,

@@ -13,6 +13,7 @@ from fastapi import Header
 from starlette.requests import ClientDisconnect, Request
 
 from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.core.http.forms import has_form
@@ -40,6 +41,7 @@ THREADS = 8
 """Threads for a sync verifier. Further calls wait, and their time-out runs meanwhile."""
 
 
+@configured
 class Captcha:
     """
     A dependency that lets a request through if its CAPTCHA was solved.

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from email_validator import validate_email
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .messages import Message
@@ -24,6 +25,7 @@ def render_plainly(message: Message, mail: EmailMessage) -> None:
     mail.set_content(message.text())
 
 
+@configured
 class SMTPMail:
     """
     Sends messages by SMTP, each over a connection of its own.

@@ -6,6 +6,7 @@ from typing import Any, Generic, cast
 
 from piccolo_api_fastapi.access.identity import FLAGS
 from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -23,6 +24,7 @@ from .scopes import ScopesOf, report
 from .tables import SERVICE_MARKER, User, UserT
 
 
+@configured
 class Users(Generic[UserT]):
     """
     Finds, creates and changes users.

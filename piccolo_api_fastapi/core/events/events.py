@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import after_commit
 from piccolo_api_fastapi.core.http.client import current_client
 
@@ -87,6 +88,7 @@ _telling: set[asyncio.Task[None]] = set()
 _listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": []}
 
 
+@configured
 def subscribe(listener: Listener, *, when: When = "after_commit") -> Callable[[], None]:
     """
     Call a listener with every event of this process from now on.

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
 CLIENT_ADDRESS = "piccolo_api_fastapi.client_address"
@@ -39,6 +40,7 @@ _PAIRS = re.compile(_PAIR)
 _ELEMENT = re.compile(rf"(?:{_PAIR})?(?:;(?:{_PAIR})?)*")
 
 
+@configured
 class ClientAddress:
     """
     Finds the address of the client: the peer, or the address that trusted proxies report.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
 
 SameSite = Literal["lax", "strict", "none"]
@@ -19,6 +20,7 @@ _NAME_CHARACTERS = r"!#$%&'*+\-.^_`|~0-9A-Za-z"
 _TOKEN = re.compile(f"[{_NAME_CHARACTERS}]+")
 
 
+@configured
 @dataclass(frozen=True, slots=True)
 class Cookie:
     """

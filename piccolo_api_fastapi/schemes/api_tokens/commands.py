@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from piccolo_api_fastapi.core.commands import Command, declare_commands
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import AuthError, NotFound, Unprocessable
 
 from . import APIToken, NewToken, TokenAuth
 from .values import CENTURY, Expiry
 
 
+@configured
 def token_commands(token: TokenAuth[Any] | None = None) -> list[Command]:
     """
     The commands for API tokens, for the `AppConfig` of your own Piccolo app.

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.requirements import require
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -24,6 +25,7 @@ from .dependencies import May, TokenAuth
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
 
 
+@configured
 def token_router(
     token: TokenAuth[UserT], guard: Guard[UserT], *, within: timedelta | None = None
 ) -> APIRouter:

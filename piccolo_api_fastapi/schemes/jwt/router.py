@@ -8,6 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request
 
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -47,6 +48,7 @@ GrantType: TypeAlias = Callable[[Request, TokenForm], Awaitable[TokenPair]]
 _BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
 
 
+@configured
 def jwt_router(
     jwt: JWTAuth[UserT],
     login: Login[UserT] | None = None,

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -41,6 +42,7 @@ from .schemas import SessionOut
 LoggedIn: TypeAlias = SignedIn | MFARequiredOut | EnrolmentRequiredOut
 
 
+@configured
 def session_router(
     session: SessionAuth[UserT],
     login: Login[UserT] | None = None,

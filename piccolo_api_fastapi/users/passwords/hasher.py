@@ -11,6 +11,7 @@ from typing import TypeVar
 import nacl.exceptions
 import nacl.pwhash
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .threads import HashingThreads, shared_threads
@@ -39,6 +40,7 @@ class PasswordMismatch(Exception):
     """The password is not the one that was hashed."""
 
 
+@configured
 class PasswordHasher:
     """
     Argon2id (RFC 9106) as PHC strings; verifies Piccolo's PBKDF2 strings as well.
@@ -130,6 +132,7 @@ class PasswordHasher:
         return _verify(encoded, password)
 
 
+@configured
 class PBKDF2Hasher(PasswordHasher):
     """
     Piccolo's own format, for those who need `BaseUser.login` to work elsewhere.
