@@ -35,6 +35,7 @@ from .core.crypto.keys import Key, KeyRing
 from .core.database.auth_tables import AuthTable
 from .core.database.sqlite import PersistentSQLiteEngine
 from .core.events.events import AuthEvent, subscribe
+from .core.events.json_log import JSONFormatter
 from .core.events.log import EventRecord, delete_old_events, protect_events, record_events
 from .core.http.client import ClientInfo
 from .core.http.client_address import ClientAddress
@@ -122,6 +123,7 @@ __all__ = [
     "Fernet",
     "HCaptcha",
     "Identity",
+    "JSONFormatter",
     "JWTAuth",
     "Key",
     "KeyRing",

@@ -1,8 +1,10 @@
 """`install(app)`: one documented error body, and headers on every response."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,24 +12,34 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.security.base import SecurityBase
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from .access.in_use import user_tables
+from .core.configuration import configured
+from .core.database import existence
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import AnswerMiddleware, answer_of
 from .core.http.problems import errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
-from .core.http.route import problem_response, validation_error
-from .errors import AuthError, ConfigurationError, Unprocessable
+from .core.http.route import incomplete, problem_response, validation_error
+from .errors import AuthError, ConfigurationError, StoreUnavailable, Unprocessable
 from .login.consistency import check_logins
 from .rate_limiting import RateLimit
 
+CHECK_SECONDS = 10
+"""The time limit of the check at start-up. The application then starts without it."""
 
+logger = logging.getLogger("piccolo_api_fastapi")
+
+
+@configured
 def install(
     app: FastAPI,
     *,
     client_address: ClientAddress | None = None,
     limit: RateLimit | None = None,
+    check_tables: bool = True,
 ) -> None:
     """
     Give the routes of an application the same errors as the prebuilt routers.
@@ -47,11 +59,16 @@ def install(
     `Cache-Control: private, no-cache` unless the route says otherwise, so that caches never give
     the page of one user to another.
 
+    After the lifespan of the application has started, the tables of its guards are looked for in
+    the database. If one is missing, the application does not start, and the server logs which
+    command to run.
+
     Args:
         app: The application. Call `install` once, before the application serves.
         client_address: Finds the address of the client behind proxies, for rate limits, sessions
             and events.
         limit: A `RateLimit` for all requests, even those that match no route.
+        check_tables: Whether to check at start-up that the tables exist.
 
     Raises:
         ConfigurationError: The limit has dependencies, which can't run before a route is found.
@@ -67,30 +84,30 @@ def install(
         client_address=client_address,
         admit=None if limit is None else limit.admit,
         refuse=problem_response,
+        check=partial(_check, app, tables=check_tables),
     )
     # Innermost: a `CORSMiddleware` then answers preflights itself, and adds its headers to
     # refusals, whether it was added before or after.
     app.user_middleware.append(app.user_middleware.pop(0))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(ClientDisconnect, _disconnected)
     app.add_exception_handler(Exception, _unexpected_error)
     errors = limit.documented_errors if limit is not None else ()
-    _check_at_start(app)
+    check_logins(app.routes)
     app.openapi = _documenting(app, app.openapi, errors)  # type: ignore[method-assign]
 
 
-def _check_at_start(app: FastAPI) -> None:
-    """Check the logins of an application now, and again when it has all its routers."""
+async def _check(app: FastAPI, *, tables: bool) -> None:
+    """Check the logins of an application, and its tables."""
     check_logins(app.routes)
-    lifespan = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def checked(started: FastAPI) -> AsyncIterator[Any]:
-        check_logins(app.routes)
-        async with lifespan(started) as state:
-            yield state
-
-    app.router.lifespan_context = checked
+    if not tables:
+        return
+    try:
+        found = existence.check_tables(user_tables(app.routes))
+        await asyncio.wait_for(found, CHECK_SECONDS)
+    except (StoreUnavailable, asyncio.TimeoutError):
+        logger.warning("The database is not available, so its tables were not checked.")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -103,6 +120,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
     return problem_response(validation_error(error), request)
+
+
+async def _disconnected(request: Request, _: Exception) -> Response:
+    return problem_response(incomplete(), request)
 
 
 async def _unexpected_error(request: Request, _: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import logging
 import re
 import sys
 import textwrap
@@ -43,7 +44,9 @@ def blocks_of(page: Path, kind: str) -> Iterator[tuple[int, str]]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undeclared: None) -> SQLiteEngine:
+def engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undeclared: None
+) -> Iterator[SQLiteEngine]:
     """An empty folder with a `piccolo_conf`, as the reader of a page has one."""
     engine = SQLiteEngine(path=str(tmp_path / "app.sqlite"), timeout=30)
     conf = ModuleType("piccolo_conf")
@@ -51,7 +54,11 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undeclared: None) ->
     monkeypatch.setitem(sys.modules, "piccolo_conf", conf)
     monkeypatch.setenv("JWT_SECRET", SECRET)
     monkeypatch.chdir(tmp_path)
-    return engine
+    logger = logging.getLogger("piccolo_api_fastapi")
+    level, handlers = logger.level, logger.handlers[:]
+    yield engine
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 async def prepare(engine: SQLiteEngine) -> None:

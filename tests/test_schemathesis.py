@@ -52,7 +52,7 @@ accounts = Accounts(
 )
 
 app = FastAPI()
-install(app)
+install(app, check_tables=False)  # the database comes with the tests
 for router in (
     session_router(session, login),
     jwt_router(jwt, login),

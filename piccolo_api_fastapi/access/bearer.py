@@ -4,6 +4,9 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.errors import InvalidRequest, InvalidToken
 
+MAXIMUM_TOKEN = 16 * 1024
+"""Characters. The tokens of the library are shorter; longer ones are neither hashed nor decoded."""
+
 
 def bearer_token(connection: HTTPConnection) -> str | None:
     """
@@ -11,7 +14,7 @@ def bearer_token(connection: HTTPConnection) -> str | None:
 
     Raises:
         InvalidRequest: The request has two `Authorization` headers.
-        InvalidToken: The scheme is `Bearer`, but the token is missing.
+        InvalidToken: The scheme is `Bearer`, but the token is missing or longer than 16 KiB.
     """
     values = connection.headers.getlist("authorization")
     if len(values) > 1:
@@ -22,6 +25,6 @@ def bearer_token(connection: HTTPConnection) -> str | None:
     scheme, _, token = (values[0] if values else "").partition(" ")
     if scheme.casefold() != "bearer":
         return None
-    if not (token := token.strip(" ")):
+    if not 0 < len(token := token.strip(" ")) <= MAXIMUM_TOKEN:
         raise InvalidToken
     return token

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.clock import utcnow
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError, CrossSiteRequest
 
 from .refusal_events import emit_refusal
@@ -24,6 +25,7 @@ _ORIGIN = re.compile(
 """An origin as browsers send it. Its first label may be `*`, above a domain of two labels."""
 
 
+@configured
 class SameOrigin:
     """
     Refuse unsafe requests that another site made the browser send.

@@ -27,6 +27,7 @@ from piccolo_api_fastapi.errors import (
 )
 
 from .identity import Identity, UserT, check_scopes
+from .in_use import refuse_other_users
 from .refusal_events import emit_refusal
 
 if TYPE_CHECKING:
@@ -79,14 +80,14 @@ class Guard(Generic[UserT]):
         Raises:
             Unauthenticated: There is no credential, or it is invalid.
             EnrolmentRequired: The caller must enrol a second factor first.
-            InsufficientScope: A scope is missing.
+            InsufficientScope: A scope is missing, or the flag that it stands for.
         """
         identity = await self.find(connection)
         if identity is None:
             raise self._nobody(connection)
         if identity.is_enrolling and not enrolling:
             raise EnrolmentRequired
-        check_scopes(identity.scopes, scopes)
+        check_scopes(identity.scopes, scopes, identity.user)
         return identity
 
     def now(self) -> datetime:
@@ -229,13 +230,18 @@ class AnyOf(Guard[UserT]):
             only schemes that read it are asked.
 
     Raises:
-        ConfigurationError: There are no schemes, or two have the same name.
+        ConfigurationError: There are no schemes, two have the same name, or they have different
+            user tables.
     """
 
     def __init__(self, *schemes: "Scheme[UserT]") -> None:
-        if not schemes or len({scheme.scheme_name for scheme in schemes}) < len(schemes):
-            raise ConfigurationError("AnyOf takes one or more schemes with different names.")
+        names = {getattr(scheme, "scheme_name", None) for scheme in schemes}
+        if not schemes or len(names) < len(schemes) or None in names:
+            raise ConfigurationError(
+                "AnyOf takes one or more schemes with different names, such as SessionAuth()."
+            )
         self.schemes = schemes
+        refuse_other_users("AnyOf", self)
         self.__signature__ = signature_of(schemes)
 
 

@@ -23,6 +23,8 @@ ACCOUNT = "account"
 The scope of routes that manage an account. Every user has it. A token that was narrowed to other
 scopes does not.
 """
+FLAGS = frozenset({"admin", "superuser"})
+"""Scopes that stand for the flag of the user of this name, and that nothing else grants."""
 
 NEVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 """The time of authentication of a credential that does not prove the presence of a person."""
@@ -71,13 +73,21 @@ class Identity(Generic[UserT]):
     step_ups: Factors = field(default_factory=dict)
 
 
-def check_scopes(granted: frozenset[str], needed: Iterable[str]) -> None:
+def check_scopes(
+    granted: frozenset[str], needed: Iterable[str], user: BaseUser | None = None
+) -> None:
     """
-    Refuse a caller who lacks a scope.
+    Refuse a caller who lacks a scope, or the flag that it stands for.
+
+    Args:
+        granted: The scopes of the credential.
+        needed: The scopes that are all needed.
+        user: The user, if the row has been read.
 
     Raises:
-        InsufficientScope: A scope is missing.
+        InsufficientScope: A scope or a flag is missing.
     """
     wanted = tuple(needed)
-    if not granted.issuperset(wanted):
+    flags = () if user is None else FLAGS.intersection(wanted)
+    if not granted.issuperset(wanted) or (flags and not all(getattr(user, flag) for flag in flags)):
         raise InsufficientScope(wanted)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import SessionEnded
 
 from .guards import Guard, View, admit
@@ -43,6 +44,7 @@ class OptionalIdentity(View[UserT]):
         return await admit(self._guard, connection, answer)
 
 
+@configured
 def optional(guard: Guard[UserT]) -> Optional[UserT]:
     """
     Make a dependency that returns the user, or `None` if nobody is signed in.

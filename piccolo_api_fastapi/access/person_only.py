@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
@@ -92,6 +93,7 @@ class InPerson(Require[UserT]):
         return identity.step_ups if is_bearer and not identity.is_enrolling else identity.factors
 
 
+@configured
 def in_person(
     guard: Guard[UserT],
     *others: Scheme[Any],

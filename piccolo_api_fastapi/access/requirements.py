@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -84,6 +85,7 @@ async def _ask(check: Check[UserT], user: UserT) -> None:
         raise Forbidden(verdict or None)
 
 
+@configured
 def require(  # noqa: PLR0913 - each a word of its own
     guard: Guard[UserT],
     *,

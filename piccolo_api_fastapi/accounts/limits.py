@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.middleware import status_of
 from piccolo_api_fastapi.errors import Unprocessable
 from piccolo_api_fastapi.rate_limiting import (
@@ -74,6 +75,7 @@ VERIFY_BY_ADDRESS = _limit("20/15minutes", "verify: address", FailureLimit)
 VERIFY_BY_ACCOUNT = _limit("10/hour", "verify: account", FailureLimit, key=by_email)
 
 
+@configured
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
     """

@@ -4,6 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from piccolo_api_fastapi.core.configuration import configured
+
 from .routers import (
     change_email_router,
     change_password_router,
@@ -16,6 +18,7 @@ from .routers.shared import Check
 from .service import Accounts
 
 
+@configured
 def accounts_router(accounts: Accounts[Any], *, captcha: Check = None) -> APIRouter:
     """
     The routes of all six routers that the configuration of `accounts` allows.

@@ -12,6 +12,7 @@ from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.access.scheme import Scheme
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail.messages import AccountClosed, Mail, PasswordChanged
@@ -26,6 +27,7 @@ from .schemas import Models, make_models
 from .settings import MailSettings, Settings
 
 
+@configured
 class Accounts(Generic[UserT]):
     """
     Registration, verified addresses, forgotten passwords, changes, and the deletion of accounts.

@@ -4,17 +4,20 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import Header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.core.events.repeated import emit_counted
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
+from piccolo_api_fastapi.core.http.forms import has_form
 from piccolo_api_fastapi.errors import (
     CaptchaFailed,
     CaptchaRequired,
@@ -38,9 +41,8 @@ HEADER = "Captcha-Response"
 THREADS = 8
 """Threads for a sync verifier. Further calls wait, and their time-out runs meanwhile."""
 
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
-
+@configured
 class Captcha:
     """
     A dependency that lets a request through if its CAPTCHA was solved.
@@ -151,9 +153,9 @@ class Captcha:
 
     async def _from_form(self, request: Request) -> Any:
         """The form field. Starlette caches the form, so the route can read it again."""
-        if not request.headers.get("content-type", "").lower().startswith(_FORMS):
-            return None
-        return (await request.form()).get(self.field)
+        with suppress(ClientDisconnect):
+            return (await request.form()).get(self.field) if has_form(request) else None
+        return None
 
     async def _tell_outage(self, outage: Outage) -> None:
         name = "sys_captcha_misconfigured" if outage.is_ours else "sys_captcha_unavailable"

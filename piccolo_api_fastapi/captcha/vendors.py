@@ -3,12 +3,15 @@
 from collections.abc import Collection
 from typing import Any
 
+from piccolo_api_fastapi.core.configuration import configured
+
 from .dependencies import Captcha
 from .siteverify import expect, site_verify
 
 RECAPTCHA_URL = "https://www.google.com/recaptcha/api/siteverify"
 
 
+@configured
 class HCaptcha(Captcha):
     """
     A `Captcha` for hCaptcha.
@@ -48,6 +51,7 @@ class HCaptcha(Captcha):
         super().__init__(verify, field="h-captcha-response", **options)
 
 
+@configured
 class ReCaptchaV2(Captcha):
     """
     A `Captcha` for reCAPTCHA v2, the checkbox or the invisible one.
@@ -84,6 +88,7 @@ class ReCaptchaV2(Captcha):
         super().__init__(verify, field="g-recaptcha-response", **options)
 
 
+@configured
 class ReCaptchaV3(Captcha):
     """
     A `Captcha` for reCAPTCHA v3, which scores each request.
@@ -124,6 +129,7 @@ class ReCaptchaV3(Captcha):
         super().__init__(verify, field="g-recaptcha-response", **options)
 
 
+@configured
 class Turnstile(Captcha):
     """
     A `Captcha` for Cloudflare Turnstile.

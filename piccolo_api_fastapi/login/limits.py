@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError, TooManyRequests
@@ -101,6 +102,7 @@ class Attempt:
         await self.stack.aclose()
 
 
+@configured
 @dataclass(frozen=True, slots=True)
 class LoginLimits:
     """

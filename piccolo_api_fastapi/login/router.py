@@ -6,7 +6,9 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.in_use import refuse_other_users
 from piccolo_api_fastapi.access.person_only import in_person
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -24,6 +26,7 @@ from .schemas import ReauthenticationIn
 from .service import Login
 
 
+@configured
 def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRouter:
     """
     Make `POST /reauthenticate`, which satisfies `require(…, within=…)` and `require(…, mfa=True)`.
@@ -41,7 +44,11 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
     Args:
         login: The login, which checks passwords and codes.
         guard: The scheme, or `AnyOf` several, by which users are signed in.
+
+    Raises:
+        ConfigurationError: `login` and `guard` have different user tables.
     """
+    refuse_other_users("reauthentication_router", login, guard)
     router = APIRouter(route_class=AuthRoute, tags=["step-up"])
     # A token with other scopes may step up for the routes that it is for.
     person = in_person(guard, enrolling=True, scopes=())

@@ -8,6 +8,7 @@ from typing import Any, Generic
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidCredentials
 from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
@@ -23,6 +24,7 @@ from .outcomes import Outcomes
 from .reauthentication import Reauthentication
 
 
+@configured
 class Login(Generic[UserT]):
     """
     Checks an identifier and a password, and a second factor if the user has one.

@@ -2,9 +2,12 @@
 
 from typing import TextIO
 
+from piccolo_api_fastapi.core.configuration import configured
+
 from .messages import Message
 
 
+@configured
 class ConsoleMail:
     """
     Prints messages instead of sending them. Use it in demos only: the links are secrets.

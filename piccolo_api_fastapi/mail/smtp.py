@@ -8,6 +8,7 @@ from email.policy import SMTP
 from email.utils import format_datetime, make_msgid
 from typing import Any, Literal, TypeAlias
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.users.identifiers import split_email
 
@@ -23,6 +24,7 @@ def render_plainly(message: Message, mail: EmailMessage) -> None:
     mail.set_content(message.text())
 
 
+@configured
 class SMTPMail:
     """
     Sends messages by SMTP, each over a connection of its own.

@@ -7,6 +7,7 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo.table import Table
 
 from piccolo_api_fastapi.accounts.mailboxes import EmailChange, EmailStatus
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.auth_tables import attribute_of, bind, declared_tables
 from piccolo_api_fastapi.core.events.log import EventRecord
 from piccolo_api_fastapi.login.known_devices import KnownDevice
@@ -80,6 +81,7 @@ def _tables_of(user: type[BaseUser]) -> AuthTables:
     return AuthTables(user)
 
 
+@configured
 def auth_tables(user: type[BaseUser] = User) -> AuthTables:
     """
     The tables of authentication, bound to a user table of your own.

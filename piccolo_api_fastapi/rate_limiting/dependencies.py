@@ -10,6 +10,7 @@ from fastapi import Response
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.middleware import answer_of, status_of
 from piccolo_api_fastapi.core.http.public_routes import UNLIMITED, is_exempt
 from piccolo_api_fastapi.errors import (
@@ -34,6 +35,7 @@ from .tariff import Charge, Tariff
 _SECOND = timedelta(seconds=1)
 
 
+@configured
 class RateLimit:
     """
     A limit: a dependency for routes, routers and whole applications, HTTP and WebSocket.

@@ -10,8 +10,10 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.client_address import ClientAddress, client_address_of
+from piccolo_api_fastapi.core.http.forms import has_form
 
 from . import hints
 from .stores.store import digest
@@ -22,7 +24,6 @@ Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
 LONGEST = 64
 """Characters; longer keys are stored as digests."""
 
-_FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 _FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
 
 
@@ -63,6 +64,7 @@ def _look_for_proxies(connection: HTTPConnection) -> None:
             hints.report("forwarded", name.decode())
 
 
+@configured
 def by_client_address(resolver: ClientAddress) -> Key:
     """
     Count clients by the address that another `ClientAddress` than the application's finds.
@@ -79,6 +81,7 @@ def by_client_address(resolver: ClientAddress) -> Key:
     return resolver.client
 
 
+@configured
 def by_user(guard: Guard[Any]) -> Key:
     """
     Count users by their primary key, and requests without a user by address.
@@ -102,6 +105,7 @@ def by_user(guard: Guard[Any]) -> Key:
     return key
 
 
+@configured
 def by_credential(guard: Guard[Any]) -> Key:
     """
     Count sessions, refresh families or API tokens, and requests without one by address.
@@ -125,6 +129,7 @@ def by_credential(guard: Guard[Any]) -> Key:
     return key
 
 
+@configured
 def by_body(field: str) -> Key:
     """
     Count by a field of the JSON object or the form in the body, or by address if it is missing.
@@ -168,8 +173,7 @@ async def body_field(connection: HTTPConnection, field: str) -> Any:
         return None
     with suppress(RuntimeError, ClientDisconnect):  # FastAPI has already read it as a form
         await connection.body()  # cached, so that the endpoint can read it again
-    kind = connection.headers.get("content-type", "").strip().lower()
-    if kind.startswith(_FORMS):
+    if has_form(connection):
         with suppress(ValueError, HTTPException, ClientDisconnect):
             if (value := (await connection.form()).get(field)) is not None:
                 return value

@@ -1,11 +1,12 @@
 """`Users`: the object through which applications find, create and change users."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Any, Generic, TypeAlias, cast
+from collections.abc import Collection, Iterable
+from typing import Any, Generic, cast
 
-from piccolo_api_fastapi.access.identity import ACCOUNT
+from piccolo_api_fastapi.access.identity import ACCOUNT, FLAGS
 from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -20,12 +21,11 @@ from .passwords.hasher import PasswordHasher
 from .passwords.policy import PasswordPolicy
 from .passwords.service import Comparison, Passwords
 from .proof import Proof
+from .scopes import ScopesOf, report
 from .tables import SERVICE_MARKER, User, UserT
 
-ScopesOf: TypeAlias = Callable[[Any], Awaitable[Iterable[str]] | Iterable[str]]
-"""Returns the scopes of a user besides `account`, `admin` and `superuser`; sync or async."""
 
-
+@configured
 class Users(Generic[UserT]):
     """
     Finds, creates and changes users.
@@ -43,7 +43,8 @@ class Users(Generic[UserT]):
         table: The user table: `User`, or another subclass of `BaseUser`.
         hasher: Hashes the passwords. Argon2id by default.
         policy: The rules for new passwords.
-        scopes_of: Returns the scopes of a user.
+        scopes_of: Returns the scopes of a user. `admin` and `superuser` among them are ignored,
+            because they stand for the flags of the user.
         interop: Whether to keep PBKDF2 hashes in the user table, for other code that calls
             `BaseUser.login`.
         keeps_on_new_password: Tables of credentials that a new password does not end, such
@@ -325,12 +326,14 @@ class Users(Generic[UserT]):
         The current scopes of a user: `account`, by the flags `admin` and `superuser`, and those
         from `scopes_of=`.
         """
-        flags = {ACCOUNT: True, "admin": user.admin, "superuser": user.superuser}
-        scopes = {name for name, is_set in flags.items() if is_set}
-        if self._scopes_of is not None:
-            given = self._scopes_of(user)
-            scopes.update(await given if inspect.isawaitable(given) else given)
-        return frozenset(scopes)
+        scopes = frozenset({ACCOUNT, *(flag for flag in FLAGS if getattr(user, flag))})
+        if self._scopes_of is None:
+            return scopes
+        given = self._scopes_of(user)
+        named = frozenset(await given if inspect.isawaitable(given) else given)
+        if reserved := named & FLAGS:
+            report(reserved)
+        return scopes | (named - FLAGS)
 
     async def _insert(self, user: UserT, email: str | None, encoded: str | None) -> UserT:
         try:

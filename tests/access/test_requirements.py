@@ -20,6 +20,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
+from piccolo_api_fastapi.users.scopes import report
 from tests.conftest import SECRET, bearer, get_tokens, log_in, new_client, reaches_no_sql
 from tests.guarded import served
 
@@ -74,6 +75,57 @@ async def test_scopes(users: Users[User], ada: User) -> None:
             assert (await client.get(f"/{number}", headers=reader)).status_code == 403
             assert (await client.get(f"/{number}", headers=writer)).status_code == 200
         assert (await client.get("/4", headers=writer)).status_code == 403
+
+
+class Generous(Users[User]):
+    """Users whose scopes are not those that the library would give."""
+
+    async def scopes_of(self, user: User) -> frozenset[str]:  # noqa: ARG002
+        """All of them."""
+        return frozenset({"admin", "superuser", "read"})
+
+
+@pytest.mark.parametrize("kind", [Users, Generous])
+async def test_flags_decide(
+    users: Users[User], ada: User, caplog: pytest.LogCaptureFixture, kind: Any
+) -> None:
+    """`admin` and `superuser` stand for flags of the user, whoever gives scopes of that name."""
+    report.cache_clear()
+    users = kind(scopes_of=lambda _: ["admin", "superuser", "read"], clock=users.clock)
+    session, jwt = SessionAuth(users), JWTAuth(users, secret=SECRET)
+    current_user = AnyOf(session, jwt)
+    guards: list[Any] = [
+        Depends(require(current_user, scopes=["read"])),
+        Depends(require(current_user, admin=True)),
+        Depends(require(current_user, superuser=True)),
+        Depends(require(current_user, scopes=["read", "admin"])),
+        Security(current_user, scopes=["superuser"]),
+        Security(current_user.identity, scopes=["admin"]),
+    ]
+
+    def add(app: FastAPI) -> None:
+        for number, guard in enumerate(guards):
+
+            @app.get(f"/{number}", dependencies=[guard])
+            async def route() -> None:
+                return None
+
+    async def statuses(client: httpx.AsyncClient, **headers: Any) -> list[int]:
+        return [
+            (await client.get(f"/{number}", headers=headers)).status_code
+            for number in range(len(guards))
+        ]
+
+    async with new_client(served(session, jwt, add)) as client:
+        headers = bearer((await get_tokens(client))["access_token"])
+        await log_in(client)
+        refused = [200, 403, 403, 403, 403, 403]
+        assert refused == await statuses(client) == await statuses(client, **headers)
+        assert caplog.text.count("are flags of the user") == (kind is Users)
+        await User.update({User.admin: True}).where(User.id == ada.id)
+        assert await statuses(client) == [200, 200, 403, 200, 403, 200]
+        await User.update({User.superuser: True}).where(User.id == ada.id)
+        assert await statuses(client) == [200] * 6
 
 
 @reaches_no_sql

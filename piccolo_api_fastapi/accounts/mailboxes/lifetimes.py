@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from piccolo_api_fastapi.core.configuration import configured
 
+
+@configured
 @dataclass(frozen=True, slots=True)
 class MailLifetimes:
     """

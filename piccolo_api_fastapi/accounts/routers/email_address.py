@@ -14,6 +14,7 @@ from piccolo_api_fastapi.accounts.schemas import (
     VerifyEmailIn,
 )
 from piccolo_api_fastapi.accounts.service import Accounts
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.errors import (
     HasherBusy,
@@ -27,6 +28,7 @@ from piccolo_api_fastapi.mail.delivery import quietly
 from .shared import PROOF, before, new_router, secret_of, to_a_mailbox
 
 
+@configured
 def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
     """
     The router of `POST /verify-email/request` and `POST /verify-email`.
@@ -100,6 +102,7 @@ def _add_verification(router: APIRouter, accounts: Accounts[Any]) -> None:
         return EmailVerified(status="choose_password")
 
 
+@configured
 def change_email_router(accounts: Accounts[Any]) -> APIRouter:
     """
     The router of `POST /change-email`, `POST /change-email/confirm` and

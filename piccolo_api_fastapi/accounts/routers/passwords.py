@@ -12,6 +12,7 @@ from piccolo_api_fastapi.accounts.schemas import (
     ResetPasswordIn,
 )
 from piccolo_api_fastapi.accounts.service import Accounts
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
@@ -33,6 +34,7 @@ from .shared import (
 )
 
 
+@configured
 def reset_password_router(accounts: Accounts[Any], *, captcha: Check = None) -> APIRouter:
     """
     The router of `POST /forgot-password` and `POST /reset-password`.
@@ -103,6 +105,7 @@ def _add_reset(router: APIRouter, accounts: Accounts[Any]) -> None:
         background.add_task(quietly, accounts.tell, PasswordChanged, user)
 
 
+@configured
 def change_password_router(accounts: Accounts[Any]) -> APIRouter:
     """
     The router of `POST /change-password`.

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.accounts.schemas import CloseAccountIn
 from piccolo_api_fastapi.accounts.service import Accounts
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.errors import SessionEnded, ValueTaken
@@ -17,6 +18,7 @@ from piccolo_api_fastapi.mail.messages import AccountClosed
 from .shared import PROOF, new_router, secret_of, taking
 
 
+@configured
 def me_router(accounts: Accounts[Any]) -> APIRouter:
     """
     The router of `GET /me`, `DELETE /me` and, if users may change columns, `PATCH /me`.

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from piccolo_api_fastapi.accounts.schemas import Accepted
 from piccolo_api_fastapi.accounts.service import Accounts
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.errors import (
     HasherBusy,
@@ -22,6 +23,7 @@ from piccolo_api_fastapi.mail.delivery import quietly
 from .shared import Check, before, new_router, taking, to_a_mailbox
 
 
+@configured
 def register_router(accounts: Accounts[Any], *, captcha: Check = None) -> APIRouter:
     """
     The router of `POST /register`.

@@ -15,6 +15,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 from typing_extensions import Self
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError, SecretUnreadable
 
 from .keys import KeyRing
@@ -145,6 +146,7 @@ class _KeyedProvider(EncryptionProvider):
     def _open(self, key: bytes, sealed: str, associated_data: bytes) -> bytes: ...
 
 
+@configured
 class XChaCha20Poly1305(_KeyedProvider):
     """
     XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha), with a random nonce of 192 bits.
@@ -182,6 +184,7 @@ class XChaCha20Poly1305(_KeyedProvider):
             raise SecretUnreadable from None
 
 
+@configured
 class Fernet(_KeyedProvider):
     """
     Fernet: AES-128-CBC with HMAC-SHA256.
@@ -223,6 +226,7 @@ class Fernet(_KeyedProvider):
         return bound[32:]
 
 
+@configured
 class PlainText(EncryptionProvider):
     """
     No encryption, for tests.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Key:
     signing: "bytes | PrivateKey | None" = field(repr=False)
 
     @classmethod
+    @configured
     def from_secret(cls, secret: str | bytes, *, kid: str | None = None) -> "Key":
         """
         Make a key for HS256.
@@ -53,6 +55,7 @@ class Key:
         return cls(_kid(kid, _derive(raw, b"kid").hex()[:16]), "HS256", raw, raw)
 
     @classmethod
+    @configured
     def from_pem(
         cls, pem: str | bytes, *, kid: str | None = None, password: bytes | None = None
     ) -> "Key":
@@ -86,6 +89,7 @@ class Key:
         }
 
 
+@configured
 class KeyRing:
     """
     The key that signs, and retired keys that still verify.
@@ -128,6 +132,7 @@ class KeyRing:
         return self._keys.get(kid)
 
     @classmethod
+    @configured
     def from_base64(cls, keys: str) -> "KeyRing":
         """
         Make a ring of secrets, each of 32 bytes or more in base64.

@@ -153,16 +153,18 @@ def _rebound(table: type[Table], column: ForeignKey[Any], user_table: type[BaseU
     return bind(target, user_table) if target in declared_tables() else None
 
 
-def _marked(attribute: str, user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """The tables with this class attribute, for users of this table by whatever class."""
+def tables_of(user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """The tables of authentication for users of this table, by whatever class."""
     name = user_table._meta.get_formatted_tablename()
     for table in TABLE_REGISTRY:
-        if (
-            issubclass(table, AuthTable)
-            and getattr(table, attribute)
-            and user_table_of(table)._meta.get_formatted_tablename() == name
-        ):
+        owner = user_table_of(table)
+        if issubclass(table, AuthTable) and owner._meta.get_formatted_tablename() == name:
             yield table
+
+
+def _marked(attribute: str, user_table: type[BaseUser]) -> Iterator[type[Table]]:
+    """The tables with this class attribute, for users of this table by whatever class."""
+    return (table for table in tables_of(user_table) if getattr(table, attribute))
 
 
 def credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:

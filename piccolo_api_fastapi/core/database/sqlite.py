@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.querystring import QueryString
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
 
 
+@configured
 class PersistentSQLiteEngine(SQLiteEngine):
     """
     An engine for `piccolo_conf.py` that keeps its connections open.
@@ -42,7 +44,10 @@ class PersistentSQLiteEngine(SQLiteEngine):
 
     __slots__ = ("_connections", "_pool")
 
-    def __init__(self, path: str, *, connections: int = 2, **options: Any) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, connections: int = 2, **options: Any
+    ) -> None:
+        path = os.fspath(path)
         if connections < 1 or path == ":memory:" or path.startswith("file:"):
             raise ConfigurationError(
                 "PersistentSQLiteEngine needs a file and at least one connection."

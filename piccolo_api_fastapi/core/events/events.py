@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import after_commit
 from piccolo_api_fastapi.core.http.client import current_client
 
@@ -87,6 +88,7 @@ _telling: set[asyncio.Task[None]] = set()
 _listeners: dict[When, list[Listener]] = {"before_commit": [], "after_commit": []}
 
 
+@configured
 def subscribe(listener: Listener, *, when: When = "after_commit") -> Callable[[], None]:
     """
     Call a listener with every event of this process from now on.
@@ -227,5 +229,13 @@ def log_event(event: AuthEvent) -> None:
 
     The record has the event as `auth_event`, and its plain values as `auth_fields`.
     """
-    extra = {"auth_event": event, "auth_fields": event.fields()}
-    logger.log(event.level, "%s user=%s", event.name, event.user, extra=extra)
+    fields = event.fields()
+    words = (f"{name}={_word(fields.get(name))}" for name in ("user", "ip", "at"))
+    extra = {"auth_event": event, "auth_fields": fields}
+    logger.log(event.level, "%s %s", event.name, " ".join(words), extra=extra)
+
+
+def _word(value: Any) -> str:
+    """Return a value as one word: `-` for none, and characters that break a line replaced."""
+    text = "-" if value is None else str(value)
+    return "".join(c if c.isprintable() and c != " " else "?" for c in text)

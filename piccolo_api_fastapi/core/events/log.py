@@ -10,6 +10,7 @@ from piccolo.columns import UUID, Text, Timestamptz, Varchar
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.statements import delete_in_batches
@@ -46,6 +47,7 @@ class EventRecord(AuthTable, Table, tablename="auth_event"):
     data = Text(help_text="Everything else, as JSON.")
 
 
+@configured
 def record_events(table: type[EventRecord] = EventRecord) -> Callable[[], None]:
     """
     Write every event of this process into a table, in the transaction of its change.

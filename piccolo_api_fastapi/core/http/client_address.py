@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from starlette.requests import HTTPConnection
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
 CLIENT_ADDRESS = "piccolo_api_fastapi.client_address"
@@ -22,12 +23,24 @@ LONGEST = 100
 LONGEST_ELEMENT = 2000
 """Characters of one element of `Forwarded`, which one proxy writes."""
 
+MAXIMUM_HEADER = 16 * 1024
+"""Characters that are read of the header of the proxies, from the right."""
+
+_TRANSLATED = frozenset(
+    int(ipaddress.IPv6Address(prefix)) >> 32 for prefix in ("64:ff9b::", "::ffff:0:0:0", "::")
+)
+"""The prefixes of 96 bits of NAT64 and SIIT (RFC 6052, RFC 7915), and that of RFC 4291."""
+
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""The NAT64 of a site (RFC 8215). The IPv4 address is in the last 32 bits, or further left."""
+
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]*)\](:[0-9]*)?|(?P<v4>[0-9.]+):[0-9]*")
 _PAIR = r'\s*([!#-\'*+.^-z|~0-9A-Z-]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"\s]+)\s*'
 _PAIRS = re.compile(_PAIR)
 _ELEMENT = re.compile(rf"(?:{_PAIR})?(?:;(?:{_PAIR})?)*")
 
 
+@configured
 class ClientAddress:
     """
     Finds the address of the client: the peer, or the address that trusted proxies report.
@@ -49,7 +62,8 @@ class ClientAddress:
         header: The header that the proxies write: `X-Forwarded-For`, `Forwarded` (RFC 7239), or
             a header of your provider.
         ipv6_prefix: The length of the prefix that identifies an IPv6 client. A household or a
-            server has at least a /64 (RFC 6177), and can use any address in it.
+            server has at least a /64 (RFC 6177), and can use any address in it. IPv4 clients
+            behind NAT64, 6to4 or Teredo are identified by their IPv4 address.
 
     Raises:
         ConfigurationError: A network is malformed, or a number is out of range.
@@ -114,10 +128,15 @@ class ClientAddress:
         return peer
 
     def _entries(self, connection: HTTPConnection) -> Iterator[str]:
-        """Yield the entries of the header, from the right."""
+        """Yield the entries of the header, from the right. One beyond the cap is empty."""
+        room = MAXIMUM_HEADER
         for line in reversed(connection.headers.getlist(self.header)):
-            entries = reversed(line.split(","))
+            room -= len(line) + 1
+            read = line if room >= 0 else f",{line[-room:].partition(',')[2]}"
+            entries = reversed(read.split(","))
             yield from _forwarded(entries) if self.header == "forwarded" else entries
+            if room < 0:
+                break
 
     def _look_up(self, address: IPAddress) -> bool:
         return any(address in network for network in self.networks)
@@ -125,7 +144,10 @@ class ClientAddress:
     def _name(self, host: str) -> str | None:
         address = parse_address(host)
         if isinstance(address, ipaddress.IPv6Address):
-            return str(ipaddress.ip_network((address, self.ipv6_prefix), strict=False))
+            address = _ipv4_within(address) or address
+        if isinstance(address, ipaddress.IPv6Address):
+            prefix = 128 if address in _LOCAL_NAT64 else self.ipv6_prefix
+            return str(ipaddress.ip_network((address, prefix), strict=False))
         return None if address is None else str(address)
 
 
@@ -162,6 +184,20 @@ def _parse_address(text: str) -> IPAddress | None:
     return mapped or address
 
 
+def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """
+    Return the IPv4 address of a client that a translator or a tunnel gave an IPv6 address.
+
+    Only prefixes in which nobody chooses an address of their own are looked at. Otherwise, a
+    client could take the address of another (ISATAP, or the last 32 bits of any network).
+    """
+    number = int(address)
+    prefix, last = number >> 32, number & 0xFFFF_FFFF
+    if prefix in _TRANSLATED or (address in _LOCAL_NAT64 and not prefix & 0xFFFF_FFFF):
+        return ipaddress.IPv4Address(last) if number > 1 else None  # not :: and ::1
+    return address.sixtofour or (address.teredo[1] if address.teredo else None)
+
+
 def _forwarded(entries: Iterator[str]) -> Iterator[str]:
     """
     Yield the `for` of each element of RFC 7239, from the right.
@@ -172,8 +208,9 @@ def _forwarded(entries: Iterator[str]) -> Iterator[str]:
     """
     element = ""
     for entry in entries:
+        may_end = not element or '"' in entry
         element = f"{entry},{element}" if element else entry
-        if _ELEMENT.fullmatch(element):
+        if may_end and _ELEMENT.fullmatch(element):
             pairs = {name.lower(): value for name, value in _PAIRS.findall(element)}
             yield pairs.get("for", "").strip('"')
             element = ""

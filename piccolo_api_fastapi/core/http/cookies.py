@@ -2,20 +2,25 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
 
 SameSite = Literal["lax", "strict", "none"]
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+MAXIMUM_COOKIES = 16 * 1024
+"""Characters of the `Cookie` header. Common servers accept less; browsers send 4 KiB a cookie."""
+
+_NAME_CHARACTERS = r"!#$%&'*+\-.^_`|~0-9A-Za-z"
 """RFC 9110 section 5.6.2, the grammar of a cookie name."""
 
-_NOT_TOKEN = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
+_TOKEN = re.compile(f"[{_NAME_CHARACTERS}]+")
 
 
+@configured
 @dataclass(frozen=True, slots=True)
 class Cookie:
     """
@@ -46,10 +51,12 @@ class Cookie:
     same_site: SameSite = "lax"
     domain: str | None = None
     path: str = "/"
+    _pairs: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for problem in self._contradictions():
             raise ConfigurationError(problem)
+        object.__setattr__(self, "_pairs", _pairs_like(self.name))
 
     @classmethod
     def insecure_for_http_on_localhost(cls, name: str = "insecure-session") -> "Cookie":
@@ -103,19 +110,28 @@ class Cookie:
         Raises:
             InvalidSession: The cookie was sent twice, or next to one whose name only looks the
                 same. With lenient parsers, sibling domains can plant a session this way (RFC
-                6265bis section 8.6).
+                6265bis section 8.6). Or the header is longer than 16 KiB.
         """
+        text = ";" + ";".join(headers)
+        if len(text) > MAXIMUM_COOKIES:
+            raise InvalidSession
         found: str | None = None
-        for pair in ";".join(headers).split(";"):
-            name, separator, value = pair.strip(" \t").partition("=")
-            if not separator:
-                name, value = "", name
-            if name == self.name:
-                if found is not None:
-                    raise InvalidSession
-                found = value
-            elif _NOT_TOKEN.sub("", name).casefold() == self.name.casefold() or (
-                not name and value.casefold().startswith(self.name.casefold())
-            ):
+        for pair in self._pairs.finditer(text):
+            if found is not None or pair[1].lstrip(" \t") != f"{self.name}=":
                 raise InvalidSession
+            found = pair[2].rstrip(" \t")
         return found or None
+
+
+def _pairs_like(name: str) -> re.Pattern[str]:
+    """
+    Return the pattern of all pairs whose name is this one, or only looks the same.
+
+    Lenient parsers fold case, strip characters that no name has, and take a pair without "=" or
+    with nothing before it for a name. No two neighbouring repetitions match the same character,
+    so the time is linear.
+    """
+    junk = f"[^{_NAME_CHARACTERS};=]*"
+    spread = junk.join(map(re.escape, name))
+    named, nameless = f"{spread}{junk}=", f"={junk}{spread}|{spread}[^;=]*(?![^;])"
+    return re.compile(f";({junk}(?:{named}|{nameless}))([^;]*)", re.ASCII | re.IGNORECASE)

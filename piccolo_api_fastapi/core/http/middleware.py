@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from piccolo_api_fastapi.errors import ConfigurationError
+
 from .client import CLIENT
 from .client_address import CLIENT_ADDRESS, ClientAddress
 
@@ -111,6 +113,9 @@ def status_of(scope: Scope) -> int | None:
 Admit: TypeAlias = Callable[[HTTPConnection], AbstractAsyncContextManager[object]]
 """Surrounds a request, or refuses it with an `HTTPException` before any dependency has run."""
 
+Check: TypeAlias = Callable[[], Awaitable[None]]
+"""Looks whether the application can serve, and raises `ConfigurationError` if not."""
+
 
 class AnswerMiddleware:
     """
@@ -121,6 +126,7 @@ class AnswerMiddleware:
         client_address: How the address of a client is found.
         admit: Surrounds each request, or refuses it.
         refuse: Makes the response to a request that `admit` refuses.
+        check: Is called once the application has started, before it serves.
     """
 
     def __init__(
@@ -130,15 +136,19 @@ class AnswerMiddleware:
         client_address: ClientAddress | None,
         admit: Admit | None,
         refuse: Callable[[HTTPException], Response],
+        check: Check | None,
     ) -> None:
         self.app = app
         self.client_address = client_address
         self.admit = admit
         self.refuse = refuse
+        self.check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request. An application mounted in an installed one adds nothing."""
         if scope["type"] == "lifespan" or ANSWER in scope:
+            if self.check is not None and scope["type"] == "lifespan":
+                send = _checked(send, self.check)
             await self.app(scope, receive, send)
             return
         answer = scope[ANSWER] = Answer()
@@ -162,3 +172,26 @@ class AnswerMiddleware:
                 await self.refuse(error)(scope, receive, complete)
                 return
             await self.app(scope, receive, complete)
+
+
+def _checked(send: Send, check: Check) -> Send:
+    """
+    Check before the start-up is reported to be complete, after the application's own lifespan.
+
+    The exception ends that lifespan. The server is told the sentence, not the traceback.
+    """
+    failure = ""
+
+    async def send_checked(message: Message) -> None:
+        nonlocal failure
+        if message["type"] == "lifespan.startup.complete":
+            try:
+                await check()
+            except ConfigurationError as error:
+                failure = str(error)
+                raise
+        elif failure:
+            message["message"] = failure
+        await send(message)
+
+    return send_checked

@@ -11,7 +11,7 @@ from fastapi.datastructures import DefaultPlaceholder
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
@@ -116,6 +116,8 @@ class AuthRoute(APIRoute):
             return validation_error(error)
         if is_outage(error):
             return StoreUnavailable()
+        if isinstance(error, ClientDisconnect):
+            return incomplete()
         raise error
 
     async def read(self, request: Request) -> Request:
@@ -179,6 +181,11 @@ def validation_error(error: RequestValidationError) -> Unprocessable:
             for item in error.errors()
         ]
     )
+
+
+def incomplete() -> HTTPException:
+    """Return the 400 for a client that went away during its body. Access logs show it."""
+    return HTTPException(400, "The body is incomplete.")
 
 
 def problem_response(error: HTTPException, request: Request | None = None) -> JSONResponse:

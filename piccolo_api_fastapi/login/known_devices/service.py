@@ -7,6 +7,7 @@ from typing import Generic
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
@@ -17,6 +18,7 @@ from .queries import DEVICE_TOKEN
 from .tables import KnownDevice
 
 
+@configured
 class KnownDevices(Generic[UserT]):
     """
     The browsers in which users logged in before.

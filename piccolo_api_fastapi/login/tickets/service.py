@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -16,6 +17,7 @@ from .tables import Ticket
 TICKET_TOKEN = OpaqueToken("tkt")
 
 
+@configured
 class Tickets:
     """
     The tickets of one purpose.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
@@ -16,6 +17,7 @@ from .tables import SeenUserAgent
 from .undo import relink_undo, undo_link
 
 
+@configured
 class Notices:
     """
     Mails users about sign-ins with a new browser, and about every event that has a notice, such

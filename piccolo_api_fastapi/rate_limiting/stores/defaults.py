@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from piccolo_api_fastapi.core.configuration import configured
+
 from .memory_store import MemoryStore
 from .store import Store
 
@@ -15,6 +17,7 @@ class _Defaults:
     are_on = True
 
 
+@configured
 def use_store(store: Store | None) -> None:
     """
     Set the store of every `RateLimit` that has none of its own. Call it at start-up.

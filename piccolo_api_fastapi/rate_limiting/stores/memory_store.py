@@ -4,6 +4,7 @@ import threading
 import time
 
 from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.rate_limiting import hints
 from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
@@ -11,6 +12,7 @@ from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
 from .store import ADMITTED, REFUSED, REMEMBERED, AnyRate, Budget, Marks, State, Verdict, settle
 
 
+@configured
 class MemoryStore:
     """
     Counts in the memory of this process: the fastest store, and exact for one worker.

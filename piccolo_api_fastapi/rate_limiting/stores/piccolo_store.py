@@ -11,6 +11,7 @@ from piccolo.engine.base import Engine
 from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi.clock import Clock, utcnow
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import engine_of
 from piccolo_api_fastapi.rate_limiting.algorithms.grammar import SECOND, microseconds
 
@@ -26,6 +27,7 @@ STATEMENTS = 1024
 """The number of cached statements; those of strict limits are long."""
 
 
+@configured
 class PiccoloStore(RemoteStore):
     """
     Counts in a table; exact for any number of processes that share the database.

@@ -1,6 +1,7 @@
 """Send commands to Redis: over one connection, or through a client of the application."""
 
 import asyncio
+import inspect
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -9,6 +10,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MaxConnectionsError, NoScriptError
+
+from piccolo_api_fastapi.errors import ConfigurationError
 
 from .redis_script import SCRIPT
 from .remote_store import Gate
@@ -22,6 +25,30 @@ _FULL = frozenset({"Too many connections", "No connection available."})
 
 Command: TypeAlias = tuple[Any, ...]
 """The words of a command; the second word of `EVALSHA` is the digest."""
+
+
+def check_redis(redis: Any) -> None:
+    """
+    Make sure that this is the URL of a server or a client of `redis.asyncio`. Nothing is sent.
+
+    Raises:
+        ConfigurationError: It is something else. The message has no URL, which has a password.
+    """
+    if not isinstance(redis, str):
+        if not inspect.iscoroutinefunction(getattr(redis, "execute_command", None)):
+            raise ConfigurationError(
+                "RedisStore needs a URL, or a Redis or RedisCluster of redis.asyncio, "
+                f"not {type(redis).__name__}."
+            )
+        return
+    try:
+        pool: Any = Redis.from_url(redis).connection_pool
+        pool.make_connection()
+    except (ValueError, TypeError):
+        raise ConfigurationError(
+            "RedisStore needs a URL such as redis://localhost:6379, rediss://… for TLS or "
+            "unix:///run/redis.sock; the URL that it was given is malformed."
+        ) from None
 
 
 class Line:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from piccolo_api_fastapi.clock import Clock
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.rate_limiting.algorithms.gcra import Rate
 from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
@@ -24,6 +25,7 @@ SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 """By which Redis calls the script."""
 
 
+@configured
 class RedisStore(RemoteStore):
     """
     Counts in Redis 6.2 or newer, or in Valkey; exact for any number of processes.
@@ -46,7 +48,8 @@ class RedisStore(RemoteStore):
         clock: A clock that replaces that of the server, for tests.
 
     Raises:
-        ConfigurationError: The package `redis` is not installed.
+        ConfigurationError: The package `redis` is not installed, the URL is malformed, or the
+            client is not one of `redis.asyncio`.
     """
 
     def __init__(
@@ -58,11 +61,12 @@ class RedisStore(RemoteStore):
         clock: Clock | None = None,
     ) -> None:
         try:
-            from .redis_connection import Client, Line
+            from .redis_connection import Client, Line, check_redis
         except ImportError:
             raise ConfigurationError(
                 "RedisStore needs an extra: pip install 'piccolo-api-fastapi[redis]'."
             ) from None
+        check_redis(redis)
         super().__init__(clock)
         seconds = timeout.total_seconds()
 

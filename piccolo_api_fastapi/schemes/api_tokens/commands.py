@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from piccolo_api_fastapi.core.commands import Command, Tools, commands_with, declare_commands
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import NotFound
 
 from . import APIToken, NewToken, TokenAuth
@@ -92,6 +93,7 @@ async def revoke_api_token(tools: Tools, api_token: str) -> None:
     print("Revoked.")  # noqa: T201 - a command
 
 
+@configured
 def token_commands(token: TokenAuth[Any] | None = None) -> list[Command]:
     """
     Return the commands for API tokens, for the `AppConfig` of your own Piccolo app.

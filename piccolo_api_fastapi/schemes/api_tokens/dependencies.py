@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection
 from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.identity import NEVER, Identity, check_scopes
 from piccolo_api_fastapi.access.scheme import Scheme
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -41,6 +42,7 @@ PICCOLO_API_TOKEN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.
 """The format of piccolo-api's tokens: a UUID."""
 
 
+@configured
 class TokenAuth(Scheme[UserT]):
     """
     A dependency that authenticates users by an API token in `Authorization: Bearer …`.

@@ -10,6 +10,7 @@ from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.step_up import MULTI_FACTOR, RECENT, StepUp, acr
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
@@ -26,6 +27,7 @@ from .dependencies import May, TokenAuth
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
 
 
+@configured
 def token_router(
     token: TokenAuth[UserT], guard: Guard[UserT], *, within: timedelta | None = RECENT
 ) -> APIRouter:

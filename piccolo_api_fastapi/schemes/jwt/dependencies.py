@@ -14,6 +14,7 @@ from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import Factors, is_second_factor
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.keys import KeyRing, ring_of
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -41,6 +42,7 @@ from .tables import RefreshFamily
 from .token_pairs import Grant, TokenPair, write_pair
 
 
+@configured
 class JWTAuth(Scheme[UserT]):
     """
     A dependency that authenticates users by an access token in `Authorization: Bearer …`.

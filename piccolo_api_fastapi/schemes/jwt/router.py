@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
@@ -55,6 +56,7 @@ GrantType: TypeAlias = Callable[[Request, TokenForm], Awaitable[TokenPair]]
 _BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
 
 
+@configured
 def jwt_router(
     jwt: JWTAuth[UserT],
     login: Login[UserT] | None = None,

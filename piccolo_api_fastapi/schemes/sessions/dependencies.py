@@ -14,6 +14,7 @@ from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import is_second_factor, last_presented
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load
@@ -37,6 +38,7 @@ from .queries import PICCOLO_API_TOKEN, SESSION_TOKEN, Lifetimes
 from .tables import Session
 
 
+@configured
 class SessionAuth(Scheme[UserT]):
     """
     A dependency that authenticates users by a session cookie.

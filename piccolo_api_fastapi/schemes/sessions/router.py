@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
@@ -49,6 +50,7 @@ from .schemas import SessionOut
 LoggedIn: TypeAlias = SignedIn | MFARequiredOut | EnrolmentRequiredOut
 
 
+@configured
 def session_router(
     session: SessionAuth[UserT],
     login: Login[UserT] | None = None,

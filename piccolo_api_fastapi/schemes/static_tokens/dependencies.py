@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.identity import ACCOUNT, NEVER, Identity
 from piccolo_api_fastapi.access.scheme import Scheme
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     InsufficientScope,
@@ -25,6 +26,7 @@ _SECRET = re.compile(r"[A-Za-z0-9_~+/=-]{32,512}")
 """RFC 6750 section 2.1 without dots, which mark a JWT; at least 128 bits in hexadecimal."""
 
 
+@configured
 class StaticTokens(Scheme[UserT]):
     """
     A dependency that authenticates services by a fixed secret in `Authorization: Bearer …`.

@@ -12,6 +12,7 @@ from typing import TypeVar
 import nacl.exceptions
 import nacl.pwhash
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .threads import HashingThreads, shared_threads
@@ -44,6 +45,7 @@ class PasswordMismatch(Exception):
     """The password does not match the hash."""
 
 
+@configured
 class PasswordHasher:
     """
     Hashes passwords with Argon2id (RFC 9106), as PHC strings. Checks PBKDF2 strings of Piccolo too.
@@ -143,6 +145,7 @@ class PasswordHasher:
         return _verify(encoded, password)
 
 
+@configured
 class PBKDF2Hasher(PasswordHasher):
     """
     Hashes passwords in the format of Piccolo, for applications that also use `BaseUser.login`.

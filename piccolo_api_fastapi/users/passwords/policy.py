@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError, FieldError, WeakPassword
 
 from .hasher import MAXIMUM_CHARACTERS, is_hashable
@@ -16,6 +17,7 @@ BreachCheck: TypeAlias = Callable[[str], Awaitable[bool] | bool]
 """Returns whether a password has appeared in a data leak; sync or async."""
 
 
+@configured
 @dataclass(frozen=True, slots=True)
 class PasswordPolicy:
     """

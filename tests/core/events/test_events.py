@@ -44,7 +44,7 @@ async def test_listeners(caplog: pytest.LogCaptureFixture, clock: FrozenClock) -
         end()
     await emit(AuthEvent("authn_login_fail", clock()))
     assert told == ["authn_login_success", "too"]
-    assert "authn_login_success user=1" in caplog.text
+    assert f"authn_login_success user=1 ip=- at={clock().isoformat()}" in caplog.text
     assert "A listener failed on authn_login_success" in caplog.text
 
 

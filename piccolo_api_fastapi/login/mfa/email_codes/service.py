@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from piccolo.apps.user.tables import BaseUser
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -28,6 +29,7 @@ Send: TypeAlias = Callable[[Any, str], Awaitable[None]]
 """Sends a code to a user: `await send(user, "123456")`."""
 
 
+@configured
 class EmailCode(SecondFactor):
     """
     A code that is sent to the user's e-mail address, as a second factor.

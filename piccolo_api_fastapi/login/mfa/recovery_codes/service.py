@@ -6,6 +6,7 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -20,6 +21,7 @@ from . import queries
 from .tables import RecoveryCode
 
 
+@configured
 class RecoveryCodes(SecondFactor):
     """
     Single-use codes for a user who has lost the authenticator; `TOTP` makes them.

@@ -9,8 +9,10 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.in_use import refuse_other_users
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.step_up import RECENT, StepUp
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
@@ -29,6 +31,7 @@ from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
 from .service import TOTP
 
 
+@configured
 def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -> APIRouter:
     """
     Make the routes that manage second factors: `GET /mfa`, `POST /mfa/totp`,
@@ -54,9 +57,10 @@ def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -
             default is five minutes.
 
     Raises:
-        ConfigurationError: `within` is shorter than a second, or no scheme of the guard is for
-            people.
+        ConfigurationError: `within` is shorter than a second, no scheme of the guard is for
+            people, or `totp` and `guard` have different user tables.
     """
+    refuse_other_users("mfa_router", totp, guard)
     router = APIRouter(route_class=AuthRoute, tags=["mfa"])
     person = in_person(guard, enrolling=True)
     holder = in_person(guard, mfa=True, within=within)

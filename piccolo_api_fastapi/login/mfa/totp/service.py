@@ -7,6 +7,7 @@ from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
 
+from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
 from piccolo_api_fastapi.core.database.progress import advance
 from piccolo_api_fastapi.core.database.transactions import transaction
@@ -55,6 +56,7 @@ class Confirmation:
     step: int
 
 
+@configured
 class TOTP(SecondFactor):
     """
     Codes of an authenticator app as a second factor (RFC 6238).

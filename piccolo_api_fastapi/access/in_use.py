@@ -1,0 +1,60 @@
+"""The user tables that guards use: those of an application, and whether they are the same."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fastapi.routing import RouteContext, iter_route_contexts
+from piccolo.apps.user.tables import BaseUser
+from starlette.routing import BaseRoute, Host, Mount
+
+from piccolo_api_fastapi.core.http.public_routes import dependencies_of
+from piccolo_api_fastapi.errors import ConfigurationError
+
+
+def refuse_other_users(name: str, *owners: Any) -> None:
+    """
+    Make sure that guards, logins and factors have one user table.
+
+    A primary key of one table would name another user in the other.
+
+    Args:
+        name: The class or function that is given the owners.
+        owners: Objects with `users`, and guards.
+
+    Raises:
+        ConfigurationError: There is more than one table.
+    """
+    holders = [scheme for owner in owners for scheme in getattr(owner, "schemes", (owner,))]
+    users = [holder.users for holder in holders if hasattr(holder, "users")]
+    tables = {held.table: held.table.__name__ for held in users}
+    if len(tables) > 1:
+        raise ConfigurationError(
+            f"{name} needs one user table, not {' and '.join(tables.values())}; "
+            "give all of its parts the same users."
+        )
+
+
+def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:
+    """
+    Return the user tables of all guards of these routes, and of mounted applications.
+
+    Args:
+        routes: The routes of an application.
+    """
+    found: dict[type[BaseUser], None] = {}
+    for context in _contexts(routes):
+        if (dependant := getattr(context, "dependant", None)) is None:
+            continue
+        for call in dependencies_of(dependant, context.endpoint):
+            guard: Any = getattr(call, "_guard", call)
+            for scheme in getattr(guard, "schemes", ()):
+                if (users := getattr(scheme, "users", None)) is not None:
+                    found[users.table] = None
+    return list(found)
+
+
+def _contexts(routes: Sequence[BaseRoute]) -> Iterator[RouteContext]:
+    for context in iter_route_contexts(routes):
+        yield context
+        if isinstance(context.original_route, Mount | Host):
+            yield from _contexts(context.original_route.routes)

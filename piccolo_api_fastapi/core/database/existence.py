@@ -1,0 +1,103 @@
+"""Whether the tables exist in the database of the application, and if not, what to do."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from piccolo.apps.user.tables import BaseUser
+from piccolo.conf.apps import Finder
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import Table
+
+from piccolo_api_fastapi.errors import ConfigurationError, StoreUnavailable
+
+from .auth_tables import tables_of
+from .outages import store
+from .sqlite_ids import refuse_reused_ids
+from .transactions import engine_of
+
+
+async def check_tables(user_tables: Iterable[type[BaseUser]]) -> None:
+    """
+    Select no row from each user table, and from the tables of authentication of its users.
+
+    Args:
+        user_tables: The user tables.
+
+    Raises:
+        ConfigurationError: Piccolo has no database, tables or columns are missing in it, or it
+            gives the ids of deleted users to new ones.
+        StoreUnavailable: The database is not available.
+    """
+    for user_table in user_tables:
+        engine = _engine(user_table)
+        problems: dict[type[Table], str] = {}
+        for table in (user_table, *tables_of(user_table)):
+            if problem := await _problem(table):
+                problems[table] = problem
+        if problems:
+            raise ConfigurationError(
+                f"{_subject(problems)} in {_name(engine)}. If this is the right database, "
+                f"{_remedy(problems, user_table)}."
+            )
+        await refuse_reused_ids(user_table)
+
+
+def _engine(table: type[Table]) -> Any:
+    try:
+        return engine_of(table)
+    except Exception as error:  # noqa: BLE001 - whatever the application's piccolo_conf.py raises
+        raise ConfigurationError(
+            f"Piccolo has no database: {error}. Put a piccolo_conf.py with DB = … into the folder "
+            "where the application starts, or set PICCOLO_CONF to the name of the module."
+        ) from None
+
+
+async def _problem(table: type[Table]) -> str:
+    """Return what the database says against selecting the columns of a table, if anything."""
+    try:
+        async with store():
+            await table.select().limit(0)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - each driver has its own
+        return str(error)
+    return ""
+
+
+def _subject(problems: Mapping[type[Table], str]) -> str:
+    table, problem = next(iter(problems.items()))
+    others = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+    return f"The table {table._meta.tablename}{others} can't be read ({problem})"
+
+
+def _name(engine: Any) -> str:
+    if isinstance(engine, SQLiteEngine):
+        return f"the SQLite file {Path(engine.path).absolute()}"
+    config = engine.config
+    return f"the database {config.get('database') or urlsplit(config.get('dsn', '')).path[1:]!r}"
+
+
+def _remedy(problems: Iterable[type[Table]], user_table: type[BaseUser]) -> str:
+    run = "run `piccolo migrations forwards all`"
+    if {table._meta.tablename for table in problems} <= _migrated():
+        return run
+    if user_table._meta.tablename == BaseUser._meta.tablename:
+        return (
+            'add "piccolo.apps.user.piccolo_app" and "piccolo_api_fastapi.piccolo_app" to '
+            f"APP_REGISTRY in piccolo_conf.py and {run}"
+        )
+    return (
+        f"add {user_table.__name__} and auth_tables({user_table.__name__}) to the table_classes of "
+        f"your Piccolo app, run `piccolo migrations new <app> --auto` and {run}"
+    )
+
+
+def _migrated() -> set[str]:
+    """Return the names of the tables that migrations make; none if Piccolo can't find its apps."""
+    try:
+        tables = Finder().get_table_classes()
+    except Exception:  # noqa: BLE001 - whatever the application's piccolo_conf.py raises
+        return set()
+    return {table._meta.tablename for table in tables}
