@@ -17,18 +17,44 @@ except ImportError:  # the `postgres` extra is not installed
 else:
     _POSTGRES_OUTAGES = (
         asyncpg.InterfaceError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.OperatorInterventionError,
-        asyncpg.InsufficientResourcesError,
-        asyncpg.TransactionRollbackError,
         asyncpg.InternalClientError,
+        asyncpg.exceptions.InvalidCachedStatementError,  # a migration ran; the next try succeeds
     )
     # The errors of the driver about a value are InterfaceErrors too.
     _POSTGRES_REFUSALS = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
     _POSTGRES_UNIQUE = (asyncpg.UniqueViolationError,)
     _POSTGRES_UNUSABLE = (asyncpg.DataError,)
 
-_SQLITE_OUTAGES = ("unable to open", "locked", "disk i/o", "readonly", "full", "not a database")
+_SQLITE_ERRORS = (sqlite3.OperationalError, sqlite3.DatabaseError)  # but not their subclasses
+
+_SQLITE_OUTAGES = (
+    "unable to open",
+    "is locked",
+    "disk i/o",
+    "readonly",
+    "is full",
+    "not a database",
+)
+
+_OUTAGE_CLASSES = ("08", "40", "53", "57", "58")
+"""
+The first two digits of SQLSTATE: connections, rollbacks such as deadlocks, resources, operator
+intervention and errors of the machine.
+"""
+
+_OUTAGE_STATES = frozenset(
+    {
+        "25006",  # read-only, as on a standby or on a full disk of some providers
+        "25P03",  # idle in a transaction for too long
+        "25P04",  # a transaction took too long
+        "28000",  # the role may not log in
+        "28P01",  # the password was changed
+        "3D000",  # the database was renamed or dropped
+        "55000",  # the database accepts no connections
+        "55P03",  # a lock was not granted in time
+    }
+)
+"""Further values of SQLSTATE that an operator can cause, and no request."""
 
 
 class _Store:
@@ -57,10 +83,14 @@ def store() -> AbstractAsyncContextManager[None]:
 
 def is_outage(error: BaseException) -> bool:
     """Return whether an error means that the database is not available."""
-    if isinstance(error, sqlite3.OperationalError):
+    if type(error) in _SQLITE_ERRORS:
         return any(phrase in str(error).casefold() for phrase in _SQLITE_OUTAGES)
     if isinstance(error, _POSTGRES_REFUSALS):
         return False
+    # By state and not by class: asyncpg has no class for those of newer servers.
+    state = getattr(error, "sqlstate", None) or ""
+    if state in _OUTAGE_STATES or state.startswith(_OUTAGE_CLASSES):
+        return True
     return isinstance(error, (OSError, TimeoutError, asyncio.TimeoutError, *_POSTGRES_OUTAGES))
 
 

@@ -78,6 +78,26 @@ async def transaction(table: type[Table]) -> AsyncIterator[None]:
         await callback()
 
 
+@asynccontextmanager
+async def optional_write(table: type[Table]) -> AsyncIterator[None]:
+    """
+    Run a write that the request can do without: whatever prevents it is not raised.
+
+    In an open transaction this takes a savepoint, as PostgreSQL would refuse the statements
+    that follow a failed one.
+
+    Args:
+        table: The table to write to.
+    """
+    block = engine_of(table).current_transaction.get()
+    savepoint = None if block is None else await block.savepoint()
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - an outage, a missing privilege or a trigger
+        if savepoint is not None:
+            await savepoint.rollback_to()
+
+
 async def _release(engine: Engine[Any], block: Any) -> None:
     """
     Release a connection that failed at the beginning or the end of its transaction.

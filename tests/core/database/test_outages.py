@@ -27,13 +27,26 @@ OUTAGES: list[BaseException] = [
     asyncpg.InterfaceError("the pool is closed"),
     asyncpg.AdminShutdownError(),
     asyncpg.DeadlockDetectedError(),
+    sqlite3.DatabaseError("file is not a database"),
+    asyncpg.PostgresIOError(),
+    asyncpg.DiskFullError(),
+    asyncpg.ReadOnlySQLTransactionError(),
+    asyncpg.LockNotAvailableError(),
+    asyncpg.IdleInTransactionSessionTimeoutError(),
+    asyncpg.InvalidPasswordError(),
+    asyncpg.InvalidCachedStatementError(),
+    asyncpg.PostgresError.new({"C": "57P99", "M": "of a newer server"}),
 ]
 REFUSALS: list[BaseException] = [
     sqlite3.OperationalError("no such table: x"),
+    sqlite3.OperationalError("no such column: locked_at"),
+    sqlite3.IntegrityError("NOT NULL constraint failed: x.is_full"),
     sqlite3.IntegrityError("UNIQUE constraint failed"),
     asyncpg.DataError("invalid input"),
     asyncpg.UniqueViolationError(),
     asyncpg.UndefinedTableError(),
+    asyncpg.InsufficientPrivilegeError(),
+    asyncpg.FeatureNotSupportedError(),
     ValueError(),
 ]
 
