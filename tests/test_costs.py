@@ -66,13 +66,14 @@ def app(app: FastAPI, users: Users[User]) -> FastAPI:
 def transactions(database: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The transactions that are begun from now on."""
     begun: list[str] = []
-    begin = type(database).transaction
+    kind = type(database.transaction())
+    begin = kind.begin
 
-    def record(self: Any, *args: Any, **options: Any) -> Any:
+    async def record(self: Any) -> None:
         begun.append("BEGIN")
-        return begin(self, *args, **options)
+        await begin(self)
 
-    monkeypatch.setattr(type(database), "transaction", record)
+    monkeypatch.setattr(kind, "begin", record)
     return begun
 
 

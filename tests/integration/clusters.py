@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,12 @@ class Cluster:
         self._send(signal.SIGCONT)
 
     def _send(self, number: int) -> None:
-        """Send a signal to the postmaster and its children."""
+        """Send a signal to the postmaster, and then to its children."""
         postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-        for process in (postmaster, *map(int, children)):
-            os.kill(process, number)
+        os.kill(postmaster, number)
+        for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), number)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,12 +12,27 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from piccolo.engine.postgres import PostgresEngine
+from piccolo.querystring import QueryString
 from piccolo.table import create_db_tables
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi import Login, Proof, Session, TokenAuth, User, Users, session_router
+from piccolo_api_fastapi import (
+    Login,
+    PiccoloStore,
+    Proof,
+    RateLimit,
+    Session,
+    TokenAuth,
+    User,
+    Users,
+    session_router,
+)
+from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.time_limit import no_time_limit
+from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.errors import StoreUnavailable
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
-from piccolo_api_fastapi.testing import FrozenClock
+from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import PASSWORD, STOCK, bearer, get_tokens, log_in, new_client, use_engine
 from tests.integration.clusters import NEEDS_PROGRAMS, Cluster, running_cluster
 
@@ -229,6 +244,150 @@ async def test_activity_in_a_transaction(
                 assert (await scheme.identify(connection)).user.id == ada.id
             await User.update({User.first_name: "Ada"}).where(User.id == ada.id)
     assert await User.select(User.first_name) == [{"first_name": "Ada"}]
+
+
+LIMIT = 0.5
+"""Seconds that a statement may take in the tests of a server that hangs."""
+
+SOON = 10 * LIMIT
+"""Seconds within which an answer has to be there, however busy the machine is."""
+
+
+@pytest.fixture
+def frozen(cluster: Cluster) -> Iterator[Cluster]:
+    """The server, which is thawed in the end."""
+    yield cluster
+    cluster.thaw()
+
+
+@pytest.fixture
+async def impatient(database: PostgresEngine) -> None:
+    """Let statements on the engine of the application take half a second."""
+    database.config["command_timeout"] = LIMIT
+    use_engine(database)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("connections", ["pooled", "new"])
+async def test_a_server_that_hangs(
+    client: httpx.AsyncClient, ada: User, database: Any, frozen: Cluster, connections: str
+) -> None:
+    """Each request is a 503 soon, however many there are; afterwards all goes on at once."""
+    if connections == "new":
+        await database.close_connection_pool()
+    tokens = await get_tokens(client)
+    assert (await log_in(client)).status_code == 200
+    header = bearer(tokens["access_token"])
+    requests: tuple[Callable[[], Awaitable[httpx.Response]], ...] = (
+        lambda: client.get("/session"),
+        lambda: client.get("/jwt", headers=header),
+        lambda: log_in(client),
+        lambda: client.post("/auth/mfa/totp"),
+        lambda: client.post("/auth/logout"),
+    )
+    frozen.freeze()
+    for _ in range(2):
+        begin = time.monotonic()
+        answers = await asyncio.gather(*(request() for request in requests * 3))
+        assert time.monotonic() - begin < SOON
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.headers["retry-after"] for answer in answers} == {"1"}
+    frozen.thaw()
+    assert (await client.get("/session")).status_code == 200
+    assert (await client.get("/jwt", headers=header)).status_code == 200
+    assert (await client.post("/auth/logout")).status_code == 204
+    assert (await log_in(client)).status_code == 200
+    if connections == "new":
+        await database.start_connection_pool(min_size=1, max_size=2)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_server_that_hangs_in_a_transaction(
+    slow: tuple["Slow", httpx.AsyncClient], database: Any, frozen: Cluster
+) -> None:
+    """A transaction that can go neither on nor back is a 503, and writes nothing."""
+    users, client = slow
+
+    async def freeze() -> None:
+        frozen.freeze()
+
+    users.happening = freeze
+    begin = time.monotonic()
+    assert (await log_in(client)).status_code == 503
+    assert time.monotonic() - begin < SOON
+    assert not database.transaction_exists()
+    frozen.thaw()
+    users.happening = None
+    assert await Session.count() == 1
+    assert (await log_in(client)).status_code == 200
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_store_of_limits_that_hangs(database: Any, frozen: Cluster) -> None:
+    """A limit in the database waits no longer than it says."""
+    store = PiccoloStore(timeout=timedelta(seconds=LIMIT / 2))
+    limit = RateLimit("9/minute", on_error="deny", scope="x", store=store)
+    await limit.hit("ada")
+    frozen.freeze()
+    begin = time.monotonic()
+    assert {type(error) for error in await race(lambda: limit.hit("ada"), 5)} == {StoreUnavailable}
+    assert time.monotonic() - begin < SOON
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_statements_of_the_application(database: PostgresEngine) -> None:
+    """What the application runs by itself has no limit, and a limit can be taken away."""
+    wait = QueryString(f"SELECT pg_sleep({3 * LIMIT})")
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+        await User.raw(f"SELECT pg_sleep({60 * LIMIT})")
+    await database.run_querystring(wait)
+    with no_time_limit():
+        await User.raw(f"SELECT pg_sleep({3 * LIMIT})")
+    database.config["command_timeout"] = None
+    use_engine(database)
+    await User.raw(f"SELECT pg_sleep({3 * LIMIT})")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_event_loop_that_hangs(database: PostgresEngine, ada: User) -> None:
+    """A loop that is busy for longer than the limit loses no response that has arrived."""
+    async with transaction(User):
+        found = asyncio.create_task(User.count().run())
+        await asyncio.sleep(0)
+        time.sleep(2 * LIMIT)  # noqa: ASYNC251 - the loop is held, as by a great calculation
+        assert await found == 1
+        assert await User.count() == 1
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_cancelled_requests(database: PostgresEngine, ada: User) -> None:
+    """A request that is cancelled stays so, whether it waits for a connection or a response."""
+    pool: Any = database.pool
+
+    async def count() -> None:
+        async with transaction(User):
+            await User.count()
+
+    async with pool.acquire(), pool.acquire():
+        for wait in (User.count().run, count):
+            waiting = asyncio.create_task(wait())
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+    sleeping = asyncio.create_task(User.raw("SELECT pg_sleep(60)").run())
+    await until(
+        pool, 1, "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'"
+    )
+    sleeping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sleeping
+    assert await User.count() == 1
+    async with pool.acquire(), pool.acquire():  # none is lost
+        for wait in (User.count().run, count):
+            with pytest.raises(StoreUnavailable):
+                async with store():
+                    await wait()
 
 
 class Slow(Users[User]):

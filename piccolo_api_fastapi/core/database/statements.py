@@ -10,6 +10,7 @@ from piccolo.query.base import Query
 from piccolo.querystring import QueryString
 from piccolo.table import Table
 
+from .time_limit import no_time_limit
 from .transactions import engine_of
 
 
@@ -51,7 +52,7 @@ class CompiledQuery:
 
     async def run(self, *values: Any) -> list[dict[str, Any]]:
         """Run the query with these values instead of the sentinels, and return the rows."""
-        engine = engine_of(self._table)
+        engine = self._table._meta.db
         sql, template = self._compiled.get(engine.engine_type) or self._compile(engine.engine_type)
         rows = await engine.run_querystring(_Statement(sql, template, values), in_pool=True)
         return engine.transform_response_to_dicts(rows)
@@ -105,6 +106,8 @@ async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> i
     """
     Delete the rows that meet a condition, in batches.
 
+    There is no time limit: it may take long to find the rows in a large table.
+
     On SQLite, batches are small, and each is followed by a pause of the same length. Otherwise
     other writers, which only poll the lock of the file, would wait for seconds.
 
@@ -123,11 +126,12 @@ async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> i
     total = 0
     while True:
         begin = clock()
-        rows = await table.select(key).where(condition).limit(size)
-        if not rows:
-            return total
-        ids = [row[key._meta.name] for row in rows]
-        await table.delete().where(key.is_in(ids))
+        with no_time_limit():
+            rows = await table.select(key).where(condition).limit(size)
+            if not rows:
+                return total
+            ids = [row[key._meta.name] for row in rows]
+            await table.delete().where(key.is_in(ids))
         total += len(ids)
         if is_sqlite:
             await asyncio.sleep(max(SQLITE_REST, clock() - begin))

@@ -89,13 +89,14 @@ async def optional_write(table: type[Table]) -> AsyncIterator[None]:
     Args:
         table: The table to write to.
     """
-    block = engine_of(table).current_transaction.get()
-    savepoint = None if block is None else await block.savepoint()
+    is_open = engine_of(table).current_transaction.get() is not None
+    if is_open:
+        await table.raw("SAVEPOINT optional_write")
     try:
         yield
     except Exception:  # noqa: BLE001 - an outage, a missing privilege or a trigger
-        if savepoint is not None:
-            await savepoint.rollback_to()
+        if is_open:
+            await table.raw("ROLLBACK TO SAVEPOINT optional_write")
 
 
 async def _release(engine: Engine[Any], block: Any) -> None:
