@@ -10,6 +10,8 @@ from piccolo.engine.base import Engine
 from piccolo.engine.sqlite import SQLiteEngine, TransactionType
 from piccolo.table import Table
 
+from .sqlite import hurried
+
 
 def engine_of(table: type[Table]) -> Engine[Any]:
     """Return the engine of a table. It is looked up late, so that imports need no configuration."""
@@ -84,7 +86,7 @@ async def optional_write(table: type[Table]) -> AsyncIterator[None]:
     Run a write that the request can do without: whatever prevents it is not raised.
 
     In an open transaction this takes a savepoint, as PostgreSQL would refuse the statements
-    that follow a failed one.
+    that follow a failed one. `PersistentSQLiteEngine` does not wait for another writer.
 
     Args:
         table: The table to write to.
@@ -93,7 +95,8 @@ async def optional_write(table: type[Table]) -> AsyncIterator[None]:
     if is_open:
         await table.raw("SAVEPOINT optional_write")
     try:
-        yield
+        with hurried():
+            yield
     except Exception:  # noqa: BLE001 - an outage, a missing privilege or a trigger
         if is_open:
             await table.raw("ROLLBACK TO SAVEPOINT optional_write")
