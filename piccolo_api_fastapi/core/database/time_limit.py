@@ -3,10 +3,10 @@
 import asyncio
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, ClassVar
 
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from piccolo.querystring import QueryString
@@ -15,6 +15,9 @@ from piccolo.table import Table, TableMeta
 STATEMENT_SECONDS = 5.0
 """The limit of a statement, unless the `config` of the engine has a `command_timeout`."""
 
+
+LOOK_EVERY = 0.2
+"""Seconds. A statement is ended when it is found to be late for the second time."""
 
 _has_limit: ContextVar[bool] = ContextVar("has_limit", default=True)
 
@@ -66,7 +69,6 @@ class LimitedEngine:
         seconds = engine.config.get("command_timeout", STATEMENT_SECONDS)
         self._engine = engine
         self._seconds = math.inf if seconds is None else seconds
-        self._watch: _Watch | None = None
         self.engine_type = engine.engine_type
         self.transform_response_to_dicts = engine.transform_response_to_dicts
 
@@ -87,7 +89,7 @@ class LimitedEngine:
         """
         engine = self._engine
         block = engine.current_transaction.get()
-        limit = _Limit(self.watch(), None if block is None else block.connection)
+        limit = _Limit(self._seconds, None if block is None else block.connection)
         try:
             if block is not None:
                 return await engine.run_querystring(querystring, in_pool)
@@ -110,78 +112,66 @@ class LimitedEngine:
             limit.check()
             raise
         finally:
-            limit.watch.limits.discard(limit)
+            limit.watch.discard(limit)
 
     def transaction(self, **options: Any) -> PostgresTransaction:
         """Return a transaction whose beginning and end have the time limit."""
-        return _LimitedTransaction(self._engine, self.watch, **options)
-
-    def watch(self) -> "_Watch":
-        """Return the watch over the statements of the running event loop."""
-        loop = asyncio.get_running_loop()
-        if (watch := self._watch) is None or watch.loop is not loop:
-            watch = self._watch = _Watch(loop, self._seconds)
-        return watch
+        return _LimitedTransaction(self._engine, self._seconds, **options)
 
 
 class _LimitedTransaction(PostgresTransaction):
     """A transaction whose beginning and end have a time limit."""
 
-    __slots__ = ("_limit", "_watch")
+    __slots__ = ("_limit", "_seconds")
 
-    def __init__(
-        self, engine: PostgresEngine, watch: Callable[[], "_Watch"], **options: Any
-    ) -> None:
+    def __init__(self, engine: PostgresEngine, seconds: float, **options: Any) -> None:
         super().__init__(engine, **options)
-        self._watch = watch
+        self._seconds = seconds
 
     async def __aenter__(self) -> PostgresTransaction:
-        self._limit = limit = _Limit(self._watch())
+        self._limit = limit = _Limit(self._seconds)
         try:
             return await super().__aenter__()
         except asyncio.CancelledError:
             limit.check()
             raise
         finally:
-            limit.watch.limits.discard(limit)
+            limit.watch.discard(limit)
 
     async def get_connection(self) -> Any:
         self._limit.connection = connection = await super().get_connection()  # type: ignore[no-untyped-call]
         return connection
 
     async def __aexit__(self, *error: object) -> bool:
-        limit = _Limit(self._watch(), self.connection)
+        limit = _Limit(self._seconds, self.connection)
         try:
             return await super().__aexit__(*error)
         finally:
-            limit.watch.limits.discard(limit)
+            limit.watch.discard(limit)
 
 
-class _Watch:
+class _Watch(set["_Limit"]):
     """
-    Ends what exceeds its time limit on an event loop. A timer for each statement would cost more.
+    The limits in progress on an event loop. A timer for each statement would cost more.
 
     Args:
         loop: The event loop.
-        seconds: The time limit.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self.loop = loop
-        self.seconds = seconds
-        self.interval = min(seconds, STATEMENT_SECONDS) / 20
-        self.limits: set[_Limit] = set()
         self.is_looking = False
 
     def look(self) -> None:
-        """Look at the statements in progress, and again in a moment while there are any."""
+        """Look for limits that are exceeded, and again in a moment while there are any at all."""
         now = self.loop.time()
-        for limit in self.limits:
+        for limit in tuple(self):
             if limit.until < now:
                 limit.exceed()
-        self.is_looking = bool(self.limits)
+        self.is_looking = bool(self)
         if self.is_looking:
-            self.loop.call_later(self.interval, self.look)
+            self.loop.call_later(LOOK_EVERY, self.look)
 
 
 class _Limit:
@@ -189,22 +179,28 @@ class _Limit:
     The time limit of a statement.
 
     Args:
-        watch: The watch over the event loop.
+        seconds: The limit.
         connection: The connection, unless the task still waits for one.
     """
 
     __slots__ = ("_is_cancelled", "_is_late", "_task", "connection", "until", "watch")
 
-    def __init__(self, watch: _Watch, connection: Any = None) -> None:
+    latest: "ClassVar[_Watch | None]" = None
+    """That of the event loop that was last seen."""
+
+    def __init__(self, seconds: float, connection: Any = None) -> None:
+        loop = asyncio.get_running_loop()
+        if (watch := _Limit.latest) is None or watch.loop is not loop:
+            watch = _Limit.latest = _Watch(loop)
         self.watch = watch
         self.connection = connection
-        self.until = watch.loop.time() + watch.seconds if _has_limit.get() else math.inf
+        self.until = loop.time() + seconds if _has_limit.get() else math.inf
         self._task: Any = asyncio.current_task()
         self._is_late = self._is_cancelled = False
-        watch.limits.add(self)
+        watch.add(self)
         if not watch.is_looking:
             watch.is_looking = True
-            watch.loop.call_later(watch.interval, watch.look)
+            loop.call_later(LOOK_EVERY, watch.look)
 
     def exceed(self) -> None:
         """
