@@ -5,7 +5,7 @@ import re
 import sqlite3
 from contextlib import AbstractAsyncContextManager
 
-from piccolo_api_fastapi.errors import StoreUnavailable
+from piccolo_api_fastapi.errors import InvalidCredentials, StoreUnavailable
 
 try:
     import asyncpg
@@ -42,6 +42,8 @@ The first two digits of SQLSTATE: connections, rollbacks such as deadlocks, reso
 intervention and errors of the machine.
 """
 
+_FOREIGN_KEY_VIOLATION = "23503"
+
 _OUTAGE_STATES = frozenset(
     {
         "25006",  # read-only, as on a standby or on a full disk of some providers
@@ -64,8 +66,12 @@ class _Store:
         pass
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if error is not None and is_outage(error):
+        if error is None:
+            return
+        if is_outage(error):
             raise StoreUnavailable from None
+        if is_without_user(error):
+            raise InvalidCredentials from None
 
 
 _STORE = _Store()
@@ -76,6 +82,7 @@ def store() -> AbstractAsyncContextManager[None]:
     Return a context that answers 503 if the database is down, full or locked.
 
     Raises:
+        InvalidCredentials: A row refers to a user who was deleted meanwhile.
         StoreUnavailable: The database is not available.
     """
     return _STORE
@@ -92,6 +99,19 @@ def is_outage(error: BaseException) -> bool:
     if state in _OUTAGE_STATES or state.startswith(_OUTAGE_CLASSES):
         return True
     return isinstance(error, (OSError, TimeoutError, asyncio.TimeoutError, *_POSTGRES_OUTAGES))
+
+
+def is_without_user(error: BaseException) -> bool:
+    """
+    Return whether an error means that a row refers to one that was deleted meanwhile.
+
+    The rows of this library refer to their user, or to others that are deleted with the user.
+    A row that can't be deleted, as another still refers to it, is not meant.
+    """
+    if isinstance(error, sqlite3.IntegrityError):
+        return "FOREIGN KEY" in str(error)
+    is_refused = getattr(error, "sqlstate", None) == _FOREIGN_KEY_VIOLATION
+    return is_refused and "still referenced" not in (getattr(error, "detail", None) or "")
 
 
 def is_unique_violation(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
-from piccolo_api_fastapi.core.database.outages import is_outage
+from piccolo_api_fastapi.core.database.outages import is_outage, is_without_user
 from piccolo_api_fastapi.errors import (
     AuthError,
     ContentTooLarge,
@@ -23,6 +23,7 @@ from piccolo_api_fastapi.errors import (
     InvalidRequest,
     StoreUnavailable,
     TokenRequestError,
+    Unauthenticated,
     Unprocessable,
     UnsupportedMediaType,
 )
@@ -111,6 +112,8 @@ class AuthRoute(APIRoute):
             return validation_error(error)
         if is_outage(error):
             return StoreUnavailable()
+        if is_without_user(error):
+            return Unauthenticated()
         raise error
 
     async def read(self, request: Request) -> Request:
