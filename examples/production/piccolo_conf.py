@@ -12,6 +12,9 @@ _CONFIG: dict[str, Any] = {
     "user": os.environ.get("PG_USER", "postgres"),
     "password": os.environ.get("PG_PASSWORD", ""),
     "database": os.environ["PG_DATABASE"],
+    # Seconds for a statement and for opening a connection, in case the server hangs: a 503.
+    "command_timeout": 5,
+    "timeout": 5,
 }
 
 if os.environ.get("PGBOUNCER"):

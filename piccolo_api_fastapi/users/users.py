@@ -9,6 +9,7 @@ from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.time_limit import limit_statements
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import load, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -74,6 +75,7 @@ class Users(Generic[UserT]):
         if isinstance(internal_domains, str):
             raise ConfigurationError("internal_domains must be a list of domains.")
         self.table: type[UserT] = cast("Any", User) if table is None else table
+        limit_statements(self.table)
         self.policy = policy or PasswordPolicy()
         self.clock = clock
         self.interop = interop

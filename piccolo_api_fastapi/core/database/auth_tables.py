@@ -12,6 +12,7 @@ from piccolo.table import TABLE_REGISTRY, Table, create_table_class
 
 from .outages import store
 from .statements import delete_in_batches
+from .time_limit import limit_statements
 from .user_tables import user_table_of
 
 
@@ -69,6 +70,12 @@ class AuthTable:
     factor_since: ClassVar[str] = ""
     other_mailbox: ClassVar[str] = ""
     factor: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Create the table, and limit the time of its statements."""
+        super().__init_subclass__(**options)
+        if issubclass(cls, Table):
+            limit_statements(cls)
 
     @classmethod
     def expired(cls, now: datetime) -> Combinable | None:  # noqa: ARG003 - for subclasses

@@ -5,7 +5,7 @@ import re
 import sqlite3
 from contextlib import AbstractAsyncContextManager
 
-from piccolo_api_fastapi.errors import StoreUnavailable
+from piccolo_api_fastapi.errors import InvalidCredentials, StoreUnavailable
 
 try:
     import asyncpg
@@ -17,18 +17,46 @@ except ImportError:  # the `postgres` extra is not installed
 else:
     _POSTGRES_OUTAGES = (
         asyncpg.InterfaceError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.OperatorInterventionError,
-        asyncpg.InsufficientResourcesError,
-        asyncpg.TransactionRollbackError,
         asyncpg.InternalClientError,
+        asyncpg.exceptions.InvalidCachedStatementError,  # a migration ran; the next try succeeds
     )
     # The errors of the driver about a value are InterfaceErrors too.
     _POSTGRES_REFUSALS = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
     _POSTGRES_UNIQUE = (asyncpg.UniqueViolationError,)
     _POSTGRES_UNUSABLE = (asyncpg.DataError,)
 
-_SQLITE_OUTAGES = ("unable to open", "locked", "disk i/o", "readonly", "full", "not a database")
+_SQLITE_ERRORS = (sqlite3.OperationalError, sqlite3.DatabaseError)  # but not their subclasses
+
+_SQLITE_OUTAGES = (
+    "unable to open",
+    "is locked",
+    "disk i/o",
+    "readonly",
+    "is full",
+    "not a database",
+)
+
+_OUTAGE_CLASSES = ("08", "40", "53", "57", "58")
+"""
+The first two digits of SQLSTATE: connections, rollbacks such as deadlocks, resources, operator
+intervention and errors of the machine.
+"""
+
+_FOREIGN_KEY_VIOLATION = "23503"
+
+_OUTAGE_STATES = frozenset(
+    {
+        "25006",  # read-only, as on a standby or on a full disk of some providers
+        "25P03",  # idle in a transaction for too long
+        "25P04",  # a transaction took too long
+        "28000",  # the role may not log in
+        "28P01",  # the password was changed
+        "3D000",  # the database was renamed or dropped
+        "55000",  # the database accepts no connections
+        "55P03",  # a lock was not granted in time
+    }
+)
+"""Further values of SQLSTATE that an operator can cause, and no request."""
 
 
 class _Store:
@@ -38,8 +66,12 @@ class _Store:
         pass
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if error is not None and is_outage(error):
+        if error is None:
+            return
+        if is_outage(error):
             raise StoreUnavailable from None
+        if is_without_user(error):
+            raise InvalidCredentials from None
 
 
 _STORE = _Store()
@@ -50,6 +82,7 @@ def store() -> AbstractAsyncContextManager[None]:
     Return a context that answers 503 if the database is down, full or locked.
 
     Raises:
+        InvalidCredentials: A row refers to a user who was deleted meanwhile.
         StoreUnavailable: The database is not available.
     """
     return _STORE
@@ -57,11 +90,28 @@ def store() -> AbstractAsyncContextManager[None]:
 
 def is_outage(error: BaseException) -> bool:
     """Return whether an error means that the database is not available."""
-    if isinstance(error, sqlite3.OperationalError):
+    if type(error) in _SQLITE_ERRORS:
         return any(phrase in str(error).casefold() for phrase in _SQLITE_OUTAGES)
     if isinstance(error, _POSTGRES_REFUSALS):
         return False
+    # By state and not by class: asyncpg has no class for those of newer servers.
+    state = getattr(error, "sqlstate", None) or ""
+    if state in _OUTAGE_STATES or state.startswith(_OUTAGE_CLASSES):
+        return True
     return isinstance(error, (OSError, TimeoutError, asyncio.TimeoutError, *_POSTGRES_OUTAGES))
+
+
+def is_without_user(error: BaseException) -> bool:
+    """
+    Return whether an error means that a row refers to one that was deleted meanwhile.
+
+    The rows of this library refer to their user, or to others that are deleted with the user.
+    A row that can't be deleted, as another still refers to it, is not meant.
+    """
+    if isinstance(error, sqlite3.IntegrityError):
+        return "FOREIGN KEY" in str(error)
+    is_refused = getattr(error, "sqlstate", None) == _FOREIGN_KEY_VIOLATION
+    return is_refused and "still referenced" not in (getattr(error, "detail", None) or "")
 
 
 def is_unique_violation(error: BaseException) -> bool:

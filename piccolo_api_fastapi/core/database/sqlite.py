@@ -2,7 +2,11 @@
 
 import asyncio
 import os
+import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from piccolo.engine.sqlite import SQLiteEngine
@@ -13,6 +17,27 @@ from piccolo_api_fastapi.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from aiosqlite import Connection
+
+
+_READS = re.compile(
+    r"\s*(SELECT|VALUES|EXPLAIN|WITH(?!.*\b(INSERT|UPDATE|DELETE|REPLACE)\b))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+HURRY = 0.05
+"""Seconds for which a statement waits that the request can do without."""
+
+_is_hurried: ContextVar[bool] = ContextVar("is_hurried", default=False)
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Let statements give up if another writer has the file, instead of waiting for it."""
+    token = _is_hurried.set(True)
+    try:
+        yield
+    finally:
+        _is_hurried.reset(token)
 
 
 @configured
@@ -29,20 +54,22 @@ class PersistentSQLiteEngine(SQLiteEngine):
     For each query, Piccolo opens a connection and a thread, which costs more than the query. This
     engine keeps connections from `start_connection_pool` to `close_connection_pool`, as for
     PostgreSQL. Each transaction still has a connection of its own. The file is put into WAL mode,
-    in which readers and a writer do not block each other. SQLite then keeps two more files next
-    to it.
+    in which readers and a writer do not block each other, and statements that write have a
+    connection of their own, so that those that read never wait for them. SQLite then keeps two
+    more files next to it.
 
     Args:
         path: The path of the file.
-        connections: The number of statements that run at once. Others wait.
-        options: Further options of `SQLiteEngine`. `timeout` is 30 seconds by default.
+        connections: The number of statements that read at once. Others wait. One more writes.
+        options: Further options of `SQLiteEngine`. `timeout`, the seconds for which a statement
+            waits for its turn and then for the lock of the file, is 30 by default.
 
     Raises:
         ConfigurationError: `connections` is less than 1, or the database is in memory, where
             each connection would have its own.
     """
 
-    __slots__ = ("_connections", "_pool")
+    __slots__ = ("_connections", "_pools")
 
     def __init__(
         self, path: str | os.PathLike[str], *, connections: int = 2, **options: Any
@@ -54,20 +81,20 @@ class PersistentSQLiteEngine(SQLiteEngine):
             )
         super().__init__(path, **{"timeout": 30, **options})
         self._connections = connections
-        self._pool: _Pool | None = None
+        self._pools: _Pools | None = None
 
     async def start_connection_pool(self) -> None:
         """Start to keep connections. They belong to the running event loop."""
-        if self._pool is None:
+        if self._pools is None:
             connection = await self.get_connection()
             await connection.execute_fetchall("PRAGMA journal_mode = WAL")
-            self._pool = _Pool(self, connection, self._connections)
+            self._pools = _Pools(self, connection, self._connections)
 
     async def close_connection_pool(self) -> None:
         """Close the connections once running statements end. Later queries open their own."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close()
+        pools, self._pools = self._pools, None
+        if pools is not None:
+            await pools.close()
 
     async def run_querystring(
         self,
@@ -79,52 +106,103 @@ class PersistentSQLiteEngine(SQLiteEngine):
 
         `run_sync` and other event loops open their own connections.
         """
-        pool = self._pool
-        if not in_pool or pool is None or not pool.is_here() or self.transaction_exists():
+        pools = self._pools
+        if not in_pool or pools is None or not pools.are_here() or self.transaction_exists():
             rows: list[dict[str, Any]] = await super().run_querystring(querystring, in_pool)
             return rows
         if self.log_queries:
             self.print_query(query_id=self.get_query_id(), query=str(querystring))
-        rows = await pool.run(*querystring.compile_string(self.engine_type))
+        rows = await pools.run(*querystring.compile_string(self.engine_type))
         if self.log_responses:
             self.print_response(query_id=self.query_id, response=rows)
         return rows
 
 
-class _Pool:
-    """A stack of connections. The last used one is on top, as its pages are cached."""
+class _Pools:
+    """The connections of an engine: some that read, and two that write."""
 
     def __init__(self, engine: SQLiteEngine, first: "Connection", size: int) -> None:
-        self._engine = engine
-        self._size = size
-        self._idle = [first]
-        self._turns = asyncio.Semaphore(size)
+        patience = engine.connection_kwargs["timeout"]
+        self._readers = _Pool(engine, size, patience)
+        self._readers.idle.append(first)
+        self._writer = _Pool(engine, 1, patience)
+        self._hurried_writer = _Pool(engine, 1, min(HURRY, patience))
         self._owner = os.getpid(), asyncio.get_running_loop()
 
-    def is_here(self) -> bool:
-        """Return whether the pool was started in this process and event loop."""
+    def are_here(self) -> bool:
+        """Return whether the pools were started in this process and event loop."""
         return self._owner == (os.getpid(), asyncio.get_running_loop())
 
     async def run(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
-        """Return the rows, in one call of the thread: a cancelled task leaves no cursor open."""
-        async with self._turns:
-            connection = self._idle.pop() if self._idle else await self._engine.get_connection()
-            is_sound = True
-            try:
-                return list(await connection.execute_fetchall(sql, values))  # type: ignore[arg-type]
-            except sqlite3.OperationalError:
-                is_sound = False  # the file may have been replaced
-                raise
-            finally:
-                # If the statement began a transaction, the next one would run in it.
-                if is_sound and not connection.in_transaction:
-                    self._idle.append(connection)
-                else:
-                    await connection.close()
+        """Run a statement on a connection of the right kind."""
+        if _READS.match(sql):
+            return await self._readers.run(sql, values)
+        return await (self._hurried_writer if _is_hurried.get() else self._writer).run(sql, values)
+
+    async def close(self) -> None:
+        """Wait until all statements end, and close the connections."""
+        for pool in (self._readers, self._writer, self._hurried_writer):
+            await pool.close()
+
+
+class _Pool:
+    """
+    A stack of connections. The last used one is on top, as its pages are cached.
+
+    Args:
+        engine: The engine, which opens connections.
+        size: The number of connections.
+        patience: The seconds to wait for a connection, and as long again for the lock of the file.
+    """
+
+    def __init__(self, engine: SQLiteEngine, size: int, patience: float) -> None:
+        self._engine = engine
+        self._size = size
+        self._patience = patience
+        self._turns = asyncio.Semaphore(size)
+        self.idle: list[Connection] = []
+
+    async def run(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
+        """
+        Return the rows, in one call of the thread: a cancelled task leaves no cursor open.
+
+        Raises:
+            OperationalError: No connection was free in time, or the statement failed.
+        """
+        turn = self._turns.acquire()
+        try:
+            await (asyncio.wait_for(turn, self._patience) if self._turns.locked() else turn)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise sqlite3.OperationalError("The database is locked.") from None
+        try:
+            return await self._run(sql, values)
+        finally:
+            self._turns.release()
+
+    async def _run(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
+        connection = self.idle.pop() if self.idle else await self._open()
+        is_sound = True
+        try:
+            return list(await connection.execute_fetchall(sql, values))  # type: ignore[arg-type]
+        except sqlite3.OperationalError:
+            is_sound = False  # the file may have been replaced
+            raise
+        finally:
+            # If the statement began a transaction, the next one would run in it.
+            if is_sound and not connection.in_transaction:
+                self.idle.append(connection)
+            else:
+                await connection.close()
+
+    async def _open(self) -> "Connection":
+        connection = await self._engine.get_connection()
+        milliseconds = int(self._patience * 1000)
+        await connection.execute_fetchall(f"PRAGMA busy_timeout = {milliseconds}")
+        return connection
 
     async def close(self) -> None:
         """Wait until all statements end, and close the connections."""
         for _ in range(self._size):
             await self._turns.acquire()
-        while self._idle:
-            await self._idle.pop().close()
+        while self.idle:
+            await self.idle.pop().close()

@@ -13,6 +13,7 @@ from piccolo.querystring import QueryString
 from piccolo.table import Table
 
 from .progress import advance
+from .time_limit import no_time_limit
 from .transactions import engine_of
 
 
@@ -54,7 +55,7 @@ class CompiledQuery:
 
     async def run(self, *values: Any) -> list[dict[str, Any]]:
         """Run the query with these values instead of the sentinels, and return the rows."""
-        engine = engine_of(self._table)
+        engine = self._table._meta.db
         sql, template = self._compiled.get(engine.engine_type) or self._compile(engine.engine_type)
         rows = await engine.run_querystring(_Statement(sql, template, values), in_pool=True)
         return engine.transform_response_to_dicts(rows)
@@ -123,6 +124,8 @@ async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> i
     """
     Delete the rows that meet a condition, in batches.
 
+    There is no time limit: it may take long to find the rows in a large table.
+
     On SQLite, batches are small, and each is followed by a pause of the same length. Otherwise
     other writers, which only poll the lock of the file, would wait for seconds.
 
@@ -141,11 +144,12 @@ async def delete_in_batches(table: type[Table], condition: Any, batch: int) -> i
     total = 0
     while True:
         begin = clock()
-        rows = await table.select(key).where(condition).limit(size)
-        if not rows:
-            return total
-        ids = [row[key._meta.name] for row in rows]
-        await table.delete().where(key.is_in(ids))
+        with no_time_limit():
+            rows = await table.select(key).where(condition).limit(size)
+            if not rows:
+                return total
+            ids = [row[key._meta.name] for row in rows]
+            await table.delete().where(key.is_in(ids))
         total += len(ids)
         advance(total)
         if is_sqlite:

@@ -10,6 +10,8 @@ from piccolo.engine.base import Engine
 from piccolo.engine.sqlite import SQLiteEngine, TransactionType
 from piccolo.table import Table
 
+from .sqlite import hurried
+
 
 def engine_of(table: type[Table]) -> Engine[Any]:
     """Return the engine of a table. It is looked up late, so that imports need no configuration."""
@@ -76,6 +78,28 @@ async def transaction(table: type[Table]) -> AsyncIterator[None]:
         await _release(engine, block)
     for callback in commit.callbacks:
         await callback()
+
+
+@asynccontextmanager
+async def optional_write(table: type[Table]) -> AsyncIterator[None]:
+    """
+    Run a write that the request can do without: whatever prevents it is not raised.
+
+    In an open transaction this takes a savepoint, as PostgreSQL would refuse the statements
+    that follow a failed one. `PersistentSQLiteEngine` does not wait for another writer.
+
+    Args:
+        table: The table to write to.
+    """
+    is_open = engine_of(table).current_transaction.get() is not None
+    if is_open:
+        await table.raw("SAVEPOINT optional_write")
+    try:
+        with hurried():
+            yield
+    except Exception:  # noqa: BLE001 - an outage, a missing privilege or a trigger
+        if is_open:
+            await table.raw("ROLLBACK TO SAVEPOINT optional_write")
 
 
 async def _release(engine: Engine[Any], block: Any) -> None:

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
-from piccolo_api_fastapi.core.database.outages import is_outage
+from piccolo_api_fastapi.core.database.outages import is_outage, is_without_user
 from piccolo_api_fastapi.errors import (
     AuthError,
     ContentTooLarge,
@@ -24,6 +24,7 @@ from piccolo_api_fastapi.errors import (
     InvalidRequest,
     StoreUnavailable,
     TokenRequestError,
+    Unauthenticated,
     Unprocessable,
     UnsupportedMediaType,
 )
@@ -118,6 +119,8 @@ class AuthRoute(APIRoute):
             return StoreUnavailable()
         if isinstance(error, ClientDisconnect):
             return incomplete()
+        if is_without_user(error):
+            return Unauthenticated()
         raise error
 
     async def read(self, request: Request) -> Request:

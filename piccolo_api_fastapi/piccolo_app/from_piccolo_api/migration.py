@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from piccolo_api_fastapi.access.identity import NEVER
 from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.time_limit import no_time_limit
 from piccolo_api_fastapi.core.database.transactions import engine_of, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.errors import ConfigurationError
@@ -74,7 +75,7 @@ async def migrate_from_piccolo_api(  # noqa: PLR0913 - configuration, all of it 
     )
     if dry_run and engine_of(migration.users.table).current_transaction.get() is not None:
         raise ConfigurationError("A dry run needs a transaction of its own, which it can undo.")
-    with suppress(_DryRun):
+    with suppress(_DryRun), no_time_limit():
         async with store(), transaction(migration.users.table):
             await migration.ledger.open()
             await migration.move_sessions()

@@ -14,7 +14,7 @@ from redis.exceptions import MaxConnectionsError, NoScriptError
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .redis_script import SCRIPT
-from .remote_store import Gate
+from .remote_store import Gate, Within
 from .store import StoreBusy
 
 LARGEST_BATCH = 256
@@ -57,11 +57,12 @@ class Line:
     def __init__(self, url: str, seconds: float) -> None:
         self._client = Redis.from_url(
             url,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
+            socket_timeout=None,  # see `Within`
+            socket_connect_timeout=None,
             # One retry, on a new connection, in case the server has closed the idle one.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
+        self._seconds = seconds
         self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
         self._is_busy = False
         self._task: asyncio.Task[None] | None = None
@@ -74,7 +75,8 @@ class Line:
             return await future
         self._is_busy = True
         try:
-            return await _run(self._client, command)
+            with Within(self._seconds):
+                return await _run(self._client, command)
         except Exception as error:
             self._fail(error)
             raise
@@ -96,7 +98,8 @@ class Line:
             batch = self._waiting[:LARGEST_BATCH]
             del self._waiting[:LARGEST_BATCH]
             try:
-                answers = await self._send_batch([command for command, _ in batch])
+                with Within(self._seconds):
+                    answers = await self._send_batch([command for command, _ in batch])
             except Exception as error:  # noqa: BLE001 - each caller gets the error
                 self._waiting = batch + self._waiting
                 self._fail(error)

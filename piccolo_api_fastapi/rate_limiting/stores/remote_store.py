@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from piccolo_api_fastapi.clock import Clock, utcnow
@@ -119,6 +120,45 @@ class RemoteStore(ABC):
         tell(AuthEvent("sys_rate_limit_store_up", utcnow()))
 
 
+class Within:
+    """
+    A block with a time limit, which counts only the time in which the event loop runs.
+
+    A stall of the loop, such as a long calculation, is no outage of the server: its response may
+    have arrived meanwhile.
+
+    Args:
+        seconds: The time limit.
+    """
+
+    SLICES = 10
+    """The limit is measured in so many parts. A stall takes one of them, however long it is."""
+
+    def __init__(self, seconds: float) -> None:
+        self._slice = seconds / self.SLICES
+        self._left = self.SLICES
+
+    def __enter__(self) -> None:
+        self._task: Any = asyncio.current_task()
+        self._wait()
+
+    def __exit__(self, kind: type[BaseException] | None, _: object, __: object) -> None:
+        self._timer.cancel()
+        is_over = not self._left and kind is asyncio.CancelledError
+        if is_over and not (sys.version_info >= (3, 11) and self._task.uncancel()):
+            raise TimeoutError
+
+    def _wait(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._slice, self._look)
+
+    def _look(self) -> None:
+        self._left -= 1
+        if self._left:
+            self._wait()
+        else:
+            self._task.cancel()
+
+
 class Gate:
     """
     Limits the number of concurrent calls. Further calls wait, no longer than a call may take.
@@ -147,7 +187,8 @@ class Gate:
         except (TimeoutError, asyncio.TimeoutError):
             raise StoreBusy from None
         try:
-            return await asyncio.wait_for(call(), self._seconds)
+            with Within(self._seconds):
+                return await call()
         finally:
             free.release()
 

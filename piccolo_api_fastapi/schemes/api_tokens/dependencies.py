@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeAlias
 from uuid import UUID, uuid4
@@ -17,7 +16,7 @@ from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.database.transactions import optional_write, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
@@ -133,9 +132,9 @@ class TokenAuth(Scheme[UserT]):
         found = await queries.find(self._find, digest, now)
         if found is None or not found.user["active"]:
             raise InvalidToken
-        # The request continues whatever prevents this write.
-        with suppress(Exception):
-            await queries.touch(self.table, found, now)
+        if queries.is_stale(found, now):
+            async with optional_write(self.table):
+                await queries.touch(self.table, found, now)
         user = load(self.users.table, found.user)
         scopes = found.scopes & await self.users.scopes_of(user)
         return Identity(user, self.scheme_name, found.id, scopes, NEVER)

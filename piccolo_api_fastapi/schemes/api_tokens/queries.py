@@ -77,10 +77,13 @@ async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundToken |
     return None
 
 
+def is_stale(token: FoundToken, now: datetime) -> bool:
+    """Return whether a use of the token must be recorded, which happens once a minute."""
+    return token.last_used_at is None or now - token.last_used_at >= TOUCH_INTERVAL
+
+
 async def touch(table: type[APIToken], token: FoundToken, now: datetime) -> None:
-    """Record that a token is used, at most once a minute."""
-    if token.last_used_at is not None and now - token.last_used_at < TOUCH_INTERVAL:
-        return
+    """Record that a token is used, unless another request did so within the minute."""
     stale = table.last_used_at.is_null() | (table.last_used_at <= now - TOUCH_INTERVAL)
     await table.update({table.last_used_at: now}).where((table.id == token.id) & stale)
 

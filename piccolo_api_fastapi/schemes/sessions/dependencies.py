@@ -16,7 +16,7 @@ from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import is_second_factor, last_presented
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.database.transactions import optional_write, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.cookies import Cookie
@@ -178,9 +178,8 @@ class SessionAuth(Scheme[UserT]):
         if session is None or not session.user["active"]:
             raise SessionEnded
         if now - session.last_seen_at >= queries.TOUCH_INTERVAL:
-            with suppress(StoreUnavailable):
-                async with store():
-                    await queries.touch(self.table, session, now, self.lifetimes)
+            async with optional_write(self.table):
+                await queries.touch(self.table, session, now, self.lifetimes)
         user = load(self.users.table, session.user)
         return Identity(
             user,

@@ -9,7 +9,12 @@ import asyncpg
 import pytest
 
 from piccolo_api_fastapi.core.database import outages
-from piccolo_api_fastapi.core.database.outages import is_outage, is_unique_violation, store
+from piccolo_api_fastapi.core.database.outages import (
+    is_outage,
+    is_unique_violation,
+    is_without_user,
+    store,
+)
 from piccolo_api_fastapi.errors import StoreUnavailable
 
 OUTAGES: list[BaseException] = [
@@ -27,13 +32,26 @@ OUTAGES: list[BaseException] = [
     asyncpg.InterfaceError("the pool is closed"),
     asyncpg.AdminShutdownError(),
     asyncpg.DeadlockDetectedError(),
+    sqlite3.DatabaseError("file is not a database"),
+    asyncpg.PostgresIOError(),
+    asyncpg.DiskFullError(),
+    asyncpg.ReadOnlySQLTransactionError(),
+    asyncpg.LockNotAvailableError(),
+    asyncpg.IdleInTransactionSessionTimeoutError(),
+    asyncpg.InvalidPasswordError(),
+    asyncpg.InvalidCachedStatementError(),
+    asyncpg.PostgresError.new({"C": "57P99", "M": "of a newer server"}),
 ]
 REFUSALS: list[BaseException] = [
     sqlite3.OperationalError("no such table: x"),
+    sqlite3.OperationalError("no such column: locked_at"),
+    sqlite3.IntegrityError("NOT NULL constraint failed: x.is_full"),
     sqlite3.IntegrityError("UNIQUE constraint failed"),
     asyncpg.DataError("invalid input"),
     asyncpg.UniqueViolationError(),
     asyncpg.UndefinedTableError(),
+    asyncpg.InsufficientPrivilegeError(),
+    asyncpg.FeatureNotSupportedError(),
     ValueError(),
 ]
 
@@ -63,6 +81,20 @@ def test_unique_violations() -> None:
     assert is_unique_violation(asyncpg.UniqueViolationError())
     assert not is_unique_violation(sqlite3.IntegrityError("NOT NULL constraint failed"))
     assert not is_unique_violation(asyncpg.NotNullViolationError())
+
+
+INSERTED = {"C": "23503", "M": "", "D": 'Key (user)=(5) is not present in table "piccolo_user".'}
+DELETED = {"C": "23503", "M": "", "D": 'Key (id)=(5) is still referenced from table "film".'}
+
+
+def test_rows_of_deleted_users() -> None:
+    """A row whose user is gone is a 401; a user whom a table of the application keeps is none."""
+    assert is_without_user(sqlite3.IntegrityError("FOREIGN KEY constraint failed"))
+    assert is_without_user(asyncpg.PostgresError.new(INSERTED))
+    assert is_without_user(asyncpg.ForeignKeyViolationError())
+    assert not is_without_user(asyncpg.PostgresError.new(DELETED))
+    assert not is_without_user(sqlite3.IntegrityError("UNIQUE constraint failed: x.y"))
+    assert not is_without_user(ValueError())
 
 
 def test_without_asyncpg(monkeypatch: pytest.MonkeyPatch) -> None:

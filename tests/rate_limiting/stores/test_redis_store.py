@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -152,3 +153,22 @@ async def test_a_pool_that_others_use_up(redis: Redis, pool: type[ConnectionPool
     await lender.release(lent)
     assert (await limit.hit("grace")).degraded is False
     await lender.disconnect()
+
+
+@pytest.mark.slow
+@pytest.mark.security(97)
+async def test_a_stall_of_the_event_loop() -> None:
+    """A loop that hangs while a call is in progress, at whatever step, is no outage of Redis."""
+    need_redis()
+    for steps in range(12):
+        for url in (REDIS_URL, Redis.from_url(REDIS_URL)):
+            store = RedisStore(url, prefix=f"test-{uuid4()}", timeout=timedelta(milliseconds=200))
+            limit = RateLimit("9/minute", on_error="deny", scope="x", store=store)
+            calls = [asyncio.create_task(limit.hit("ada")) for _ in range(2)]
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            time.sleep(0.25)  # noqa: ASYNC251 - the loop is held, as by a great calculation
+            assert {quota.remaining for quota in await asyncio.gather(*calls)} == {7, 8}
+            await store.close()
+            if not isinstance(url, str):
+                await url.aclose()
