@@ -1,6 +1,7 @@
 """`in_person`: a guard for routes that manage an account, which refuses narrowed credentials."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from .identity import ACCOUNT, Identity, UserT
 from .refusal_events import emit_refusal
 from .requirements import Require
 from .scheme import Scheme
-from .step_up import Factors, StepUp
+from .step_up import MULTI_FACTOR, Factors, StepUp, acr
 
 
 class InPerson(Require[UserT]):
@@ -33,6 +34,7 @@ class InPerson(Require[UserT]):
         enrolling: bool = False,
         scopes: Sequence[str] = (ACCOUNT,),
         step_up: StepUp | None = None,
+        like_login: bool = False,
     ) -> None:
         allowed = [scheme for scheme in guard.schemes if scheme.manages_credentials]
         if not allowed:
@@ -42,6 +44,7 @@ class InPerson(Require[UserT]):
         self._guard = guard
         self._enrolling = enrolling
         self._for_change = step_up or None
+        self._like_login = like_login
         asked = dict.fromkeys((*guard.schemes, *others))
         self._refused = [scheme for scheme in asked if not scheme.manages_credentials]
         told: list[type[AuthError]] = [*getattr(guard, "documented_errors", ())]
@@ -58,8 +61,10 @@ class InPerson(Require[UserT]):
                 raise CredentialNotAllowed
         enrolling = enrolling or self._enrolling
         identity = await super().identify(connection, scopes, enrolling=enrolling)
-        if self._for_change:
-            self._for_change.check(self._recent(identity), self.now())
+        if step_up := self._for_change:
+            if self._like_login and acr(identity.factors) == MULTI_FACTOR:
+                step_up = replace(step_up, mfa=True)
+            step_up.check(self._recent(identity), self.now())
         return identity
 
     async def check(
@@ -99,7 +104,7 @@ def in_person(
     *others: Scheme[Any],
     enrolling: bool = False,
     scopes: Sequence[str] = (ACCOUNT,),
-    mfa: bool = False,
+    mfa: bool | None = False,
     within: timedelta | None = None,
 ) -> InPerson[UserT]:
     """
@@ -128,11 +133,12 @@ def in_person(
         enrolling: Whether to accept a caller who must still enrol a second factor.
         scopes: The scopes that the credential needs. Default: `account`, which every user has
             and a token that was narrowed to other scopes lacks.
-        mfa: Whether a second factor must have been presented.
+        mfa: Whether a second factor must have been presented; with `None`, if the login had one.
         within: The maximum age of that factor, or without `mfa` of any factor.
 
     Raises:
         ConfigurationError: All schemes are for machines, or `within` is too short.
     """
-    step_up = StepUp(mfa=mfa, within=within)
-    return InPerson(guard, others, enrolling=enrolling, scopes=scopes, step_up=step_up)
+    step_up = StepUp(mfa=bool(mfa), within=within)
+    options: dict[str, Any] = {"step_up": step_up, "like_login": mfa is None}
+    return InPerson(guard, others, enrolling=enrolling, scopes=scopes, **options)

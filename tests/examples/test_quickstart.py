@@ -104,7 +104,7 @@ async def test_whoami(client: httpx.AsyncClient) -> None:
     assert (await client.get("/whoami")).json() == {
         "username": "ada",
         "scheme": "Session",
-        "scopes": ["reports:read"],
+        "scopes": ["account", "reports:read"],
     }
     tokens = await get_tokens(client, "grace", scope="reports:write")
     answer = await client.get("/whoami", headers=bearer(tokens["access_token"]))

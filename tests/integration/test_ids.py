@@ -58,7 +58,9 @@ async def test_another_id(app: FastAPI, users: Users[User], how: str) -> None:
         statuses = [(await client.get("/limited", headers=old)).status_code for _ in range(3)]
         assert statuses == [200, 200, 429]
         if how == "by the user":
-            answer = await client.request("DELETE", "/auth/me", json={}, headers=old)
+            answer = await client.request(
+                "DELETE", "/auth/me", json={"current_password": PASSWORD}, headers=old
+            )
             assert answer.status_code == 204, answer.text
         else:
             await User.delete().where(User.id == mallory.id)

@@ -1,5 +1,7 @@
 """Logins of one user table ask for the same second factors, or the application does not start."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -44,9 +46,19 @@ def routers(session: SessionAuth[User], jwt: JWTAuth[User], *logins: Login[User]
     return session_router(session, logins[0]), jwt_router(jwt, logins[1])
 
 
-def starts(app: FastAPI) -> Any:
-    """Start an application as a server does."""
-    return app.router.lifespan_context(app)
+@asynccontextmanager
+async def starts(app: FastAPI) -> AsyncIterator[None]:
+    """Start and stop an application as a server does; raises what keeps it from starting."""
+    received = iter(("startup", "shutdown"))
+
+    async def receive() -> dict[str, str]:
+        return {"type": f"lifespan.{next(received)}"}
+
+    async def send(_: Any) -> None:
+        return None
+
+    await app({"type": "lifespan"}, receive, send)
+    yield
 
 
 @pytest.mark.security(76)

@@ -581,10 +581,11 @@ async def _given(user: User) -> set[str]:
 
 @pytest.mark.parametrize("scopes_of", [_given, lambda user: [f"of:{user.username}"]])
 async def test_scopes_of(scopes_of: Any) -> None:
-    """The flags, and what the function gives; sync or async."""
+    """The scope of every user, the flags, and what the function gives; sync or async."""
     user = User(username="ada", admin=True, superuser=True)
-    assert await Users().scopes_of(user) == {"admin", "superuser"}
-    assert await Users(scopes_of=scopes_of).scopes_of(User(username="b")) == {"of:b"}
+    assert await Users().scopes_of(user) == {"account", "admin", "superuser"}
+    found = await Users(scopes_of=scopes_of).scopes_of(User(username="b"))
+    assert found == {"account", "of:b"}
 
 
 @pytest.mark.security(3)

@@ -13,9 +13,12 @@ from piccolo.table import Table
 from piccolo_api_fastapi.errors import ConfigurationError, StoreUnavailable
 
 from .auth_tables import tables_of
-from .outages import store
+from .outages import is_outage
 from .sqlite_ids import refuse_reused_ids
 from .transactions import engine_of
+
+_NO_SUCH_DATABASE = "3D000"
+"""The SQLSTATE. While the application serves it is an outage, but at start-up a mistake."""
 
 
 async def check_tables(user_tables: Iterable[type[BaseUser]]) -> None:
@@ -57,11 +60,10 @@ def _engine(table: type[Table]) -> Any:
 async def _problem(table: type[Table]) -> str:
     """Return what the database says against selecting the columns of a table, if anything."""
     try:
-        async with store():
-            await table.select().limit(0)
-    except StoreUnavailable:
-        raise
+        await table.select().limit(0)
     except Exception as error:  # noqa: BLE001 - each driver has its own
+        if is_outage(error) and getattr(error, "sqlstate", "") != _NO_SUCH_DATABASE:
+            raise StoreUnavailable from None
         return str(error)
     return ""
 

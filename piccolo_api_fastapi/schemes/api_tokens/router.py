@@ -7,9 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 
 from piccolo_api_fastapi.access.guards import Guard
-from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
-from piccolo_api_fastapi.access.step_up import MULTI_FACTOR, RECENT, StepUp, acr
+from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
@@ -62,23 +61,9 @@ def token_router(
     router = APIRouter(route_class=AuthRoute, tags=["API tokens"])
     person = in_person(guard, token)
     _add_own(router, token, person)
-    _add_secrets(router, token, person, _recent(person, within))
+    recent = in_person(guard, token, mfa=None, within=within) if within is not None else person
+    _add_secrets(router, token, recent)
     return router
-
-
-def _recent(person: InPerson[Any], within: timedelta | None) -> Any:
-    """Make a dependency that asks for a recent factor, and a second one if the login had one."""
-    of_one, of_two = StepUp(within=within), StepUp(mfa=True, within=within)
-
-    async def recent(
-        request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
-    ) -> Any:
-        if within is not None:
-            step_up = of_two if acr(identity.factors) == MULTI_FACTOR else of_one
-            await person.check(step_up, identity, request)
-        return identity.user
-
-    return recent
 
 
 def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) -> None:
@@ -103,12 +88,10 @@ def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) ->
         await token.revoke(token_id, user=user)
 
 
-def _add_secrets(
-    router: APIRouter, token: TokenAuth[Any], person: InPerson[Any], recent: Any
-) -> None:
+def _add_secrets(router: APIRouter, token: TokenAuth[Any], recent: InPerson[Any]) -> None:
     def confirmed(request: Request) -> May:
         async def may() -> frozenset[str]:
-            return (await person.confirm(request)).scopes
+            return (await recent.confirm(request)).scopes
 
         return may
 

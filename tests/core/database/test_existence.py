@@ -91,7 +91,8 @@ async def test_all_there(
 ) -> None:
     """Nothing is said where all tables exist, and no row is read."""
     assert await start(make_app(table), caplog) == ""
-    assert all(statement.endswith("LIMIT 0") for statement in statements)
+    others = [statement for statement in statements if not statement.endswith("LIMIT 0")]
+    assert all("sqlite_master" in statement for statement in others)
 
 
 async def test_forgotten_migrations(

@@ -19,6 +19,7 @@ from piccolo_api_fastapi import (
     Users,
     install,
     jwt_router,
+    reauthentication_router,
     session_router,
     token_router,
 )
@@ -66,6 +67,7 @@ def _app(session: SessionAuth[User], jwt: JWTAuth[User], token: TokenAuth[User])
     current_user = AnyOf(session, jwt, token)
     # An API token among the schemes is refused all the same.
     app.include_router(token_router(token, current_user), prefix="/auth")
+    app.include_router(reauthentication_router(login, AnyOf(session, jwt)), prefix="/auth")
 
     @app.get("/me")
     async def me(

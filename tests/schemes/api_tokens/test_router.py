@@ -187,8 +187,11 @@ async def test_beyond_the_credential(
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
     assert (await machine.get("/token", headers=bearer(wide.secret))).status_code == 200
     full = bearer((await get_tokens(machine, "grace"))["access_token"])
-    assert (await machine.post(URL, json=body, headers=full)).status_code == 201
-    assert (await machine.post(f"{URL}/{wide.row.id}/rotate", headers=full)).status_code == 200
+    for path, given, status in ((URL, body, 201), (f"{URL}/{wide.row.id}/rotate", None, 200)):
+        assert (await machine.post(path, json=given, headers=full)).status_code == 401
+        proof = {"password": PASSWORD}  # for each change anew
+        await machine.post("/auth/reauthenticate", json=proof, headers=full)
+        assert (await machine.post(path, json=given, headers=full)).status_code == status
 
 
 @pytest.mark.security(62)

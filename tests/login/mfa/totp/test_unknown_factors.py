@@ -253,4 +253,4 @@ async def test_no_further_statement(
             statements.clear()
             await ask(client)
             counts.append(len(statements))
-    assert counts == [8, 6]
+    assert counts == [7, 6]
