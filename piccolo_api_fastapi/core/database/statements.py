@@ -60,11 +60,16 @@ class CompiledQuery:
         rows = await engine.run_querystring(_Statement(sql, template, values), in_pool=True)
         return engine.transform_response_to_dicts(rows)
 
+    def _adapt(self, sql: str) -> str:
+        """Return the SQL as it is run, for subclasses that need what the builder can't write."""
+        return sql
+
     def _compile(self, kind: str) -> tuple[str, str]:
         query = self._build(*self._sentinels)
         sql, arguments = query.querystrings[0].compile_string(kind)
         if list(arguments) != list(self._sentinels):
             raise ValueError("The sentinels must be in the order of the SQL.")
+        sql = self._adapt(sql)
         self._compiled[kind] = sql, re.sub(r"\$[0-9]+|\?", "{}", sql)
         return self._compiled[kind]
 

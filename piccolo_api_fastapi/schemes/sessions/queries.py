@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,10 +13,8 @@ from piccolo.custom_types import Combinable
 from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
-from piccolo_api_fastapi.core.database.statements import (
-    CompiledQuery,
-    insert_within,
-)
+from piccolo_api_fastapi.core.database.lookups import Lookup
+from piccolo_api_fastapi.core.database.statements import insert_within
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key, take_user, user_columns
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -104,11 +102,11 @@ class FoundSession:
     user: dict[str, Any]
 
 
-def compile_find(own: Own) -> CompiledQuery:
+def compile_find(own: Own, *, is_batched: bool = True) -> Lookup:
     """Compile the one statement of a protected request: a live session with its user."""
     table = own.table
 
-    def build(digest: str, *values: Any) -> Any:
+    def build(is_wanted: Any, *values: Any) -> Any:
         *schemes, now = values
         return table.select(
             table.id,
@@ -118,18 +116,18 @@ def compile_find(own: Own) -> CompiledQuery:
             table.factors,
             table.is_enrolling,
             *user_columns(table),
-        ).where(table.digest == digest, table.scheme.is_in(schemes), table.expires_at > now)
+        ).where(is_wanted, table.scheme.is_in(schemes), table.expires_at > now)
 
-    now = datetime(2000, 1, 1, tzinfo=timezone.utc)
-    return CompiledQuery(table, build, "digest", *own.schemes, now)
+    return Lookup(table, table.digest, build, "digest", *own.schemes, is_batched=is_batched)
 
 
-async def find(query: CompiledQuery, own: Own, digest: str, now: datetime) -> FoundSession | None:
+async def find(lookup: Lookup, digest: str, now: datetime) -> FoundSession | None:
     """Look up the live session with this digest."""
-    for row in await query.run(digest, *own.schemes, now):
-        user, factors = take_user(row), read_factors(row.pop("factors"))
-        return FoundSession(factors=factors, user=user, **row)
-    return None
+    row = await lookup.find(digest, now)
+    if row is None:
+        return None
+    user, factors = take_user(row), read_factors(row.pop("factors"))
+    return FoundSession(factors=factors, user=user, **row)
 
 
 def new_session(
