@@ -7,6 +7,8 @@ else the machine does. Figures compare contenders of one run and nothing else.
 
 import argparse
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,11 @@ RESULTS, TABLES, PLOT = "results.json", "results.md", "benchmark"
 
 ONLY = {"startup": ("sqlite",), "production": ("postgres",), "storm": ("postgres",)}
 """Jobs that one kind of database is enough for; logins wait for hashes, not for it."""
+
+PROGRAMS = {"production": ("nginx", "pgbouncer")}
+"""Programs that a job runs, beside `wrk`."""
+
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
 REHEARSAL = 10
 """Minutes, below which figures mean nothing."""
@@ -81,11 +88,21 @@ def main() -> None:
     results: dict[str, Any] = {}
     if arguments.jobs and folder and (folder / RESULTS).exists():
         results = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-    for name in arguments.jobs or jobs:
+    wanted = [name for name in arguments.jobs or jobs if not _lacks(name)]
+    for name in wanted:
         results[name] = results.get(name, {}) | _run(jobs[name], name, kinds)
         if folder:
             _keep(results, folder)
     print(report.as_markdown(results))
+
+
+def _lacks(job: str) -> bool:
+    """Whether programs that a job needs are not installed. Says so before anything is measured."""
+    lacking = [name for name in PROGRAMS.get(job, ()) if shutil.which(name, path=PATH) is None]
+    if lacking:
+        names = " ".join(lacking)
+        print(f"The job {job} is left out: apt-get install {names}", flush=True)
+    return bool(lacking)
 
 
 def _arguments() -> argparse.Namespace:

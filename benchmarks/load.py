@@ -1,12 +1,14 @@
 """Load by `wrk`: requests as fast as they are answered, over a number of connections."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from . import machine
 
@@ -40,7 +42,7 @@ def require_wrk() -> None:
 
 def run(
     url: str,
-    headers: Mapping[str, str],
+    headers: Sequence[Mapping[str, str]],
     *,
     connections: int,
     seconds: int,
@@ -51,26 +53,49 @@ def run(
 
     Args:
         url: What to ask for.
-        headers: Sent with each request.
+        headers: Those of one request after the other, in turn.
         connections: Each waits for its answer before it asks again.
         seconds: For how long; `wrk` counts in whole ones.
         script: Lua that makes the requests.
     """
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["--latency", "--timeout", "60s"]
-    for name, value in headers.items():
-        command += ["-H", f"{name}: {value}"]
-    if script is not None:
-        command += ["-s", str(script)]
-    output = subprocess.run(
-        ["taskset", "-c", ",".join(map(str, machine.cores()[1])), *command, url],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    with NamedTemporaryFile("w", suffix=".lua") as in_turn:
+        if script is None and headers:
+            in_turn.write(_lua(headers))
+            in_turn.flush()
+            script = Path(in_turn.name)
+        if script is not None:
+            command += ["-s", str(script)]
+        output = subprocess.run(
+            ["taskset", "-c", ",".join(map(str, machine.cores()[1])), *command, url],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"{url} did not answer every request:\n{output}")
     return parse(output)
+
+
+def _lua(headers: Sequence[Mapping[str, str]]) -> str:
+    """A script that writes the requests once, and sends them in turn."""
+    tables = ", ".join(
+        "{"
+        + ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in one.items())
+        + "}"
+        for one in headers
+    )
+    return (
+        f"local headers = {{{tables}}}\nlocal requests, turn = {{}}, 0\n"
+        "init = function()\n"
+        "  for i, one in ipairs(headers) do requests[i] = wrk.format(nil, nil, one) end\n"
+        "end\n"
+        "request = function()\n"
+        "  turn = turn % #requests + 1\n"
+        "  return requests[turn]\n"
+        "end\n"
+    )
 
 
 def parse(output: str) -> Load:

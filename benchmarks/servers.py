@@ -24,6 +24,9 @@ REFUSALS = (400, 401, 403, 422)
 
 PATIENCE = 300.0
 
+CREDENTIALS = 64
+"""The number of logins of each contender, whose credentials are sent in turn."""
+
 _PORTS = iter(range(15_000 + os.getpid() % 500 * 30, 32_000))
 
 
@@ -36,6 +39,7 @@ class Server:
     port: int
     database: str
     headers: dict[str, str] = field(default_factory=dict)
+    credentials: list[dict[str, str]] = field(default_factory=list)
     backends: list[int] = field(default_factory=list)
 
     @property
@@ -154,11 +158,17 @@ def wait_for(server: Server) -> float:
 
 
 def sign_in(server: Server) -> None:
-    """Get a credential by the contender's own login."""
+    """
+    Get credentials by the contender's own login, so that no two connections send the same one.
+
+    Otherwise a contender that keeps or shares what it has looked up would look too good.
+    """
     module, variant = _client_side(server.contender), server.contender.variant
     if (login := module.login(variant)) is not None:
-        headers, body = post(f"{server.url}{login.path}", login.content_type, login.body)
-        server.headers = module.credential(headers, body, variant)
+        for _ in range(CREDENTIALS):
+            headers, body = post(f"{server.url}{login.path}", login.content_type, login.body)
+            server.credentials.append(dict(module.credential(headers, body, variant)))
+        server.headers = server.credentials[0]
 
 
 def login_of(contender: Contender) -> Post:

@@ -60,9 +60,9 @@ def _measure(
     own.mkdir()
     folder.chmod(0o755)
     with running(own, environment, **mode) as stack:
-        cookie = _sign_in(stack)
+        cookies = [_sign_in(stack) for _ in range(CONNECTIONS)]
         samples = [
-            _sample(stack, cookie, environment["PG_DATABASE"], seconds) for _ in range(rounds + 1)
+            _sample(stack, cookies, environment["PG_DATABASE"], seconds) for _ in range(rounds + 1)
         ]
     return {key: as_json(figure([s[key] for s in samples[1:]])) for key in samples[0]}
 
@@ -74,14 +74,16 @@ def _sign_in(stack: Stack) -> dict[str, str]:
         return {"Cookie": f"__Host-session={client.cookies['__Host-session']}"}
 
 
-def _sample(stack: Stack, cookie: dict[str, str], database: str, seconds: int) -> dict[str, float]:
+def _sample(
+    stack: Stack, cookies: list[dict[str, str]], database: str, seconds: int
+) -> dict[str, float]:
     parts = {
         "workers": list(_family(stack.workers.pid)),
         "nginx": list(_family(stack.nginx.pid)),
         "database": databases.backends_of(database),
     }
     before = {name: machine.cpu_of_all(pids) for name, pids in parts.items()}
-    seen = load.run(f"{stack.url}/me", cookie, connections=CONNECTIONS, seconds=seconds)
+    seen = load.run(f"{stack.url}/me", cookies, connections=CONNECTIONS, seconds=seconds)
     time.sleep(0.05)
     count = seen.requests + CONNECTIONS
     cpu = {

@@ -55,7 +55,7 @@ def _round(servers: Sequence[Server], connections: Sequence[int], samples: Sampl
 def _sample(server: Server, connections: int) -> Sample:
     """A second of load. Each connection has one more request under way when it ends."""
     before = machine.cpu_seconds(server.process.pid), machine.cpu_of_all(server.backends)
-    seen = load.run(f"{server.url}/me", server.headers, connections=connections, seconds=1)
+    seen = load.run(f"{server.url}/me", server.credentials, connections=connections, seconds=1)
     time.sleep(SETTLE)
     after = machine.cpu_seconds(server.process.pid), machine.cpu_of_all(server.backends)
     requests = seen.requests + connections

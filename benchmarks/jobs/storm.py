@@ -55,7 +55,7 @@ def _sample(server: Server, folder: Path, seconds: int) -> Sample:
     with ThreadPoolExecutor() as threads:
         pings = threads.submit(_ping, server, seconds)
         logins = load.run(
-            f"{server.url}{login.path}", {}, connections=CLIENTS, seconds=seconds, script=script
+            f"{server.url}{login.path}", [], connections=CLIENTS, seconds=seconds, script=script
         )
         stormy = pings.result()
     cpu = machine.cpu_seconds(server.process.pid) - before
