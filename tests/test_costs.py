@@ -4,6 +4,7 @@ What a request costs, in what can be counted: statements, dependencies, calls an
 Counts do not depend on the machine, so they fail a change that a noisy benchmark would miss.
 """
 
+import asyncio
 import gc
 import sys
 import tracemalloc
@@ -114,6 +115,21 @@ async def test_statements_of_a_protected_request(
     await client.get(path, headers=headers[path])
     assert expected == len(statements)
     assert not transactions
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("path", ["/session", "/jwt", "/token", "/me"])
+async def test_statements_of_requests_at_once(
+    client: httpx.AsyncClient,
+    headers: dict[str, dict[str, str]],
+    statements: list[str],
+    path: str,
+) -> None:
+    """24 protected requests at once share statements: they are four at most."""
+    statements.clear()
+    answers = await asyncio.gather(*(client.get(path, headers=headers[path]) for _ in range(24)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(statements) <= 4
 
 
 async def test_statements_of_activity(

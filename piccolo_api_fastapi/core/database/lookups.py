@@ -2,14 +2,17 @@
 
 import asyncio
 import contextvars
+import math
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, TypeAlias
 from weakref import WeakKeyDictionary
 
 from piccolo.columns import Column
-from piccolo.engine.base import Engine
 from piccolo.table import Table
 
 from piccolo_api_fastapi.errors import StoreUnavailable
@@ -23,6 +26,9 @@ STATEMENTS = 2
 
 ROWS = 256
 """The maximum number of rows that one statement looks for."""
+
+SOON = 0.1
+"""Seconds. Look-ups that have waited longer leave the statement less time."""
 
 _KEY = "lookup.key"
 _EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)
@@ -42,9 +48,10 @@ class Lookup:
     Args:
         table: The table.
         key: The unique column.
-        build: Builds the query from the condition on the key and the present time, used in
-            this order in the SQL.
+        build: Builds the query from the condition on the key, the constants and the present
+            time, used in this order in the SQL.
         sentinel: A placeholder for the value of the key, of the right type.
+        constants: Further values, which are those of every look-up.
         is_batched: Whether look-ups may share a statement.
     """
 
@@ -52,22 +59,25 @@ class Lookup:
         self,
         table: type[Table],
         key: Column,
-        build: Callable[[Any, datetime], Any],
+        build: Callable[..., Any],
         sentinel: Any,
-        *,
+        *constants: Any,
         is_batched: bool = True,
     ) -> None:
         self._table = table
         self._is_batched = is_batched
-        self._one = CompiledQuery(
-            table, lambda value, now: build(key == value, now), sentinel, _EPOCH
-        )
-        self._many = _AnyOf(
-            table,
-            lambda value, now: build(key.is_in([value]), now).columns(key.as_alias(_KEY)),
-            sentinel,
-            _EPOCH,
-        )
+        self._place: _Place | None = None
+        self._constants = constants
+        sentinels = (sentinel, *constants, _EPOCH)
+
+        def one(value: Any, *values: Any) -> Any:
+            return build(key == value, *values)
+
+        def many(value: Any, *values: Any) -> Any:
+            return build(key.is_in([value]), *values).columns(key.as_alias(_KEY))
+
+        self._one = CompiledQuery(table, one, *sentinels)
+        self._many = _AnyOf(table, many, *sentinels)
 
     async def find(self, key: Any, now: datetime) -> Row | None:
         """
@@ -77,32 +87,51 @@ class Lookup:
             key: The value of the key.
             now: The present time.
         """
-        engine = engine_of(self._table)
+        place = self._place
         if (
-            not self._is_batched
-            or engine.current_transaction.get() is not None
-            or engine.engine_type != "postgres"
+            place is None
+            or place.engine is not self._table._meta.db
+            or place.loop is not asyncio.get_running_loop()
         ):
-            return await self._alone(key, now)
-        queue = _queue_of(engine)
-        if queue.in_progress < STATEMENTS and not queue.groups:
+            place = self._place = self._find_place()
+        queue = place.queue
+        if queue is None or place.transaction.get() is not None:
+            rows = await self._one.run(key, *self._constants, now)
+        elif queue.in_progress < STATEMENTS and not queue.groups:
             queue.in_progress += 1
             try:
-                return await self._alone(key, now)
+                rows = await self._one.run(key, *self._constants, now)
             finally:
-                queue.end_statement()
-        try:
-            return await queue.join(self, key, now)
-        except _NotShared:
-            return await self._alone(key, now)
-
-    async def _alone(self, key: Any, now: datetime) -> Row | None:
-        rows = await self._one.run(key, now)
+                queue.in_progress -= 1
+                if queue.groups:
+                    queue.send()
+        else:
+            try:
+                return await queue.join(self, key, now)
+            except _NotShared:
+                rows = await self._one.run(key, *self._constants, now)
         return rows[0] if rows else None
+
+    def _find_place(self) -> "_Place":
+        engine: Any = engine_of(self._table)
+        loop = asyncio.get_running_loop()
+        if not self._is_batched or engine.engine_type != "postgres":
+            return _Place(engine, loop, engine.current_transaction, None)
+        queues = _queues.setdefault(loop, {})
+        # Each table has a `LimitedEngine` of its own.
+        queue = queues.setdefault(getattr(engine, "unlimited", engine), _Queue())
+        return _Place(engine, loop, engine.current_transaction, queue)
+
+    @property
+    def seconds(self) -> float:
+        """The time limit of a statement."""
+        limit: float = getattr(engine_of(self._table), "seconds", math.inf)
+        return limit
 
     async def find_all(self, keys: list[Any], now: datetime) -> dict[Any, Row]:
         """Return the rows with these keys, by key, from one statement."""
-        return {row.pop(_KEY): row for row in await self._many.run(keys, now)}
+        rows = await self._many.run(keys, *self._constants, now)
+        return {row.pop(_KEY): row for row in rows}
 
 
 class _AnyOf(CompiledQuery):
@@ -117,87 +146,94 @@ class _NotShared(Exception):
     """The shared statement failed, perhaps because of one of the keys: each asks alone."""
 
 
+@dataclass(slots=True)
 class _Group:
-    """Look-ups that wait for the next statement of a `Lookup`."""
+    """
+    Look-ups that wait for one statement.
 
-    __slots__ = ("now", "since", "waiting")
+    Args:
+        lookup: The look-up of all of them.
+        now: The latest time of them, which is that of all.
+        since: The time of the event loop at which the first began to wait.
+        waiting: The look-ups, by key.
+    """
 
-    def __init__(self, now: datetime, since: float) -> None:
-        self.now = now
-        self.since = since
-        self.waiting: dict[Any, list[asyncio.Future[Row | None]]] = {}
+    lookup: Lookup
+    now: datetime
+    since: float
+    waiting: "dict[Any, list[asyncio.Future[Row | None]]]" = field(default_factory=dict)
+
+    def tell(self, rows: Mapping[Any, Row]) -> None:
+        """Give each look-up a row of its own."""
+        for key, futures in self.waiting.items():
+            row = rows.get(key)
+            for future in futures:
+                if not future.done():  # its request was not cancelled
+                    future.set_result(None if row is None else dict(row))
+
+    def fail(self, error: BaseException) -> None:
+        """Tell an outage to all. After any other error, each look-up asks alone."""
+        is_shared = isinstance(error, Exception) and is_outage(error)
+        for futures in self.waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(StoreUnavailable() if is_shared else _NotShared())
 
 
 class _Queue:
-    """The look-ups of an engine on one event loop."""
+    """The look-ups of an engine that wait on one event loop."""
 
     def __init__(self) -> None:
         self.in_progress = 0
-        self.groups: dict[Lookup, _Group] = {}
+        self.groups: deque[_Group] = deque()
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def join(self, lookup: Lookup, key: Any, now: datetime) -> "asyncio.Future[Row | None]":
-        """Wait for the next statement. The latest time of a group is that of all."""
-        group = self.groups.get(lookup)
-        if group is None:
-            group = self.groups[lookup] = _Group(now, self._loop.time())
-        elif now > group.now:
-            group.now = now
+        """Wait with the last group of this look-up, or begin another one."""
+        open_ones = (group for group in reversed(self.groups) if group.lookup is lookup)
+        group = next(open_ones, None)
+        if group is None or len(group.waiting) >= ROWS:
+            group = _Group(lookup, now, self._loop.time())
+            self.groups.append(group)
+        group.now = max(group.now, now)
         future: asyncio.Future[Row | None] = self._loop.create_future()
         group.waiting.setdefault(key, []).append(future)
-        if len(group.waiting) >= ROWS:
-            self._send(lookup)
         return future
 
-    def end_statement(self) -> None:
-        """Let the next group take the place of a statement that has ended."""
-        self.in_progress -= 1
-        if self.groups and self.in_progress < STATEMENTS:
-            self._send(next(iter(self.groups)))
-
-    def _send(self, lookup: Lookup) -> None:
-        group = self.groups.pop(lookup)
+    def send(self) -> None:
+        """Run the statement of the first group."""
         self.in_progress += 1
+        statement = self._run(self.groups.popleft())
         # In an empty context: the statement belongs to none of the requests that wait for it.
-        task = contextvars.Context().run(self._loop.create_task, self._run(lookup, group))
+        task = contextvars.Context().run(self._loop.create_task, statement)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, lookup: Lookup, group: _Group) -> None:
+    async def _run(self, group: _Group) -> None:
         try:
-            rows = await lookup.find_all(list(group.waiting), group.now)
+            waited = self._loop.time() - group.since
+            found = group.lookup.find_all(list(group.waiting), group.now)
+            # All that wait have the time limit of one statement, which they have used in part.
+            patience = group.lookup.seconds - waited if waited > SOON else None
+            group.tell(await asyncio.wait_for(found, patience))
         except BaseException as error:  # noqa: BLE001 - told to all that wait
-            _fail(group, error)
-        else:
-            for key, futures in group.waiting.items():
-                row = rows.get(key)
-                for future in futures:
-                    if not future.done():  # its request was cancelled
-                        future.set_result(None if row is None else dict(row))
+            group.fail(error)
         finally:
-            self.end_statement()
+            self.in_progress -= 1
+            if self.groups:
+                self.send()
 
 
-def _fail(group: _Group, error: BaseException) -> None:
-    """Tell an outage to all that wait. After another error, each look-up asks alone."""
-    for futures in group.waiting.values():
-        for future in futures:
-            if not future.done():
-                is_shared = isinstance(error, Exception) and is_outage(error)
-                future.set_exception(StoreUnavailable() if is_shared else _NotShared())
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The engine and the event loop on which a `Lookup` was last used."""
+
+    engine: Any
+    loop: asyncio.AbstractEventLoop
+    transaction: ContextVar[Any]
+    queue: _Queue | None
 
 
 _queues: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Any, _Queue]] = WeakKeyDictionary()
 """The queue of each engine, by event loop."""
-
-
-def _queue_of(engine: Engine[Any]) -> _Queue:
-    loop = asyncio.get_running_loop()
-    of_loop = _queues.get(loop)
-    if of_loop is None:
-        of_loop = _queues[loop] = {}
-    queue = of_loop.get(engine)
-    if queue is None:
-        queue = of_loop[engine] = _Queue()
-    return queue

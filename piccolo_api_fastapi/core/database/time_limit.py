@@ -67,8 +67,8 @@ class LimitedEngine:
 
     def __init__(self, engine: PostgresEngine) -> None:
         seconds = engine.config.get("command_timeout", STATEMENT_SECONDS)
-        self._engine = engine
-        self._seconds = math.inf if seconds is None else seconds
+        self._engine = self.unlimited = engine
+        self.seconds = math.inf if seconds is None else seconds
         self.engine_type = engine.engine_type
         self.transform_response_to_dicts = engine.transform_response_to_dicts
 
@@ -89,7 +89,7 @@ class LimitedEngine:
         """
         engine = self._engine
         block = engine.current_transaction.get()
-        limit = _Limit(self._seconds, None if block is None else block.connection)
+        limit = _Limit(self.seconds, None if block is None else block.connection)
         try:
             if block is not None:
                 return await engine.run_querystring(querystring, in_pool)
@@ -116,20 +116,20 @@ class LimitedEngine:
 
     def transaction(self, **options: Any) -> PostgresTransaction:
         """Return a transaction whose beginning and end have the time limit."""
-        return _LimitedTransaction(self._engine, self._seconds, **options)
+        return _LimitedTransaction(self._engine, self.seconds, **options)
 
 
 class _LimitedTransaction(PostgresTransaction):
     """A transaction whose beginning and end have a time limit."""
 
-    __slots__ = ("_limit", "_seconds")
+    __slots__ = ("_limit", "seconds")
 
     def __init__(self, engine: PostgresEngine, seconds: float, **options: Any) -> None:
         super().__init__(engine, **options)
-        self._seconds = seconds
+        self.seconds = seconds
 
     async def __aenter__(self) -> PostgresTransaction:
-        self._limit = limit = _Limit(self._seconds)
+        self._limit = limit = _Limit(self.seconds)
         try:
             return await super().__aenter__()
         except asyncio.CancelledError:
@@ -143,7 +143,7 @@ class _LimitedTransaction(PostgresTransaction):
         return connection
 
     async def __aexit__(self, *error: object) -> bool:
-        limit = _Limit(self._seconds, self.connection)
+        limit = _Limit(self.seconds, self.connection)
         try:
             return await super().__aexit__(*error)
         finally:

@@ -71,6 +71,7 @@ class TokenAuth(Scheme[UserT]):
         max_per_user: The number of live tokens a user may have; `None` for no limit.
         table: The table of API tokens. Default: the one bound to the users' table.
         accepts_piccolo_api: Whether to accept tokens migrated from piccolo-api.
+        batched: Whether look-ups that wait together share a statement, on PostgreSQL.
 
     Raises:
         ConfigurationError: A setting is out of range, or `table` is bound to other users.
@@ -97,6 +98,7 @@ class TokenAuth(Scheme[UserT]):
         max_per_user: int | None = 50,
         table: type[APIToken] | None = None,
         accepts_piccolo_api: bool = False,
+        batched: bool = True,
     ) -> None:
         if max_per_user is not None and max_per_user < 1:
             raise ConfigurationError("max_per_user must be at least 1, or None.")
@@ -111,7 +113,7 @@ class TokenAuth(Scheme[UserT]):
         self.model = HTTPBearer(
             bearerFormat=f"{prefix}_…", description="An API token for scripts and machines."
         )
-        self._find = queries.compile_find(self.table)
+        self._find = queries.compile_find(self.table, is_batched=batched)
         super().__init__()
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
-from piccolo_api_fastapi.core.database.statements import CompiledQuery
+from piccolo_api_fastapi.core.database.lookups import Lookup
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns, user_table_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached
@@ -51,30 +51,31 @@ class NewToken:
     row: APIToken
 
 
-def compile_find(table: type[APIToken]) -> CompiledQuery:
+def compile_find(table: type[APIToken], *, is_batched: bool = True) -> Lookup:
     """Compile the one statement of a request: a live token with its user."""
 
-    def build(digest: str, now: datetime) -> Any:
+    def build(is_wanted: Any, now: datetime) -> Any:
         return table.select(
             table.id,
             table.scope,
             table.last_used_at,
             *user_columns(table),
-        ).where((table.digest == digest) & _is_live(table, now))
+        ).where(is_wanted, _is_live(table, now))
 
-    return CompiledQuery(table, build, "digest", datetime(2000, 1, 1, tzinfo=timezone.utc))
+    return Lookup(table, table.digest, build, "digest", is_batched=is_batched)
 
 
 def _is_live(table: type[APIToken], now: datetime) -> Any:
     return table.revoked_at.is_null() & (table.expires_at.is_null() | (table.expires_at > now))
 
 
-async def find(query: CompiledQuery, digest: str, now: datetime) -> FoundToken | None:
+async def find(lookup: Lookup, digest: str, now: datetime) -> FoundToken | None:
     """Look up the live token with this digest."""
-    for row in await query.run(digest, now):
-        user = take_user(row)
-        return FoundToken(row["id"], frozenset(row["scope"].split()), row["last_used_at"], user)
-    return None
+    row = await lookup.find(digest, now)
+    if row is None:
+        return None
+    user = take_user(row)
+    return FoundToken(row["id"], frozenset(row["scope"].split()), row["last_used_at"], user)
 
 
 def is_stale(token: FoundToken, now: datetime) -> bool:

@@ -79,6 +79,7 @@ class JWTAuth(Scheme[UserT]):
         cap: The number of families a user may have, or `None`. A further login ends the oldest.
         token_url: The URL of `POST /token`, for Swagger; `install(app)` sets it.
         table: The table of families. Default: the one bound to the users' table.
+        batched: Whether look-ups that wait together share a statement, on PostgreSQL.
 
     Raises:
         ConfigurationError: The settings are weak or contradict each other.
@@ -110,6 +111,7 @@ class JWTAuth(Scheme[UserT]):
         cap: int | None = 100,
         token_url: str = "auth/token",  # noqa: S107 - a path
         table: type[RefreshFamily] | None = None,
+        batched: bool = True,
     ) -> None:
         self.users = or_default(users)
         self.table = bound(RefreshFamily, self.users.table, table)
@@ -127,7 +129,7 @@ class JWTAuth(Scheme[UserT]):
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
         self._refresh = RefreshTokens(self.keys, issuer, audience)
         self.own = queries.Own(self.table, issuer, audience)
-        self._compiled = rotation_queries.compile_queries(self.own)
+        self._compiled = rotation_queries.compile_queries(self.own, is_batched=batched)
         self.scheme_name = "JWT"
         self.model = OAuth2(
             flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=token_url, scopes={})),

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from piccolo_api_fastapi.access.step_up import Factors, last_presented, read_factors
+from piccolo_api_fastapi.core.database.lookups import Lookup
 from piccolo_api_fastapi.core.database.statements import CompiledQuery
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
 from piccolo_api_fastapi.errors import InvalidGrant
@@ -62,20 +63,20 @@ class CompiledQueries:
     """
 
     own: Own
-    find: CompiledQuery
+    find: Lookup
     rotate: CompiledQuery
 
 
-def compile_queries(own: Own) -> CompiledQueries:
+def compile_queries(own: Own, *, is_batched: bool = True) -> CompiledQueries:
     """Compile both statements for the families of a scheme."""
-    return CompiledQueries(own, _compile_find(own), _compile_rotate(own.table))
+    return CompiledQueries(own, _compile_find(own, is_batched), _compile_rotate(own.table))
 
 
-def _compile_find(own: Own) -> CompiledQuery:
+def _compile_find(own: Own, is_batched: bool) -> Lookup:  # noqa: FBT001
     """Compile the one statement of a protected request: a live family with its user."""
     table = own.table
 
-    def build(family: UUID, issuer: str, audience: str, now: datetime) -> Any:
+    def build(is_wanted: Any, issuer: str, audience: str, now: datetime) -> Any:
         return table.select(
             table.id,
             table.generation,
@@ -89,15 +90,15 @@ def _compile_find(own: Own) -> CompiledQuery:
             table.is_enrolling,
             *user_columns(table),
         ).where(
-            table.id == family,
+            is_wanted,
             table.issuer == issuer,
             table.audience == audience,
             table.expires_at > now,
             table.revoked_at.is_null(),
         )
 
-    now = datetime(2000, 1, 1, tzinfo=timezone.utc)
-    return CompiledQuery(table, build, UUID(int=0), "issuer", "audience", now)
+    constants = own.issuer, own.audience
+    return Lookup(table, table.id, build, UUID(int=0), *constants, is_batched=is_batched)
 
 
 def _compile_rotate(table: type[RefreshFamily]) -> CompiledQuery:
@@ -131,13 +132,13 @@ def _compile_rotate(table: type[RefreshFamily]) -> CompiledQuery:
 
 async def find(compiled: CompiledQueries, family: UUID, now: datetime) -> Family | None:
     """Look up the live family with this id."""
-    own = compiled.own
-    for row in await compiled.find.run(family, own.issuer, own.audience, now):
-        user = take_user(row)
-        scopes, factors = frozenset(row.pop("scope").split()), read_factors(row.pop("factors"))
-        step_ups = _take_step_ups(factors)
-        return Family(scopes=scopes, factors=factors, step_ups=step_ups, user=user, **row)
-    return None
+    row = await compiled.find.find(family, now)
+    if row is None:
+        return None
+    user = take_user(row)
+    scopes, factors = frozenset(row.pop("scope").split()), read_factors(row.pop("factors"))
+    step_ups = _take_step_ups(factors)
+    return Family(scopes=scopes, factors=factors, step_ups=step_ups, user=user, **row)
 
 
 _AGAIN = "again: "

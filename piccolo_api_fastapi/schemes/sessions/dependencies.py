@@ -74,6 +74,7 @@ class SessionAuth(Scheme[UserT]):
         clears: The data of the site that browsers delete after a logout: `"cache"`, `"storage"`
             or both, by the header `Clear-Site-Data`. Default: none, since clearing the cache can
             take browsers seconds, and the storage may hold the user's drafts.
+        batched: Whether look-ups that wait together share a statement, on PostgreSQL.
 
     Raises:
         ConfigurationError: The settings contradict each other.
@@ -103,6 +104,7 @@ class SessionAuth(Scheme[UserT]):
         table: type[Session] | None = None,
         accepts_piccolo_api: bool = False,
         clears: Collection[Literal["cache", "storage"]] = (),
+        batched: bool = True,
     ) -> None:
         # Not "cookies", which would also clear those of every sibling domain.
         if isinstance(clears, str) or not {"cache", "storage"}.issuperset(clears):
@@ -126,7 +128,7 @@ class SessionAuth(Scheme[UserT]):
             {"in": "cookie", "name": self.cookie.name, "description": "A session cookie."}
         )
         self.own = queries.Own(self.table, self.name, accepts_piccolo_api)
-        self._find = queries.compile_find(self.own)
+        self._find = queries.compile_find(self.own, is_batched=batched)
         super().__init__()
 
     @classmethod
@@ -174,7 +176,7 @@ class SessionAuth(Scheme[UserT]):
         if (digest := self._digest(token)) is None:
             raise SessionEnded
         now = self.users.clock()
-        session = await queries.find(self._find, self.own, digest, now)
+        session = await queries.find(self._find, digest, now)
         if session is None or not session.user["active"]:
             raise SessionEnded
         if now - session.last_seen_at >= queries.TOUCH_INTERVAL:

@@ -229,6 +229,31 @@ async def test_two_lookups(keys: list[str], statements: list[str]) -> None:
     assert len(statements) == 4
 
 
+@on_postgres
+async def test_latest_time(keys: list[str]) -> None:
+    """Of look-ups that share a statement, the latest time is that of all."""
+    lookup, hour = lookup_of(), timedelta(hours=1)
+    times = [NOW, NOW, NOW, NOW + hour, NOW]
+    found = await asyncio.gather(
+        *(lookup.find(key, now) for key, now in zip(keys, times, strict=False))
+    )
+    assert [row is not None for row in found] == [True, True, False, False, False]
+
+
+@on_postgres
+async def test_patience(keys: list[str], database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look-ups that have waited for long give their statement only the rest of their time."""
+    monkeypatch.setattr(lookups, "SOON", -1.0)
+    monkeypatch.setattr(Lookup, "seconds", 0.0)
+    results = await asyncio.gather(
+        *(lookup_of().find(key, NOW) for key in keys[:2]),
+        *(lookup_of().find(key, NOW) for key in keys[2:4]),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [dict, dict, StoreUnavailable, StoreUnavailable]
+    assert await find_all(lookup_of(), keys[:2]) == keys[:2]
+
+
 async def test_races(keys: list[str]) -> None:
     """Many of the same."""
     lookup = lookup_of()

@@ -36,11 +36,11 @@ class ThenChanged:
         self.query = query
         self.change = RefreshFamily.update({column: value}, force=True)
 
-    async def run(self, *values: Any) -> Any:
+    async def find(self, *values: Any) -> Any:
         """Find the family, then change it."""
-        rows = await self.query.run(*values)
+        row = await self.query.find(*values)
         await self.change
-        return rows
+        return row
 
 
 async def test_the_list_has_no_expired_families(

@@ -1,5 +1,7 @@
 """Statements on sessions change live rows only, and only the row they are for."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ from piccolo_api_fastapi import Session, SessionAuth, User, Users, session_route
 from piccolo_api_fastapi.errors import SessionEnded
 from piccolo_api_fastapi.schemes.sessions import queries
 from piccolo_api_fastapi.testing import FrozenClock, race
-from tests.conftest import log_in, new_client
+from tests.conftest import PASSWORD, log_in, new_client
 
 NAME = "__Host-session"
 
@@ -77,7 +79,7 @@ async def test_activity_is_written_to_one_session_once_a_minute(
     digest = queries.SESSION_TOKEN.digest(client.cookies[NAME])
     assert digest is not None
     start = clock.now
-    found = await queries.find(session._find, session.own, digest, start)
+    found = await queries.find(session._find, digest, start)
     assert found is not None
     minute = timedelta(minutes=1)
     await race(lambda: queries.touch(Session, found, start + minute, session.lifetimes))
@@ -137,3 +139,40 @@ async def test_a_clock_that_is_behind(users: Users[User], ada: User, clock: Froz
     await session.sign_in(connection, Response(), ada)
     assert await Session.exists().where(Session.created_at == clock.now)
     assert await Session.count() == 2
+
+
+@pytest.mark.security(23)
+async def test_no_request_after_the_end(
+    app: FastAPI, session: SessionAuth[User], users: Users[User], unlimited: None
+) -> None:
+    """Of 24 sessions that end by logout or with their user, none is accepted after the commit."""
+    ended: set[str] = set()
+    accepted_late: list[str] = []
+
+    async def use(name: str, client: httpx.AsyncClient) -> None:
+        for _ in range(6):
+            was_ended = name in ended
+            answer = await client.get("/session")
+            if answer.status_code == 200 and was_ended:
+                accepted_late.append(name)
+
+    async def end(number: int, name: str, client: httpx.AsyncClient) -> None:
+        if number % 2:
+            cookie = dict(client.cookies)
+            await client.post("/auth/logout")
+            client.cookies.update(cookie)
+        else:
+            await User.update({User.active: False}).where(User.username == name)
+        ended.add(name)
+
+    async with AsyncExitStack() as stack:
+        jobs = []
+        for number in range(24):
+            name = f"user{number}"
+            await users.create(name, PASSWORD)
+            client = await stack.enter_async_context(new_client(app))
+            await log_in(client, name)
+            jobs += [use(name, client), end(number, name, client)]
+        await asyncio.gather(*jobs)
+    assert len(ended) == 24
+    assert accepted_late == []
