@@ -53,6 +53,7 @@ OPERATIONS = {
     "replace_recovery_codes": ("POST", "/auth/mfa/recovery-codes"),
 }
 
+TOKEN_ENDPOINT = {"create_token", "create_token_mfa", "send_token_code", "revoke_token"}
 
 _document: list[dict[str, Any]] = []
 """Made once: it does not change."""
@@ -192,12 +193,37 @@ def test_errors(document: dict[str, Any], name: str) -> None:
     """Each error is a problem with an example, and names the header that comes with it."""
     for status, entry in operation(document, name)["responses"].items():
         if status >= "400":
-            assert PROBLEM_MEDIA_TYPE in entry["content"]
+            is_token = name in TOKEN_ENDPOINT
+            assert [*entry["content"]] == ["application/json" if is_token else PROBLEM_MEDIA_TYPE]
             for content in entry["content"].values():
                 values = [example["value"] for example in content["examples"].values()]
                 assert {str(value["status"]) for value in values} == {status}
+                if is_token:
+                    assert all(value["error"] and value["error_description"] for value in values)
             header = {"401": "WWW-Authenticate", "503": "Retry-After"}.get(status)
             assert header is None or header in entry["headers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code", "members"),
+    [
+        ("create_token", "403", "mfa_required", {"challenge", "methods", "expires_in"}),
+        ("begin_totp", "401", "insufficient_user_authentication", {"max_age", "acr_values"}),
+    ],
+)
+def test_members_of_errors(
+    document: dict[str, Any], name: str, status: str, code: str, members: set[str]
+) -> None:
+    """What an error says beside a problem is in its schema and in its example."""
+    [content] = operation(document, name)["responses"][status]["content"].values()
+    schema = content["schema"]
+    [body] = [
+        option
+        for option in schema.get("anyOf", [schema])
+        if option["properties"]["code"].get("const") == code
+    ]
+    assert members <= body["properties"].keys()
+    assert members <= content["examples"][code]["value"].keys()
 
 
 def test_own_input_errors(document: dict[str, Any]) -> None:

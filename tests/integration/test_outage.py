@@ -47,6 +47,8 @@ from tests.conftest import (
     use_engine,
 )
 
+TOKEN_ENDPOINT = ("/auth/token", "/auth/token/revoke")
+
 
 def postgres_programs() -> Path | None:
     """The folder of `initdb` and `pg_ctl`; with CI=true there has to be one."""
@@ -221,7 +223,8 @@ async def test_outage(client: httpx.AsyncClient, ada: User, outage: Outage) -> N
     for request, answer in zip(requests, answers, strict=True):
         assert answer.status_code == 503, request
         assert int(answer.headers["retry-after"]) > 0
-        assert answer.headers["content-type"] == "application/problem+json"
+        kind = "json" if answer.request.url.path in TOKEN_ENDPOINT else "problem+json"
+        assert answer.headers["content-type"] == f"application/{kind}"
         assert answer.json()["code"] == "store_unavailable"
         assert "set-cookie" not in answer.headers
 

@@ -92,7 +92,7 @@ class AnswerMiddleware:
         *,
         client_address: ClientAddress | None,
         admit: Admit | None,
-        refuse: Callable[[HTTPException], Response],
+        refuse: Callable[[HTTPException, Scope], Response],
     ) -> None:
         self.app = app
         self.client_address = client_address
@@ -122,6 +122,6 @@ class AnswerMiddleware:
             try:
                 await stack.enter_async_context(self.admit(HTTPConnection(scope)))
             except HTTPException as error:
-                await self.refuse(error)(scope, receive, complete)
+                await self.refuse(error, scope)(scope, receive, complete)
                 return
             await self.app(scope, receive, complete)

@@ -9,12 +9,14 @@ from fastapi import APIRouter, Depends, Form, Request
 
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
+from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
+    DeadChallenge,
     FactorDisabled,
+    GrantRefused,
     HasherBusy,
     InvalidCode,
     InvalidCredentials,
@@ -28,6 +30,7 @@ from piccolo_api_fastapi.errors import (
     SecretUnreadable,
     TooManyRequests,
     UnsupportedGrantType,
+    WrongLoginCode,
 )
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
@@ -43,8 +46,6 @@ Captcha: TypeAlias = Callable[[Request], Awaitable[None]]
 
 GrantType: TypeAlias = Callable[[Request, TokenForm], Awaitable[TokenPair]]
 """Exchanges what a token request presents for a token pair."""
-
-_BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
 
 
 def jwt_router(
@@ -110,10 +111,10 @@ def _add_token(
             InvalidGrant,
             InvalidScope,
             UnsupportedGrantType,
+            GrantRefused,
             *([MFARequired] if login.factors else []),
             TooManyRequests,
             HasherBusy,
-            media_types=_BOTH,
         ),
     )
     async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
@@ -163,11 +164,13 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         responses=responses(
             InvalidRequest,
             InvalidGrant,
+            WrongLoginCode,
+            DeadChallenge,
+            GrantRefused,
             InvalidScope,
             FactorDisabled,
             TooManyRequests,
             SecretUnreadable,
-            media_types=_BOTH,
         ),
     )
     async def create_token_mfa(request: Request, step: MFAIn) -> TokenOut:
@@ -184,7 +187,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         operation_id="send_token_code",
         summary="Get tokens: send a code",
         status_code=204,
-        responses=responses(InvalidRequest, InvalidGrant, TooManyRequests, media_types=_BOTH),
+        responses=responses(InvalidRequest, WrongLoginCode, DeadChallenge, TooManyRequests),
     )
     async def send_token_code(step: SendIn, request: Request) -> None:
         """Send a code to the user. It counts as one of the five attempts."""
@@ -198,7 +201,7 @@ def _add_revocation(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         "/token/revoke",
         operation_id="revoke_token",
         summary="Revoke a token",
-        responses=responses(InvalidRequest, media_types=_BOTH),
+        responses=responses(InvalidRequest),
     )
     async def revoke_token(request: Request, form: Annotated[RevocationForm, Form()]) -> None:
         """
@@ -219,10 +222,14 @@ def _as_grant_errors() -> Iterator[None]:
     """Answer a failed login as RFC 6749 section 5.2 has it."""
     try:
         yield
-    except (InvalidCredentials, InvalidTicket, InvalidCode):
+    except InvalidCredentials:
         raise InvalidGrant from None
+    except InvalidTicket:
+        raise DeadChallenge from None
+    except InvalidCode:
+        raise WrongLoginCode from None
     except LoginRefused as error:
-        raise InvalidGrant(str(error.detail)) from None
+        raise GrantRefused(str(error.detail)) from None
 
 
 def _add_families(router: APIRouter, jwt: JWTAuth[Any]) -> None:
