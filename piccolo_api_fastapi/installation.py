@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import AnswerMiddleware, answer_of
+from .core.http.openapi import complete
 from .core.http.problems import add_responses, errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
 from .core.http.route import early_refusal, problem_response, validation_error
@@ -100,6 +101,7 @@ def _documenting(
                         _document_guards(operation, route, everywhere)
                         _document_invalid_input(operation, route)
             _correct_token_url(schema)
+            complete(schema)
             _drop_unused_models(schema)
         return openapi()
 

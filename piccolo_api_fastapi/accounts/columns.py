@@ -103,6 +103,14 @@ def fit(given: type[BaseModel], columns: Sequence[Column]) -> type[BaseModel]:
     return create_model("Fitted", __base__=given, **fields)
 
 
+def plain_schema(schema: dict[str, Any]) -> None:
+    """Remove from a schema what Piccolo says to its own forms. Help texts become descriptions."""
+    for part in (schema, *schema.get("properties", {}).values()):
+        text = part.pop("extra", {}).get("help_text")
+        if text:
+            part.setdefault("description", text)
+
+
 def _kind(column: Column) -> Any:
     """The type of the values that fit a column on every database."""
     for kind, annotation in _KINDS.items():

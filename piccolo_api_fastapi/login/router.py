@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import in_person
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -20,8 +21,10 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users import UserT
 
-from .schemas import ReauthenticationIn
+from .schemas import PasswordAgainIn, ReauthenticationIn
 from .service import Login
+
+_TAG = tag("step-up", "Present a factor again.")
 
 
 def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRouter:
@@ -42,7 +45,7 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
         login: The login, which checks passwords and codes.
         guard: The scheme, or `AnyOf` several, by which users are signed in.
     """
-    router = APIRouter(route_class=AuthRoute, tags=["step-up"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     person = in_person(guard, enrolling=True)
 
     @router.post(
@@ -68,11 +71,11 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
     ) -> None:
         """Present the password or a second factor again. A session gets a new cookie."""
         client = login.client(request)
-        if body.password is not None:
+        if isinstance(body, PasswordAgainIn):
             password = body.password.get_secret_value()
             factor = await login.confirm_password(identity.user, password, client)
         else:
-            code = body.code.get_secret_value() if body.code else ""
+            code = body.code.get_secret_value()
             factor = await login.present(identity.user, code, body.method, client)
         await person.step_up(identity, factor, request, response)
 

@@ -219,7 +219,7 @@ def early_refusal(error: HTTPException, scope: Scope) -> JSONResponse:
         return problem_response(error)
     for route in iter_route_contexts(scope["app"].routes):
         if isinstance(route.original_route, AuthRoute) and route.matches(scope)[0] is Match.FULL:
-            return problem_response(error, Request(scope | {"route": route.original_route}))
+            return problem_response(error, Request({**scope, "route": route.original_route}))
     return problem_response(error)
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.requirements import require
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -22,6 +23,8 @@ from piccolo_api_fastapi.users import UserT
 
 from .dependencies import May, TokenAuth
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
+
+_TAG = tag("API tokens", "Make, list and revoke API tokens, for scripts and services.")
 
 
 def token_router(
@@ -56,7 +59,7 @@ def token_router(
         users = getattr(scheme, "users", token.users)
         if users.table is not token.users.table:
             raise ConfigurationError("token and guard must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=["API tokens"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     _add_own(router, token, in_person(guard, token))
     recent = guard if within is None else require(guard, within=within)
     _add_secrets(router, token, in_person(recent, token))

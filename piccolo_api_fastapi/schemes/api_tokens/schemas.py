@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from piccolo_api_fastapi.core.http.bodies import ResponseBody
+
 from .tables import APIToken
 
 _EXAMPLE: dict[str, Any] = {
@@ -15,7 +17,7 @@ _EXAMPLE: dict[str, Any] = {
     "last_four": "9f3a",
     "created_at": "2026-11-24T09:00:00Z",
     "expires_at": "2027-11-24T09:00:00Z",
-    "last_used_at": None,
+    "last_used_at": "2026-11-25T09:00:00Z",
 }
 
 Scope = Annotated[str, Field(max_length=100, pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")]
@@ -40,7 +42,7 @@ class APITokenIn(BaseModel):
     ] = None
 
 
-class APITokenOut(BaseModel):
+class APITokenOut(ResponseBody):
     """One API token, without its secret."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})

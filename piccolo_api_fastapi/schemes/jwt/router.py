@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Form, Request
 
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -47,6 +48,8 @@ Captcha: TypeAlias = Callable[[Request], Awaitable[None]]
 GrantType: TypeAlias = Callable[[Request, TokenForm], Awaitable[TokenPair]]
 """Exchanges what a token request presents for a token pair."""
 
+_TAG = tag("tokens", "Get, refresh and revoke the tokens of apps.")
+
 
 def jwt_router(
     jwt: JWTAuth[UserT],
@@ -80,7 +83,7 @@ def jwt_router(
     login = login or Login(jwt.users)
     if login.users.table is not jwt.users.table:
         raise ConfigurationError("jwt and login must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=["tokens"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     tokens = APIRouter(route_class=TokenRoute)
     _add_token(tokens, jwt, login, captcha)
     if login.factors:

@@ -5,9 +5,11 @@ from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
 
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -38,7 +40,11 @@ from . import queries
 from .dependencies import SessionAuth
 from .schemas import SessionOut
 
-LoggedIn: TypeAlias = SignedIn | MFARequiredOut | EnrolmentRequiredOut
+LoggedIn: TypeAlias = Annotated[
+    SignedIn | MFARequiredOut | EnrolmentRequiredOut, Field(discriminator="status")
+]
+
+_TAG = tag("sessions", "Log in and out in a browser, and list and end sessions.")
 
 
 def session_router(
@@ -70,7 +76,7 @@ def session_router(
     login = login or Login(session.users)
     if login.users.table is not session.users.table:
         raise ConfigurationError("session and login must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=["sessions"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     _add_login(router, session, login, captcha)
     _add_sessions(router, session)
     return router

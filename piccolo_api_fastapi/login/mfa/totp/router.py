@@ -15,6 +15,7 @@ from piccolo_api_fastapi.access.requirements import require
 from piccolo_api_fastapi.access.step_up import StepUp
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -30,6 +31,8 @@ from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
 from .service import TOTP
 
 RECENT = timedelta(minutes=5)
+
+_TAG = tag("mfa", "Set up, replace and remove second factors.")
 
 
 def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -> APIRouter:
@@ -60,7 +63,7 @@ def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -
         ConfigurationError: `within` is shorter than a second, or no scheme of the guard is for
             people.
     """
-    router = APIRouter(route_class=AuthRoute, tags=["mfa"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     person = in_person(guard, enrolling=True)
     holder = in_person(require(guard, mfa=True, within=within))
     _add_state(router, totp, person)
