@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
@@ -16,6 +16,8 @@ from piccolo_api_fastapi.errors import (
     TokenRequestError,
     Unprocessable,
 )
+
+from .bodies import shown
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """RFC 9457 section 3."""
@@ -74,7 +76,7 @@ class ValidationErrorBody(BaseModel):
 class StepUpBody(ErrorBody):
     """The body of a 401 that asks for a factor (RFC 9470)."""
 
-    code: Literal["insufficient_user_authentication"]
+    code: Annotated[str, shown(const="insufficient_user_authentication")]
     max_age: Annotated[
         int | SkipJsonSchema[None], Field(description="The maximum age of the factor in seconds.")
     ] = None
@@ -94,8 +96,8 @@ class TokenErrorBody(ErrorBody):
 class MFARequiredBody(TokenErrorBody):
     """The password was right. Send a code with the challenge to `POST /token/mfa`."""
 
-    code: Literal["mfa_required"]
-    error: Literal["mfa_required"]
+    code: Annotated[str, shown(const="mfa_required")]
+    error: Annotated[str, shown(const="mfa_required")]
     challenge: str
     methods: Annotated[list[str], Field(description="The factors that the user can choose from.")]
     expires_in: Annotated[int, Field(description="The lifetime of the challenge in seconds.")]

@@ -62,5 +62,5 @@ def _add_oauth_members(content: dict[str, Any]) -> None:
         content["schema"] = either(content["schema"], full if schema == plain else schema)
     for example in content["examples"].values():
         value = example["value"]
-        name = _ERRORS.get(value["status"], value["code"])
+        name = _ERRORS.get(value["status"]) or value["code"]
         example["value"] = value | oauth_members(name, value["detail"]) | value
