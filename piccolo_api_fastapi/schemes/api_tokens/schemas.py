@@ -32,10 +32,11 @@ class APITokenIn(BaseModel):
     )
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[
-        list[Scope],
-        Field(max_length=50, description="Scopes. The token loses those that you lose."),
-    ] = []
+    scopes: list[Scope] = Field(  # without a default in OpenAPI: TypeScript would require it
+        default_factory=list,
+        max_length=50,
+        description="Scopes. The token loses those that you lose.",
+    )
     expires_at: Annotated[
         AwareDatetime | None,
         Field(description="Default: as late as allowed. Null: never, if that is allowed."),

@@ -26,14 +26,8 @@ class TokenForm(BaseModel):
                 {"grant_type": "refresh_token", "refresh_token": "rt_…"},
             ],
             "if": {"properties": {"grant_type": {"const": "password"}}},
-            "then": {
-                "properties": {"username": {"minLength": 1}, "password": {"minLength": 1}},
-                "required": ["username", "password"],
-            },
-            "else": {
-                "properties": {"refresh_token": {"minLength": 1}},
-                "required": ["refresh_token"],
-            },
+            "then": {"required": ["username", "password"]},
+            "else": {"required": ["refresh_token"]},
         }
     )
 
@@ -43,9 +37,10 @@ class TokenForm(BaseModel):
     ] = None
     password: Annotated[SecretStr | Absent, Field(description="For `password`.")] = None
     refresh_token: Annotated[SecretStr | Absent, Field(description="For `refresh_token`.")] = None
-    scope: Annotated[
-        str, Field(description="The requested scopes, separated by spaces. Default: all.")
-    ] = ""
+    scope: str = Field(  # without a default in OpenAPI: TypeScript would require it
+        default_factory=str,
+        description="The requested scopes, separated by spaces. Default: all.",
+    )
 
 
 class RevocationForm(BaseModel):
