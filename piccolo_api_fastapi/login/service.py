@@ -120,6 +120,7 @@ class Login(Generic[UserT]):
         *,
         channel: Channel = "session",
         scope: str = "",
+        client_id: str = "",
     ) -> Proof[UserT] | Challenge:
         """
         Check a password: the whole login, or its first step.
@@ -130,6 +131,7 @@ class Login(Generic[UserT]):
             client: The client that sent the request; see `client`.
             channel: What the login issues.
             scope: The scopes that the client requested; kept for `finish`.
+            client_id: The name that the client gave itself; kept for `finish`.
 
         Returns:
             The proof that sessions and token families are issued on, or the challenge that
@@ -152,7 +154,9 @@ class Login(Generic[UserT]):
                 limited.failed = True  # before the hooks run, whatever they raise
                 await self._outcomes.fail(attempt)
                 raise
-        return await self._proceed(replace(proof, scope=scope), attempt, channel)
+        return await self._proceed(
+            replace(proof, scope=scope, client_id=client_id), attempt, channel
+        )
 
     async def _proceed(
         self, proof: Proof[UserT], attempt: LoginAttempt, channel: Channel

@@ -62,6 +62,9 @@ class AuthRoute(APIRoute):
     media_type: ClassVar[str] = PROBLEM_MEDIA_TYPE
     """The content type of errors."""
 
+    cache_control: ClassVar[str] = "no-store"
+    """The header `Cache-Control` of a success."""
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, public(endpoint), **options)
         self.responses = deepcopy(self.responses)
@@ -97,7 +100,8 @@ class AuthRoute(APIRoute):
                 response = await handle(await self.read(request))
             except Exception as error:  # noqa: BLE001 - `translate` raises unknown errors again
                 response = problem_response(self.translate(error), request)
-            response.headers["Cache-Control"] = "no-store"
+            cache = self.cache_control if response.status_code < 400 else "no-store"  # noqa: PLR2004
+            response.headers["Cache-Control"] = cache
             note_status(request.scope, response.status_code)
             return response
 

@@ -13,7 +13,7 @@ from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import is_second_factor
-from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
+from piccolo_api_fastapi.core.crypto.keys import KeyRing, ring_of
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
@@ -33,6 +33,7 @@ from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 from . import queries
 from .access_tokens import AccessTokens, Claims
 from .claims import ClaimsOf
+from .client_names import checked_client_id
 from .refresh_tokens import RefreshToken, RefreshTokens
 from .scopes import narrow
 from .tables import RefreshFamily
@@ -67,6 +68,7 @@ class JWTAuth(Scheme[UserT]):
         keys: A ring of keys, instead of `secret`.
         issuer: The value of `iss`.
         audience: The value of `aud`.
+        client_id: The value of `client_id` for clients that do not name themselves (RFC 9068).
         access_lifetime: The lifetime of an access token, at most a day.
         refresh_lifetime: The lifetime of a family, which refreshes do not extend.
         grace: The time in which a refresh may be repeated with the same token, at most a minute.
@@ -97,6 +99,7 @@ class JWTAuth(Scheme[UserT]):
         keys: KeyRing | None = None,
         issuer: str = "piccolo_api_fastapi",
         audience: str = "piccolo_api_fastapi",
+        client_id: str = "piccolo_api_fastapi",
         access_lifetime: timedelta = timedelta(minutes=15),
         refresh_lifetime: timedelta = timedelta(days=30),
         grace: timedelta = timedelta(seconds=10),
@@ -111,7 +114,8 @@ class JWTAuth(Scheme[UserT]):
                 "grace must be 0 to 60 seconds, and refresh_lifetime longer than access_lifetime."
             )
         self.clock = self.users.clock
-        self.keys = _ring(secret, keys)
+        self.keys = ring_of(secret, keys)
+        self.client_id = checked_client_id(client_id)
         self.refresh_lifetime = refresh_lifetime
         self.grace = grace
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
@@ -201,8 +205,9 @@ class JWTAuth(Scheme[UserT]):
             factors=held.factors,
             is_enrolling=held.is_enrolling,
             authenticated_at=now,
+            client_id=held.client_id or self.client_id,
         )
-        token = self._refresh.first()
+        token = self._refresh.first(held.client_id)
         key, client = primary_key(held.user), client_info(connection)
         row = queries.new_family(self.table, token, grant, key, client)
         async with store(), transaction(self.table):
@@ -234,7 +239,8 @@ class JWTAuth(Scheme[UserT]):
             )
         user = load(self.users.table, family.user)
         may = family.scopes & await self.users.scopes_of(user)
-        grant = family.grant(str(primary_key(user)), narrow(may, scope))
+        client_id = presented.client_id or self.client_id
+        grant = family.grant(str(primary_key(user)), narrow(may, scope), client_id)
         return await self._pair(user, successor, grant, now)
 
     async def record_factor(
@@ -291,9 +297,3 @@ class JWTAuth(Scheme[UserT]):
             return UUID(self.decode(token).family)
         except (InvalidToken, ValueError):
             return None
-
-
-def _ring(secret: str | bytes | None, keys: KeyRing | None) -> KeyRing:
-    if (secret is None) is (keys is None):
-        raise ConfigurationError("Pass either secret or keys to JWTAuth.")
-    return keys or KeyRing(Key.from_secret(secret or b""))

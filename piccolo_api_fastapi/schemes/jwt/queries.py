@@ -41,7 +41,7 @@ class Family:
         """The time when the user last presented a factor."""
         return max(self.factors.values(), default=self.created_at)
 
-    def grant(self, subject: str, scopes: frozenset[str]) -> Grant:
+    def grant(self, subject: str, scopes: frozenset[str], client_id: str) -> Grant:
         """The facts that an access token with these scopes states."""
         return Grant(
             subject=subject,
@@ -50,6 +50,7 @@ class Family:
             factors=self.factors,
             is_enrolling=self.is_enrolling,
             authenticated_at=self.created_at,
+            client_id=client_id,
         )
 
 

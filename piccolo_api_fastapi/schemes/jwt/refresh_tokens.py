@@ -12,6 +12,7 @@ from piccolo_api_fastapi.core.crypto.keys import KeyRing
 
 PREFIX = "rt_"
 _GENERATION_BYTES = 4
+# The name of the client follows; tokens of a client without one end here.
 _BODY_BYTES = 16 + _GENERATION_BYTES + 32
 _MAC_BYTES = 32
 
@@ -19,9 +20,9 @@ _MAC_BYTES = 32
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
     """
-    One refresh token: its family, its generation and 256 secret bits.
+    One refresh token: its family, its generation, 256 secret bits, and the name of the client.
 
-    A MAC covers all three. Used tokens are recognised without a history, and forged ones are
+    A MAC covers all four. Used tokens are recognised without a history, and forged ones are
     refused without a query.
     """
 
@@ -29,6 +30,7 @@ class RefreshToken:
     generation: int
     secret: bytes = field(repr=False)
     successor_key: bytes = field(repr=False, compare=False)
+    client_id: str = ""
 
     @property
     def digest(self) -> str:
@@ -38,7 +40,8 @@ class RefreshToken:
     @property
     def body(self) -> bytes:
         """The bytes that the MAC covers."""
-        return self.family.bytes + _generation(self.generation) + self.secret
+        fixed = self.family.bytes + _generation(self.generation) + self.secret
+        return fixed + self.client_id.encode()
 
 
 class RefreshTokens:
@@ -53,9 +56,10 @@ class RefreshTokens:
         self._mac_keys = tuple(keys.subkeys("refresh token mac").values())
         self._successor_keys = tuple(keys.subkeys("refresh token successor").values())
 
-    def first(self) -> RefreshToken:
-        """Make the first token of a new family."""
-        return RefreshToken(uuid4(), 0, secrets.token_bytes(32), self._successor_keys[0])
+    def first(self, client_id: str) -> RefreshToken:
+        """Make the first token of a new family, for the client of this name."""
+        secret = secrets.token_bytes(32)
+        return RefreshToken(uuid4(), 0, secret, self._successor_keys[0], client_id)
 
     def successor(self, token: RefreshToken) -> RefreshToken:
         """
@@ -66,28 +70,34 @@ class RefreshTokens:
         generation = token.generation + 1
         material = token.family.bytes + _generation(generation) + token.secret
         secret = hmac.digest(token.successor_key, material, "sha256")
-        return RefreshToken(token.family, generation, secret, self._successor_keys[0])
+        key = self._successor_keys[0]
+        return RefreshToken(token.family, generation, secret, key, token.client_id)
 
     def write(self, token: RefreshToken) -> str:
         """Encode a token as text."""
-        raw = token.body + hmac.digest(self._mac_keys[0], token.body, "sha256")
-        return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        return _encode(token.body + hmac.digest(self._mac_keys[0], token.body, "sha256"))
 
     def read(self, text: str) -> RefreshToken | None:
         """Decode and authenticate a token; `None` if it is forged or malformed."""
+        encoded = text.removeprefix(PREFIX)
         try:
-            raw = base64.b64decode(text.removeprefix(PREFIX).encode("ascii"), b"-_", validate=True)
+            raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
         except (binascii.Error, ValueError):
             return None
-        body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
-        if len(mac) != _MAC_BYTES or not text.startswith(PREFIX):
+        body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+        if len(body) < _BODY_BYTES or _encode(raw) != text:  # each token has one spelling
             return None
-        secret = body[16 + _GENERATION_BYTES :]
+        secret, client_id = body[16 + _GENERATION_BYTES : _BODY_BYTES], body[_BODY_BYTES:]
         generation = int.from_bytes(body[16 : 16 + _GENERATION_BYTES], "big")
         for mac_key, successor_key in zip(self._mac_keys, self._successor_keys, strict=True):
             if hmac.compare_digest(hmac.digest(mac_key, body, "sha256"), mac):
-                return RefreshToken(UUID(bytes=body[:16]), generation, secret, successor_key)
+                family = UUID(bytes=body[:16])
+                return RefreshToken(family, generation, secret, successor_key, client_id.decode())
         return None
+
+
+def _encode(raw: bytes) -> str:
+    return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _generation(generation: int) -> bytes:

@@ -38,8 +38,9 @@ from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
+from .client_names import client_id_of
 from .dependencies import JWTAuth
-from .route import TokenRoute
+from .route import PublicRoute, TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
 
@@ -92,7 +93,9 @@ def jwt_router(
     router.include_router(tokens)
     _add_families(router, jwt)
     if jwt.keys.jwks()["keys"]:
-        _add_jwks(router, jwt)
+        public = APIRouter(route_class=PublicRoute)
+        _add_jwks(public, jwt)
+        router.include_router(public)
     return router
 
 
@@ -136,11 +139,10 @@ def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) 
             await captcha(request)
         if form.username is None or form.password is None:
             raise InvalidRequest
+        asked = {"scope": form.scope, "client_id": client_id_of(request, form.client_id)}
         password, client = form.password.get_secret_value(), login.client(request)
         with _as_grant_errors():
-            outcome = await login.start(
-                form.username, password, client, channel="token", scope=form.scope
-            )
+            outcome = await login.start(form.username, password, client, channel="token", **asked)
             if isinstance(outcome, Challenge):
                 raise MFARequired(outcome.token, outcome.methods, outcome.expires_in)
             return await jwt.issue(outcome, request, outcome.scope)
@@ -270,5 +272,5 @@ def _add_jwks(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         summary="Public keys",
     )
     async def get_jwks() -> JWKSet:
-        """Get the public keys that verify access tokens (RFC 7517)."""
+        """Get the public keys that verify access tokens (RFC 7517). They may be cached."""
         return JWKSet.model_validate(jwt.keys.jwks())

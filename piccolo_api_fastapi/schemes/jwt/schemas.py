@@ -37,6 +37,9 @@ class TokenForm(BaseModel):
     ] = None
     password: Annotated[SecretStr | Absent, Field(description="For `password`.")] = None
     refresh_token: Annotated[SecretStr | Absent, Field(description="For `refresh_token`.")] = None
+    client_id: Annotated[
+        str | Absent, Field(description="The name of the client, for the claim `client_id`.")
+    ] = None
     scope: str = Field(  # without a default in OpenAPI: TypeScript would require it
         default_factory=str,
         description="The requested scopes, separated by spaces. Default: all.",

@@ -44,6 +44,7 @@ class Grant:
         factors: The factors that the user presented, with their times.
         is_enrolling: Whether the family can only enrol a second factor.
         authenticated_at: The time of the login.
+        client_id: The name that the client gave itself.
     """
 
     subject: str
@@ -52,6 +53,7 @@ class Grant:
     factors: Factors
     is_enrolling: bool
     authenticated_at: datetime
+    client_id: str
 
 
 def write_pair(
@@ -86,6 +88,7 @@ def write_pair(
         authenticated_at=max(grant.factors.values(), default=grant.authenticated_at),
         acr=ENROLMENT if grant.is_enrolling else acr(grant.factors),
         amr=amr(grant.factors),
+        client_id=grant.client_id,
     )
     lifetime = int(expires_at.timestamp()) - int(now.timestamp())
     return TokenPair(

@@ -64,12 +64,12 @@ async def test_two_steps(
 
 @pytest.mark.security(76)
 async def test_password_grant(
-    app: FastAPI, client: httpx.AsyncClient, ada: User, clock: FrozenClock
+    app: FastAPI, client: httpx.AsyncClient, ada: User, jwt: JWTAuth[User], clock: FrozenClock
 ) -> None:
     """`/token` gives no token for a password alone (D-J11); `/token/mfa` gives what was asked."""
     phone, _ = await enrol(client, clock)
     other = new_client(app)
-    answer = await password_grant(other, scope="")
+    answer = await password_grant(other, scope="", client_id="app")
     body = answer.json()
     assert (answer.status_code, body["error"]) == (403, "mfa_required")
     assert body["methods"] == ["totp", "recovery_code"]
@@ -85,6 +85,7 @@ async def test_password_grant(
     )
     tokens = answer.json()
     assert (answer.status_code, tokens["status"]) == (200, "signed_in")
+    assert jwt.decode(tokens["access_token"]).client_id == "app"
     access = bearer(tokens["access_token"])
     assert (await other.get("/mfa", headers=access)).status_code == 200
     claims = (await other.get("/claims", headers=access)).json()
