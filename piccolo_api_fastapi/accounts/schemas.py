@@ -216,7 +216,7 @@ def make_models(users: type[BaseUser], extra: Sequence[str], *, has_mail: bool) 
     given = create_pydantic_model(users, model_name="Given", all_optional=True, **fields)
     shown_columns = create_pydantic_model(users, model_name="Shown", **fields)
     for model in (given, shown_columns):
-        model.model_config.update(json_schema_extra=plain_schema)
+        model.model_config |= ConfigDict(json_schema_extra=plain_schema)
     fitted = fit(given, columns)
     return Models(
         register=create_model("RegisterIn", __base__=(base, fitted), __doc__=base.__doc__),
