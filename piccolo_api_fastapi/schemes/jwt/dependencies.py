@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
@@ -38,6 +37,7 @@ from .refresh_tokens import RefreshToken, RefreshTokens
 from .scopes import narrow
 from .tables import RefreshFamily
 from .token_pairs import Grant, TokenPair, write_pair
+from .urls import metadata_of, password_flow
 
 
 class JWTAuth(Scheme[UserT]):
@@ -69,6 +69,7 @@ class JWTAuth(Scheme[UserT]):
         issuer: The value of `iss`.
         audience: The value of `aud`.
         client_id: The value of `client_id` for clients that do not name themselves (RFC 9068).
+        resource: The URL of the API. A 401 then names its metadata; see `metadata_router`.
         access_lifetime: The lifetime of an access token, at most a day.
         refresh_lifetime: The lifetime of a family, which refreshes do not extend.
         grace: The time in which a refresh may be repeated with the same token, at most a minute.
@@ -100,6 +101,7 @@ class JWTAuth(Scheme[UserT]):
         issuer: str = "piccolo_api_fastapi",
         audience: str = "piccolo_api_fastapi",
         client_id: str = "piccolo_api_fastapi",
+        resource: str | None = None,
         access_lifetime: timedelta = timedelta(minutes=15),
         refresh_lifetime: timedelta = timedelta(days=30),
         grace: timedelta = timedelta(seconds=10),
@@ -118,15 +120,17 @@ class JWTAuth(Scheme[UserT]):
         self.client_id = checked_client_id(client_id)
         self.refresh_lifetime = refresh_lifetime
         self.grace = grace
+        self.issuer, self.audience = issuer, audience
+        if resource is not None:
+            self.resource_metadata = metadata_of(resource)
+            self.challenge = f'Bearer resource_metadata="{self.resource_metadata}"'
+        self.resource = resource
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
         self._refresh = RefreshTokens(self.keys)
         self._compiled = queries.compile_queries(self.table)
         self.scheme_name = "JWT"
-        self.model = OAuth2(
-            flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=token_url, scopes={})),
-            description="Log in with a username and a password.",
-        )
-        self.claims = ClaimsOf(self.decode, self.model, self.scheme_name, self.clock)
+        self.model = password_flow(token_url)
+        self.claims = ClaimsOf(self, self.decode)
         super().__init__()
 
     async def extra_claims(self, user: UserT) -> Mapping[str, Any]:  # noqa: ARG002
@@ -153,7 +157,15 @@ class JWTAuth(Scheme[UserT]):
         token = bearer_token(connection)
         if token is None or token.count(".") != 2:  # noqa: PLR2004 - RFC 7515 section 3.1
             return None
-        claims = self.decode(token)
+        return await self.identity_of(self.decode(token))
+
+    async def identity_of(self, claims: Claims) -> Identity[UserT]:
+        """
+        Look up the family and the user of a verified access token.
+
+        Raises:
+            InvalidToken: The token is revoked, or its user is disabled.
+        """
         family = await self._family(claims)
         user = load(self.users.table, family.user)
         if not user.active or str(primary_key(user)) != claims.subject:
@@ -257,10 +269,8 @@ class JWTAuth(Scheme[UserT]):
         Raises:
             InvalidToken: The family ended, or another factor was recorded, meanwhile.
         """
-        factors, is_second = (
-            {**identity.factors, factor: self.users.clock()},
-            is_second_factor(factor),
-        )
+        factors = {**identity.factors, factor: self.users.clock()}
+        is_second = is_second_factor(factor)
         async with store():
             recorded = await queries.record_factor(
                 self.table, identity.credential_id, identity.factors, factors, is_second=is_second

@@ -40,6 +40,7 @@ from piccolo_api_fastapi.users import UserT
 from . import queries
 from .client_names import client_id_of
 from .dependencies import JWTAuth
+from .introspection import add_introspection
 from .route import PublicRoute, TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
@@ -57,6 +58,7 @@ def jwt_router(
     login: Login[UserT] | None = None,
     *,
     captcha: Captcha | None = None,
+    introspection: Callable[..., Any] | None = None,
 ) -> APIRouter:
     """
     Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families` and
@@ -77,6 +79,8 @@ def jwt_router(
         login: The login that checks passwords and second factors. Default: one for the same users.
         captcha: A `Captcha`, or any other callable that may refuse a request, called before each
             password is checked.
+        introspection: The guard of the services that may ask about tokens at
+            `POST /token/introspect`, such as `StaticTokens`. Default: there is no such route.
 
     Raises:
         ConfigurationError: `jwt` and `login` have different user tables.
@@ -90,6 +94,8 @@ def jwt_router(
     if login.factors:
         _add_second_step(tokens, jwt, login)
     _add_revocation(tokens, jwt)
+    if introspection is not None:
+        add_introspection(tokens, jwt, introspection)
     router.include_router(tokens)
     _add_families(router, jwt)
     if jwt.keys.jwks()["keys"]:
