@@ -42,7 +42,7 @@ def make_app(jwt: JWTAuth[User], guard: Any = None) -> FastAPI:
     app.include_router(jwt_router(jwt, introspection=guard), prefix="/auth")
     url, introspection = f"{SITE}/auth", guard is not None
     app.include_router(metadata_router(jwt, url=url, introspection=introspection))
-    guards = {
+    guards: dict[str, Any] = {
         "/jwt": jwt,
         "/any": AnyOf(SessionAuth(jwt.users), jwt),
         "/recent": require(jwt, within=timedelta(minutes=5)),
