@@ -77,7 +77,13 @@ from .rate_limiting import (
 )
 from .schemes.api_tokens import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
 from .schemes.api_tokens.commands import token_commands
-from .schemes.jwt import JWTAuth, RefreshFamily, delete_expired_families, jwt_router
+from .schemes.jwt import (
+    JWTAuth,
+    RefreshFamily,
+    delete_expired_families,
+    jwt_router,
+    metadata_router,
+)
 from .schemes.jwt.access_tokens import Claims
 from .schemes.sessions import Session, SessionAuth, delete_expired_sessions, session_router
 from .schemes.static_tokens import StaticTokens
@@ -201,6 +207,7 @@ __all__ = [
     "jwt_router",
     "legacy_headers",
     "me_router",
+    "metadata_router",
     "mfa_router",
     "optional",
     "protect_events",

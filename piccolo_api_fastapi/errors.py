@@ -39,6 +39,9 @@ All errors, as one tree.
     └── TokenRequestError       400  RFC 6749 section 5.2, with `error` in the body
         ├── InvalidRequest      400
         ├── InvalidGrant        400
+        │   ├── WrongLoginCode  400  the code of the second step is wrong
+        │   ├── DeadChallenge   400  the challenge of the second step is unknown, used or expired
+        │   └── GrantRefused    400  a login hook refused
         ├── InvalidScope        400
         ├── UnsupportedGrantType 400
         └── MFARequired         403  the password is right, a second factor is needed
@@ -46,6 +49,7 @@ All errors, as one tree.
     ConfigurationError              raised when an object is made, not while serving
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -449,15 +453,28 @@ class CaptchaUnavailable(Unavailable):
     code = "captcha_unavailable"
 
 
+def oauth_members(error: str, description: str) -> dict[str, str]:
+    """
+    Return the members of an error of the token endpoint (RFC 6749 section 5.2).
+
+    Args:
+        error: The code.
+        description: A sentence. Characters that the RFC forbids are replaced.
+    """
+    description = description.replace('"', "'").replace("\\", "/")
+    return {"error": error, "error_description": re.sub(r"[^ -~]", "?", description)}
+
+
 class TokenRequestError(AuthError):
     """An error of the token endpoint, in the form of RFC 6749 section 5.2."""
 
     code = "invalid_request"
+    error: ClassVar[str] = "invalid_request"
     message = "The token request is malformed."
 
     def members(self) -> dict[str, Any]:
         """Return `error` and `error_description`."""
-        return {"error": self.code, "error_description": str(self.detail)}
+        return oauth_members(self.error, str(self.detail))
 
 
 class InvalidRequest(TokenRequestError):
@@ -467,21 +484,42 @@ class InvalidRequest(TokenRequestError):
 class InvalidGrant(TokenRequestError):
     """The password is wrong, or the refresh token is invalid, expired or revoked."""
 
-    code = "invalid_grant"
+    code = error = "invalid_grant"
     message = "The credentials or the refresh token are invalid, expired or revoked."
+
+
+class WrongLoginCode(InvalidGrant):
+    """The code of the second step is wrong or was used before. The challenge is still valid."""
+
+    code = InvalidCode.code
+    message = InvalidCode.message
+
+
+class DeadChallenge(InvalidGrant):
+    """The challenge of the second step is unknown, used or expired."""
+
+    code = InvalidTicket.code
+    message = "The challenge is invalid, has expired or was used before. Please log in again."
+
+
+class GrantRefused(InvalidGrant):
+    """A login hook refused. The message is the reason that it gave."""
+
+    code = LoginRefused.code
+    message = LoginRefused.message
 
 
 class InvalidScope(TokenRequestError):
     """A requested scope can't be granted."""
 
-    code = "invalid_scope"
+    code = error = "invalid_scope"
     message = "A requested scope can't be granted."
 
 
 class UnsupportedGrantType(TokenRequestError):
     """`grant_type` is neither `password` nor `refresh_token`."""
 
-    code = "unsupported_grant_type"
+    code = error = "unsupported_grant_type"
     message = "This grant type is not supported."
 
 
@@ -496,7 +534,7 @@ class MFARequired(TokenRequestError):
     """
 
     status = 403
-    code = "mfa_required"
+    code = error = "mfa_required"
     message = "A second factor is required."
 
     def __init__(

@@ -20,9 +20,10 @@ from .core.configuration import configured
 from .core.database import existence
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import AnswerMiddleware, answer_of
-from .core.http.problems import errors_of, responses
+from .core.http.openapi import complete
+from .core.http.problems import add_responses, errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
-from .core.http.route import incomplete, problem_response, validation_error
+from .core.http.route import early_refusal, incomplete, problem_response, validation_error
 from .errors import AuthError, ConfigurationError, StoreUnavailable, Unprocessable
 from .login.consistency import check_logins
 from .rate_limiting import RateLimit
@@ -83,7 +84,7 @@ def install(
         AnswerMiddleware,
         client_address=client_address,
         admit=None if limit is None else limit.admit,
-        refuse=problem_response,
+        refuse=early_refusal,
         check=partial(_check, app, tables=check_tables),
     )
     # Innermost: a `CORSMiddleware` then answers preflights itself, and adds its headers to
@@ -145,6 +146,7 @@ def _documenting(
                 _document_guards(operation, route, everywhere)
                 _document_invalid_input(operation, route)
             _correct_token_url(schema)
+            complete(schema)
             _drop_unused_models(schema)
             completed[:] = [schema]
         return schema
@@ -181,8 +183,11 @@ def _document_guards(
 ) -> None:
     """Add the errors of dependencies to an operation, and the schemes that its guards accept."""
     calls = list(dependencies_of(route.dependant, route.endpoint))
-    for status, response in responses(*errors_of(calls), *everywhere).items():
-        operation.setdefault("responses", {}).setdefault(str(status), response)
+    document = getattr(route.original_route, "document", add_responses)
+    given = operation.get("responses", {})
+    documented = {_as_number(key): response for key, response in given.items()}
+    document(documented, *errors_of(calls), *everywhere)
+    operation["responses"] = {str(key): response for key, response in documented.items()}
     names = {call.scheme_name for call in calls if isinstance(call, SecurityBase)}
     security = [scheme for scheme in operation.pop("security", ()) if scheme.keys() <= names]
     guards = [call for call in calls if is_guard(call)]
@@ -190,6 +195,11 @@ def _document_guards(
         security.append({})
     if security:
         operation["security"] = security
+
+
+def _as_number(status: str) -> int | str:
+    """Return a status as `responses=` has it; `default` and `4XX` are no numbers."""
+    return int(status) if status.isdigit() else status
 
 
 def _document_invalid_input(operation: dict[str, Any], route: RouteContext) -> None:

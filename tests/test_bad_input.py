@@ -1,6 +1,7 @@
 """What no client of ours sends: always a clear error, never a 500, never an echo."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -13,6 +14,14 @@ from tests.conftest import PASSWORD, bearer, get_tokens, log_in, reaches_no_sql
 CANARY = "c4n4ry-s3cret"
 
 
+def check_form(answer: httpx.Response) -> None:
+    """It is a problem, and at the token endpoint also an error of RFC 6749."""
+    is_token = re.match("/auth/token(?!/families)", answer.request.url.path) is not None
+    expected = "application/json" if is_token else "application/problem+json"
+    assert answer.headers["content-type"] == expected
+    assert ("error" in answer.json()) is ("error_description" in answer.json()) is is_token
+
+
 def check(answer: httpx.Response, *expected: int) -> None:
     """It is a problem with one of these statuses, and echoes nothing."""
     assert answer.status_code in expected, answer.text
@@ -23,7 +32,7 @@ def check(answer: httpx.Response, *expected: int) -> None:
     assert "input" not in answer.text
     if answer.status_code == 401:
         assert "WWW-Authenticate" in answer.headers
-    assert answer.headers["content-type"] == "application/problem+json"
+    check_form(answer)
     assert answer.headers["cache-control"] == "no-store"
 
 

@@ -11,21 +11,28 @@ import schemathesis
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import Depends, FastAPI, Security
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel
 
 from examples.protected_app.app import app as protected_app
 from piccolo_api_fastapi import (
+    Accounts,
     AnyOf,
+    ConsoleMail,
     JWTAuth,
     Key,
     KeyRing,
     SessionAuth,
     User,
     Users,
+    accounts_router,
     install,
     jwt_router,
     public,
+    session_router,
 )
-from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE
+from piccolo_api_fastapi.core.http.problems import BODIES, PROBLEM_MEDIA_TYPE
+from tests.documents import expanded, found
 
 # The document is the same on each database.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -54,6 +61,7 @@ OPERATIONS = {
     "replace_recovery_codes": ("POST", "/auth/mfa/recovery-codes"),
 }
 
+TOKEN_ENDPOINT = {"create_token", "create_token_mfa", "send_token_code", "revoke_token"}
 
 _document: list[dict[str, Any]] = []
 """Made once: it does not change."""
@@ -76,6 +84,7 @@ def make_document(app: FastAPI, users: Users[User], session: SessionAuth[User]) 
         serialization.NoEncryption(),
     )
     asymmetric = FastAPI()
+    install(asymmetric)
     keys = KeyRing(Key.from_pem(pem))
     asymmetric.include_router(jwt_router(JWTAuth(users, keys=keys)), prefix="/auth")
     jwks = asymmetric.openapi()
@@ -95,17 +104,17 @@ def make_document(app: FastAPI, users: Users[User], session: SessionAuth[User]) 
 def operation(document: dict[str, Any], name: str) -> dict[str, Any]:
     """An operation of the prebuilt routers."""
     method, path = OPERATIONS[name]
-    found: dict[str, Any] = document["paths"][path][method.lower()]
+    found: dict[str, Any] = expanded(document)["paths"][path][method.lower()]
     return found
 
 
 def contents(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every body that is documented, sent or answered, and where."""
-    for path, item in document["paths"].items():
-        for method, found in item.items():
-            bodies = {"body": found["requestBody"]} if "requestBody" in found else {}
-            for what, entry in (bodies | found["responses"]).items():
-                for media_type, content in entry.get("content", {}).items():
+    for path, item in expanded(document)["paths"].items():
+        for method, entry in item.items():
+            bodies = {"body": entry["requestBody"]} if "requestBody" in entry else {}
+            for what, part in (bodies | entry["responses"]).items():
+                for media_type, content in part.get("content", {}).items():
                     yield f"{method} {path} {what} {media_type}", content
 
 
@@ -116,9 +125,12 @@ def test_it_is_openapi(document: dict[str, Any]) -> None:
     flow = document["components"]["securitySchemes"]["JWT"]["flows"]["password"]
     flow["tokenUrl"] = f"https://testserver/{flow['tokenUrl']}"
     schemathesis.openapi.from_dict(document).validate()
-    references = set(re.findall(r"'#/components/schemas/(\w+)'", str(document)))
+    OpenAPIV31SpecValidator(document).validate()
+    references = set(re.findall(r"'#/components/(\w+)/(\w+)'", str(document)))
     assert references
-    assert references <= set(document["components"]["schemas"])
+    assert references <= {
+        (kind, name) for kind, shared in document["components"].items() for name in shared
+    }
 
 
 def test_schemes(document: dict[str, Any]) -> None:
@@ -194,17 +206,39 @@ def test_errors(document: dict[str, Any], name: str) -> None:
     """Each error is a problem with an example, and names the header that comes with it."""
     for status, entry in operation(document, name)["responses"].items():
         if status >= "400":
-            assert PROBLEM_MEDIA_TYPE in entry["content"]
+            is_token = name in TOKEN_ENDPOINT
+            assert [*entry["content"]] == ["application/json" if is_token else PROBLEM_MEDIA_TYPE]
             for content in entry["content"].values():
                 values = [example["value"] for example in content["examples"].values()]
                 assert {str(value["status"]) for value in values} == {status}
+                if is_token:
+                    assert all(value["error"] and value["error_description"] for value in values)
             header = {"401": "WWW-Authenticate", "503": "Retry-After"}.get(status)
             assert header is None or header in entry["headers"]
 
 
+@pytest.mark.parametrize(
+    ("name", "status", "code", "members"),
+    [
+        ("create_token", "403", "mfa_required", {"challenge", "methods", "expires_in"}),
+        ("begin_totp", "401", "insufficient_user_authentication", {"max_age", "acr_values"}),
+    ],
+)
+def test_members_of_errors(
+    document: dict[str, Any], name: str, status: str, code: str, members: set[str]
+) -> None:
+    """What an error says beside a problem is in its schema and in its example."""
+    [content] = operation(document, name)["responses"][status]["content"].values()
+    schema = content["schema"]
+    bodies = [found(document, option["$ref"]) for option in schema.get("anyOf", [schema])]
+    [body] = [body for body in bodies if body["properties"]["code"].get("const") == code]
+    assert members <= body["properties"].keys()
+    assert members <= content["examples"][code]["value"].keys()
+
+
 def test_own_input_errors(document: dict[str, Any]) -> None:
     """The 422 of the application's own routes is documented as `install` answers it."""
-    answer = document["paths"]["/scoped"]["get"]["responses"]["422"]
+    answer = expanded(document)["paths"]["/scoped"]["get"]["responses"]["422"]
     assert list(answer["content"]) == [PROBLEM_MEDIA_TYPE]
 
 
@@ -219,7 +253,7 @@ def test_payloads_have_examples(document: dict[str, Any], name: str) -> None:
             schema = content["schema"]
             if name == "revoke_token" and not schema:
                 continue  # RFC 7009 section 2.2: there is nothing to read in the answer
-            for part in schema.get("anyOf", [schema.get("items", schema)]):
+            for part in schema.get("oneOf", [schema.get("items", schema)]):
                 model = document["components"]["schemas"][part["$ref"].rpartition("/")[2]]
                 assert model["examples"], part
 
@@ -314,3 +348,159 @@ def test_public_asks_itself(session: SessionAuth[User], jwt: JWTAuth[User]) -> N
     entry = app.openapi()["paths"]["/"]["get"]
     assert entry["security"] == [{"JWT": []}]
     assert {"401", "403", "503"} <= set(entry["responses"])
+
+
+def test_errors_are_shared(document: dict[str, Any]) -> None:
+    """Each body of an error, and each response that several operations give, is there once."""
+    for model in BODIES.values():
+        body = document["components"]["schemas"][model.__name__]
+        assert str(document).count(str(body["properties"])) == 1
+    answers = [
+        answer
+        for item in document["paths"].values()
+        for entry in item.values()
+        for status, answer in entry["responses"].items()
+        if status >= "400"
+    ]
+    assert all(answer.keys() == {"$ref"} for answer in answers)
+    shared = document["components"]["responses"]
+    assert shared["NotFound"]["content"][PROBLEM_MEDIA_TYPE]["schema"] == {
+        "$ref": "#/components/schemas/ErrorBody"
+    }
+    assert len(shared) < len(answers) / 3
+
+
+def test_models_of_the_same_name(session: SessionAuth[User]) -> None:
+    """An application may have an `ErrorBody` and a documented error of its own."""
+
+    class ErrorBody(BaseModel):
+        why: str
+
+    app = FastAPI()
+    install(app)
+
+    @app.get("/", responses={404: {"model": ErrorBody, "description": "Nothing."}})
+    async def show(_: Annotated[User, Depends(session)]) -> None:
+        return None
+
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    assert schemas["ErrorBody"]["properties"].keys() == {"why"}
+    answers = document["paths"]["/"]["get"]["responses"]
+    [body] = found(document, answers["401"]["$ref"])["content"].values()
+    assert body["schema"] == {"$ref": "#/components/schemas/AuthErrorBody"}
+    assert "code" in schemas["AuthErrorBody"]["properties"]
+    [own] = answers["404"]["content"].values()
+    assert own["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_an_application_without_errors(database: Any) -> None:
+    """Nothing is shared where there is nothing to share."""
+    app = FastAPI()
+    install(app)
+
+    @app.get("/")
+    async def show() -> None:
+        return None
+
+    assert "responses" not in app.openapi().get("components", {})
+    assert "tags" not in app.openapi()
+
+
+def test_without_install(session: SessionAuth[User]) -> None:
+    """Without `install` the document is valid, too, and repeats the bodies."""
+    app = FastAPI()
+    app.include_router(session_router(session), prefix="/auth")
+    OpenAPIV31SpecValidator(app.openapi()).validate()
+
+
+def test_scopes_are_declared(document: dict[str, Any]) -> None:
+    """The scopes that operations ask for are those of the scheme that grants them."""
+    scopes = document["components"]["securitySchemes"]["JWT"]["flows"]["password"]["scopes"]
+    asked = [
+        scope
+        for item in document["paths"].values()
+        for entry in item.values()
+        for alternative in entry.get("security", ())
+        for scope in alternative.get("JWT", ())
+    ]
+    assert asked
+    assert set(asked) == scopes.keys()
+    assert all(scopes.values())
+
+
+def test_swagger_asks_for_a_password_first(document: dict[str, Any]) -> None:
+    """Swagger's dialog begins with what a person can fill in."""
+    assert [*document["components"]["securitySchemes"]] == ["JWT", "Session"]
+
+
+def test_tags_are_described(document: dict[str, Any]) -> None:
+    """Each tag of the routers has a sentence, once."""
+    tags = {entry["name"]: entry["description"] for entry in document["tags"]}
+    assert tags.keys() == {"sessions", "tokens", "mfa", "step-up"}
+    assert len(tags) == len(document["tags"])
+    assert all(description.endswith(".") for description in tags.values())
+
+
+def test_own_tags(session: SessionAuth[User]) -> None:
+    """What an application says of a tag stays."""
+    app = FastAPI(openapi_tags=[{"name": "sessions", "description": "Mine"}])
+    install(app)
+    app.include_router(session_router(session), prefix="/auth")
+    assert app.openapi()["tags"] == [{"name": "sessions", "description": "Mine"}]
+
+
+@pytest.mark.parametrize("separate", [True, False])
+def test_status_tells_bodies_apart(session: SessionAuth[User], *, separate: bool) -> None:
+    """The bodies of a login are told apart by a `status` that all of them must have."""
+    app = FastAPI(separate_input_output_schemas=separate)
+    install(app)
+    app.include_router(session_router(session), prefix="/auth")
+    document = app.openapi()
+    answer = document["paths"]["/auth/login"]["post"]["responses"]["200"]
+    schema = answer["content"]["application/json"]["schema"]
+    assert schema["discriminator"]["propertyName"] == "status"
+    for status, reference in schema["discriminator"]["mapping"].items():
+        body = found(document, reference)
+        assert body["properties"]["status"]["const"] == status
+        assert "status" in body["required"]
+
+
+def test_inputs_say_what_they_need(document: dict[str, Any]) -> None:
+    """Empty texts, the parameters of each grant, and one of two bodies are in the schemas."""
+    schemas = document["components"]["schemas"]
+
+    def accepts(name: str, **body: str) -> bool:
+        whole = {"components": document["components"], "$ref": f"#/components/schemas/{name}"}
+        return jsonschema_rs.validator_for(whole).is_valid(body)
+
+    assert not accepts("LoginIn", username="", password="x")
+    assert not accepts("MFAIn", challenge="", code="1")
+    password = {"grant_type": "password", "username": "ada"}
+    assert accepts("TokenForm", **password, password="x")
+    assert not accepts("TokenForm", **password)
+    assert accepts("TokenForm", grant_type="refresh_token", refresh_token="rt_x")
+    assert not accepts("TokenForm", grant_type="refresh_token", username="ada")
+    assert "null" not in str(schemas["TokenForm"])
+    body = operation(document, "reauthenticate")["requestBody"]["content"]["application/json"]
+    whole = {"components": document["components"], **body["schema"]}
+    validator = jsonschema_rs.validator_for(whole)
+    assert validator.is_valid({"password": "x"})
+    assert validator.is_valid({"code": "1"})
+    assert not validator.is_valid({"password": "x", "code": "1"})
+    assert not validator.is_valid({"method": "totp"})
+
+
+def test_columns_of_accounts(users: Users[User]) -> None:
+    """Further columns are plain JSON Schema, and what people send has its format."""
+    app = FastAPI()
+    install(app)
+    accounts = Accounts(users, mail=ConsoleMail(), base_url="https://a.test", extra=["first_name"])
+    app.include_router(accounts_router(accounts), prefix="/auth")
+    document = app.openapi()
+    assert "'extra'" not in str(document)
+    register = document["components"]["schemas"]["RegisterIn"]
+    assert register["properties"]["email"]["format"] == "email"
+    assert register["properties"]["password"]["minLength"] == 8
+    OpenAPIV31SpecValidator(document).validate()

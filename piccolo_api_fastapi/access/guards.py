@@ -314,7 +314,21 @@ async def admit(guard: Guard[Any], connection: HTTPConnection, answer: Awaitable
     try:
         return await answer
     except (Forbidden, StepUpRequired) as error:
+        name_metadata(error, guard.schemes)
         known = connection.scope.get(_IDENTITIES, {}).values()
         identity = next(filter(None, known), None)
         await emit_refusal(error, connection, guard.now(), identity)
         raise
+    except Unauthenticated as error:
+        name_metadata(error, guard.schemes)
+        raise
+
+
+def name_metadata(error: AuthError, schemes: "Iterable[Scheme[Any]]") -> None:
+    """Name the metadata of the API in the challenge of a bearer token (RFC 9728 section 5.1)."""
+    challenge = dict(error.headers or {}).get("WWW-Authenticate", "")
+    for scheme in schemes:
+        if scheme.resource_metadata is not None and challenge.startswith("Bearer error="):
+            challenge += f', resource_metadata="{scheme.resource_metadata}"'
+            error.headers = {**(error.headers or {}), "WWW-Authenticate": challenge}
+            return

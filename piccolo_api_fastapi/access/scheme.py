@@ -20,11 +20,13 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
 
     A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do, and lists in
     `documented_errors` the errors that OpenAPI shows. A scheme for the credentials of machines
-    sets `manages_credentials = False`; see `in_person`.
+    sets `manages_credentials = False`; see `in_person`. `resource_metadata` is the URL that a 401
+    names as that of the metadata of the API (RFC 9728).
     """
 
     transport: ClassVar[Literal["header", "cookie"]]
-    challenge: ClassVar[str]
+    challenge: str
+    resource_metadata: str | None = None
     documented_errors: ClassVar[tuple[type[AuthError], ...]]
     manages_credentials: ClassVar[bool] = True
     clock: Clock = staticmethod(utcnow)

@@ -10,7 +10,10 @@ from piccolo.utils.pydantic import create_pydantic_model
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, create_model
 
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.users.identifiers import real_email
+from piccolo_api_fastapi.core.http.bodies import NOT_EMPTY, ResponseBody, shown
+from piccolo_api_fastapi.users.identifiers import MAXIMUM_LENGTH, real_email
+from piccolo_api_fastapi.users.passwords.hasher import MAXIMUM_CHARACTERS
+from piccolo_api_fastapi.users.passwords.policy import SHORTEST_PASSWORD
 
 from .columns import column_of, given_fields, shown_fields
 from .mailboxes import Caller
@@ -25,8 +28,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-Email = Annotated[str, Field(description="An e-mail address.", examples=["ada@example.com"])]
-NewPassword = Annotated[SecretStr, Field(description="A new password.", examples=[_PASSWORD])]
+Email = Annotated[
+    str,
+    Field(description="An e-mail address.", examples=["ada@example.com"]),
+    shown(format="email", maxLength=MAXIMUM_LENGTH),
+]
+NewPassword = Annotated[
+    SecretStr,
+    Field(description="A new password.", examples=[_PASSWORD]),
+    shown(minLength=SHORTEST_PASSWORD, maxLength=MAXIMUM_CHARACTERS),
+]
 CurrentPassword = Annotated[
     SecretStr | None,
     Field(
@@ -35,7 +46,9 @@ CurrentPassword = Annotated[
     ),
 ]
 Token = Annotated[
-    SecretStr, Field(description="The text after `#token=` in the link.", examples=["tkt_x1Y2"])
+    SecretStr,
+    Field(description="The text after `#token=` in the link.", examples=["tkt_x1Y2"]),
+    NOT_EMPTY,
 ]
 
 
@@ -52,7 +65,7 @@ class RegisterIn(Strict):
 class RegisterWithoutMailIn(Strict):
     """A new account."""
 
-    username: Annotated[str, Field(examples=["ada"])]
+    username: Annotated[str, Field(examples=["ada"]), NOT_EMPTY]
     password: NewPassword
     email: Email | None = None
 
@@ -79,7 +92,7 @@ class VerifyByCodeIn(Strict):
     """An e-mail address, and the code of six digits that was sent to it."""
 
     email: Email
-    code: Annotated[SecretStr, Field(description="Six digits.", examples=["123456"])]
+    code: Annotated[SecretStr, Field(description="Six digits.", examples=["123456"]), NOT_EMPTY]
 
     async def verify(
         self, verification: Verification[Any], caller: Caller[Any] | None
@@ -131,13 +144,13 @@ class CloseAccountIn(Strict):
     current_password: CurrentPassword = None
 
 
-class Accepted(BaseModel):
+class Accepted(ResponseBody):
     """The response to every request, whoever has the address: the result is sent by mail."""
 
     status: Literal["check_your_mail"] = "check_your_mail"
 
 
-class EmailVerified(BaseModel):
+class EmailVerified(ResponseBody):
     """
     The address is verified. If it was registered more than once, with different passwords, the
     user is sent a link to choose one.
@@ -146,7 +159,7 @@ class EmailVerified(BaseModel):
     status: Literal["verified", "choose_password"] = "verified"
 
 
-class MeOut(BaseModel):
+class MeOut(ResponseBody):
     """The signed-in user."""
 
     id: int | UUID | str

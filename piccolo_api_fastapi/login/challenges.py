@@ -115,7 +115,8 @@ class Challenges(Generic[UserT]):
             methods: The names of the factors that the user can choose from.
             channel: What the login issues.
         """
-        data = json.dumps([proof.fingerprint, write_factors(proof.factors), proof.scope])
+        factors = write_factors(proof.factors)
+        data = json.dumps([proof.fingerprint, factors, proof.scope, proof.client_id])
         token = await self._of(channel).issue(primary_key(proof.user), data)
         return Challenge(token, tuple(methods), int(CHALLENGE_LIFETIME.total_seconds()))
 
@@ -133,9 +134,11 @@ class Challenges(Generic[UserT]):
         """
         tickets = self._of(channel)
         ticket = await tickets.present(token)
-        fingerprint, factors, scope = json.loads(ticket.data)
+        fingerprint, factors, scope, *client_id = json.loads(ticket.data)
         proof = await self._users.proof_of(ticket.user)
         if proof is None or proof.fingerprint != fingerprint:
             raise InvalidTicket
-        proof = replace(proof, factors=read_factors(factors), scope=scope)
+        # A challenge of an older release has no client_id.
+        asked = {"scope": scope, "client_id": "".join(client_id)}
+        proof = replace(proof, factors=read_factors(factors), **asked)
         return SecondStep(proof, tickets, ticket)

@@ -9,6 +9,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.in_use import refuse_other_users
 from piccolo_api_fastapi.access.person_only import in_person
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -22,8 +23,10 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users import UserT
 
-from .schemas import ReauthenticationIn
+from .schemas import PasswordAgainIn, ReauthenticationIn
 from .service import Login
+
+_TAG = tag("step-up", "Present a factor again.")
 
 
 @configured
@@ -49,7 +52,7 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
         ConfigurationError: `login` and `guard` have different user tables.
     """
     refuse_other_users("reauthentication_router", login, guard)
-    router = APIRouter(route_class=AuthRoute, tags=["step-up"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     # A token with other scopes may step up for the routes that it is for.
     person = in_person(guard, enrolling=True, scopes=())
 
@@ -76,13 +79,13 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
     ) -> None:
         """Present the password or a second factor again. A session gets a new cookie."""
         client, credential = login.client(request), identity.credential_id
-        if body.password is not None:
+        if isinstance(body, PasswordAgainIn):
             password = body.password.get_secret_value()
             factor = await login.confirm_password(
                 identity.user, password, client, credential=credential
             )
         else:
-            code = body.code.get_secret_value() if body.code else ""
+            code = body.code.get_secret_value()
             factor = await login.present(
                 identity.user, code, body.method, client, credential=credential
             )

@@ -1,12 +1,13 @@
 """Bodies of the login routes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
 from piccolo.apps.user.tables import BaseUser
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
 
 from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.bodies import NOT_EMPTY, ResponseBody
 from piccolo_api_fastapi.users.identifiers import real_email
 
 from .challenges import Challenge
@@ -22,11 +23,11 @@ class LoginIn(BaseModel):
         json_schema_extra={"examples": [{"username": "ada", "password": "correct horse battery"}]}
     )
 
-    username: Annotated[str, Field(description="The username or the e-mail address.")]
-    password: SecretStr
+    username: Annotated[str, NOT_EMPTY, Field(description="The username or the e-mail address.")]
+    password: Annotated[SecretStr, NOT_EMPTY]
 
 
-class UserOut(BaseModel):
+class UserOut(ResponseBody):
     """A user, as the auth routes return it."""
 
     id: int | UUID | str
@@ -46,8 +47,8 @@ class MFAIn(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"challenge": "tkt_…", "code": "123456"}]}
     )
 
-    challenge: SecretStr
-    code: Annotated[SecretStr, Field(max_length=128, description="The code as typed.")]
+    challenge: Annotated[SecretStr, NOT_EMPTY]
+    code: Annotated[SecretStr, NOT_EMPTY, Field(max_length=128, description="The code as typed.")]
     method: Annotated[
         str | None,
         Field(description="One of `methods`; by default the first that accepts the code."),
@@ -62,36 +63,55 @@ class SendIn(BaseModel):
         json_schema_extra={"examples": [{"challenge": "tkt_…", "method": "email_code"}]},
     )
 
-    challenge: SecretStr
-    method: str
+    challenge: Annotated[SecretStr, NOT_EMPTY]
+    method: Annotated[str, NOT_EMPTY, Field(description="One of `methods`.")]
 
 
-class ReauthenticationIn(BaseModel):
-    """Either the password or a code of a second factor."""
+class PasswordAgainIn(BaseModel):
+    """The password."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"password": "correct horse battery"}, {"code": "123456"}]},
+        json_schema_extra={"examples": [{"password": "correct horse battery"}]}
     )
 
-    password: SecretStr | None = None
-    code: Annotated[SecretStr | None, Field(max_length=128)] = None
-    method: str | None = None
-
-    @model_validator(mode="after")
-    def one_of_the_two(self) -> "ReauthenticationIn":
-        """
-        Refuse a body with both or neither.
-
-        Raises:
-            ValueError: The body has both or neither.
-        """
-        if (self.password is None) is (self.code is None):
-            raise ValueError("Send a password or a code.")
-        return self
+    password: Annotated[SecretStr, NOT_EMPTY]
 
 
-class MFARequiredOut(BaseModel):
+class CodeAgainIn(BaseModel):
+    """A code of a second factor."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "123456"}]})
+
+    code: Annotated[SecretStr, NOT_EMPTY, Field(max_length=128, description="The code as typed.")]
+    method: Annotated[
+        str | None,
+        Field(description="The factor; by default the first that accepts the code."),
+    ] = None
+
+
+def _kind_of(body: Any) -> str | None:
+    """Return which of the two a body is, or `None` if it is both or neither."""
+    given = [name for name in ("password", "code") if _has(body, name)]
+    return given[0] if len(given) == 1 else None
+
+
+def _has(body: Any, name: str) -> bool:
+    found = body.get(name) if isinstance(body, dict) else getattr(body, name, None)
+    return found is not None
+
+
+ReauthenticationIn: TypeAlias = Annotated[
+    Annotated[PasswordAgainIn, Tag("password")] | Annotated[CodeAgainIn, Tag("code")],
+    Discriminator(
+        _kind_of,
+        custom_error_type="one_of_the_two",
+        custom_error_message="Send a password or a code.",
+    ),
+]
+"""Either the password or a code of a second factor."""
+
+
+class MFARequiredOut(ResponseBody):
     """The password was right, and a second factor must follow."""
 
     model_config = ConfigDict(
@@ -122,7 +142,7 @@ class MFARequiredOut(BaseModel):
         )
 
 
-class SignedIn(BaseModel):
+class SignedIn(ResponseBody):
     """The login is complete."""
 
     model_config = ConfigDict(
@@ -140,7 +160,7 @@ class SignedIn(BaseModel):
     user: UserOut
 
 
-class EnrolmentRequiredOut(BaseModel):
+class EnrolmentRequiredOut(ResponseBody):
     """The user is signed in only to enrol a second factor."""
 
     model_config = ConfigDict(

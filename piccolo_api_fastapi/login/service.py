@@ -122,6 +122,7 @@ class Login(Generic[UserT]):
         *,
         channel: Channel = "session",
         scope: str = "",
+        client_id: str = "",
     ) -> Proof[UserT] | Challenge:
         """
         Check a password: the whole login, or its first step.
@@ -132,6 +133,7 @@ class Login(Generic[UserT]):
             client: The client that sent the request; see `client`.
             channel: What the login issues.
             scope: The scopes that the client requested; kept for `finish`.
+            client_id: The name that the client gave itself; kept for `finish`.
 
         Returns:
             The proof that sessions and token families are issued on, or the challenge that
@@ -157,7 +159,7 @@ class Login(Generic[UserT]):
                 limited.failed = True  # before the hooks run, whatever they raise
                 await self._outcomes.fail(attempt, error.user)
                 raise
-            proof = replace(proof, scope=scope, known=self._second.known)
+            proof = replace(proof, scope=scope, client_id=client_id, known=self._second.known)
             await self._outcomes.refuse_unknown(proof, attempt)
         return await self._proceed(proof, attempt, channel)
 

@@ -36,6 +36,7 @@ class Proof(Generic[UserT]):
         factors: The factors that the user presented, each with its time.
         is_enrolling: Whether the credential may be used only to enrol a second factor.
         scope: The scope that the client asked for when the login began.
+        client_id: The name that the client gave itself when the login began.
         recheck: Called while the user's row is locked, before the credential is issued.
             Raises if the findings of the login no longer hold.
         event: The event to emit in the transaction that issues the credential.
@@ -50,6 +51,7 @@ class Proof(Generic[UserT]):
     factors: Factors = field(default_factory=dict)
     is_enrolling: bool = False
     scope: str = ""
+    client_id: str = ""
     recheck: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
     event: AuthEvent | None = field(default=None, repr=False, compare=False)
     confirmed: frozenset[str] = frozenset()

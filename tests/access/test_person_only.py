@@ -30,6 +30,7 @@ from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.errors import InvalidToken, Unauthenticated
 from piccolo_api_fastapi.testing import acting_as
 from tests.conftest import bearer, get_tokens, log_in, new_client, reaches_no_sql
+from tests.documents import expanded
 
 
 class Machine(Scheme[User]):
@@ -143,7 +144,7 @@ async def test_acting_as(guarded: FastAPI, caller: httpx.AsyncClient, ada: User)
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_openapi(guarded: FastAPI) -> None:
     """Only the schemes of people are listed, and the 403 is documented."""
-    entry = guarded.openapi()["paths"]["/person"]["get"]
+    entry = expanded(guarded.openapi())["paths"]["/person"]["get"]
     assert entry["security"] == [{"Session": ["account"]}, {"JWT": ["account"]}]
     examples = entry["responses"]["403"]["content"]["application/problem+json"]["examples"]
     assert "credential_not_allowed" in examples

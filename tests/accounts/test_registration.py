@@ -41,6 +41,7 @@ from piccolo_api_fastapi.testing import FrozenClock, Outbox, race
 from piccolo_api_fastapi.users.passwords.threads import HashingThreads
 from tests.accounts.conftest import BASE_URL, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
+from tests.documents import expanded
 from tests.models import Customer
 from tests.timing import told_apart
 
@@ -435,7 +436,7 @@ async def test_captcha(make_app: MakeApp, users: Users[User]) -> None:
         assert (await register(client)).status_code == 202
         answer = await client.post("/auth/forgot-password", json={"email": "ada@example.com"})
         assert answer.status_code == 202
-    documented = app.openapi()["paths"]["/auth/register"]["post"]["responses"]["403"]
+    documented = expanded(app.openapi())["paths"]["/auth/register"]["post"]["responses"]["403"]
     assert "captcha_failed" in documented["content"]["application/problem+json"]["examples"]
 
 

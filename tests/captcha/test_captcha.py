@@ -35,6 +35,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.captcha.siteverify import MAXIMUM_VERDICT
 from piccolo_api_fastapi.errors import CaptchaUnavailable
 from tests.conftest import PASSWORD, SECRET, bearer, end_second, log_in, new_client
+from tests.documents import expanded
 from tests.integration.serving import serving
 
 SECRET_KEY = "0x4AAA-the-secret-of-the-site"
@@ -446,7 +447,7 @@ async def test_login(client: httpx.AsyncClient) -> None:
     assert (await log_in(client, "nobody")).json()["code"] == "captcha_required"
     client.headers["Captcha-Response"] = "good"
     assert (await log_in(client)).status_code == 200
-    schema = (await client.get("/openapi.json")).json()
+    schema = expanded((await client.get("/openapi.json")).json())
     operation = schema["paths"]["/auth/login"]["post"]
     assert [item["name"] for item in operation["parameters"]] == ["Captcha-Response"]
     assert {"captcha_required", "captcha_failed"} <= set(

@@ -42,6 +42,8 @@ from tests.conftest import (
 )
 from tests.integration.clusters import NEEDS_PROGRAMS, Cluster, running_cluster
 
+TOKEN_ENDPOINT = ("/auth/token", "/auth/token/revoke")
+
 
 class Outage(Protocol):
     """A database that can be taken away and given back."""
@@ -159,7 +161,8 @@ async def test_outage(client: httpx.AsyncClient, ada: User, outage: Outage) -> N
     for request, answer in zip(requests, answers, strict=True):
         assert answer.status_code == 503, request
         assert int(answer.headers["retry-after"]) > 0
-        assert answer.headers["content-type"] == "application/problem+json"
+        kind = "json" if answer.request.url.path in TOKEN_ENDPOINT else "problem+json"
+        assert answer.headers["content-type"] == f"application/{kind}"
         assert answer.json()["code"] == "store_unavailable"
         assert "set-cookie" not in answer.headers
 

@@ -30,6 +30,7 @@ from piccolo_api_fastapi.rate_limiting.scopes import route_scope
 from piccolo_api_fastapi.rate_limiting.stores.store import Store
 from piccolo_api_fastapi.testing import FrozenClock, no_rate_limits, race
 from tests.conftest import end_second, new_client, web_socket
+from tests.documents import expanded
 
 
 @pytest.fixture
@@ -311,7 +312,7 @@ async def test_dependencies_as_settings(store: Store) -> None:
         assert await get("linus") == (200, 0)
         app.dependency_overrides = {limit: unlimited}
         assert await get("linus") == (200, None)
-    operation = app.openapi()["paths"]["/"]["get"]
+    operation = expanded(app.openapi())["paths"]["/"]["get"]
     assert "parameters" not in operation
     assert "security" not in operation
 
@@ -433,7 +434,7 @@ async def test_openapi(store: Store) -> None:
     router.get("/public", response_model=None)(public(unlimited))
     app.include_router(router, prefix="/v1")
     install(app)
-    paths = app.openapi()["paths"]
+    paths = expanded(app.openapi())["paths"]
     assert "429" not in paths["/free"]["get"]["responses"]
     assert "503" not in paths["/alone"]["get"]["responses"]
     for path in ("/alone", "/v1/public"):

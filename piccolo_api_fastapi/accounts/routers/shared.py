@@ -8,6 +8,7 @@ from pydantic import BaseModel, SecretStr
 
 from piccolo_api_fastapi.accounts.limits import unless_refused
 from piccolo_api_fastapi.accounts.service import Accounts
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
     HasherBusy,
@@ -21,13 +22,15 @@ from piccolo_api_fastapi.rate_limiting import RateLimit
 Check: TypeAlias = Callable[..., Any] | None
 """A dependency that may refuse a request, such as a `Captcha`."""
 
+_TAG = tag("accounts", "Register, verify an address, change a password, and close an account.")
+
 PROOF = (InvalidCredentials, StepUpRequired, LoginRefused, TooManyRequests, HasherBusy)
 """The errors of a route that asks for the password or for step-up."""
 
 
 def new_router() -> APIRouter:
     """A router without routes."""
-    return APIRouter(route_class=AuthRoute, tags=["accounts"])
+    return APIRouter(route_class=AuthRoute, tags=[_TAG])
 
 
 def taking(model: type[BaseModel], endpoint: Callable[..., Any]) -> Callable[..., Any]:

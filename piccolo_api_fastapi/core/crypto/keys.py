@@ -3,7 +3,7 @@
 import base64
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from piccolo_api_fastapi.core.configuration import configured
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 MINIMUM_SECRET_BYTES = 32
 """RFC 7518 section 3.2: a key as long as the hash output."""
+
+_ED25519 = ("EdDSA", "Ed25519")
+"""RFC 8037 section 3.1, and RFC 9864 section 2.2: the same signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,12 @@ class Key:
     @classmethod
     @configured
     def from_pem(
-        cls, pem: str | bytes, *, kid: str | None = None, password: bytes | None = None
+        cls,
+        pem: str | bytes,
+        *,
+        kid: str | None = None,
+        password: bytes | None = None,
+        algorithm: str | None = None,
     ) -> "Key":
         """
         Make a key for EdDSA, ES256 or RS256, depending on the PEM. A public key only verifies.
@@ -66,15 +74,28 @@ class Key:
             pem: A private or a public key.
             kid: The key id. By default it is the RFC 7638 thumbprint.
             password: The password that decrypts the private key.
+            algorithm: The name of the algorithm in tokens. For an Ed25519 key, `Ed25519`
+                (RFC 9864) is the newer name of `EdDSA`. Tokens with either name are accepted.
 
         Raises:
-            ConfigurationError: The PEM is malformed, or the key is unsupported or too weak.
+            ConfigurationError: The PEM is malformed, or the key is unsupported or too weak, or
+                has another algorithm.
         """
         from .asymmetric import algorithm_of, load_pem, thumbprint
 
         signing, verifying = load_pem(pem.encode() if isinstance(pem, str) else pem, password)
-        algorithm = algorithm_of(verifying)
-        return cls(_kid(kid, thumbprint(verifying)), algorithm, verifying, signing)
+        key = cls(_kid(kid, thumbprint(verifying)), algorithm_of(verifying), verifying, signing)
+        if algorithm is None:
+            return key
+        if algorithm not in key.algorithm_names:
+            names = " or ".join(key.algorithm_names)
+            raise ConfigurationError(f"algorithm is {algorithm!r}, but the key is for {names}.")
+        return replace(key, algorithm=algorithm)
+
+    @property
+    def algorithm_names(self) -> tuple[str, ...]:
+        """The names of the one algorithm that the key is used with."""
+        return _ED25519 if self.algorithm in _ED25519 else (self.algorithm,)
 
     def jwk(self) -> dict[str, Any] | None:
         """Return the public key as a JWK (RFC 7517), or `None` for a secret."""
@@ -169,7 +190,7 @@ class KeyRing:
 
 def ring_of(secret: str | bytes | None, keys: KeyRing | None) -> KeyRing:
     """
-    The ring of one secret, or the given one.
+    Return the ring of a scheme that takes either a secret or a ring.
 
     Raises:
         ConfigurationError: Both are given or neither, or the secret is too short.

@@ -135,7 +135,7 @@ class AnswerMiddleware:
         *,
         client_address: ClientAddress | None,
         admit: Admit | None,
-        refuse: Callable[[HTTPException], Response],
+        refuse: Callable[[HTTPException, Scope], Response],
         check: Check | None,
     ) -> None:
         self.app = app
@@ -169,7 +169,7 @@ class AnswerMiddleware:
             try:
                 await stack.enter_async_context(self.admit(HTTPConnection(scope)))
             except HTTPException as error:
-                await self.refuse(error)(scope, receive, complete)
+                await self.refuse(error, scope)(scope, receive, complete)
                 return
             await self.app(scope, receive, complete)
 

@@ -1,14 +1,23 @@
 """The error body (RFC 9457), and its documentation in OpenAPI."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
-from piccolo_api_fastapi.errors import AuthError, TokenRequestError, Unprocessable
+from piccolo_api_fastapi.errors import (
+    AuthError,
+    MFARequired,
+    StepUpRequired,
+    TokenRequestError,
+    Unprocessable,
+)
+
+from .bodies import shown
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """RFC 9457 section 3."""
@@ -64,6 +73,52 @@ class ValidationErrorBody(BaseModel):
     code: str
 
 
+class StepUpBody(ErrorBody):
+    """The body of a 401 that asks for a factor (RFC 9470)."""
+
+    code: Annotated[str, shown(const="insufficient_user_authentication")]
+    max_age: Annotated[
+        int | SkipJsonSchema[None], Field(description="The maximum age of the factor in seconds.")
+    ] = None
+    acr_values: Annotated[
+        str | SkipJsonSchema[None],
+        Field(description="`mfa` for any second factor, or the name of the factor."),
+    ] = None
+
+
+class TokenErrorBody(ErrorBody):
+    """The body of every error of the token endpoint: that of RFC 6749, and a problem."""
+
+    error: Annotated[str, Field(description="A code for OAuth clients. `code` says more.")]
+    error_description: Annotated[str, Field(description="The sentence of `detail` in ASCII.")]
+
+
+class MFARequiredBody(TokenErrorBody):
+    """The password was right. Send a code with the challenge to `POST /token/mfa`."""
+
+    code: Annotated[str, shown(const="mfa_required")]
+    error: Annotated[str, shown(const="mfa_required")]
+    challenge: str
+    methods: Annotated[list[str], Field(description="The factors that the user can choose from.")]
+    expires_in: Annotated[int, Field(description="The lifetime of the challenge in seconds.")]
+
+
+BODIES: dict[type[AuthError], type[BaseModel]] = {
+    AuthError: ErrorBody,
+    MFARequired: MFARequiredBody,
+    StepUpRequired: StepUpBody,
+    TokenRequestError: TokenErrorBody,
+    Unprocessable: ValidationErrorBody,
+}
+"""The model of the body of each kind of error."""
+
+_MEMBERS: dict[type[AuthError], dict[str, Any]] = {
+    MFARequired: {"challenge": "tkt_…", "methods": ["totp", "recovery_code"], "expires_in": 600},
+    StepUpRequired: {"max_age": 300, "acr_values": "mfa"},
+}
+"""The members of examples."""
+
+
 def phrase(status: int) -> str:
     """Return the name of a status (RFC 9110 section 15), the same in every version of Python."""
     try:
@@ -89,9 +144,7 @@ def problem(
     return body | dict(members or {})
 
 
-def responses(
-    *errors: type[AuthError], media_types: Sequence[str] = (PROBLEM_MEDIA_TYPE,)
-) -> dict[int | str, dict[str, Any]]:
+def responses(*errors: type[AuthError]) -> dict[int | str, dict[str, Any]]:
     """
     Return the `responses=` of a route that can raise these errors, with an example of each.
 
@@ -109,22 +162,9 @@ def responses(
 
     Args:
         errors: The error classes.
-        media_types: The content types of the bodies.
     """
     documented: dict[int | str, dict[str, Any]] = {}
-    for error in errors:
-        if error.status not in documented:
-            documented[error.status] = {
-                "description": phrase(error.status),
-                "content": {
-                    name: {"schema": _schema(error), "examples": {}} for name in media_types
-                },
-            }
-        entry = documented[error.status]
-        if headers := _documented_headers(error.status):
-            entry["headers"] = headers
-        for content in entry["content"].values():
-            content["examples"][error.code] = {"summary": error.message, "value": _example(error)}
+    add_responses(documented, *errors)
     return documented
 
 
@@ -135,18 +175,42 @@ def errors_of(dependencies: Iterable[object]) -> list[type[AuthError]]:
 
 def add_responses(documented: dict[int | str, dict[str, Any]], *errors: type[AuthError]) -> None:
     """
-    Add the examples of errors to the `responses=` of a route, which keep what they say already.
+    Add errors to the `responses=` of a route, which keep what they say already.
 
     Args:
         documented: The responses of the route.
         errors: The error classes to add.
     """
-    for status, response in responses(*errors).items():
-        present = documented.setdefault(status, response)
-        for name, content in response["content"].items():
-            examples = present.get("content", {}).get(name, {}).get("examples", {})
-            for code, example in content["examples"].items():
-                examples.setdefault(code, example)
+    for error in errors:
+        new = {"description": phrase(error.status), "content": {PROBLEM_MEDIA_TYPE: {}}}
+        response = documented.setdefault(error.status, new)
+        if PROBLEM_MEDIA_TYPE not in response.get("content", {}):
+            continue  # the application documents this status itself
+        if headers := _documented_headers(error.status):
+            response.setdefault("headers", {}).update(headers)
+        content = response["content"][PROBLEM_MEDIA_TYPE]
+        content["schema"] = either(content.get("schema", {}), schema_of(body_of(error)))
+        example = {"summary": error.message, "value": _example(error)}
+        content.setdefault("examples", {}).setdefault(error.code, example)
+
+
+def either(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of what fits one of two schemas, with the most detailed body first."""
+    known = one.get("anyOf", [one] if one else [])
+    every = known if other in known else [*known, other]
+    every = sorted(every, key=lambda schema: -len(schema["properties"]))
+    return every[0] if len(every) == 1 else {"anyOf": every}
+
+
+def body_of(error: type[AuthError]) -> type[BaseModel]:
+    """Return the model of the body of an error."""
+    return next(BODIES[kind] for kind in error.__mro__ if kind in BODIES)
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of a body, which refers to nothing."""
+    schema: dict[str, Any] = json.loads(_schema(model))
+    return schema
 
 
 def _documented_headers(status: int) -> dict[str, Any]:
@@ -158,22 +222,21 @@ def _documented_headers(status: int) -> dict[str, Any]:
     return {name: {"schema": {"type": "string"}} for name in names.get(status, ())}
 
 
-def _schema(error: type[AuthError]) -> dict[str, Any]:
-    text = _unprocessable_schema() if issubclass(error, Unprocessable) else _error_schema()
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
 # Kept as JSON: each route needs several copies, and Pydantic is slow to make them.
 @cache
-def _error_schema() -> str:
-    return json.dumps(ErrorBody.model_json_schema())
-
-
-@cache
-def _unprocessable_schema() -> str:
-    schema = ValidationErrorBody.model_json_schema()
-    schema["properties"]["detail"]["items"] = schema.pop("$defs")["ValidationErrorItem"]
+def _schema(model: type[BaseModel]) -> str:
+    schema = model.model_json_schema()
+    schema["description"] = schema["description"].partition("\n\n")[0]
+    # Without the title, generators of clients name each body after its operation.
+    for part in (schema, *schema.get("$defs", {}).values()):
+        part.pop("title")
+    # This is so in every schema. Where it is said, TypeScript can't tell the bodies apart.
+    schema.pop("additionalProperties", None)
+    for name, member in schema["properties"].items():
+        if member.get("default", name) is None:
+            del member["default"]
+    if items := schema.pop("$defs", None):
+        schema["properties"]["detail"]["items"] = items["ValidationErrorItem"]
     return json.dumps(schema)
 
 
@@ -181,7 +244,7 @@ def _example(error: type[AuthError]) -> dict[str, Any]:
     detail: Any = error.message
     if issubclass(error, Unprocessable):
         detail = [{"loc": ["body"], "msg": error.message, "type": error.code}]
-    members: dict[str, Any] = {}
+    members = dict(_MEMBERS.get(error, {}))
     if issubclass(error, TokenRequestError):
-        members = {"error": error.code, "error_description": error.message}
+        members |= {"error": error.error, "error_description": error.message}
     return problem(error.status, detail, error.code, members)

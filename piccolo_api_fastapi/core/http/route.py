@@ -4,7 +4,7 @@ import re
 import urllib.parse
 from collections.abc import Callable, Coroutine, Iterator
 from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import params
 from fastapi.datastructures import DefaultPlaceholder
@@ -23,7 +23,6 @@ from piccolo_api_fastapi.errors import (
     FieldError,
     InvalidRequest,
     StoreUnavailable,
-    TokenRequestError,
     Unauthenticated,
     Unprocessable,
     UnsupportedMediaType,
@@ -43,6 +42,8 @@ MAXIMUM_FORM_FIELDS = 32
 _JSON = re.compile(r'application/json(\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
 _FORM = re.compile(r'application/x-www-form-urlencoded(\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
 
+_IN_CODES = str.maketrans({" ": "_", "-": "_", "'": ""})
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -61,12 +62,30 @@ class AuthRoute(APIRoute):
     documents_422 = True
     """Whether OpenAPI shows a 422 for input that does not validate."""
 
+    media_type: ClassVar[str] = PROBLEM_MEDIA_TYPE
+    """The content type of errors."""
+
+    cache_control: ClassVar[str] = "no-store"
+    """The header `Cache-Control` of a success."""
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if isinstance(options.get("response_class"), DefaultPlaceholder):
             options["response_class"] = JSONResponse
         super().__init__(path, public(endpoint), **options)
         self.responses = deepcopy(self.responses)
-        add_responses(self.responses, *self._own_errors())
+        self.document(self.responses, *self._own_errors())
+
+    def document(
+        self, documented: dict[int | str, dict[str, Any]], *errors: type[AuthError]
+    ) -> None:
+        """
+        Add errors to the documented responses of this route.
+
+        Args:
+            documented: The responses.
+            errors: The error classes to add.
+        """
+        add_responses(documented, *errors)
 
     def _own_errors(self) -> Iterator[type[AuthError]]:
         """Yield the errors of the route class and of the dependencies, for OpenAPI."""
@@ -87,7 +106,8 @@ class AuthRoute(APIRoute):
                 response = await handle(await self.read(request))
             except Exception as error:  # noqa: BLE001 - `translate` raises unknown errors again
                 response = problem_response(self.translate(error), request)
-            response.headers["Cache-Control"] = "no-store"
+            cache = self.cache_control if response.status_code < 400 else "no-store"  # noqa: PLR2004
+            response.headers["Cache-Control"] = cache
             note_status(request.scope, response.status_code)
             return response
 
@@ -108,6 +128,10 @@ class AuthRoute(APIRoute):
             response.headers["Allow"] = _allowed_methods(scope)
             response.headers["Cache-Control"] = "no-store"
             await response(scope, receive, send)
+
+    def members(self, error: HTTPException) -> dict[str, Any]:
+        """Return the members of the body of an error beside those of every problem."""
+        return error.members() if isinstance(error, AuthError) else {}
 
     def translate(self, error: Exception) -> HTTPException:
         """Return the error to answer with. Unexpected errors are raised again."""
@@ -193,27 +217,46 @@ def incomplete() -> HTTPException:
 
 def problem_response(error: HTTPException, request: Request | None = None) -> JSONResponse:
     """
-    Return an error as an RFC 9457 problem.
+    Return an error as an RFC 9457 problem, in the form of the route that the request reached.
 
     Args:
         error: The error.
-        request: The request. An OAuth client that accepts `application/json` only gets the
-            content type of RFC 6749 section 5.2.
+        request: The request.
     """
-    code = getattr(error, "code", None) or _code(error.status_code)
-    members = error.members() if isinstance(error, AuthError) else {}
-    accept = request.headers.get("accept", "") if request is not None else ""
-    plain = isinstance(error, TokenRequestError) and accept.strip() == "application/json"
+    route = None if request is None else request.scope.get("route")
+    if isinstance(route, AuthRoute):
+        members, media_type = route.members(error), route.media_type
+    else:
+        members = error.members() if isinstance(error, AuthError) else {}
+        media_type = PROBLEM_MEDIA_TYPE
     return JSONResponse(
-        problem(error.status_code, error.detail, code, members),
+        problem(error.status_code, error.detail, code_of(error), members),
         status_code=error.status_code,
         headers=error.headers,
-        media_type="application/json" if plain else PROBLEM_MEDIA_TYPE,
+        media_type=media_type,
     )
 
 
-def _code(status: int) -> str:
-    return phrase(status).lower().replace(" ", "_").replace("-", "_").replace("'", "")
+def early_refusal(error: HTTPException, scope: Scope) -> JSONResponse:
+    """
+    Return an error that was raised before the routes were asked, as the route would answer it.
+
+    Args:
+        error: The error.
+        scope: The request or WebSocket.
+    """
+    if scope["type"] != "http":
+        return problem_response(error)
+    for route in iter_route_contexts(scope["app"].routes):
+        if isinstance(route.original_route, AuthRoute) and route.matches(scope)[0] is Match.FULL:
+            return problem_response(error, Request({**scope, "route": route.original_route}))
+    return problem_response(error)
+
+
+def code_of(error: HTTPException) -> str:
+    """Return the stable code of an error, made from its status if it has none of its own."""
+    code: str | None = getattr(error, "code", None)
+    return code or phrase(error.status_code).lower().translate(_IN_CODES)
 
 
 def _allowed_methods(scope: Scope) -> str:

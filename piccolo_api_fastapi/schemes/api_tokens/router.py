@@ -10,6 +10,7 @@ from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
@@ -24,6 +25,8 @@ from piccolo_api_fastapi.users import UserT
 
 from .dependencies import May, TokenAuth
 from .schemas import APITokenIn, APITokenOut, NewAPITokenOut
+
+_TAG = tag("API tokens", "Make, list and revoke API tokens, for scripts and services.")
 
 
 @configured
@@ -58,7 +61,7 @@ def token_router(
         users = getattr(scheme, "users", token.users)
         if users.table is not token.users.table:
             raise ConfigurationError("token and guard must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=["API tokens"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     person = in_person(guard, token)
     _add_own(router, token, person)
     recent = in_person(guard, token, mfa=None, within=within) if within is not None else person

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from piccolo_api_fastapi.core.http.bodies import ResponseBody
+
 from .tables import APIToken
 
 _EXAMPLE: dict[str, Any] = {
@@ -15,7 +17,7 @@ _EXAMPLE: dict[str, Any] = {
     "last_four": "9f3a",
     "created_at": "2026-11-24T09:00:00Z",
     "expires_at": "2027-11-24T09:00:00Z",
-    "last_used_at": None,
+    "last_used_at": "2026-11-25T09:00:00Z",
 }
 
 Scope = Annotated[str, Field(max_length=100, pattern=r"^[\x21\x23-\x5b\x5d-\x7e]+$")]
@@ -31,17 +33,18 @@ class APITokenIn(BaseModel):
     )
 
     name: Annotated[str, Field(min_length=1, max_length=100)]
-    scopes: Annotated[
-        list[Scope],
-        Field(max_length=50, description="Scopes. The token loses those that you lose."),
-    ] = []
+    scopes: list[Scope] = Field(  # without a default in OpenAPI: TypeScript would require it
+        default_factory=list,
+        max_length=50,
+        description="Scopes. The token loses those that you lose.",
+    )
     expires_at: Annotated[
         AwareDatetime | None,
         Field(description="Default: as late as allowed. Null: never, if that is allowed."),
     ] = None
 
 
-class APITokenOut(BaseModel):
+class APITokenOut(ResponseBody):
     """One API token, without its secret."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})

@@ -2,6 +2,7 @@
 
 from .dependencies import JWTAuth
 from .events import EVENTS
+from .metadata import metadata_router
 from .queries import delete_expired_families
 from .router import jwt_router
 from .schemas import FamilyOut, TokenOut
@@ -15,4 +16,5 @@ __all__ = [
     "TokenOut",
     "delete_expired_families",
     "jwt_router",
+    "metadata_router",
 ]

@@ -30,6 +30,8 @@ RESERVED = frozenset(
     {"sub", "iss", "aud", "exp", "iat", "nbf", "jti", "sid", "scope", "auth_time", "acr", "amr"}
 )
 
+_READ = RESERVED | {"client_id"}
+
 CACHE_SIZE = 4096
 """The number of verified tokens in the cache, at about a kilobyte each."""
 
@@ -64,6 +66,7 @@ class Claims:
         authenticated_at: The time when the user last presented a factor (`auth_time`).
         acr: `single_factor`, `mfa`, or `enrolment` if the token can only enrol a second factor.
         amr: The methods by which the user authenticated, named as in RFC 8176.
+        client_id: The name that the client gave itself. Nothing proves it.
     """
 
     subject: str
@@ -76,6 +79,7 @@ class Claims:
     authenticated_at: datetime | None = None
     acr: str | None = None
     amr: tuple[str, ...] = ()
+    client_id: str = ""
 
 
 def family_id(claims: Claims) -> UUID:
@@ -144,7 +148,8 @@ class AccessTokens:
         if taken := RESERVED & claims.extra.keys():
             names = ", ".join(sorted(taken))
             raise ConfigurationError(f"extra_claims() must not return reserved names: {names}.")
-        payload = dict(claims.extra) | {
+        payload = {"client_id": claims.client_id} | dict(claims.extra)
+        payload |= {
             "iss": self.issuer,
             "aud": self.audience,
             "sub": claims.subject,
@@ -199,14 +204,17 @@ class AccessTokens:
         match = _COMPACT.fullmatch(token)
         if match is None or len(match[1]) > MAXIMUM_HEADER_LENGTH:
             raise ValueError
-        key = self._key(_object(_decode(match[1])))
+        header = _object(_decode(match[1]))
+        key = self._key(header)
         _decode(match[3])
-        return self._claims(_object(_payload(token, key)))
+        return self._claims(_object(_payload(token, key, header["alg"])))
 
     def _key(self, header: dict[str, Any]) -> Key:
         """Look up the key by `kid`. The key, not the header, determines the algorithm."""
         key = self.keys.get(header["kid"])
-        if key is None or header != {"alg": key.algorithm, "typ": TYPE, "kid": key.kid}:
+        if key is None or header["alg"] not in key.algorithm_names:
+            raise ValueError
+        if header != {"alg": header["alg"], "typ": TYPE, "kid": key.kid}:
             raise ValueError
         return key
 
@@ -224,8 +232,9 @@ class AccessTokens:
             datetime.fromtimestamp(issued_at, timezone.utc),
             datetime.fromtimestamp(expires_at, timezone.utc),
             frozenset(_text(payload["scope"], empty=True).split()),
-            MappingProxyType({k: value for k, value in payload.items() if k not in RESERVED}),
+            MappingProxyType({k: value for k, value in payload.items() if k not in _READ}),
             *_authentication(payload),
+            _text(payload.get("client_id", ""), empty=True),
         )
         return _Verified(claims, max(issued_at, not_before), expires_at)
 
@@ -234,15 +243,18 @@ class AccessTokens:
 def _jws() -> "PyJWS":
     """PyJWT, loaded at first use: it loads much of `cryptography`."""
     from jwt import PyJWS
+    from jwt.algorithms import OKPAlgorithm
 
-    return PyJWS()
+    jws = PyJWS()
+    jws.register_algorithm("Ed25519", OKPAlgorithm())  # which PyJWT knows as EdDSA only
+    return jws
 
 
-def _payload(token: str, key: Key) -> bytes:
+def _payload(token: str, key: Key, algorithm: str) -> bytes:
     from jwt import PyJWTError
 
     try:
-        payload: bytes = _jws().decode(token, key.verifying, algorithms=[key.algorithm])
+        payload: bytes = _jws().decode(token, key.verifying, algorithms=[algorithm])
     except PyJWTError:
         raise ValueError from None
     return payload

@@ -1,17 +1,18 @@
 """`JWTAuth.claims`: the dependency that verifies an access token without a query."""
 
 from collections.abc import Callable
+from typing import Any
 
-from fastapi.openapi.models import SecurityBase as SecurityBaseModel
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.guards import name_metadata
 from piccolo_api_fastapi.access.identity import check_scopes
 from piccolo_api_fastapi.access.refusal_events import emit_refusal
+from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import ENROLMENT
-from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.core.http.middleware import note_vary
 from piccolo_api_fastapi.errors import (
     EnrolmentRequired,
@@ -33,10 +34,8 @@ class ClaimsOf(SecurityBase):
     expires.
 
     Args:
+        scheme: The scheme.
         decode: The function that verifies a token.
-        model: The OpenAPI model of the scheme.
-        scheme_name: The name of the scheme.
-        clock: The clock for the events of refusals.
     """
 
     documented_errors = (
@@ -47,17 +46,11 @@ class ClaimsOf(SecurityBase):
         InsufficientScope,
     )
 
-    def __init__(
-        self,
-        decode: Callable[[str], Claims],
-        model: SecurityBaseModel,
-        scheme_name: str,
-        clock: Clock,
-    ) -> None:
-        self.model = model
-        self.scheme_name = scheme_name
+    def __init__(self, scheme: Scheme[Any], decode: Callable[[str], Claims]) -> None:
+        self.model = scheme.model
+        self.scheme_name = scheme.scheme_name
+        self._scheme = scheme
         self._decode = decode
-        self._clock = clock
 
     async def __call__(self, connection: HTTPConnection, scopes: SecurityScopes) -> Claims:
         """
@@ -70,16 +63,24 @@ class ClaimsOf(SecurityBase):
             InsufficientScope: The token lacks a required scope.
         """
         note_vary(connection.scope, "Authorization")
-        token = bearer_token(connection)
-        if token is None:
-            raise InvalidToken if "authorization" in connection.headers else Unauthenticated
-        claims = self._decode(token)
+        try:
+            claims = self._decode(self._token(connection))
+        except Unauthenticated as error:
+            name_metadata(error, [self._scheme])
+            raise
         try:
             if claims.acr == ENROLMENT:
                 raise EnrolmentRequired
             check_scopes(claims.scopes, scopes.scopes)
         except Forbidden as error:
             user, scheme = claims.subject, self.scheme_name
-            await emit_refusal(error, connection, self._clock(), user=user, scheme=scheme)
+            await emit_refusal(error, connection, self._scheme.clock(), user=user, scheme=scheme)
+            name_metadata(error, [self._scheme])
             raise
         return claims
+
+    def _token(self, connection: HTTPConnection) -> str:
+        token = bearer_token(connection)
+        if token is None and "authorization" not in connection.headers:
+            raise Unauthenticated(challenge=self._scheme.challenge)
+        return token or ""

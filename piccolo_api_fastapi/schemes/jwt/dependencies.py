@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi.openapi.models import OAuth2, OAuthFlowPassword, OAuthFlows
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
@@ -36,10 +35,12 @@ from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 from . import queries, rotation_queries
 from .access_tokens import AccessTokens, Claims, family_id
 from .claims import ClaimsOf
+from .client_names import checked_client_id
 from .refresh_tokens import RefreshToken, RefreshTokens
 from .scopes import narrow
 from .tables import RefreshFamily
 from .token_pairs import Grant, TokenPair, write_pair
+from .urls import metadata_of, password_flow
 
 
 @configured
@@ -72,6 +73,8 @@ class JWTAuth(Scheme[UserT]):
         issuer: The value of `iss`.
         audience: The value of `aud`. Only schemes with the same issuer and audience accept, list
             and revoke each other's tokens.
+        client_id: The value of `client_id` for clients that do not name themselves (RFC 9068).
+        resource: The URL of the API. A 401 then names its metadata; see `metadata_router`.
         access_lifetime: The lifetime of an access token, at most a day.
         refresh_lifetime: The lifetime of a family, which refreshes do not extend.
         grace: The time in which a refresh may be repeated with the same token, at most a minute.
@@ -104,6 +107,8 @@ class JWTAuth(Scheme[UserT]):
         keys: KeyRing | None = None,
         issuer: str = "piccolo_api_fastapi",
         audience: str = "piccolo_api_fastapi",
+        client_id: str = "piccolo_api_fastapi",
+        resource: str | None = None,
         access_lifetime: timedelta = timedelta(minutes=15),
         refresh_lifetime: timedelta = timedelta(days=30),
         grace: timedelta = timedelta(seconds=10),
@@ -123,19 +128,22 @@ class JWTAuth(Scheme[UserT]):
             raise ConfigurationError("cap must be at least 1, or None for no limit.")
         self.clock = self.users.clock
         self.keys = ring_of(secret, keys)
+        self.client_id = checked_client_id(client_id)
         self.refresh_lifetime = refresh_lifetime
         self.grace = grace
         self.cap = cap
+        self.issuer, self.audience = issuer, audience
+        if resource is not None:
+            self.resource_metadata = metadata_of(resource)
+            self.challenge = f'Bearer resource_metadata="{self.resource_metadata}"'
+        self.resource = resource
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
         self._refresh = RefreshTokens(self.keys, issuer, audience)
         self.own = queries.Own(self.table, issuer, audience)
         self._compiled = rotation_queries.compile_queries(self.own, is_batched=batched)
         self.scheme_name = "JWT"
-        self.model = OAuth2(
-            flows=OAuthFlows(password=OAuthFlowPassword(tokenUrl=token_url, scopes={})),
-            description="Log in with a username and a password.",
-        )
-        self.claims = ClaimsOf(self.decode, self.model, self.scheme_name, self.clock)
+        self.model = password_flow(token_url)
+        self.claims = ClaimsOf(self, self.decode)
         super().__init__()
 
     async def extra_claims(self, user: UserT) -> Mapping[str, Any]:  # noqa: ARG002
@@ -162,7 +170,15 @@ class JWTAuth(Scheme[UserT]):
         token = bearer_token(connection)
         if token is None or token.count(".") != 2:  # noqa: PLR2004 - RFC 7515 section 3.1
             return None
-        claims = self.decode(token)
+        return await self.identity_of(self.decode(token))
+
+    async def identity_of(self, claims: Claims) -> Identity[UserT]:
+        """
+        Look up the family and the user of a verified access token.
+
+        Raises:
+            InvalidToken: The token is revoked, or its user is disabled.
+        """
         family = await rotation_queries.find(self._compiled, family_id(claims), self.users.clock())
         if family is None:
             raise InvalidToken
@@ -207,8 +223,9 @@ class JWTAuth(Scheme[UserT]):
             held.factors,
             held.is_enrolling,
             authenticated_at=now,
+            client_id=held.client_id or self.client_id,
         )
-        token = self._refresh.first()
+        token = self._refresh.first(held.client_id)
         key, client = primary_key(held.user), client_info(connection)
         row = queries.new_family(self.own, token, grant, key, client)
         async with store(), transaction(self.table):
@@ -240,7 +257,8 @@ class JWTAuth(Scheme[UserT]):
             )
         user = load(self.users.table, family.user)
         may = family.scopes & await self.users.scopes_of(user)
-        grant = family.grant(str(primary_key(user)), narrow(may, scope))
+        client_id = presented.client_id or self.client_id
+        grant = family.grant(str(primary_key(user)), narrow(may, scope), client_id)
         return await self._pair(user, successor, grant, now)
 
     async def record_factor(

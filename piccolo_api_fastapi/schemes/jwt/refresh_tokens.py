@@ -13,6 +13,7 @@ from piccolo_api_fastapi.core.crypto.keys import KeyRing
 
 PREFIX = "rt_"
 _GENERATION_BYTES = 4
+# The name of the client follows; tokens of a client without one end here.
 _BODY_BYTES = 16 + _GENERATION_BYTES + 32
 _MAC_BYTES = 32
 
@@ -20,9 +21,9 @@ _MAC_BYTES = 32
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
     """
-    One refresh token: its family, its generation and 256 secret bits.
+    One refresh token: its family, its generation, 256 secret bits, and the name of the client.
 
-    A MAC covers all three, and the issuer and the audience. Used tokens are recognised without a
+    A MAC covers all four, and the issuer and the audience. Used tokens are recognised without a
     history, and forged ones and those of another scheme are refused without a query.
     """
 
@@ -30,6 +31,7 @@ class RefreshToken:
     generation: int
     secret: bytes = field(repr=False)
     successor_key: bytes = field(repr=False, compare=False)
+    client_id: str = ""
 
     @property
     def digest(self) -> str:
@@ -39,7 +41,8 @@ class RefreshToken:
     @property
     def body(self) -> bytes:
         """The bytes that the text carries."""
-        return self.family.bytes + _generation(self.generation) + self.secret
+        fixed = self.family.bytes + _generation(self.generation) + self.secret
+        return fixed + self.client_id.encode()
 
 
 class RefreshTokens:
@@ -57,9 +60,10 @@ class RefreshTokens:
         self._mac_keys = tuple(keys.subkeys("refresh token mac").values())
         self._successor_keys = tuple(keys.subkeys("refresh token successor").values())
 
-    def first(self) -> RefreshToken:
-        """Make the first token of a new family."""
-        return RefreshToken(uuid4(), 0, secrets.token_bytes(32), self._successor_keys[0])
+    def first(self, client_id: str) -> RefreshToken:
+        """Make the first token of a new family, for the client of this name."""
+        secret = secrets.token_bytes(32)
+        return RefreshToken(uuid4(), 0, secret, self._successor_keys[0], client_id)
 
     def successor(self, token: RefreshToken) -> RefreshToken:
         """
@@ -70,32 +74,38 @@ class RefreshTokens:
         generation = token.generation + 1
         material = token.family.bytes + _generation(generation) + token.secret
         secret = hmac.digest(token.successor_key, material, "sha256")
-        return RefreshToken(token.family, generation, secret, self._successor_keys[0])
+        key = self._successor_keys[0]
+        return RefreshToken(token.family, generation, secret, key, token.client_id)
 
     def write(self, token: RefreshToken) -> str:
         """Encode a token as text."""
-        raw = token.body + self._mac(self._mac_keys[0], token.body)
-        return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+        return _encode(token.body + self._mac(self._mac_keys[0], token.body))
 
     def read(self, text: str) -> RefreshToken | None:
         """Decode and authenticate a token; `None` if it is forged or malformed."""
+        encoded = text.removeprefix(PREFIX)
         try:
-            raw = base64.b64decode(text.removeprefix(PREFIX).encode("ascii"), b"-_", validate=True)
+            raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
         except (binascii.Error, ValueError):
             return None
-        body, mac = raw[:_BODY_BYTES], raw[_BODY_BYTES:]
-        if len(mac) != _MAC_BYTES or not text.startswith(PREFIX):
+        body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+        if len(body) < _BODY_BYTES or _encode(raw) != text:  # each token has one spelling
             return None
-        secret = body[16 + _GENERATION_BYTES :]
+        secret, client_id = body[16 + _GENERATION_BYTES : _BODY_BYTES], body[_BODY_BYTES:]
         generation = int.from_bytes(body[16 : 16 + _GENERATION_BYTES], "big")
         for mac_key, successor_key in zip(self._mac_keys, self._successor_keys, strict=True):
             if hmac.compare_digest(self._mac(mac_key, body), mac):
-                return RefreshToken(UUID(bytes=body[:16]), generation, secret, successor_key)
+                family = UUID(bytes=body[:16])
+                return RefreshToken(family, generation, secret, successor_key, client_id.decode())
         return None
 
     def _mac(self, key: bytes, body: bytes) -> bytes:
-        # A body has one length, so that it can't pass for a shorter one and another context.
-        return hmac.digest(key, body + self._context, "sha256")
+        # The context ends where its JSON ends, so no other context and body are the same bytes.
+        return hmac.digest(key, self._context + body, "sha256")
+
+
+def _encode(raw: bytes) -> str:
+    return PREFIX + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _generation(generation: int) -> bytes:

@@ -39,7 +39,7 @@ class Family:
         """The time when the user last presented a factor."""
         return last_presented(self.factors, self.created_at)
 
-    def grant(self, subject: str, scopes: frozenset[str]) -> Grant:
+    def grant(self, subject: str, scopes: frozenset[str], client_id: str) -> Grant:
         """The facts that an access token with these scopes states."""
         return Grant(
             subject=subject,
@@ -48,6 +48,7 @@ class Family:
             factors=self.factors,
             is_enrolling=self.is_enrolling,
             authenticated_at=self.created_at,
+            client_id=client_id,
         )
 
 

@@ -13,12 +13,15 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http.problems import PROBLEM_MEDIA_TYPE, responses
+from piccolo_api_fastapi.core.http.openapi import tag
+from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
+    DeadChallenge,
     FactorDisabled,
+    GrantRefused,
     HasherBusy,
     InsufficientScope,
     InvalidCode,
@@ -33,6 +36,7 @@ from piccolo_api_fastapi.errors import (
     SecretUnreadable,
     TooManyRequests,
     UnsupportedGrantType,
+    WrongLoginCode,
 )
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.captcha import captcha_attempt
@@ -43,8 +47,10 @@ from piccolo_api_fastapi.schemes.sign_out import end_everything
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
+from .client_names import client_id_of
 from .dependencies import JWTAuth
-from .route import TokenRoute
+from .introspection import add_introspection
+from .route import PublicRoute, TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
 
@@ -53,7 +59,7 @@ Captcha: TypeAlias = Callable[[Request], Awaitable[None]]
 GrantType: TypeAlias = Callable[[Request, TokenForm], Awaitable[TokenPair]]
 """Exchanges what a token request presents for a token pair."""
 
-_BOTH = (PROBLEM_MEDIA_TYPE, "application/json")
+_TAG = tag("tokens", "Get, refresh and revoke the tokens of apps.")
 
 
 @configured
@@ -63,6 +69,7 @@ def jwt_router(
     *,
     captcha: Captcha | None = None,
     guard: Guard[UserT] | None = None,
+    introspection: Callable[..., Any] | None = None,
 ) -> APIRouter:
     """
     Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families`,
@@ -86,6 +93,8 @@ def jwt_router(
             password is checked.
         guard: The guard of the routes that list and end apps, such as a `require(…)`. Default:
             `jwt`.
+        introspection: The guard of the services that may ask about tokens at
+            `POST /token/introspect`, such as `StaticTokens`. Default: there is no such route.
 
     Raises:
         ConfigurationError: `jwt` and `login` have different user tables.
@@ -93,16 +102,20 @@ def jwt_router(
     login = login or Login(jwt.users)
     if login.users.table is not jwt.users.table:
         raise ConfigurationError("jwt and login must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=["tokens"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     tokens = APIRouter(route_class=TokenRoute)
     _add_token(tokens, jwt, login, captcha)
     if login.factors:
         _add_second_step(tokens, jwt, login)
     _add_revocation(tokens, jwt)
+    if introspection is not None:
+        add_introspection(tokens, jwt, introspection)
     router.include_router(tokens)
     _add_families(router, jwt, in_person(guard or jwt))
     if jwt.keys.jwks()["keys"]:
-        _add_jwks(router, jwt)
+        public = APIRouter(route_class=PublicRoute)
+        _add_jwks(public, jwt)
+        router.include_router(public)
     return router
 
 
@@ -124,10 +137,10 @@ def _add_token(
             InvalidGrant,
             InvalidScope,
             UnsupportedGrantType,
+            GrantRefused,
             *([MFARequired] if login.factors else []),
             TooManyRequests,
             HasherBusy,
-            media_types=_BOTH,
         ),
     )
     @logs_in(login)
@@ -148,11 +161,10 @@ def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) 
                 await captcha(request)
         if form.username is None or form.password is None:
             raise InvalidRequest
+        asked = {"scope": form.scope, "client_id": client_id_of(request, form.client_id)}
         password, client = form.password.get_secret_value(), login.client(request)
         with _as_grant_errors():
-            outcome = await login.start(
-                form.username, password, client, channel="token", scope=form.scope
-            )
+            outcome = await login.start(form.username, password, client, channel="token", **asked)
             if isinstance(outcome, Challenge):
                 raise MFARequired(outcome.token, outcome.methods, outcome.expires_in)
             return await jwt.issue(outcome, request, outcome.scope)
@@ -179,11 +191,13 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         responses=responses(
             InvalidRequest,
             InvalidGrant,
+            WrongLoginCode,
+            DeadChallenge,
+            GrantRefused,
             InvalidScope,
             FactorDisabled,
             TooManyRequests,
             SecretUnreadable,
-            media_types=_BOTH,
         ),
     )
     async def create_token_mfa(request: Request, step: MFAIn) -> TokenOut:
@@ -200,7 +214,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         operation_id="send_token_code",
         summary="Get tokens: send a code",
         status_code=204,
-        responses=responses(InvalidRequest, InvalidGrant, TooManyRequests, media_types=_BOTH),
+        responses=responses(InvalidRequest, WrongLoginCode, DeadChallenge, TooManyRequests),
     )
     async def send_token_code(step: SendIn, request: Request) -> None:
         """Send a code to the user. It counts as one of the five attempts."""
@@ -214,7 +228,7 @@ def _add_revocation(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         "/token/revoke",
         operation_id="revoke_token",
         summary="Revoke a token",
-        responses=responses(InvalidRequest, media_types=_BOTH),
+        responses=responses(InvalidRequest),
     )
     async def revoke_token(request: Request, form: Annotated[RevocationForm, Form()]) -> None:
         """
@@ -235,10 +249,14 @@ def _as_grant_errors() -> Iterator[None]:
     """Answer a failed login as RFC 6749 section 5.2 has it."""
     try:
         yield
-    except (InvalidCredentials, InvalidTicket, InvalidCode):
+    except InvalidCredentials:
         raise InvalidGrant from None
+    except InvalidTicket:
+        raise DeadChallenge from None
+    except InvalidCode:
+        raise WrongLoginCode from None
     except LoginRefused as error:
-        raise InvalidGrant(str(error.detail)) from None
+        raise GrantRefused(str(error.detail)) from None
 
 
 def _add_families(router: APIRouter, jwt: JWTAuth[Any], person: InPerson[Any]) -> None:
@@ -298,5 +316,5 @@ def _add_jwks(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         summary="Public keys",
     )
     async def get_jwks() -> JWKSet:
-        """Get the public keys that verify access tokens (RFC 7517)."""
+        """Get the public keys that verify access tokens (RFC 7517). They may be cached."""
         return JWKSet.model_validate(jwt.keys.jwks())

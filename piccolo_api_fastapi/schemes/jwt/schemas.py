@@ -1,13 +1,19 @@
 """The forms and responses of the token endpoint (RFC 6749), and the JSON of families."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.json_schema import SkipJsonSchema
+
+from piccolo_api_fastapi.core.http.bodies import ResponseBody
 
 from .tables import RefreshFamily
 from .token_pairs import TokenPair
+
+Absent: TypeAlias = SkipJsonSchema[None]
+"""The value of a parameter that was not sent. A form has no null."""
 
 
 class TokenForm(BaseModel):
@@ -18,19 +24,26 @@ class TokenForm(BaseModel):
             "examples": [
                 {"grant_type": "password", "username": "ada", "password": "correct horse battery"},
                 {"grant_type": "refresh_token", "refresh_token": "rt_…"},
-            ]
+            ],
+            "if": {"properties": {"grant_type": {"const": "password"}}},
+            "then": {"required": ["username", "password"]},
+            "else": {"required": ["refresh_token"]},
         }
     )
 
     grant_type: Annotated[str, Field(min_length=1, description="`password` or `refresh_token`.")]
     username: Annotated[
-        str | None, Field(description="For `password`: the username or the e-mail address.")
+        str | Absent, Field(description="For `password`: the username or the e-mail address.")
     ] = None
-    password: Annotated[SecretStr | None, Field(description="For `password`.")] = None
-    refresh_token: Annotated[SecretStr | None, Field(description="For `refresh_token`.")] = None
-    scope: Annotated[
-        str, Field(description="The requested scopes, separated by spaces. Default: all.")
-    ] = ""
+    password: Annotated[SecretStr | Absent, Field(description="For `password`.")] = None
+    refresh_token: Annotated[SecretStr | Absent, Field(description="For `refresh_token`.")] = None
+    client_id: Annotated[
+        str | Absent, Field(description="The name of the client, for the claim `client_id`.")
+    ] = None
+    scope: str = Field(  # without a default in OpenAPI: TypeScript would require it
+        default_factory=str,
+        description="The requested scopes, separated by spaces. Default: all.",
+    )
 
 
 class RevocationForm(BaseModel):
@@ -39,10 +52,10 @@ class RevocationForm(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"token": "rt_…"}]})
 
     token: Annotated[SecretStr, Field(min_length=1, description="A refresh or an access token.")]
-    token_type_hint: Annotated[str | None, Field(description="Ignored.")] = None
+    token_type_hint: Annotated[str | Absent, Field(description="Ignored.")] = None
 
 
-class TokenOut(BaseModel):
+class TokenOut(ResponseBody):
     """RFC 6749 section 5.1."""
 
     model_config = ConfigDict(
@@ -82,7 +95,7 @@ class TokenOut(BaseModel):
         )
 
 
-class FamilyOut(BaseModel):
+class FamilyOut(ResponseBody):
     """One signed-in app."""
 
     model_config = ConfigDict(
@@ -137,7 +150,7 @@ class JWK(BaseModel):
     use: str
 
 
-class JWKSet(BaseModel):
+class JWKSet(ResponseBody):
     """The public keys (RFC 7517 section 5)."""
 
     model_config = ConfigDict(

@@ -45,6 +45,7 @@ class Grant:
         factors: The factors that the user presented, with their times.
         is_enrolling: Whether the family can only enrol a second factor.
         authenticated_at: The time of the login.
+        client_id: The name that the client gave itself.
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Grant:
     factors: Factors
     is_enrolling: bool
     authenticated_at: datetime
+    client_id: str
 
 
 def write_pair(
@@ -87,6 +89,7 @@ def write_pair(
         authenticated_at=last_presented(grant.factors, grant.authenticated_at),
         acr=ENROLMENT if grant.is_enrolling else acr(grant.factors),
         amr=amr(grant.factors),
+        client_id=grant.client_id,
     )
     lifetime = int(expires_at.timestamp()) - int(now.timestamp())
     return TokenPair(

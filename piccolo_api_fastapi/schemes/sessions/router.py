@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import Field
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
@@ -12,6 +13,7 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
 from piccolo_api_fastapi.errors import (
@@ -47,7 +49,11 @@ from . import queries
 from .dependencies import SessionAuth
 from .schemas import SessionOut
 
-LoggedIn: TypeAlias = SignedIn | MFARequiredOut | EnrolmentRequiredOut
+LoggedIn: TypeAlias = Annotated[
+    SignedIn | MFARequiredOut | EnrolmentRequiredOut, Field(discriminator="status")
+]
+
+_TAG = tag("sessions", "Log in and out in a browser, and list and end sessions.")
 
 
 @configured
@@ -83,7 +89,7 @@ def session_router(
     login = login or Login(session.users)
     if login.users.table is not session.users.table:
         raise ConfigurationError("session and login must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=["sessions"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     _add_login(router, session, login, captcha)
     _add_sessions(router, session, in_person(guard or session))
     return router

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from piccolo_api_fastapi.core.http.bodies import ResponseBody
 
 from .tables import Session
 
 
-class SessionOut(BaseModel):
+class SessionOut(ResponseBody):
     """One signed-in browser."""
 
     model_config = ConfigDict(

@@ -13,6 +13,9 @@ from piccolo_api_fastapi.errors import ConfigurationError, FieldError, WeakPassw
 
 from .hasher import MAXIMUM_CHARACTERS, is_hashable
 
+SHORTEST_PASSWORD = 8
+"""NIST SP 800-63B-4 section 3.1.1.2."""
+
 BreachCheck: TypeAlias = Callable[[str], Awaitable[bool] | bool]
 """Returns whether a password has appeared in a data leak; sync or async."""
 
@@ -42,14 +45,15 @@ class PasswordPolicy:
         ConfigurationError: The minimum is below 8 or above 128.
     """
 
-    minimum: int = 8
+    minimum: int = SHORTEST_PASSWORD
     forbidden: tuple[str, ...] = ()
     breach_check: BreachCheck | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        if not 8 <= self.minimum <= MAXIMUM_CHARACTERS:  # noqa: PLR2004 - NIST's floor
+        if not SHORTEST_PASSWORD <= self.minimum <= MAXIMUM_CHARACTERS:
             raise ConfigurationError(
-                f"minimum is {self.minimum}; use 8 to {MAXIMUM_CHARACTERS} characters."
+                f"minimum is {self.minimum}; "
+                f"use {SHORTEST_PASSWORD} to {MAXIMUM_CHARACTERS} characters."
             )
 
     @classmethod

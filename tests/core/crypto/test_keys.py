@@ -156,3 +156,13 @@ def test_contradictory_rings() -> None:
     ):
         with pytest.raises(ConfigurationError):
             KeyRing(*keys)
+
+
+def test_names_of_an_algorithm() -> None:
+    """An Ed25519 key may sign by the newer name of its algorithm, and no key by another."""
+    key = Key.from_pem(private_pem(ED25519), algorithm="Ed25519")
+    assert key.kid == Key.from_pem(private_pem(ED25519), algorithm="EdDSA").kid
+    assert (key.jwk() or {})["alg"] == "Ed25519"
+    for pair, algorithm in ((ED25519, "ES256"), (P256, "Ed25519"), (P256, "RS256"), (RSA, "PS256")):
+        with pytest.raises(ConfigurationError, match=algorithm):
+            Key.from_pem(private_pem(pair), algorithm=algorithm)

@@ -30,6 +30,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.errors import SessionEnded
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
+from tests.documents import expanded
 from tests.models import Customer, Member
 
 URL = "/auth/api-tokens"
@@ -512,7 +513,7 @@ def test_configuration(users: Users[User], token: TokenAuth[User]) -> None:
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_openapi(app: FastAPI, jwt: JWTAuth[User]) -> None:
     """The operations, by the schemes of people, with examples; the scheme is listed."""
-    document = app.openapi()
+    document = expanded(app.openapi())
     scheme = document["components"]["securitySchemes"]["APIToken"]
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert scheme["bearerFormat"] == "pat_…"

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import JWTAuth, User, Users
@@ -412,3 +414,23 @@ def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         tokens.decode(sign(HEADER, {**PAYLOAD, "jti": str(number)}), NOW)
     assert [verified.claims.token_id for verified in tokens._known.values()] == ["2", "3", "4"]
+
+
+def test_both_names_of_ed25519() -> None:
+    """A token says `EdDSA` or `Ed25519` (RFC 9864); either is accepted, whichever is written."""
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    claims = Claims("1", "f", "t", NOW, NOW + timedelta(minutes=15), frozenset())
+    both = []
+    for name in ("EdDSA", "Ed25519"):
+        ring = KeyRing(Key.from_pem(pem, algorithm=name))
+        both.append(AccessTokens(ring, "issuer", "audience", timedelta(minutes=15)))
+    for writer, name in zip(both, ("EdDSA", "Ed25519"), strict=True):
+        token = writer.encode(claims)
+        assert jwt.get_unverified_header(token)["alg"] == name
+        for reader in both:
+            assert reader.decode(token, NOW) == claims
+    refused(both[0].encode(claims))

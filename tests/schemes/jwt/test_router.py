@@ -44,7 +44,7 @@ async def test_answer(client: httpx.AsyncClient, grace: User) -> None:
     assert pyjwt.get_unverified_header(answer["access_token"]).keys() == {"alg", "typ", "kid"}
     claims = pyjwt.decode(answer["access_token"], options={"verify_signature": False})
     names = {"iss", "aud", "sub", "exp", "iat", "jti", "sid", "scope"}
-    assert names | {"auth_time", "acr", "amr"} == claims.keys()
+    assert names | {"auth_time", "acr", "amr", "client_id"} == claims.keys()
     assert (claims["auth_time"], claims["acr"], claims["amr"]) == (
         claims["iat"],
         "single_factor",
@@ -70,13 +70,11 @@ async def test_answer(client: httpx.AsyncClient, grace: User) -> None:
 async def test_errors(
     client: httpx.AsyncClient, ada: User, form: dict[str, str], error: str
 ) -> None:
-    """RFC 6749 section 5.2, as a problem and as plain JSON."""
+    """RFC 6749 section 5.2, with the members of a problem."""
     assert (400, error) == await token(client, **form)
-    for accept in ("*/*", "application/json"):
+    for accept in ("*/*", "application/json", "application/problem+json"):
         answer = await client.post("/auth/token", data=form, headers={"Accept": accept})
-        json_only = accept == "application/json"
-        expected = accept if json_only else "application/problem+json"
-        assert answer.headers["content-type"] == expected
+        assert answer.headers["content-type"] == "application/json"
         assert answer.headers["cache-control"] == "no-store"
         assert {"error", "error_description", "type", "title"} <= answer.json().keys()
 
@@ -234,6 +232,10 @@ async def test_jwks(users: Users[User], ada: User) -> None:
     async with new_client(app) as client:
         [key] = (await client.get("/auth/.well-known/jwks.json")).json()["keys"]
         access = (await get_tokens(client))["access_token"]
+        refused = await client.post("/auth/.well-known/jwks.json")
+        published = await client.get("/auth/.well-known/jwks.json")
+    assert published.headers["cache-control"] == "public, max-age=300"
+    assert refused.headers["cache-control"] == "no-store"
     assert {"kty", "crv", "x", "kid", "alg", "use"} == key.keys()
     decoded = pyjwt.decode(
         access,
@@ -276,6 +278,8 @@ async def test_racing_revocations(client: httpx.AsyncClient, ada: User) -> None:
         {"secret": SECRET, "refresh_lifetime": timedelta(minutes=15)},
         {"secret": SECRET, "access_lifetime": timedelta(days=2)},
         {"secret": SECRET, "issuer": ""},
+        {"secret": SECRET, "client_id": ""},
+        {"secret": SECRET, "client_id": "caf\u00e9"},
         {"secret": SECRET, "table": auth_tables(Customer).refresh_family},
     ],
 )

@@ -224,7 +224,7 @@ def test_the_mac_alone(users: Users[User]) -> None:
     """The MAC refuses a token of any other scheme, so that no statement is needed for that."""
     _, schemes = make(users)
     for one, other in permutations(schemes, 2):
-        token = schemes[one]._refresh.first()
+        token = schemes[one]._refresh.first("")
         text = schemes[one]._refresh.write(token)
         assert schemes[one]._refresh.read(text) == token
         assert schemes[other]._refresh.read(text) is None, (one, other)

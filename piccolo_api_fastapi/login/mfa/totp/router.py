@@ -15,6 +15,7 @@ from piccolo_api_fastapi.access.step_up import RECENT, StepUp
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import (
@@ -29,6 +30,8 @@ from piccolo_api_fastapi.users import UserT
 from . import queries
 from .schemas import CodeIn, EnrolmentOut, MFAOut, RecoveryCodesOut
 from .service import TOTP
+
+_TAG = tag("mfa", "Set up, replace and remove second factors.")
 
 
 @configured
@@ -61,7 +64,7 @@ def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -
             people, or `totp` and `guard` have different user tables.
     """
     refuse_other_users("mfa_router", totp, guard)
-    router = APIRouter(route_class=AuthRoute, tags=["mfa"])
+    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
     person = in_person(guard, enrolling=True)
     holder = in_person(guard, mfa=True, within=within)
     _add_state(router, totp, person)

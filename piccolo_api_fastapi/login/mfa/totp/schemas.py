@@ -5,6 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from piccolo_api_fastapi.core.http.bodies import ResponseBody
+
 
 class CodeIn(BaseModel):
     """A code as typed."""
@@ -14,7 +16,7 @@ class CodeIn(BaseModel):
     code: Annotated[SecretStr, Field(max_length=128)]
 
 
-class MFAOut(BaseModel):
+class MFAOut(ResponseBody):
     """The second factors of a user."""
 
     model_config = ConfigDict(
@@ -29,7 +31,7 @@ class MFAOut(BaseModel):
     recovery_codes_left: int
 
 
-class EnrolmentOut(BaseModel):
+class EnrolmentOut(ResponseBody):
     """A secret to scan or to type into an authenticator app."""
 
     model_config = ConfigDict(
@@ -49,7 +51,7 @@ class EnrolmentOut(BaseModel):
     qr_svg: Annotated[str, Field(description="The URI as a QR code, an SVG element.")]
 
 
-class RecoveryCodesOut(BaseModel):
+class RecoveryCodesOut(ResponseBody):
     """Codes for a user who has lost the authenticator. They are shown only once."""
 
     model_config = ConfigDict(

@@ -64,12 +64,12 @@ async def test_two_steps(
 
 @pytest.mark.security(76)
 async def test_password_grant(
-    app: FastAPI, client: httpx.AsyncClient, ada: User, clock: FrozenClock
+    app: FastAPI, client: httpx.AsyncClient, ada: User, jwt: JWTAuth[User], clock: FrozenClock
 ) -> None:
     """`/token` gives no token for a password alone (D-J11); `/token/mfa` gives what was asked."""
     phone, _ = await enrol(client, clock)
     other = new_client(app)
-    answer = await password_grant(other, scope="")
+    answer = await password_grant(other, scope="", client_id="app")
     body = answer.json()
     assert (answer.status_code, body["error"]) == (403, "mfa_required")
     assert body["methods"] == ["totp", "recovery_code"]
@@ -79,16 +79,42 @@ async def test_password_grant(
         "/auth/token/mfa", json={"challenge": body["challenge"], "code": phone.wrong()}
     )
     assert (wrong.status_code, wrong.json()["error"]) == (400, "invalid_grant")
+    assert wrong.json()["code"] == "invalid_code"
     answer = await other.post(
         "/auth/token/mfa", json={"challenge": body["challenge"], "code": phone.code()}
     )
     tokens = answer.json()
     assert (answer.status_code, tokens["status"]) == (200, "signed_in")
+    assert jwt.decode(tokens["access_token"]).client_id == "app"
     access = bearer(tokens["access_token"])
     assert (await other.get("/mfa", headers=access)).status_code == 200
     claims = (await other.get("/claims", headers=access)).json()
     assert (claims["acr"], claims["amr"]) == ("mfa", ["pwd", "otp", "mfa"])
     assert claims["at"] == clock.now.timestamp()
+
+
+@pytest.mark.parametrize("challenge", [None, "tkt_x"])
+@pytest.mark.parametrize("path", ["/auth/token/mfa", "/auth/token/mfa/send"])
+async def test_a_dead_challenge_of_a_token(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    ada: User,
+    clock: FrozenClock,
+    path: str,
+    challenge: Any,
+) -> None:
+    """A challenge that is used or unknown is told from a wrong code: the app starts again."""
+    phone, codes = await enrol(client, clock)
+    other = new_client(app)
+    body = {"challenge": (await password_grant(other, scope="")).json()["challenge"]}
+    if challenge is None:
+        used = await other.post("/auth/token/mfa", json=body | {"code": codes[0]})
+        assert used.status_code == 200
+    else:
+        body["challenge"] = challenge
+    answer = await other.post(path, json=body | {"code": phone.code(), "method": "totp"})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert answer.json()["code"] == "invalid_ticket"
 
 
 @pytest.mark.security(56)

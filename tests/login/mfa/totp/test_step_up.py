@@ -29,6 +29,7 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
+from tests.documents import expanded
 
 from .conftest import add, challenge, enrol, second_step
 
@@ -270,7 +271,7 @@ async def test_optional(
 @reaches_no_sql
 async def test_openapi(app: FastAPI, session: SessionAuth[User], database: Any) -> None:
     """The documentation tells of the step-up where it is asked for, and only there."""
-    paths = app.openapi()["paths"]
+    paths = expanded(app.openapi())["paths"]
 
     def codes(path: str) -> set[str]:
         answers = paths[path]["get"]["responses"]["401"]["content"]["application/problem+json"]
