@@ -63,7 +63,7 @@ BOUNDS = {
     "auth_event": 2 * LOGINS + 10,
     "auth_password": 10,
     "auth_password_failure": LOGINS,
-    "auth_rate_limit": LOGINS + 5,
+    "auth_rate_limit": 2 * LOGINS + 5,  # of wrong and of right logins by name
     "auth_ticket": 20,
     "auth_unsent_mail": 20,
     "piccolo_user": 10,

@@ -131,8 +131,6 @@ def require(  # noqa: PLR0913 - each a word of its own
     Raises:
         ConfigurationError: Nothing is required, `scopes` is a string, or `within` is too short.
     """
-    if isinstance(scopes, str):
-        raise ConfigurationError("scopes must be a list of strings, not one string.")
     flags = {"admin": admin, "superuser": superuser}
     needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
     step_up = StepUp(mfa, factor, within)

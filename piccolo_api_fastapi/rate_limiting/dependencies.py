@@ -15,7 +15,6 @@ from piccolo_api_fastapi.core.http.middleware import answer_of, status_of
 from piccolo_api_fastapi.core.http.public_routes import UNLIMITED, is_exempt
 from piccolo_api_fastapi.errors import (
     AuthError,
-    ConfigurationError,
     StoreUnavailable,
     TooManyRequests,
 )
@@ -96,8 +95,6 @@ class RateLimit:
         store: Store | None = None,
         headers: HeaderWriter | None = rate_limit_headers,
     ) -> None:
-        if on_error not in ("local", "deny", "allow"):
-            raise ConfigurationError(f"on_error is {on_error!r}; use 'local', 'deny' or 'allow'.")
         hints.check_is_made_once()
         self._tariff = Tariff(Budgets(burst, block, strict=strict), limits, key, cost, scope)
         self.asks_dependencies = self._tariff.asks_dependencies

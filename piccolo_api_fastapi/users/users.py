@@ -13,7 +13,6 @@ from piccolo_api_fastapi.core.database.time_limit import limit_statements
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import load, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
-from piccolo_api_fastapi.errors import ConfigurationError
 
 from . import queries
 from .credentials import Credentials
@@ -72,8 +71,6 @@ class Users(Generic[UserT]):
         internal_domains: Collection[str] = (),
         clock: Clock = utcnow,
     ) -> None:
-        if isinstance(internal_domains, str):
-            raise ConfigurationError("internal_domains must be a list of domains.")
         self.table: type[UserT] = cast("Any", User) if table is None else table
         limit_statements(self.table)
         self.policy = policy or PasswordPolicy()

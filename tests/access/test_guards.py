@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Security, WebSocket
+from fastapi import Depends, FastAPI, Response, Security, WebSocket
+from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import (
     AnyOf,
@@ -16,7 +17,8 @@ from piccolo_api_fastapi import (
     optional,
     require,
 )
-from piccolo_api_fastapi.testing import FrozenClock
+from piccolo_api_fastapi.errors import CredentialNotAllowed
+from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import bearer, get_tokens, log_in, new_client, reaches_no_sql, web_socket
 from tests.guarded import served
 
@@ -208,3 +210,15 @@ async def test_overrides(session: SessionAuth[User], ada: User) -> None:
     app.dependency_overrides[session] = lambda: User(username="fake")
     async with new_client(app) as client:
         assert (await client.get("/me")).json() == "fake"
+
+
+@reaches_no_sql
+async def test_a_credential_of_no_scheme(session: SessionAuth[User], ada: User) -> None:
+    """The identity of a test belongs to no scheme, so there is nothing to renew."""
+    request = HTTPConnection({"type": "http", "headers": []})
+    with acting_as(session, ada) as identity:
+        response = Response()
+        await session.renew(identity, request, response)
+        assert "set-cookie" not in response.headers
+        with pytest.raises(CredentialNotAllowed):
+            await session.step_up(identity, "password", request, response)

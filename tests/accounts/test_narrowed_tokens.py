@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -31,6 +32,7 @@ from piccolo_api_fastapi import (
     session_router,
     token_router,
 )
+from piccolo_api_fastapi.errors import StepUpRequired
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, race, totp_code
 from tests.accounts.conftest import BASE_URL, NEW
 from tests.conftest import KEY, PASSWORD, SECRET, bearer, get_tokens, log_in, new_client
@@ -292,3 +294,17 @@ def test_settings(session: SessionAuth[User], users: Users[User]) -> None:
     assert Accounts(users, guard=guard).schemes == (session,)
     with pytest.raises(ConfigurationError):
         Accounts(Users(Customer), guard=guard)  # type: ignore[misc]
+
+
+@pytest.mark.security(74)
+async def test_spent_by_another(client: httpx.AsyncClient, scoped: Users[User], ada: User) -> None:
+    """A step-up that another change has used meanwhile is refused."""
+    headers = bearer((await get_tokens(client))["access_token"])
+    await reauthenticate(client, headers)
+    jwt = JWTAuth(scoped, secret=SECRET)
+    raw = [(b"authorization", headers["Authorization"].encode())]
+    identity = await jwt.identify(HTTPConnection({"type": "http", "headers": raw}))
+    assert identity.step_ups
+    await jwt.spend_step_ups(identity)
+    with pytest.raises(StepUpRequired):
+        await jwt.spend_step_ups(identity)

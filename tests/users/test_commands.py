@@ -192,3 +192,11 @@ async def test_progress(
     await run("clean")
     assert ("1 rows deleted" in shown.getvalue()) is is_terminal
     assert await Session.count() == await TOTPSecret.count() == 0
+
+
+async def test_without_a_key(customers: Users[Customer], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting that is missing is a sentence."""
+    monkeypatch.delenv("AUTH_ENCRYPTION_KEYS", raising=False)
+    commands = {one.__name__: one for one in auth_commands(customers)}
+    with pytest.raises(SystemExit, match="AUTH_ENCRYPTION_KEYS"):
+        await commands["reencrypt"]()

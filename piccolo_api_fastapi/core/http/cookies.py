@@ -66,8 +66,6 @@ class Cookie:
     def _contradictions(self) -> Iterable[str]:
         if not _TOKEN.fullmatch(self.name):
             yield "The name of a cookie must be an RFC 9110 token, without spaces or ';'."
-        if self.same_site not in ("lax", "strict", "none"):
-            yield "same_site must be 'lax', 'strict' or 'none'."
         if self.same_site == "none" and not self.secure:
             yield "same_site='none' needs secure=True."
         if not re.fullmatch(r"/[^;\x00-\x1f\x7f]*", self.path):

@@ -106,9 +106,6 @@ class SessionAuth(Scheme[UserT]):
         clears: Collection[Literal["cache", "storage"]] = (),
         batched: bool = True,
     ) -> None:
-        # Not "cookies", which would also clear those of every sibling domain.
-        if isinstance(clears, str) or not {"cache", "storage"}.issuperset(clears):
-            raise ConfigurationError('clears takes "cache" and "storage", as in ("storage",).')
         if cap is not None and cap < 1:
             raise ConfigurationError("cap must be at least 1, or None for no limit.")
         if name is not None and not (name and name.isprintable()):
@@ -122,6 +119,7 @@ class SessionAuth(Scheme[UserT]):
         self.cap = cap
         self.accepts_piccolo_api = accepts_piccolo_api
         self.csrf = csrf or SameOrigin()
+        # Not "cookies", which would also clear those of every sibling domain.
         self.clears = ", ".join(f'"{kind}"' for kind in clears)
         self.scheme_name = "Session"
         self.model = APIKey.model_validate(

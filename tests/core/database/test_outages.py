@@ -15,7 +15,7 @@ from piccolo_api_fastapi.core.database.outages import (
     is_without_user,
     store,
 )
-from piccolo_api_fastapi.errors import StoreUnavailable
+from piccolo_api_fastapi.errors import InvalidCredentials, StoreUnavailable
 
 OUTAGES: list[BaseException] = [
     sqlite3.OperationalError("unable to open database file"),
@@ -108,3 +108,10 @@ def test_without_asyncpg(monkeypatch: pytest.MonkeyPatch) -> None:
     assert alone.is_outage(OSError())
     assert not alone.is_outage(ValueError())
     assert not alone.is_unique_violation(ValueError())
+
+
+async def test_a_user_who_is_gone() -> None:
+    """A row of a user who was deleted meanwhile is refused, and no outage."""
+    with pytest.raises(InvalidCredentials):
+        async with store():
+            raise sqlite3.IntegrityError("FOREIGN KEY constraint failed")

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import ClientAddress, ConfigurationError, install
 from piccolo_api_fastapi.core.http.client import client_info
-from piccolo_api_fastapi.core.http.client_address import client_address_of
+from piccolo_api_fastapi.core.http.client_address import MAXIMUM_HEADER, client_address_of
 
 PROXIES = ClientAddress(trusted=["10.0.0.0/8", "fd00::/8", "192.0.2.1"])
 
@@ -263,3 +263,13 @@ async def test_installed() -> None:
         headers = {"X-Forwarded-For": "2001:db8::9"}
         for path in ("/", "/m/"):
             assert (await client.get(path, headers=headers)).json() == "2001:db8::9"
+
+
+@pytest.mark.security(91)
+def test_beyond_the_cap() -> None:
+    """Of a header that is too long the proxies' part is read, and the rest counts as unknown."""
+    proxies = ", ".join(["10.0.0.1"] * 3000)
+    told = connection("10.0.0.1", x_forwarded_for=[f"203.0.113.9, {proxies}", proxies])
+    assert PROXIES.find(told) is None
+    entries = list(PROXIES._entries(told))
+    assert len(", ".join(entries)) < MAXIMUM_HEADER + 2 * len(entries)

@@ -4,6 +4,7 @@ import sqlite3
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Form, Request
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from piccolo_api_fastapi.core.http.route import AuthRoute
@@ -81,3 +82,19 @@ async def test_form_without_errors() -> None:
     async with new_client(app_with(endpoint)) as client:
         assert (await client.post("/", data={"a": "1"})).json() == "1"
         assert (await client.post("/", data={"b": "1"})).status_code == 422
+
+
+async def test_response_class() -> None:
+    """A route of this class may have a response class of its own."""
+    app = FastAPI()
+    router = APIRouter(route_class=AuthRoute)
+
+    @router.get("/", response_class=PlainTextResponse)
+    async def endpoint() -> str:
+        return "plain"
+
+    app.include_router(router)
+    async with new_client(app) as client:
+        answer = await client.get("/")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text == "plain"

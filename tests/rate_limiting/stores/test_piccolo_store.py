@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import TABLE_REGISTRY
 
 from piccolo_api_fastapi import (
     PiccoloStore,
@@ -113,6 +114,7 @@ async def test_without_the_table(database: Any) -> None:
     class_name._meta._db = database
     defaults.LOCAL.clear()
     quota = await RateLimit("5/hour", scope="x", store=PiccoloStore(class_name)).hit("ada")
+    TABLE_REGISTRY.remove(class_name)
     assert (quota.degraded, quota.remaining, quota.standings) == (True, 4, ())
 
 
