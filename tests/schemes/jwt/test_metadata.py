@@ -163,7 +163,7 @@ async def test_introspection(users: Users[User], grace: User, clock: FrozenClock
         assert {name: said.pop(name) for name in ("jti", "sid")}
         assert said == {
             "active": True,
-            "scope": "admin",
+            "scope": "account admin",
             "client_id": "app",
             "username": "grace",
             "token_type": "Bearer",

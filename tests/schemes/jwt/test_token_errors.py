@@ -9,37 +9,30 @@ import pytest
 from fastapi import Depends, FastAPI, Request
 
 from piccolo_api_fastapi import (
+    TOTP,
     JWTAuth,
     Login,
     LoginAttempt,
     RateLimit,
     User,
     Users,
+    XChaCha20Poly1305,
     install,
     jwt_router,
 )
 from piccolo_api_fastapi.errors import CaptchaRequired, HasherBusy
-from tests.conftest import PASSWORD, SECRET, new_client, reaches_no_sql
+from tests.conftest import KEY, PASSWORD, SECRET, new_client, reaches_no_sql
 
 FORM = {"grant_type": "password", "username": "ada", "password": PASSWORD}
 ROUTES = ["/auth/token", "/auth/token/revoke", "/auth/token/mfa", "/auth/token/mfa/send"]
-
-
-class Factor:
-    """A second factor that nobody has."""
-
-    name = "badge"
-    companions = ()
-
-    def __init__(self, users: Users[User]) -> None:
-        self.users = users
 
 
 def make_app(users: Users[User], before: Any = (), **options: Any) -> FastAPI:
     """An application with all routes of the token endpoint."""
     app = FastAPI()
     install(app, **options.pop("install", {}))
-    login = Login(users, factors=[Factor(users)], before=before)  # type: ignore[list-item]
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    login = Login(users, factors=[totp], before=before)
     app.include_router(
         jwt_router(JWTAuth(users, secret=SECRET), login, **options.pop("router", {})),
         prefix="/auth",
