@@ -8,6 +8,23 @@ from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.users import Users
 
 
+async def lock_for(users: Users[Any], caller: Identity[Any], *, everything: bool) -> None:
+    """
+    Lock a user whose every credential will end. Call it before the first ends: a login locks the
+    user first, too.
+
+    Args:
+        users: The users of the scheme.
+        caller: The user.
+        everything: Whether every credential will end.
+
+    Raises:
+        InvalidCredentials: The account was closed meanwhile.
+    """
+    if everything:
+        await users.lock(primary_key(caller.user))
+
+
 async def end_everything(users: Users[Any], caller: Identity[Any]) -> None:
     """
     End all credentials of a user but the one of the request. Call it in a transaction.

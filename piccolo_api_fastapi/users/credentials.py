@@ -73,7 +73,8 @@ class Credentials:
             if issubclass(table, self._kept) and not everything:
                 continue
             condition: Any = table.user == key  # type: ignore[attr-defined]
-            if keep is not None:
+            # Another type can't be the id of a row here, and PostgreSQL would not compare them.
+            if isinstance(keep, table.id.value_type):  # type: ignore[attr-defined]
                 condition = condition & (table.id != keep)  # type: ignore[attr-defined]
             await table.delete().where(condition)
 

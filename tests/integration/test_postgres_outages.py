@@ -28,7 +28,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.database.time_limit import no_time_limit
+from piccolo_api_fastapi.core.database.time_limit import _Limit, no_time_limit
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import StoreUnavailable
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
@@ -346,6 +346,19 @@ async def test_statements_of_the_application(database: PostgresEngine) -> None:
     database.config["command_timeout"] = None
     use_engine(database)
     await User.raw(f"SELECT pg_sleep({3 * LIMIT})")
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_late_connection_that_was_just_released(database: PostgresEngine) -> None:
+    """A connection that can no longer be closed leaves the limits of all others in force."""
+    pool: Any = database.pool
+    connection = await pool.acquire()
+    await pool.release(connection)
+    limit = _Limit(0, connection)
+    for _ in range(2):
+        with pytest.raises(asyncpg.ConnectionDoesNotExistError):
+            await User.raw(f"SELECT pg_sleep({60 * LIMIT})")
+    limit.watch.discard(limit)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -187,6 +187,22 @@ async def test_narrowed(users: Users[User], grace: User) -> None:
     assert await RefreshFamily.count().where(RefreshFamily.revoked_at.is_null()) == 2
 
 
+@pytest.mark.parametrize(("caller", "path"), [("site", "sessions"), ("app", "token/families")])
+async def test_locks_the_user_first(
+    users: Users[User], ada: User, statements: list[str], caller: str, path: str
+) -> None:
+    """A login locks the user before it ends old credentials: two such requests never deadlock."""
+    app, token = make(users)
+    async with new_client(app) as client:
+        mine = Everything(client)
+        await mine.start(token, ada)
+        statements.clear()
+        url = f"/auth/{path}?everything=true"
+        assert (await client.delete(url, headers=mine.headers[caller])).status_code == 204
+    writes = [text for text in statements if text.startswith(("UPDATE", "DELETE"))]
+    assert writes[0].startswith('UPDATE "piccolo_user"')
+
+
 async def test_strangers(users: Users[User]) -> None:
     """Nobody signs anybody out."""
     app, _ = make(users)

@@ -9,11 +9,13 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 from piccolo.apps.user.tables import BaseUser
-from piccolo.columns import ForeignKey, Varchar
+from piccolo.columns import ForeignKey, Serial, Varchar
+from piccolo.columns.base import OnDelete
 from piccolo.table import Table, create_db_tables
 
 from piccolo_api_fastapi import (
     AnyOf,
+    AuthTable,
     ConfigurationError,
     JWTAuth,
     Password,
@@ -603,3 +605,26 @@ async def test_login_races_password_change(
     assert not await enter()
     clock.advance(timedelta(days=1))  # those that came after the change count as guesses
     assert await can_log_in(users, "ada", NEW)
+
+
+@pytest.mark.usefixtures("undeclared")
+async def test_credentials_with_ids_of_another_type(
+    client: httpx.AsyncClient, users: Users[User], ada: User, database: Any
+) -> None:
+    """A new password keeps the session of the caller, and ends credentials that have numbers."""
+
+    class DoorCode(AuthTable, Table, tablename="door_code", db=database):
+        ends_with_password = True
+        id = Serial(primary_key=True)
+        user = ForeignKey(User, null=False, on_delete=OnDelete.cascade)
+
+    await create_db_tables(DoorCode)
+    try:
+        await log_in(client)
+        await DoorCode.insert(DoorCode(user=ada.id))
+        [session] = await Session.select(Session.id)
+        await users.set_password(ada, "another horse battery", keep=session["id"])
+        assert (await client.get("/session")).status_code == 200
+        assert await DoorCode.count() == 0
+    finally:
+        await DoorCode.alter().drop_table()

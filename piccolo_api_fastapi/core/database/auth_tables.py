@@ -189,9 +189,13 @@ def verification_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     return _marked("tells_verified", user_table)
 
 
-def factor_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """The tables of second factors that users of this table set up."""
-    return _marked("factor_since", user_table)
+def factor_tables(user_table: type[BaseUser]) -> list[type[Table]]:
+    """
+    The tables of second factors that users of this table set up. Those that a login asks for come
+    first: an enrolment locks their rows before those of companions, such as recovery codes.
+    """
+    tables = _marked("factor_since", user_table)
+    return sorted(tables, key=lambda table: not table.factor)  # type: ignore[attr-defined]
 
 
 def mailbox_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:

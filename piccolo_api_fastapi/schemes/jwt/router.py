@@ -43,7 +43,7 @@ from piccolo_api_fastapi.login.captcha import captcha_attempt
 from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
-from piccolo_api_fastapi.schemes.sign_out import end_everything
+from piccolo_api_fastapi.schemes.sign_out import end_everything, lock_for
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -304,6 +304,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any], person: InPerson[Any]) -
         """
         user, now = primary_key(identity.user), jwt.users.clock()
         async with transaction(jwt.table):
+            await lock_for(jwt.users, identity, everything=also.everything)
             await queries.end_others(jwt.own, user, identity.credential_id, now)
             if also.everything:
                 await end_everything(jwt.users, identity)

@@ -42,7 +42,7 @@ from piccolo_api_fastapi.login.captcha import captcha_dependencies
 from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
-from piccolo_api_fastapi.schemes.sign_out import end_everything
+from piccolo_api_fastapi.schemes.sign_out import end_everything, lock_for
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -221,6 +221,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any], person: InPerson
         """
         user, now = primary_key(identity.user), session.users.clock()
         async with transaction(session.table):
+            await lock_for(session.users, identity, everything=also.everything)
             await queries.end_others(session.own, user, identity.credential_id, now)
             if also.everything:
                 await end_everything(session.users, identity)

@@ -230,8 +230,9 @@ class TOTP(SecondFactor):
         """
         key, now = primary_key(user), self.users.clock()
         async with transaction(self.table):
-            await self.recovery.erase(key)
+            # First, because `enrol` locks it first.
             removed = await queries.remove(self.table, key)
+            await self.recovery.erase(key)
             if not any(row["confirmed_at"] for row in removed):
                 raise NotFound
             await self.users.end_credentials(user, keep=keep)
