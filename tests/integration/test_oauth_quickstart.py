@@ -29,7 +29,7 @@ async def token_url(database_of_any_loop: Any, monkeypatch: pytest.MonkeyPatch) 
 def meet_429(token_url: str) -> Any:
     """What Authlib raises after too many wrong passwords."""
     form = {"grant_type": "password", "username": "nobody", "password": "wrong"}
-    with OAuth2Client(token_endpoint_auth_method="none") as client:
+    with OAuth2Client(token_endpoint_auth_method="none") as client:  # pyright: ignore[reportGeneralTypeIssues]
         for _ in range(10):
             with pytest.raises(OAuthError) as error:
                 client.fetch_token(token_url, **form)
