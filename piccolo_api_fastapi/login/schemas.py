@@ -71,7 +71,7 @@ class PasswordAgainIn(BaseModel):
     """The password."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"password": "correct horse battery"}]}
+        extra="forbid", json_schema_extra={"examples": [{"password": "correct horse battery"}]}
     )
 
     password: Annotated[SecretStr, NOT_EMPTY]
@@ -80,7 +80,7 @@ class PasswordAgainIn(BaseModel):
 class CodeAgainIn(BaseModel):
     """A code of a second factor."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "123456"}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"code": "123456"}]})
 
     code: Annotated[SecretStr, NOT_EMPTY, Field(max_length=128, description="The code as typed.")]
     method: Annotated[

@@ -73,9 +73,8 @@ class Credentials:
             if issubclass(table, self._kept) and not everything:
                 continue
             condition: Any = table.user == key  # type: ignore[attr-defined]
-            # Another type can't be the id of a row here, and PostgreSQL would not compare them.
-            if isinstance(keep, table.id.value_type):  # type: ignore[attr-defined]
-                condition = condition & (table.id != keep)  # type: ignore[attr-defined]
+            if (kept := _as_id(table, keep)) is not None:
+                condition = condition & (table.id != kept)  # type: ignore[attr-defined]
             await table.delete().where(condition)
 
     async def forget_browsers(self, key: Any) -> None:
@@ -87,3 +86,11 @@ class Credentials:
         """
         for table in device_tables(self._table):
             await table.delete().where(table.user == key)  # type: ignore[attr-defined]
+
+
+def _as_id(table: Any, keep: Any) -> Any:
+    """Return the id of a credential to keep as this table has it, or `None` if it can't have it."""
+    try:
+        return None if keep is None else table.id.value_type(str(keep))
+    except ValueError:  # PostgreSQL would not compare them
+        return None

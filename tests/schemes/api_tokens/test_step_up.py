@@ -21,6 +21,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.errors import StepUpRequired
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
+from tests.documents import expanded
 
 URL = "/auth/api-tokens"
 
@@ -49,7 +50,7 @@ async def test_step_up(
         assert (await client.delete(f"{URL}/{made['id']}")).status_code == 204
         await client.post("/auth/reauthenticate", json={"password": PASSWORD})
         assert (await client.post(URL, json={"name": "report"})).status_code == 201
-    entry = app.openapi()["paths"][URL]["post"]["responses"]["401"]
+    entry = expanded(app.openapi())["paths"][URL]["post"]["responses"]["401"]
     assert StepUpRequired.code in entry["content"]["application/problem+json"]["examples"]
 
 
