@@ -61,14 +61,20 @@ class RefreshTokens:
         """Make the first token of a new family."""
         return RefreshToken(uuid4(), 0, secrets.token_bytes(32), self._successor_keys[0])
 
-    def successor(self, token: RefreshToken) -> RefreshToken:
+    def successor(self, token: RefreshToken, lost: RefreshToken | None = None) -> RefreshToken:
         """
         Derive the next token. Requests that refresh with the same token get the same successor,
         because it is derived with the key that wrote the token: servers agree on that key even
         while keys rotate.
+
+        Args:
+            token: The token that the client sent.
+            lost: The successor that did not reach the client, if another replaces it.
         """
         generation = token.generation + 1
         material = token.family.bytes + _generation(generation) + token.secret
+        if lost is not None:
+            material += lost.secret
         secret = hmac.digest(token.successor_key, material, "sha256")
         return RefreshToken(token.family, generation, secret, self._successor_keys[0])
 
