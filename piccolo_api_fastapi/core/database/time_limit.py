@@ -133,6 +133,8 @@ class _LimitedTransaction(PostgresTransaction):
         try:
             return await super().__aenter__()
         except asyncio.CancelledError:
+            if limit.connection is not None:
+                limit.connection.terminate()  # see `LimitedEngine.run_querystring`
             limit.check()
             raise
         finally:
@@ -146,6 +148,13 @@ class _LimitedTransaction(PostgresTransaction):
         limit = _Limit(self._seconds, self.connection)
         try:
             return await super().__aexit__(*error)
+        except asyncio.CancelledError:
+            self.connection.terminate()
+            raise
+        except Exception:
+            if not isinstance(error[1], asyncio.CancelledError):
+                raise
+            return False  # a task that is cancelled stays so, even if it can't be rolled back
         finally:
             limit.watch.discard(limit)
 
