@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from .access.in_use import user_tables
+from .access.unguarded import unguarded
 from .core.configuration import configured
 from .core.database import existence
 from .core.http.client_address import ClientAddress
@@ -62,7 +63,7 @@ def install(
 
     After the lifespan of the application has started, the tables of its guards are looked for in
     the database. If one is missing, the application does not start, and the server logs which
-    command to run.
+    command to run. The routes and mounts that no guard covers are logged once, at INFO.
 
     Args:
         app: The application. Call `install` once, before the application serves.
@@ -100,8 +101,10 @@ def install(
 
 
 async def _check(app: FastAPI, *, tables: bool) -> None:
-    """Check the logins of an application, and its tables."""
+    """Check the logins of an application and its tables, and list what no guard covers."""
     check_logins(app.routes)
+    if routes := list(unguarded(app.routes)):
+        logger.info("No guard covers: %s.", ", ".join(routes))
     if not tables:
         return
     try:

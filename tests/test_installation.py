@@ -1,13 +1,21 @@
 """`install`: one error body, and OpenAPI that names what guards answer."""
 
+import logging
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Response, Security
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
+from fastapi.security import APIKeyHeader
+from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import Host
+from uvicorn.lifespan.on import LifespanOn
 
 from piccolo_api_fastapi import (
     AnyOf,
@@ -20,6 +28,7 @@ from piccolo_api_fastapi import (
     install,
     jwt_router,
     optional,
+    public,
     session_router,
 )
 from tests.conftest import SECRET, new_client, reaches_no_sql
@@ -258,3 +267,57 @@ async def test_changed_documents(session: SessionAuth[User], change: Any, keeps:
     for path, item in paths.items():
         if path.endswith("/internal/metrics"):
             assert item["get"]["security"] == [{"Session": []}, {}]
+
+
+@reaches_no_sql
+async def test_what_no_guard_covers(
+    database: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """Routes and mounts without a guard are listed once, at INFO, those of mounts included."""
+    session, jwt = SessionAuth(), JWTAuth(secret=SECRET)
+    app = FastAPI(dependencies=[Depends(session)], openapi_url=None)
+    install(app, check_tables=False)
+    app.include_router(session_router(session), prefix="/auth")
+    inner = FastAPI(openapi_url=None)
+
+    async def plain(_: Request) -> Response:
+        return Response()
+
+    app.get("/guarded")(open_endpoint())
+    app.get("/public")(public(open_endpoint()))
+    app.router.add_route("/plain", plain, methods=["GET", "POST"])
+    app.mount("/static", StaticFiles(directory=tmp_path))
+    app.mount("/inner", inner)
+    app.router.routes.append(Host("files.example.com", StaticFiles(directory=tmp_path)))
+    for path, guards in {
+        "/open": [],
+        "/claims": [Depends(jwt.claims)],
+        "/key": [Security(APIKeyHeader(name="X-Key"))],
+        "/maybe": [Depends(optional(jwt))],
+        "/limited": [Depends(RateLimit("9/minute", scope="limited"))],
+    }.items():
+        inner.add_api_route(path, open_endpoint(), dependencies=guards)
+    inner.add_api_websocket_route("/ws", open_endpoint())
+    with caplog.at_level(logging.INFO, logger="piccolo_api_fastapi"):
+        lifespan = LifespanOn(uvicorn.Config(app, lifespan="on", log_config=None))
+        await lifespan.startup()
+        await lifespan.shutdown()
+    listed = [r.getMessage() for r in caplog.records if r.name == "piccolo_api_fastapi"]
+    assert len(listed) == 1
+    assert listed[0].partition(": ")[2].rstrip(".").split(", ") == [
+        "GET|POST /plain",
+        "mount /static",
+        "GET /inner/open",
+        "GET /inner/limited",
+        "/inner/ws",
+        "mount //files.example.com",
+    ]
+
+
+def open_endpoint() -> Any:
+    """An endpoint that nobody has marked."""
+
+    async def endpoint() -> None:
+        return None
+
+    return endpoint

@@ -136,6 +136,8 @@ def test_workers_count_together(client: httpx.Client) -> None:
 
 def test_a_flood_does_not_reach_the_workers(client: httpx.Client) -> None:
     """Beyond its burst nginx refuses, in the words of the library."""
+    while any(answer.status_code == 401 for answer in at_once(client, 5)):
+        pass  # the account has attempts left, because this test runs first
     answers = [answer for answer in at_once(client, 100) if "RateLimit" not in answer.headers]
     assert answers
     for answer in answers:

@@ -403,6 +403,44 @@ async def test_cancelled_requests(database: PostgresEngine, ada: User) -> None:
                     await wait()
 
 
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("step", ["statement", "begin", "update", "commit", "rollback"])
+async def test_cancelled_while_the_server_hangs(
+    database: PostgresEngine, ada: User, frozen: Cluster, step: str
+) -> None:
+    """A request that is cancelled at whatever step ends soon, and loses no connection."""
+    pool: Any = database.pool
+    assert await User.count() == 1
+
+    async def work() -> None:
+        if step == "statement":
+            await frozen_count()
+        if step == "begin":
+            frozen.freeze()
+        async with transaction(User):
+            await User.update({User.first_name: "Ada"}).where(User.id == ada.id)
+            if step == "update":
+                await frozen_count()
+            frozen.freeze()
+            if step == "rollback":
+                raise ValueError
+
+    async def frozen_count() -> None:
+        frozen.freeze()
+        await User.count()
+
+    working = asyncio.create_task(work())
+    await asyncio.wait([working], timeout=LIMIT / 5)
+    assert not working.done()
+    working.cancel()
+    await asyncio.wait([working], timeout=SOON)
+    assert working.cancelled()
+    frozen.thaw()
+    async with pool.acquire(timeout=SOON), pool.acquire(timeout=SOON):
+        pass
+    assert await User.count() == 1
+
+
 class Slow(Users[User]):
     """Users at whose login something happens to the transaction."""
 

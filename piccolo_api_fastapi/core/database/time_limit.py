@@ -174,13 +174,14 @@ class _Watch(set["_Limit"]):
 
     def look(self) -> None:
         """Look for limits that are exceeded, and again in a moment while there are any at all."""
+        self.is_looking = bool(self)
+        if self.is_looking:
+            # First: a connection that was just released can't be closed, which is an error.
+            self.loop.call_later(LOOK_EVERY, self.look)
         now = self.loop.time()
         for limit in tuple(self):
             if limit.until < now:
                 limit.exceed()
-        self.is_looking = bool(self)
-        if self.is_looking:
-            self.loop.call_later(LOOK_EVERY, self.look)
 
 
 class _Limit:

@@ -14,7 +14,7 @@ from redis.exceptions import MaxConnectionsError, NoScriptError
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .redis_script import SCRIPT
-from .remote_store import Gate, Within
+from .remote_store import CONNECT_SECONDS, Gate, Within
 from .store import StoreBusy
 
 LARGEST_BATCH = 256
@@ -59,10 +59,13 @@ class Line:
             url,
             socket_timeout=None,  # see `Within`
             socket_connect_timeout=None,
+            redis_connect_func=self._greet,
             # One retry, on a new connection, in case the server has closed the idle one.
             retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
         )
         self._seconds = seconds
+        self._to_connect = max(seconds, CONNECT_SECONDS)
+        self._is_connected = False
         self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
         self._is_busy = False
         self._task: asyncio.Task[None] | None = None
@@ -75,7 +78,7 @@ class Line:
             return await future
         self._is_busy = True
         try:
-            with Within(self._seconds):
+            with self._limit():
                 return await _run(self._client, command)
         except Exception as error:
             self._fail(error)
@@ -87,18 +90,31 @@ class Line:
 
     async def disconnect(self) -> None:
         """Close the connection; the next call opens another."""
+        self._is_connected = False
         await self._client.connection_pool.disconnect(inuse_connections=False)
 
     async def close(self) -> None:
         """Close the connection for good."""
         await self._client.aclose()
 
+    def _limit(self) -> Within:
+        """The time limit of a call, which begins anew once a connection is made."""
+        self._within = Within(self._seconds if self._is_connected else self._to_connect)
+        return self._within
+
+    async def _greet(self, connection: Any) -> None:
+        """Log in to the server, over a new connection or one that replaces a lost one."""
+        self._within.restart(self._to_connect)
+        await connection.on_connect()
+        self._within.restart(self._seconds)
+        self._is_connected = True
+
     async def _send_waiting(self) -> None:
         while self._waiting:
             batch = self._waiting[:LARGEST_BATCH]
             del self._waiting[:LARGEST_BATCH]
             try:
-                with Within(self._seconds):
+                with self._limit():
                     answers = await self._send_batch([command for command, _ in batch])
             except Exception as error:  # noqa: BLE001 - each caller gets the error
                 self._waiting = batch + self._waiting

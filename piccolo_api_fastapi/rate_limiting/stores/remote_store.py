@@ -24,6 +24,9 @@ PROBE_EVERY = SECOND
 REMEMBER = SECOND
 """The longest time for which a refusal is repeated from memory."""
 
+CONNECT_SECONDS = 1.0
+"""The time limit of a new connection with its TLS and login, unless a call has a longer one."""
+
 
 class RemoteStore(ABC):
     """
@@ -135,6 +138,10 @@ class Within:
     """The limit is measured in so many parts. A stall takes one of them, however long it is."""
 
     def __init__(self, seconds: float) -> None:
+        self.restart(seconds)
+
+    def restart(self, seconds: float) -> None:
+        """Give what is left of the block this time from now on."""
         self._slice = seconds / self.SLICES
         self._left = self.SLICES
 
@@ -171,6 +178,7 @@ class Gate:
     def __init__(self, size: int, seconds: float) -> None:
         self._size = size
         self._seconds = seconds
+        self._has_answered = False
         self._free: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]
         self._free = WeakKeyDictionary()
 
@@ -187,8 +195,12 @@ class Gate:
         except (TimeoutError, asyncio.TimeoutError):
             raise StoreBusy from None
         try:
-            with Within(self._seconds):
-                return await call()
+            # The first calls open their connections.
+            seconds = self._seconds if self._has_answered else max(self._seconds, CONNECT_SECONDS)
+            with Within(seconds):
+                result = await call()
+            self._has_answered = True
+            return result
         finally:
             free.release()
 

@@ -77,7 +77,10 @@ class JWTAuth(Scheme[UserT]):
         resource: The URL of the API. A 401 then names its metadata; see `metadata_router`.
         access_lifetime: The lifetime of an access token, at most a day.
         refresh_lifetime: The lifetime of a family, which refreshes do not extend.
-        grace: The time in which a refresh may be repeated with the same token, at most a minute.
+        grace: The time in which a refresh may be repeated with the same token, and gets the same
+            successor: at most a minute. 0 refuses every repetition.
+        lost_within: The time in which it may be repeated after the grace because the response was
+            lost: until the successor is used, at most a week.
         leeway: The tolerated difference between the clocks of servers, at most a minute.
         cap: The number of families a user may have, or `None`. A further login ends the oldest.
         token_url: The URL of `POST /token`, for Swagger; `install(app)` sets it.
@@ -112,6 +115,7 @@ class JWTAuth(Scheme[UserT]):
         access_lifetime: timedelta = timedelta(minutes=15),
         refresh_lifetime: timedelta = timedelta(days=30),
         grace: timedelta = timedelta(seconds=10),
+        lost_within: timedelta = timedelta(hours=1),
         leeway: timedelta = timedelta(seconds=5),
         cap: int | None = 100,
         token_url: str = "auth/token",  # noqa: S107 - a path
@@ -124,13 +128,14 @@ class JWTAuth(Scheme[UserT]):
             raise ConfigurationError(
                 "grace must be 0 to 60 seconds, and refresh_lifetime longer than access_lifetime."
             )
+        if not timedelta(0) <= lost_within <= timedelta(weeks=1):
+            raise ConfigurationError("lost_within must be 0 to 7 days.")
         if cap is not None and cap < 1:
             raise ConfigurationError("cap must be at least 1, or None for no limit.")
         self.clock = self.users.clock
         self.keys = ring_of(secret, keys)
         self.client_id = checked_client_id(client_id)
         self.refresh_lifetime = refresh_lifetime
-        self.grace = grace
         self.cap = cap
         self.issuer, self.audience = issuer, audience
         if resource is not None:
@@ -139,6 +144,8 @@ class JWTAuth(Scheme[UserT]):
         self.resource = resource
         self._access = AccessTokens(self.keys, issuer, audience, access_lifetime, leeway)
         self._refresh = RefreshTokens(self.keys, issuer, audience)
+        lost_within = lost_within if grace else grace
+        self._repeats = rotation_queries.Repeats(self._refresh.successor, grace, lost_within)
         self.own = queries.Own(self.table, issuer, audience)
         self._compiled = rotation_queries.compile_queries(self.own, is_batched=batched)
         self.scheme_name = "JWT"
@@ -239,7 +246,8 @@ class JWTAuth(Scheme[UserT]):
         Exchange a refresh token for a new pair.
 
         Args:
-            refresh_token: The current token of its family, or within the grace the previous one.
+            refresh_token: The current token of its family, or the previous one if the response
+                was lost.
             scope: The scopes of the access token, separated by spaces. Default: all granted.
 
         Raises:
@@ -250,10 +258,10 @@ class JWTAuth(Scheme[UserT]):
         presented = self._refresh.read(refresh_token)
         if presented is None:
             raise InvalidGrant
-        now, successor = self.users.clock(), self._refresh.successor(presented)
+        now = self.users.clock()
         async with store():
-            family = await rotation_queries.rotate(
-                self._compiled, presented, successor, now, self.grace
+            family, successor = await rotation_queries.rotate(
+                self._compiled, presented, now, self._repeats
             )
         user = load(self.users.table, family.user)
         may = family.scopes & await self.users.scopes_of(user)

@@ -65,14 +65,20 @@ class RefreshTokens:
         secret = secrets.token_bytes(32)
         return RefreshToken(uuid4(), 0, secret, self._successor_keys[0], client_id)
 
-    def successor(self, token: RefreshToken) -> RefreshToken:
+    def successor(self, token: RefreshToken, lost: RefreshToken | None = None) -> RefreshToken:
         """
         Derive the next token. Requests that refresh with the same token get the same successor,
         because it is derived with the key that wrote the token: servers agree on that key even
         while keys rotate.
+
+        Args:
+            token: The token that the client sent.
+            lost: The successor that did not reach the client, if another replaces it.
         """
         generation = token.generation + 1
         material = token.family.bytes + _generation(generation) + token.secret
+        if lost is not None:
+            material += lost.secret
         secret = hmac.digest(token.successor_key, material, "sha256")
         key = self._successor_keys[0]
         return RefreshToken(token.family, generation, secret, key, token.client_id)

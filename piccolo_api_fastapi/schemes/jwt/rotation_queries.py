@@ -1,5 +1,6 @@
 """Statements of the hot paths on refresh families: find one, and rotate its token."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -156,26 +157,42 @@ def all_factors(factors: Factors, step_ups: Factors) -> Factors:
     return {**factors, **{f"{_AGAIN}{name}": at for name, at in step_ups.items()}}
 
 
-async def rotate(
-    compiled: CompiledQueries,
-    presented: RefreshToken,
-    successor: RefreshToken,
-    now: datetime,
-    grace: timedelta,
-) -> Family:
+REPLACEMENTS = 5
+"""How many times in a row a lost successor is replaced by another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
     """
-    Move a family to its next generation.
+    When a refresh may be repeated with the same token, and what it then gets.
+
+    Args:
+        successor: Derives the successor of a token, or the one that replaces a lost successor.
+        grace: The time in which a repeated refresh gets the same successor.
+        lost_within: The time in which it gets another, which replaces the first.
+    """
+
+    successor: Callable[[RefreshToken, RefreshToken | None], RefreshToken]
+    grace: timedelta
+    lost_within: timedelta
+
+
+async def rotate(
+    compiled: CompiledQueries, presented: RefreshToken, now: datetime, repeats: Repeats
+) -> tuple[Family, RefreshToken]:
+    """
+    Move a family to its next generation. Returns the family and its new token.
 
     Within the grace, a repeated refresh finds that its successor is already the current token:
-    racing tabs and lost responses converge on it. An older token has been copied, so it ends
-    the family.
+    racing tabs converge on it. Later, while the successor was never presented, the response was
+    lost and another successor replaces it. The replaced one counts as used, so that a thief and
+    the owner never hold the same token. Any other token has been copied, so it ends the family.
 
     Args:
         compiled: The compiled statements of the scheme.
         presented: The token that the client sent.
-        successor: The token that replaces it.
         now: The current time.
-        grace: The time in which a refresh may be repeated.
+        repeats: The rules for a refresh that is repeated.
 
     Raises:
         InvalidGrant: The token is not the current one, or its family has ended.
@@ -183,17 +200,51 @@ async def rotate(
     before = await find(compiled, presented.family, now)
     if before is None or not before.user["active"]:
         raise InvalidGrant
+    successor = repeats.successor(presented, None)
     values = (successor.generation, presented.digest, successor.digest, now)
     condition = (presented.family, presented.generation, presented.digest, now)
     if await compiled.rotate.run(*values, *condition):
-        return before
+        return before, successor
+    return await _repeat(compiled, presented, now, repeats)
+
+
+async def _repeat(
+    compiled: CompiledQueries, presented: RefreshToken, now: datetime, repeats: Repeats
+) -> tuple[Family, RefreshToken]:
+    """Answer a refresh with a token that is not the current one, or end its family."""
     family = await find(compiled, presented.family, now)
     if family is None:
         raise InvalidGrant
-    digests = family.previous_digest, family.current_digest
-    is_repeated = digests == (presented.digest, successor.digest)
-    if is_repeated and now < family.rotated_at + grace:
-        return family
-    if presented.generation < family.generation:
+    candidate: RefreshToken | None = None
+    for _ in range(REPLACEMENTS if family.previous_digest == presented.digest else 0):
+        candidate = repeats.successor(presented, candidate)
+        if candidate.digest != family.current_digest:
+            continue
+        if now < family.rotated_at + repeats.grace:
+            return family, candidate
+        if now < family.rotated_at + repeats.lost_within:
+            replacement = repeats.successor(presented, candidate)
+            if await _replace(compiled.own, family, replacement, now):
+                return family, replacement
+            # Another request has replaced it, or has presented it.
+            return await _repeat(compiled, presented, now, repeats)
+    if presented.generation <= family.generation:
         await end_reused(compiled.own, family.id, now)
     raise InvalidGrant
+
+
+async def _replace(own: Own, family: Family, token: RefreshToken, now: datetime) -> bool:
+    """Replace the current token of a family, if it is still that which was found."""
+    table = own.table
+    moved = (
+        await table.update({table.current_digest: token.digest, table.rotated_at: now})
+        .where(
+            table.id == family.id,
+            table.generation == family.generation,
+            table.current_digest == family.current_digest,
+            table.expires_at > now,
+            table.revoked_at.is_null(),
+        )
+        .returning(table.id)
+    )
+    return bool(moved)

@@ -4,8 +4,10 @@ import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -153,6 +155,59 @@ async def test_a_pool_that_others_use_up(redis: Redis, pool: type[ConnectionPool
     await lender.release(lent)
     assert (await limit.hit("grace")).degraded is False
     await lender.disconnect()
+
+
+@asynccontextmanager
+async def far_away(seconds: float) -> AsyncIterator[str]:
+    """The URL of the same server, which takes so long to accept each connection."""
+    there = urlsplit(REDIS_URL)
+    loop = asyncio.get_running_loop()
+    relays: list[asyncio.Task[None]] = []
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted = loop.create_future()
+        loop.call_later(seconds, accepted.set_result, None)
+        await accepted
+        theirs, ours = await asyncio.open_connection(there.hostname, there.port or 6379)
+        relays.extend(map(loop.create_task, (relay(reader, ours), relay(theirs, writer))))
+        await asyncio.wait(relays)
+        ours.close()
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        user = "".join(there.netloc.rpartition("@")[:2])
+        yield there._replace(netloc=f"{user}127.0.0.1:{port}").geturl()
+    finally:
+        server.close()
+        for task in relays:
+            task.cancel()
+
+
+@pytest.mark.security(97)
+@pytest.mark.parametrize("of_ones_own", [False, True])
+async def test_a_slow_connection(*, of_ones_own: bool) -> None:
+    """A connection may take longer than a call, also one that replaces a lost one."""
+    need_redis()
+    async with far_away(seconds=0.3) as url:
+        client = Redis.from_url(url)
+        store = RedisStore(client if of_ones_own else url, prefix=f"test-{uuid4()}")
+        limit = RateLimit("9/hour", scope="x", store=store, on_error="deny")
+        results: list[Any] = await race(lambda: limit.hit("ada"), 3)
+        assert {quota.remaining for quota in results} == {6, 7, 8}
+        if not of_ones_own:
+            line: Any = store._line()
+            assert line._is_connected
+            await store.recover()
+            assert not line._is_connected
+            assert (await limit.hit("ada")).remaining == 5
+        await store.close()
+        await client.aclose()
 
 
 @pytest.mark.slow

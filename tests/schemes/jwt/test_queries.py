@@ -72,9 +72,8 @@ async def test_a_family_that_ends_during_a_refresh(
     now = jwt.users.clock()
     find: Any = ThenChanged(jwt._compiled.find, column, now)
     compiled = replace(jwt._compiled, find=find)
-    successor = jwt._refresh.successor(token)
     with pytest.raises(InvalidGrant):
-        await rotation_queries.rotate(compiled, token, successor, now, timedelta(0))
+        await rotation_queries.rotate(compiled, token, now, jwt._repeats)
     assert await RefreshFamily.select(RefreshFamily.generation) == [{"generation": 0}]
 
 

@@ -9,7 +9,15 @@ import jwt as pyjwt
 import pytest
 from starlette.requests import HTTPConnection
 
-from piccolo_api_fastapi import AuthEvent, JWTAuth, RefreshFamily, User, Users, subscribe
+from piccolo_api_fastapi import (
+    AuthEvent,
+    ConfigurationError,
+    JWTAuth,
+    RefreshFamily,
+    User,
+    Users,
+    subscribe,
+)
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
 from piccolo_api_fastapi.errors import InvalidGrant, InvalidToken
 from piccolo_api_fastapi.schemes.jwt.refresh_tokens import RefreshTokens
@@ -78,12 +86,12 @@ def httpx_connection(access_token: str = "") -> HTTPConnection:
 async def test_reuse_ends_the_family(
     client: httpx.AsyncClient, ada: User, clock: FrozenClock
 ) -> None:
-    """After the grace a used token is a copy: the family ends, with its access tokens."""
+    """After its bound a used token is a copy: the family ends, with its access tokens."""
     events: list[AuthEvent] = []
     unsubscribe = subscribe(events.append)
     first = await get_tokens(client)
     second = (await refresh(client, first["refresh_token"])).json()
-    clock.advance(timedelta(seconds=10))
+    clock.advance(timedelta(hours=1))
     answer = await refresh(client, first["refresh_token"])
     unsubscribe()
     assert answer.status_code == 400
@@ -102,6 +110,105 @@ async def test_lost_answer(client: httpx.AsyncClient, ada: User, clock: FrozenCl
     clock.advance(timedelta(seconds=9))
     again = (await refresh(client, first["refresh_token"])).json()
     assert second["refresh_token"] == again["refresh_token"]
+
+
+@pytest.mark.security(53)
+@pytest.mark.security(54)
+async def test_answer_lost_long_ago(
+    client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """After the grace another successor replaces the lost one, and the family goes on."""
+    tokens = [(await get_tokens(client))["refresh_token"]]
+    for seconds in (0, 75, 5, 300):
+        clock.advance(timedelta(seconds=seconds))
+        answer = await refresh(client, tokens[0])
+        assert answer.status_code == 200
+        tokens.append(answer.json()["refresh_token"])
+    assert tokens[1] != tokens[2] == tokens[3] != tokens[4]
+    assert (await refresh(client, tokens[4])).status_code == 200
+    assert (await refresh(client, tokens[0])).status_code == 400
+    assert await RefreshFamily.count().where(RefreshFamily.revoked_at.is_null()) == 0
+
+
+@pytest.mark.security(51)
+async def test_lost_successors_are_used(
+    client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """A thief who repeats the owner's refresh does not get the owner's token, and is found out."""
+    first = await get_tokens(client)
+    owner = (await refresh(client, first["refresh_token"])).json()
+    clock.advance(timedelta(minutes=15))
+    thief = (await refresh(client, first["refresh_token"])).json()
+    assert owner["refresh_token"] != thief["refresh_token"]
+    assert (await refresh(client, owner["refresh_token"])).status_code == 400
+    assert (await refresh(client, thief["refresh_token"])).status_code == 400
+    answer = await client.get("/jwt", headers=bearer(thief["access_token"]))
+    assert answer.status_code == 401
+
+
+@pytest.mark.security(51)
+async def test_answers_lost_again_and_again(
+    client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """The successor of one token is replaced five times, no more."""
+    first = await get_tokens(client)
+    statuses = []
+    for _ in range(7):
+        statuses.append((await refresh(client, first["refresh_token"])).status_code)
+        clock.advance(timedelta(minutes=1))
+    assert statuses == [200] * 6 + [400]
+    assert await RefreshFamily.count().where(RefreshFamily.revoked_at.is_null()) == 0
+
+
+@pytest.mark.security(52)
+@pytest.mark.security(54)
+async def test_racers_after_a_lost_answer(
+    client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """24 late refreshes of one token: one replacement, 24 equal refresh tokens."""
+    first = await get_tokens(client)
+    lost = (await refresh(client, first["refresh_token"])).json()
+    clock.advance(timedelta(minutes=1))
+    answers = await asyncio.gather(*(refresh(client, first["refresh_token"]) for _ in range(24)))
+    assert {200} == {answer.status_code for answer in answers}
+    found = {answer.json()["refresh_token"] for answer in answers}
+    assert len(found - {lost["refresh_token"]}) == len(found) == 1
+    assert (await refresh(client, found.pop())).status_code == 200
+
+
+@pytest.mark.security(51)
+@pytest.mark.security(52)
+async def test_late_racers_with_two_tokens(
+    client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """Of a token and its successor, presented at once after the grace, the family ends."""
+    first = await get_tokens(client)
+    second = (await refresh(client, first["refresh_token"])).json()
+    clock.advance(timedelta(minutes=1))
+    tokens = [first["refresh_token"], second["refresh_token"]] * 12
+    await asyncio.gather(*(refresh(client, token) for token in tokens))
+    assert await RefreshFamily.count().where(RefreshFamily.revoked_at.is_null()) == 0
+
+
+@pytest.mark.security(53)
+@pytest.mark.parametrize("lost_within", [timedelta(-1), timedelta(days=8)])
+def test_bounds_of_lost_answers(lost_within: timedelta) -> None:
+    """A week is the most."""
+    with pytest.raises(ConfigurationError, match="lost_within"):
+        JWTAuth(secret="a secret of more than thirty-two bytes", lost_within=lost_within)
+
+
+@pytest.mark.security(53)
+async def test_no_lost_answers(users: Users[User], ada: User, clock: FrozenClock) -> None:
+    """`lost_within` bounds how late a refresh may be repeated."""
+    secret = "a secret of more than thirty-two bytes"
+    for lost_within, is_refused in ((timedelta(0), True), (timedelta(days=2), False)):
+        jwt = JWTAuth(users, secret=secret, lost_within=lost_within)
+        pair = await jwt.issue(ada, httpx_connection())
+        await jwt.refresh(pair.refresh_token)
+        clock.advance(timedelta(days=1))
+        [repeated] = await asyncio.gather(jwt.refresh(pair.refresh_token), return_exceptions=True)
+        assert isinstance(repeated, InvalidGrant) == is_refused
 
 
 @pytest.mark.security(53)
