@@ -321,3 +321,22 @@ def open_endpoint() -> Any:
         return None
 
     return endpoint
+
+
+async def test_all_is_guarded(
+    session: SessionAuth[User], caplog: pytest.LogCaptureFixture, database: Any
+) -> None:
+    """Where guards cover everything, the start says nothing of routes."""
+    app = FastAPI(openapi_url=None, dependencies=[Depends(session)])
+    install(app, check_tables=False)
+    received = iter(("startup", "shutdown"))
+
+    async def receive() -> dict[str, str]:
+        return {"type": f"lifespan.{next(received)}"}
+
+    async def send(_: Any) -> None:
+        return None
+
+    with caplog.at_level("INFO"):
+        await app({"type": "lifespan"}, receive, send)
+    assert "No guard covers" not in caplog.text

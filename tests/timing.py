@@ -14,8 +14,8 @@ async def told_apart(
     pairs: int = 100,
 ) -> float:
     """
-    Measure, and where it seems that they differ, measure four times as many more, and then twelve
-    times as many: a busy machine makes few measurements differ by chance.
+    Measure, and where it seems that they differ, measure four times as many more, and then as
+    many again: a busy machine makes few measurements differ by chance.
 
     Args:
         first: Makes a request of one kind; returns how long the answer took.
@@ -31,4 +31,4 @@ async def told_apart(
     area = await timing_auc(first, second, 4 * pairs)
     if CHANCE[0] <= area <= CHANCE[1]:
         return area
-    return await timing_auc(first, second, 12 * pairs)
+    return await timing_auc(first, second, 4 * pairs)

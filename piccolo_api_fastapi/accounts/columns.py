@@ -149,14 +149,6 @@ def _one_of(values: Sequence[Any]) -> Callable[[Any], Any]:
     return check
 
 
-def plain_schema(schema: dict[str, Any]) -> None:
-    """Remove from a schema what Piccolo says to its own forms. Help texts become descriptions."""
-    for part in (schema, *schema.get("properties", {}).values()):
-        text = part.pop("extra", {}).get("help_text")
-        if text:
-            part.setdefault("description", text)
-
-
 def _kind(column: Column) -> Any:
     """The type of the values that fit a column on every database."""
     for kind, annotation in _KINDS.items():

@@ -184,7 +184,7 @@ async def test_one_time(make_app: MakeApp, users: Users[User], path: str) -> Non
     await users.create("ada", email="ada@example.com")
     password = {"password": PASSWORD} if path == "register" else {}
     known = answering(app, f"/auth/{path}", {"email": "ada@example.com", **password})
-    strangers = [{"email": f"bob{n}@example.com", **password} for n in range(501)]
+    strangers = [{"email": f"bob{n}@example.com", **password} for n in range(901)]
     unknown = answering(app, f"/auth/{path}", *strangers)
     await known()
     await unknown()
@@ -245,7 +245,7 @@ def followed(app: FastAPI, path: str, *bodies: dict[str, Any]) -> Callable[[], A
 async def test_one_time_of_what_follows(users: Users[User], path: str) -> None:
     """
     Nor does the next request take longer: 25 pairs, with hashes that cost what they do outside of
-    tests, and 100 more where chance, or a difference, moves that.
+    tests, and 100 and then 100 more where chance, or a difference, moves that.
     """
     slow = Users(hasher=PasswordHasher(), clock=users.clock)
     accounts = Accounts(slow, mail=Outbox(), base_url=BASE_URL)
@@ -254,10 +254,10 @@ async def test_one_time_of_what_follows(users: Users[User], path: str) -> None:
     app.include_router(accounts_router(accounts), prefix="/auth")
     await slow.create("me", PASSWORD)
     more = {"password": PASSWORD} if path == "register" else {}
-    owners = [{"email": f"user{n}@example.com", **more} for n in range(126)]
+    owners = [{"email": f"user{n}@example.com", **more} for n in range(226)]
     for owner in owners:
         await slow.create(owner["email"], email=owner["email"])
-    strangers = [{"email": f"bob{n}@example.com", **more} for n in range(126)]
+    strangers = [{"email": f"bob{n}@example.com", **more} for n in range(226)]
     known = followed(app, f"/auth/{path}", *owners)
     unknown = followed(app, f"/auth/{path}", *strangers)
     await known()

@@ -145,6 +145,26 @@ async def test_outage(database: Any, keys: list[str], monkeypatch: pytest.Monkey
 
 
 @on_postgres
+async def test_cancelled_in_an_outage(
+    database: Any, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that was cancelled while it waited is told nothing; the others are."""
+    lookup = lookup_of()
+    with failing(database, outage, monkeypatch):
+        tasks = [asyncio.ensure_future(lookup.find(key, NOW)) for key in keys[:6]]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    kinds = [type(result) for result in results]
+    assert kinds == [ConnectionRefusedError] * 2 + [
+        StoreUnavailable,
+        asyncio.CancelledError,
+        StoreUnavailable,
+        StoreUnavailable,
+    ]
+
+
+@on_postgres
 async def test_a_bad_value(database: Any, keys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails for many is asked again by each alone."""
     with failing(database, refuses_lists, monkeypatch):
