@@ -33,6 +33,7 @@ from piccolo_api_fastapi import (
 )
 from tests.conftest import SECRET, new_client, reaches_no_sql
 from tests.documents import expanded
+from tests.lifespans import start_and_stop
 
 
 @pytest.mark.security(118)
@@ -329,14 +330,19 @@ async def test_all_is_guarded(
     """Where guards cover everything, the start says nothing of routes."""
     app = FastAPI(openapi_url=None, dependencies=[Depends(session)])
     install(app, check_tables=False)
-    received = iter(("startup", "shutdown"))
-
-    async def receive() -> dict[str, str]:
-        return {"type": f"lifespan.{next(received)}"}
-
-    async def send(_: Any) -> None:
-        return None
-
     with caplog.at_level("INFO"):
-        await app({"type": "lifespan"}, receive, send)
+        await start_and_stop(app)
     assert "No guard covers" not in caplog.text
+
+
+@reaches_no_sql
+async def test_responses_without_a_schema(session: SessionAuth[User]) -> None:
+    """A response that an application describes by an example only stays as it is."""
+    app = FastAPI()
+    install(app)
+    plain = {"text/plain": {"example": "not here"}}
+
+    @app.get("/", responses={404: {"description": "None", "content": plain}})
+    async def found(_: Annotated[User, Depends(session)]) -> None: ...
+
+    assert app.openapi()["paths"]["/"]["get"]["responses"]["404"]["content"] == plain

@@ -1,7 +1,5 @@
 """Logins of one user table ask for the same second factors, or the application does not start."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -23,6 +21,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from tests.conftest import KEY, reaches_no_sql
+from tests.lifespans import start_and_stop
 from tests.models import Customer
 
 
@@ -44,21 +43,6 @@ def totp(users: Users[User]) -> TOTP:
 def routers(session: SessionAuth[User], jwt: JWTAuth[User], *logins: Login[User] | None) -> Any:
     """A router for sessions and one for tokens, with a login each."""
     return session_router(session, logins[0]), jwt_router(jwt, logins[1])
-
-
-@asynccontextmanager
-async def starts(app: FastAPI) -> AsyncIterator[None]:
-    """Start and stop an application as a server does; raises what keeps it from starting."""
-    received = iter(("startup", "shutdown"))
-
-    async def receive() -> dict[str, str]:
-        return {"type": f"lifespan.{next(received)}"}
-
-    async def send(_: Any) -> None:
-        return None
-
-    await app({"type": "lifespan"}, receive, send)
-    yield
 
 
 @pytest.mark.security(76)
@@ -87,8 +71,7 @@ async def test_different_logins(
                 app.include_router(two)
         inner.include_router(two)
         with pytest.raises(ConfigurationError, match=r"with the second factors totp and .* login="):
-            async with starts(early):
-                pass
+            await start_and_stop(early)
         with pytest.raises(ConfigurationError, match="pass the same login="):
             install(late)
 
@@ -111,8 +94,7 @@ async def test_like_logins(session: SessionAuth[User], jwt: JWTAuth[User], totp:
         for router in routers(session, jwt, *logins):
             app.include_router(router)
         app.include_router(session_router(SessionAuth(customers)), prefix="/customers")
-        async with starts(app):
-            pass
+        await start_and_stop(app)
 
 
 @reaches_no_sql

@@ -60,11 +60,11 @@ def _share_bodies(document: dict[str, Any]) -> None:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for responses, status in _error_responses(document):
         for content in responses[status].get("content", {}).values():
-            schema = content.setdefault("schema", {})
+            schema = content.get("schema", {})
             options = [_shared(option, models, schemas) for option in schema.get("anyOf", [schema])]
             if "anyOf" in schema:
                 schema["anyOf"] = options
-            else:
+            elif schema:
                 content["schema"] = options[0]
 
 
