@@ -1,13 +1,12 @@
 """The user tables that guards use: those of an application, and whether they are the same."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi.routing import RouteContext, iter_route_contexts
 from piccolo.apps.user.tables import BaseUser
-from starlette.routing import BaseRoute, Host, Mount
+from starlette.routing import BaseRoute
 
-from piccolo_api_fastapi.core.http.public_routes import dependencies_of
+from piccolo_api_fastapi.core.http.public_routes import all_routes, dependencies_of
 from piccolo_api_fastapi.errors import ConfigurationError
 
 
@@ -42,7 +41,7 @@ def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:
         routes: The routes of an application.
     """
     found: dict[type[BaseUser], None] = {}
-    for context in _contexts(routes):
+    for context in all_routes(routes):
         if (dependant := getattr(context, "dependant", None)) is None:
             continue
         for call in dependencies_of(dependant, context.endpoint):
@@ -51,10 +50,3 @@ def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:
                 if (users := getattr(scheme, "users", None)) is not None:
                     found[users.table] = None
     return list(found)
-
-
-def _contexts(routes: Sequence[BaseRoute]) -> Iterator[RouteContext]:
-    for context in iter_route_contexts(routes):
-        yield context
-        if isinstance(context.original_route, Mount | Host):
-            yield from _contexts(context.original_route.routes)

@@ -66,8 +66,7 @@ class Require(Guard[UserT]):
         return identity
 
     async def _check_email(self, identity: Identity[UserT]) -> None:
-        named = (scheme for scheme in self.schemes if scheme.scheme_name == identity.scheme)
-        scheme = next(named, self.schemes[0])
+        scheme = self.scheme_of(identity) or self.schemes[0]
         async with store():
             is_verified = await scheme.has_verified_email(identity.user)
         if not is_verified:

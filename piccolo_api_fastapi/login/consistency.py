@@ -1,11 +1,11 @@
 """The check that the routers of one user table all ask for the same second factors."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
+from piccolo_api_fastapi.core.http.public_routes import all_routes
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .mfa.second_factor import SecondFactor
@@ -43,7 +43,7 @@ def check_logins(routes: Sequence[BaseRoute]) -> None:
             enrol a factor that a login of theirs does not know.
     """
     logins: dict[str, Login[Any]] = {}
-    endpoints = list(_endpoints(routes))
+    endpoints = [context.endpoint for context in all_routes(routes)]
     for endpoint in endpoints:
         if (login := getattr(endpoint, _LOGIN, None)) is not None:
             table = login.users.table
@@ -70,12 +70,6 @@ def _mark(name: str, value: object) -> Callable[[EndpointT], EndpointT]:
         return endpoint
 
     return mark
-
-
-def _endpoints(routes: Sequence[BaseRoute]) -> Iterator[object]:
-    for route in iter_route_contexts(routes):
-        yield route.endpoint
-        yield from _endpoints(getattr(getattr(route.original_route, "app", None), "routes", ()))
 
 
 def _kinds(factors: Sequence[SecondFactor]) -> frozenset[Kind]:

@@ -1,11 +1,13 @@
 """`public` and `unlimited`: endpoints exempt from guards or rate limits of their application."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from fastapi.dependencies.models import Dependant
+from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute, Host, Mount
 
 CallableT = TypeVar("CallableT", bound=Callable[..., Any])
 
@@ -103,6 +105,19 @@ def dependencies_of(dependant: Dependant, endpoint: object) -> Iterator[Any]:
 
     for inner in dependant.dependencies:
         yield from _calls(inner, is_excused if inner.name is None else _is_never_excused)
+
+
+def all_routes(routes: Sequence[BaseRoute]) -> Iterator[RouteContext]:
+    """
+    Yield the routes of an application, and those of the applications mounted in it.
+
+    Args:
+        routes: The routes of the application.
+    """
+    for context in iter_route_contexts(routes):
+        yield context
+        if isinstance(context.original_route, Mount | Host):
+            yield from all_routes(context.original_route.routes)
 
 
 def is_guard(dependency: object) -> bool:

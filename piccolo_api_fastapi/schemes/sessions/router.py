@@ -11,7 +11,6 @@ from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
@@ -42,7 +41,7 @@ from piccolo_api_fastapi.login.captcha import captcha_dependencies
 from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
-from piccolo_api_fastapi.schemes.sign_out import end_everything, lock_for
+from piccolo_api_fastapi.schemes.sign_out import signing_out
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -220,8 +219,6 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any], person: InPerson
         of the site do not end, unless `everything` is set.
         """
         user, now = primary_key(identity.user), session.users.clock()
-        async with transaction(session.table):
-            await lock_for(session.users, identity, everything=also.everything)
+        users, everything = session.users, also.everything
+        async with signing_out(users, session.table, identity, everything=everything):
             await queries.end_others(session.own, user, identity.credential_id, now)
-            if also.everything:
-                await end_everything(session.users, identity)
