@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -27,23 +28,30 @@ MOST_WINGS = {"POST /login": 6, "POST /login/mfa": 6}
 OURS = {Path("testing/kit.py"), Path("core/database/sqlite.py")}
 """The clock and the engine of these tests."""
 
+_walking: ContextVar[bool] = ContextVar("walking", default=False)
+
 
 @contextmanager
 def walk() -> Iterator[set[Path]]:
-    """Note the files of the package whose functions are called."""
+    """
+    Note the files of the package whose functions are called inside the block, or by a task or
+    a timer that began there: those of tests before run on the same event loop.
+    """
     files: set[str] = set()
 
     def note(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call":
+        if event == "call" and _walking.get():
             files.add(frame.f_code.co_filename)
 
     entered: set[Path] = set()
     before = sys.getprofile()
+    token = _walking.set(True)
     sys.setprofile(note)
     try:
         yield entered
     finally:
         sys.setprofile(before)
+        _walking.reset(token)
     paths = (Path(file) for file in files)
     entered |= {path.relative_to(PACKAGE) for path in paths if path.is_relative_to(PACKAGE)} - OURS
 
