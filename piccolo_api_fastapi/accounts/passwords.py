@@ -47,11 +47,11 @@ class Passwords(Generic[UserT]):
             key = None if user is None else primary_key(user)
             name = "authn_password_reset_request_fail"
             await emit(AuthEvent(name, self._users.clock(), key))
-            await mailboxes.pacing.rehearse()
+            await mailboxes.pacing.rehearse(tickets=1)
         elif await mailboxes.pacing.may_send(user, "reset"):
             await self.send_reset(user)
         else:
-            await mailboxes.pacing.rehearse()
+            await mailboxes.pacing.rehearse(tickets=1)
 
     async def send_reset(self, user: UserT) -> None:
         """

@@ -69,13 +69,17 @@ class Pacing(Generic[UserT]):
                 self._status, key, user.email, sending, now=now, since=since
             )
 
-    async def rehearse(self) -> None:
+    async def rehearse(self, *, tickets: int) -> None:
         """
         Do the work of a message without one. Call it for an address that nobody has: work after
         the response slows the next request, which would reveal that a message was sent.
+
+        Args:
+            tickets: How many tickets the message would carry: links and codes.
         """
         now = self._users.clock()
-        await queries.rehearse(self._status, now=now, since=now - self._interval)
+        since = now - self._interval
+        await queries.rehearse(self._status, tickets=tickets, now=now, since=since)
 
     @asynccontextmanager
     async def attempt(self, user: UserT, sending: Sending) -> AsyncIterator[Attempt]:

@@ -145,12 +145,14 @@ class Verification(Generic[UserT]):
     async def request(self, email: str, code: NewCode) -> None:
         """Send a link and a code to an address, if it belongs to a user and is not verified."""
         user = await self.addresses.find(email)
-        if user is None or not await self._may_verify(user):
-            await self.pacing.rehearse()
-        elif await self.pacing.may_send(user, "verification"):
+        if (
+            user is not None
+            and await self._may_verify(user)
+            and await self.pacing.may_send(user, "verification")
+        ):
             await self.send(user, code)
         else:
-            await self.pacing.rehearse()
+            await self.pacing.rehearse(tickets=2)
 
     async def _may_verify(self, user: UserT) -> bool:
         if await self._users.has_verified_email(user):
