@@ -101,6 +101,7 @@ class Accounts(Generic[UserT]):
         self.csrf = self.settings.csrf
         self.caller = self.settings.caller
         self.limits = limits or AccountLimits()
+        self.active_before_verified = active_before_verified
         self.models: Models = make_models(self.users.table, extra, has_mail=mail is not None)
         self._registration = Registration(
             self.settings, active_before_verified=active_before_verified

@@ -22,6 +22,8 @@ class ConsoleMail:
         stream: The text stream to print to. `None` is the standard output at that moment.
     """
 
+    at_once = True
+
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 

@@ -302,7 +302,10 @@ class AccountClosed(Message):
 
 
 Mail: TypeAlias = Callable[[Message], Awaitable[None]]
-"""Sends a message or raises. It runs after the response to the request."""
+"""
+Sends a message or raises. It runs after the response to the request, at once if it has a true
+attribute `at_once`, and otherwise within `MailLifetimes.spread`.
+"""
 
 
 def _time(at: datetime) -> str:

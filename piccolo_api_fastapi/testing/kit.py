@@ -269,6 +269,8 @@ class Outbox:
         is_down: Whether sending fails. It can be changed at any time.
     """
 
+    at_once = True
+
     def __init__(self, *, is_down: bool = False) -> None:
         self.messages: list[Message] = []
         self.is_down = is_down

@@ -1,16 +1,18 @@
-"""`MailLifetimes`: how long links and codes are valid."""
+"""`MailLifetimes`: how long links and codes are valid, and when mail is sent."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.errors import ConfigurationError
 
 
 @configured
 @dataclass(frozen=True, slots=True)
 class MailLifetimes:
     """
-    How long the links and codes in mail are valid, for `Accounts(lifetimes=…)`.
+    How long the links and codes in mail are valid, and when mail is sent, for
+    `Accounts(lifetimes=…)`.
 
     ```python
     from datetime import timedelta
@@ -26,6 +28,12 @@ class MailLifetimes:
         change: The lifetime of a link that confirms a new address.
         undo: The lifetime of a link that undoes a change of address or a new second factor.
         interval: The shortest time between two messages of one kind to one user.
+        spread: Mail that strangers can ask for is sent at a random moment within this time after
+            the response, so that the time of their next request does not tell whether there was
+            something to send. `ConsoleMail` and `Outbox` send at once.
+
+    Raises:
+        ConfigurationError: `spread` is negative, or longer than a minute.
     """
 
     verification: timedelta = timedelta(days=1)
@@ -33,3 +41,8 @@ class MailLifetimes:
     change: timedelta = timedelta(hours=1)
     undo: timedelta = timedelta(days=7)
     interval: timedelta = timedelta(minutes=1)
+    spread: timedelta = timedelta(seconds=1)
+
+    def __post_init__(self) -> None:
+        if not timedelta(0) <= self.spread <= timedelta(minutes=1):
+            raise ConfigurationError("spread must be a minute or less, and not negative.")

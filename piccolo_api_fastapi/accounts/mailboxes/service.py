@@ -35,7 +35,8 @@ class Mailboxes(Generic[UserT]):
         undo_links = UndoLinks(users, links, lifetimes.undo)
         self.links = links
         again = undo_links.make_again
-        self.send = Delivery(mail, users, {EmailChanged: again, SecondFactorChanged: again})
+        relink = {EmailChanged: again, SecondFactorChanged: again}
+        self.send = Delivery(mail, users, relink, lifetimes.spread)
         self.addresses = Addresses(users)
         self.pacing = Pacing(self.addresses, self.send, lifetimes.interval)
         self.verification = Verification(self.addresses, self.pacing, links, lifetimes)

@@ -73,7 +73,7 @@ def _add_verification_request(router: APIRouter, accounts: Accounts[Any]) -> Non
         """The response is the same if the address is unknown, or verified already."""
         address = await accounts.accept(body.email)
         code = await verification.new_code()
-        background.add_task(quietly, verification.request, address, code)
+        background.add_task(accounts.mailboxes.send.later, verification.request, address, code)
         return Accepted()
 
 

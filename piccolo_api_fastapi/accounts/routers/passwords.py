@@ -81,7 +81,7 @@ def _add_request(router: APIRouter, accounts: Accounts[Any], captcha: Check) -> 
     async def forgot_password(body: EmailIn, background: BackgroundTasks) -> Accepted:
         """The response is the same if the address is unknown."""
         address = await accounts.accept(body.email)
-        background.add_task(quietly, accounts.request_reset, address)
+        background.add_task(accounts.mailboxes.send.later, accounts.request_reset, address)
         return Accepted()
 
 

@@ -55,12 +55,15 @@ def register_router(accounts: Accounts[Any], *, captcha: Check = None) -> APIRou
 def _register_by_mail(
     router: APIRouter, accounts: Accounts[Any], checks: Sequence[Dependency]
 ) -> None:
+    # Who may sign in at once does not wait for the account.
+    run = quietly if accounts.active_before_verified else accounts.mailboxes.send.later
+
     async def register(body: Any, background: BackgroundTasks) -> Accepted:
         """Request an account. The response is the same if the address already has one."""
         values = body.model_dump(include=set(accounts.models.extra), exclude_unset=True)
         password = body.password.get_secret_value()
         account = await accounts.prepare(body.username, body.email, password, values)
-        background.add_task(quietly, accounts.register, account)
+        background.add_task(run, accounts.register, account)
         return Accepted()
 
     router.add_api_route(

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -25,6 +26,8 @@ Returns a new link for a user, an address and the time of a message, and when th
 """
 
 _replacement: Mail | None = None
+
+_CHANCE = random.SystemRandom()
 
 
 def replace_mail(mail: Mail | None) -> Mail | None:
@@ -47,6 +50,7 @@ class Delivery:
         users: The users who get messages.
         relink: For each kind of message with a link, the function that returns a new link,
             because links are not stored.
+        spread: The time after a response within which `later` runs a function.
     """
 
     def __init__(
@@ -54,11 +58,13 @@ class Delivery:
         mail: Mail,
         users: Users[Any],
         relink: Mapping[type[Message], Relink] | None = None,
+        spread: timedelta = timedelta(0),
     ) -> None:
         self.users = users
         self.table = bound(UnsentMail, users.table)
         self._mail = mail
         self._relink = {kind.__name__: link for kind, link in (relink or {}).items()}
+        self._spread = spread.total_seconds()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, message: Message) -> bool:
@@ -107,6 +113,18 @@ class Delivery:
         is_owner = event.outcome == "success" and not event.name.startswith("sys_")
         if event.user is not None and is_owner:
             self.beside(self.retry, event.user)
+
+    async def later(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
+        """
+        Run a function after the response, at a random moment within `spread`.
+
+        What runs slows other requests down. If it ran at once, whoever measures their next request
+        would see whether there was a message to send. A `mail` whose attribute `at_once` is true
+        is for demos and tests: then nothing waits.
+        """
+        if not getattr(_replacement or self._mail, "at_once", False):
+            await asyncio.sleep(_CHANCE.uniform(0, self._spread))
+        await quietly(work, *arguments)
 
     def beside(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
         """Run a function in the background."""

@@ -10,10 +10,12 @@ from fastapi import FastAPI
 from piccolo_api_fastapi import (
     Accounts,
     AuthEvent,
+    ConfigurationError,
     EmailChange,
     EmailStatus,
     JWTAuth,
     Login,
+    MailLifetimes,
     Message,
     Notices,
     SessionAuth,
@@ -403,3 +405,50 @@ async def test_nothing_left_to_undo(
         await client.get("/auth/me")
     assert await UnsentMail.count() == 0
     assert not any(isinstance(message, EmailChanged) for message in outbox.messages)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long mail waited, in seconds. Nothing waits for it here."""
+    waited: list[float] = []
+
+    async def sleep(delay: float) -> None:
+        waited.append(delay)
+
+    monkeypatch.setattr("piccolo_api_fastapi.mail.delivery.service.asyncio.sleep", sleep)
+    return waited
+
+
+@pytest.mark.security(13)
+@pytest.mark.parametrize("is_active", [False, True])
+async def test_a_random_moment(
+    users: Users[User], outbox: Outbox, waits: list[float], *, is_active: bool
+) -> None:
+    """Mail that strangers can ask for waits; an account does not, if it can be used at once."""
+    app = FastAPI()
+    lifetimes = MailLifetimes(spread=timedelta(seconds=3))
+    accounts = Accounts(
+        users,
+        mail=outbox.__call__,
+        base_url="https://app.example.com",
+        lifetimes=lifetimes,
+        active_before_verified=is_active,
+    )
+    app.include_router(accounts_router(accounts))
+    async with new_client(app) as client:
+        body = {"email": "ada@example.com", "password": PASSWORD}
+        assert (await client.post("/register", json=body)).status_code == 202
+        assert len(waits) == 1 - is_active
+        for path in ("/forgot-password", "/verify-email/request"):
+            assert (await client.post(path, json={"email": "bob@example.com"})).status_code == 202
+    assert len(waits) == 3 - is_active
+    assert all(0 < wait < 3 for wait in waits)
+    assert len(set(waits)) == len(waits)
+    outbox.last(VerifyEmail)
+
+
+@pytest.mark.parametrize("spread", [timedelta(seconds=-1), timedelta(minutes=2)])
+def test_spreads_that_are_refused(spread: timedelta) -> None:
+    """Nobody waits longer than a minute for mail."""
+    with pytest.raises(ConfigurationError, match="spread must be"):
+        MailLifetimes(spread=spread)
