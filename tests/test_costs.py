@@ -259,6 +259,7 @@ LEFT_BEHIND = 4096
 
 
 @pytest.mark.parametrize("path", CALLS)
+@pytest.mark.slow
 async def test_allocations(
     client: httpx.AsyncClient, database: Any, headers: dict[str, dict[str, str]], path: str
 ) -> None:

@@ -55,6 +55,7 @@ async def test_named(database: Any, clock: FrozenClock, outbox: Outbox, unlimite
         assert (await client.post("/auth/change-email", json=change)).status_code == 422
 
 
+@pytest.mark.slow
 async def test_older_rows(database: Any, clock: FrozenClock, outbox: Outbox) -> None:
     """A user who has such an address signs in by it and resets the password, named or not."""
     users = Users(clock=clock)

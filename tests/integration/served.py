@@ -26,6 +26,7 @@ from piccolo_api_fastapi import (
     JWTAuth,
     Login,
     LoginAttempt,
+    MailLifetimes,
     Proof,
     SessionAuth,
     User,
@@ -131,6 +132,7 @@ def make_app(engine: Any, grace: timedelta) -> FastAPI:
             file.write(f"{type(message).__name__} {getattr(message, 'link', '')}\n")
 
     options: Any = {"mail": mail, "base_url": "https://app.example.com", "login": login}
+    options["lifetimes"] = MailLifetimes(spread=timedelta(0))
     accounts = Accounts(users, schemes=[session, jwt], **options)
     app.include_router(accounts_router(accounts), prefix="/accounts")
     subscribe(in_transaction, when="before_commit")

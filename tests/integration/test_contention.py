@@ -33,6 +33,7 @@ CONNECTION = HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.
 
 
 @pytest.mark.security(109)
+@pytest.mark.slow
 async def test_two_processes_on_one_file(memory_path: Path) -> None:
     """Two processes with 500 writes each on one SQLite file: not one is refused or lost."""
     path = str(memory_path / "test.sqlite")

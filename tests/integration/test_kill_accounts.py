@@ -26,7 +26,7 @@ from tests.integration.test_kill import Server
 
 NEW = "another horse battery"
 
-pytestmark = pytest.mark.security(112)
+pytestmark = [pytest.mark.slow, pytest.mark.security(112)]
 
 
 class Mailbox:

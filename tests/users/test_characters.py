@@ -183,6 +183,7 @@ def test_refused(name: str) -> None:
     assert caught.value.codes == ("username_invalid",)
 
 
+@pytest.mark.slow
 def test_all_of_unicode() -> None:
     """No character without ink is accepted; every small letter in its normal form is."""
     refused = []

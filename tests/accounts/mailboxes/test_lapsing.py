@@ -117,7 +117,7 @@ async def test_against_a_verification(
 ) -> None:
     """Of 12 verifications and 12 sweeps at once, one passes, and its result is there to stay."""
     verification = app.state.accounts.mailboxes.verification
-    for number in range(8):
+    for number in range(4):
         await register(client, username=f"user{number}", email=f"user{number}@example.com")
         token = outbox.token(VerifyEmail)
         await EmailStatus.update(

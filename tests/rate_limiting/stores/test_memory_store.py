@@ -53,6 +53,7 @@ asyncio.run(flood())
 
 
 @pytest.mark.security(98)
+@pytest.mark.slow
 def test_a_flood() -> None:
     """A million keys fit into 20 MiB, and free nobody who was refused, whether he tries or not."""
     ran = subprocess.run([sys.executable, "-c", FLOOD], capture_output=True, text=True, check=False)
