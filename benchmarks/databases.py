@@ -12,7 +12,7 @@ from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY
 
-from piccolo_api_fastapi import PersistentSQLiteEngine
+from piccolo_api_fastapi import PersistentSQLiteEngine, PooledPostgresEngine
 
 Kind = Literal["postgres", "sqlite"]
 
@@ -42,11 +42,13 @@ def piccolo_engine(*, keeps: bool = False) -> Any:
     Piccolo's engine on the database of this process; every table is put on it.
 
     Args:
-        keeps: On SQLite, the one that keeps its connections.
+        keeps: The library's engine, which keeps connections on SQLite, and on PostgreSQL what
+            their sessions are like.
     """
     engine: Any
     if kind_of_this_process() == "postgres":
-        engine = PostgresEngine(config={**PG, "database": database_of_this_process()})
+        kind = PooledPostgresEngine if keeps else PostgresEngine
+        engine = kind(config={**PG, "database": database_of_this_process()})
     elif keeps:
         engine = PersistentSQLiteEngine(database_of_this_process())
     else:

@@ -33,6 +33,7 @@ from .core.crypto.encryption import (
 )
 from .core.crypto.keys import Key, KeyRing
 from .core.database.auth_tables import AuthTable
+from .core.database.postgres import PooledPostgresEngine
 from .core.database.sqlite import PersistentSQLiteEngine
 from .core.events.events import AuthEvent, subscribe
 from .core.events.json_log import JSONFormatter
@@ -153,6 +154,7 @@ __all__ = [
     "PersistentSQLiteEngine",
     "PiccoloStore",
     "PlainText",
+    "PooledPostgresEngine",
     "Proof",
     "Quota",
     "RateLimit",

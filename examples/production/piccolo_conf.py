@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from piccolo.conf.apps import AppRegistry
-from piccolo.engine.postgres import PostgresEngine
+
+from piccolo_api_fastapi import PooledPostgresEngine
 
 _CONFIG: dict[str, Any] = {
     "host": os.environ.get("PG_HOST", "127.0.0.1"),
@@ -22,7 +23,7 @@ if os.environ.get("PGBOUNCER"):
     # know what was prepared on this one.
     _CONFIG["statement_cache_size"] = 0
 
-DB = PostgresEngine(config=_CONFIG)
+DB = PooledPostgresEngine(config=_CONFIG)
 
 APP_REGISTRY = AppRegistry(
     apps=["piccolo.apps.user.piccolo_app", "piccolo_api_fastapi.piccolo_app"]

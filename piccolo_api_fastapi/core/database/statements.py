@@ -18,9 +18,15 @@ from .transactions import engine_of
 
 
 class _Statement(QueryString):
-    """A statement whose SQL is known. The template is shown in the log of queries."""
+    """
+    A statement whose SQL is known. The template is shown in the log of queries.
+
+    Such statements read and write rows, and change nothing in the session of the database.
+    """
 
     __slots__ = ("sql",)
+
+    leaves_nothing = True
 
     def __init__(self, sql: str, template: str, values: Sequence[Any]) -> None:
         super().__init__(template, *values)

@@ -12,6 +12,8 @@ from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from piccolo.querystring import QueryString
 from piccolo.table import Table, TableMeta
 
+from .postgres import PooledPostgresEngine, leaving_nothing
+
 STATEMENT_SECONDS = 5.0
 """The limit of a statement, unless the `config` of the engine has a `command_timeout`."""
 
@@ -68,6 +70,7 @@ class LimitedEngine:
     def __init__(self, engine: PostgresEngine) -> None:
         seconds = engine.config.get("command_timeout", STATEMENT_SECONDS)
         self._engine = self.unlimited = engine
+        self._is_pooled = isinstance(engine, PooledPostgresEngine)
         self.seconds = math.inf if seconds is None else seconds
         self.engine_type = engine.engine_type
         self.transform_response_to_dicts = engine.transform_response_to_dicts
@@ -107,7 +110,13 @@ class LimitedEngine:
             finally:
                 engine.current_transaction.reset(token)
                 connection = limit.connection
-                await (connection.close() if pool is None else pool.release(connection))
+                if pool is None:
+                    await connection.close()
+                elif self._is_pooled and getattr(querystring, "leaves_nothing", False):
+                    with leaving_nothing():
+                        await pool.release(connection)
+                else:
+                    await pool.release(connection)
         except asyncio.CancelledError:
             limit.check()
             raise
