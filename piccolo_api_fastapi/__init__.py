@@ -88,6 +88,7 @@ from .schemes.jwt.access_tokens import Claims
 from .schemes.sessions import Session, SessionAuth, delete_expired_sessions, session_router
 from .schemes.static_tokens import StaticTokens
 from .users import (
+    FoldedIdentifiers,
     Password,
     PasswordFailures,
     PasswordHasher,
@@ -127,6 +128,7 @@ __all__ = [
     "EventRecord",
     "FailureLimit",
     "Fernet",
+    "FoldedIdentifiers",
     "HCaptcha",
     "Identity",
     "JSONFormatter",
