@@ -89,6 +89,7 @@ from .schemes.jwt.access_tokens import Claims
 from .schemes.sessions import Session, SessionAuth, delete_expired_sessions, session_router
 from .schemes.static_tokens import StaticTokens
 from .users import (
+    FoldedIdentifiers,
     Password,
     PasswordFailures,
     PasswordHasher,
@@ -128,6 +129,7 @@ __all__ = [
     "EventRecord",
     "FailureLimit",
     "Fernet",
+    "FoldedIdentifiers",
     "HCaptcha",
     "Identity",
     "JSONFormatter",

@@ -46,12 +46,18 @@ def column_of(users: type[BaseUser], name: str) -> Column:
     Raises:
         ConfigurationError: The table has no such column, or users must not change it.
     """
-    found = [column for column in users._meta.columns if column._meta.name == name]
-    if not found or found[0]._meta.primary_key or found[0]._meta.secret:
-        raise ConfigurationError(f"extra={name!r} is not a column that users may change.")
-    if name in _RESERVED or isinstance(found[0], ForeignKey):
-        raise ConfigurationError(f"extra={name!r} is not a column that users may change.")
-    return found[0]
+    columns = {column._meta.name: column for column in users._meta.columns if _is_free(column)}
+    if name not in columns:
+        raise ConfigurationError(
+            f"extra={name!r} is not a column of {users.__name__} that users may change. "
+            f"Those are: {', '.join(columns)}."
+        )
+    return columns[name]
+
+
+def _is_free(column: Column) -> bool:
+    is_own = column._meta.primary_key or column._meta.secret or isinstance(column, ForeignKey)
+    return not is_own and column._meta.name not in _RESERVED
 
 
 def check_not_null(users: type[BaseUser], values: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired
 from piccolo_api_fastapi.core.database.sqlite_ids import never_reuse_ids
+from piccolo_api_fastapi.users.folding import Conflict, fold_users
 
 from .app import APP_CONFIG
 from .commands import auth_commands
@@ -13,10 +14,12 @@ from .tables import AuthTables, auth_tables
 __all__ = [
     "APP_CONFIG",
     "AuthTables",
+    "Conflict",
     "auth_commands",
     "auth_tables",
     "decrypt_with",
     "delete_expired",
+    "fold_users",
     "migrate_from_piccolo_api",
     "migrate_piccolo_api",
     "never_reuse_ids",

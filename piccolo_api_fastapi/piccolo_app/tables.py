@@ -21,7 +21,7 @@ from piccolo_api_fastapi.rate_limiting import RateLimitState
 from piccolo_api_fastapi.schemes.api_tokens import APIToken
 from piccolo_api_fastapi.schemes.jwt import RefreshFamily
 from piccolo_api_fastapi.schemes.sessions import Session
-from piccolo_api_fastapi.users import Password, PasswordFailures, User
+from piccolo_api_fastapi.users import FoldedIdentifiers, Password, PasswordFailures, User
 
 
 class AuthTables:
@@ -45,6 +45,7 @@ class AuthTables:
 
     password: type[Password]
     password_failures: type[PasswordFailures]
+    folded_identifiers: type[FoldedIdentifiers]
     known_device: type[KnownDevice]
     session: type[Session]
     refresh_family: type[RefreshFamily]

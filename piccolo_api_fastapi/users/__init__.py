@@ -8,13 +8,14 @@ from .passwords.hasher import PasswordHasher, PBKDF2Hasher
 from .passwords.policy import PasswordPolicy
 from .passwords.service import Comparison
 from .proof import Proof
-from .tables import Password, PasswordFailures, User, UserT, is_service
+from .tables import FoldedIdentifiers, Password, PasswordFailures, User, UserT, is_service
 from .users import Users, or_default
 
 __all__ = [
     "EVENTS",
     "BreachedPasswords",
     "Comparison",
+    "FoldedIdentifiers",
     "PBKDF2Hasher",
     "Password",
     "PasswordFailures",

@@ -1,10 +1,13 @@
-"""Commands that create users, set passwords, sign users out and unlock them."""
+"""Commands that create users, set passwords, sign users out, unlock and fold them."""
 
 import getpass
 import sys
 
 from piccolo_api_fastapi.core.commands import Tools, declare_commands
+from piccolo_api_fastapi.core.database.progress import shown
 from piccolo_api_fastapi.core.database.transactions import transaction
+
+from . import folding
 
 
 async def create_user(
@@ -73,6 +76,20 @@ async def unlock_user(tools: Tools, username: str) -> None:
     print(f"{user.username} is unlocked.")  # noqa: T201 - a command
 
 
+async def fold_users(tools: Tools) -> None:
+    """
+    Let users that other code wrote be found by every spelling of their username and address.
+
+    Prints the users that are the same when upper and lower case are not told apart.
+    """
+    with shown("users read"):
+        conflicts = await folding.fold_users(tools.users.table)
+    for conflict in conflicts:
+        print(conflict)  # noqa: T201 - a command
+    noun = "conflict" if len(conflicts) == 1 else "conflicts"
+    print(f"All users are folded; {len(conflicts)} {noun}.")  # noqa: T201 - a command
+
+
 def _password() -> str:
     """Ask for a password twice on a terminal; otherwise read the first line of the input."""
     if not sys.stdin.isatty():
@@ -83,4 +100,4 @@ def _password() -> str:
     return password
 
 
-declare_commands(create_user, set_password, sign_out, unlock_user)
+declare_commands(create_user, set_password, sign_out, unlock_user, fold_users)

@@ -1,7 +1,9 @@
 """Usernames and e-mail addresses in their normal form: the form in which they are stored."""
 
+import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import islice, product
 from uuid import uuid4
 
 from email_validator import EmailNotValidError, validate_email
@@ -16,6 +18,10 @@ MAXIMUM_LENGTH = 254
 _NO_EMAIL = "@no-email.invalid"  # RFC 2606 reserves the domain
 
 _PUBLIC = ".x.org"
+
+_WORDS = re.compile(r"(\W+)")
+
+_MOST_CASES = 64
 
 
 def normal_username(username: str, maximum: int) -> str:
@@ -123,14 +129,76 @@ def candidates(identifier: str) -> tuple[str, str, str] | None:
     """
     if len(identifier) > MAXIMUM_LENGTH or not identifier.strip().isprintable():
         return None
-    folded = _fold(identifier.strip())
-    email = folded
-    if "@" in identifier:
-        try:
-            email = normal_email(identifier.strip())
-        except Unprocessable:
-            email = folded
-    return identifier, folded, email
+    return identifier, folded_username(identifier), folded_email(identifier)
+
+
+def folded_username(username: str) -> str:
+    """
+    Return the one form of all spellings of a username, whether or not a new user may have it.
+
+    Args:
+        username: The username as typed, or as stored by other code.
+    """
+    return _fold(username.strip())
+
+
+def folded_email(email: str) -> str:
+    """
+    Return the one form of all spellings of an address: the normal form if it is valid.
+
+    Args:
+        email: The address as typed, or as stored by other code.
+    """
+    folded = folded_username(email)
+    if "@" not in folded:
+        return folded
+    try:
+        return normal_email(folded)
+    except Unprocessable:
+        return folded
+
+
+def spellings(identifier: str, folded: str) -> list[str]:
+    """
+    Return how other code may have stored an identifier, as far as it can be foreseen: each word
+    in lower case, in upper case or with a capital, letters decomposed, the domain in punycode.
+
+    Compare them with a column to which the database applied `lower`. Many databases do so with
+    ASCII letters only: SQLite always, PostgreSQL with `LC_CTYPE=C`.
+
+    Args:
+        identifier: The identifier as typed.
+        folded: The form from `folded_username` or `folded_email`.
+    """
+    forms = [identifier, folded]
+    if not folded.isascii():
+        forms += _cases(folded)
+        if (ascii_domain := _ascii_domain(folded)) is not None:
+            forms += [f"{form.rpartition('@')[0]}@{ascii_domain}" for form in forms]
+        forms += [unicodedata.normalize("NFD", form) for form in forms]
+    return list(dict.fromkeys(map(_ascii_lower, forms)))
+
+
+def _cases(text: str) -> Iterable[str]:
+    words = [
+        dict.fromkeys(map(_ascii_lower, (word, word.capitalize(), word.upper())))
+        for word in _WORDS.split(text)
+    ]
+    return (text.title(), text.upper(), *map("".join, islice(product(*words), _MOST_CASES)))
+
+
+def _ascii_lower(text: str) -> str:
+    return text.encode().lower().decode()  # `bytes.lower` changes ASCII letters only
+
+
+def _ascii_domain(email: str) -> str | None:
+    """The domain of an address in ASCII, where that differs."""
+    if email.rpartition("@")[2].isascii():
+        return None
+    try:
+        return split_email(email)[2]
+    except EmailNotValidError:
+        return None
 
 
 def one_name(identifier: str) -> str:

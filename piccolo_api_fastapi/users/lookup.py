@@ -9,8 +9,10 @@ from piccolo.table import TABLE_REGISTRY, Table
 
 from piccolo_api_fastapi.core.database.auth_tables import confirmed_factors
 
-from .identifiers import candidates
+from .owners import Wanted, owners
 from .passwords.hasher import is_pbkdf2
+
+_NOBODY = Wanted("", "", "")
 
 _FACTOR = "_factor "
 """Begins the names of columns that say whether a user has a second factor."""
@@ -69,17 +71,11 @@ class UserLookup:
 
     async def find(self, identifier: str) -> Account | None:
         """The user with this e-mail address, or else with this username."""
-        wanted = candidates(identifier)
-        typed, username, email = wanted or ("", "", "")
-        condition = 'u."username" IN ({}, {}) OR lower(u."email") = {}'
-        rows = await self._rows(condition, typed, username, email)
-        for name, value in (("email", email), ("username", typed), ("username", username)):
-            if wanted is None or (name == "email" and "@" not in typed):
-                continue
-            for row in rows:
-                if row[name] == value or (name == "email" and row[name].lower() == value):
-                    return _account(row)
-        return None
+        wanted = Wanted.of(identifier)
+        condition = f"{self._key} IN ({{}}) ORDER BY {self._key}"
+        rows = await self._rows(condition, owners(self._table, wanted or _NOBODY))
+        row = wanted.choose(rows) if wanted else None
+        return _account(row) if row else None
 
     async def get(self, key: Any) -> Account | None:
         """The user with this primary key."""

@@ -9,28 +9,26 @@ from piccolo_api_fastapi.core.database.outages import is_unique_violation, refus
 from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.errors import IdentityTaken, ValueTaken
 
+from .identifiers import folded_email, spellings
+from .owners import Wanted, find_owners
+
 _IDENTITY = frozenset({"username", "email"})
 
 
 async def refuse_if_taken(table: type[BaseUser], username: str, email: str | None) -> None:
     """
-    Raise if another user has the username or the e-mail address, in any case.
+    Raise if another user has the username or the e-mail address, in whatever spelling.
 
-    The unique indexes compare exact text, but older rows may be in upper case.
+    The unique indexes compare exact text, which is enough for users whom the library creates.
 
     Raises:
         IdentityTaken: Another user has one of them.
     """
-    name = table._meta.get_formatted_tablename()
-    rows = await table.raw(
-        f"SELECT 1 FROM {name} "  # noqa: S608 - names of our own
-        'WHERE lower("username") = {} OR lower("email") IN ({}, {}) LIMIT 1',
-        username,
-        username,
-        email or username,
-    )
-    if rows:
-        raise IdentityTaken
+    name = Wanted(username, username, username)
+    address = name if email is None else Wanted(email, email, email)
+    for row in await find_owners(table, *{name, address}):
+        if name.is_username_of(row) or name.is_email_of(row) or address.is_email_of(row):
+            raise IdentityTaken
 
 
 def taken(table: type[BaseUser], error: Exception) -> IdentityTaken | ValueTaken | None:
@@ -55,10 +53,12 @@ async def has_verified(table: type[BaseUser], key: Any, email: str) -> bool:
 
 async def end_other_mailboxes(table: type[BaseUser], key: Any, email: str) -> None:
     """Delete what would give the account of a user to the owner of another address than this."""
+    same = spellings(email, folded_email(email))
+    values = ", ".join(["{}"] * len(same))
     for one in mailbox_tables(table):
         name, column = one._meta.get_formatted_tablename(), one.other_mailbox  # type: ignore[attr-defined]
         await one.raw(
-            f'DELETE FROM {name} WHERE "user" = {{}} AND lower("{column}") <> {{}}',  # noqa: S608 - our own names
+            f'DELETE FROM {name} WHERE "user" = {{}} AND lower("{column}") NOT IN ({values})',  # noqa: S608 - our own names
             key,
-            email.lower(),
+            *same,
         )

@@ -18,6 +18,8 @@ from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.core.database.user_tables import loads_by_columns, primary_key
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidCredentials, Unprocessable
 
+from .identifiers import MAXIMUM_LENGTH
+
 if TYPE_CHECKING:
     from .users import Users
 
@@ -213,6 +215,28 @@ class PasswordFailures(AuthTable, FailureCounter, Table, tablename="auth_passwor
         """Counts without failures, or of a name that no user has, a day after the last guess."""
         is_old = cls.changed_at < int((now - FORGET_AFTER).timestamp() * 1000)
         return is_old & (cls.user.is_null() | (cls.failed_count == 0))
+
+
+class FoldedIdentifiers(AuthTable, Table, tablename="auth_folded_identifier"):
+    """
+    The username and the address of a user whose row spells them in another form than this
+    library does: in upper case, in punycode or with decomposed letters.
+
+    ```python
+    from piccolo_api_fastapi import FoldedIdentifiers
+
+    older = await FoldedIdentifiers.count()
+    ```
+
+    `fold_users` writes the rows. Look-ups compare what they find with the row of the user, so a
+    row that is out of date finds nobody.
+    """
+
+    noun = "folded identifiers"
+
+    user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
+    username = Varchar(length=MAXIMUM_LENGTH, null=True, default=None, index=True)
+    email = Varchar(length=MAXIMUM_LENGTH, null=True, default=None, index=True)
 
 
 UserT = TypeVar("UserT", bound=BaseUser, default=User)

@@ -19,6 +19,7 @@ from piccolo_api_fastapi import (
     change_email_router,
     change_password_router,
     me_router,
+    register_router,
     reset_password_router,
     verify_email_router,
 )
@@ -70,6 +71,17 @@ def test_another_user_table(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         Accounts(Users(Customer), **options)
     assert Accounts(Users(Customer), schemes=[SessionAuth(Users(Customer))]).users.table is Customer
+
+
+@pytest.mark.parametrize("name", ["nick", "id", "password", "admin"])
+def test_unknown_column(name: str) -> None:
+    """The error names the columns that there are."""
+    with pytest.raises(ConfigurationError) as raised:
+        register_router(Accounts(Users(Customer), extra=[name]))
+    assert str(raised.value) == (
+        f"extra={name!r} is not a column of Customer that users may change. "
+        "Those are: first_name, last_name, phone, country."
+    )
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ from piccolo_api_fastapi import (
     token_router,
 )
 from tests.conftest import KEY, PASSWORD
+from tests.integration import npm
 from tests.integration.serving import serving
 
 CLIENTS = Path(__file__).with_name("clients")
@@ -132,16 +133,8 @@ def run(folder: Path, *command: str | Path) -> str:
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the packages of Node that the tests need."""
-    if shutil.which("npm") is None:
-        pytest.skip("Node is not installed: there is no npm")
     folder = tmp_path_factory.mktemp("node")
-    for file in CLIENTS.iterdir():
-        shutil.copy(file, folder)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"npm can't fetch its packages: {done.stderr[-200:]}")
-    yield folder
+    yield npm.install(CLIENTS, folder)
     shutil.rmtree(folder)
 
 

@@ -18,6 +18,7 @@ from piccolo_api_fastapi import (
     TOTP,
     APIToken,
     ClientInfo,
+    FoldedIdentifiers,
     Login,
     Password,
     RefreshFamily,
@@ -33,7 +34,7 @@ from tests.conftest import PASSWORD, PG, STOCK, use_engine
 from tests.integration.command_line import run_command
 from tests.integration.planting import CONFIGURATION
 
-EXTRA_INDEX = "piccolo_api_fastapi_user_email"
+EXTRA_INDEXES = ("piccolo_api_fastapi_user_email", "piccolo_api_fastapi_user_username")
 """Made by a migration, since a table class can't say `lower(email)`."""
 
 
@@ -117,14 +118,22 @@ async def schema(engine: Any) -> dict[str, set[str]]:
     return {name: await read(engine, name) for name in names}
 
 
+def with_indexes(
+    created: dict[str, set[str]], migrated: dict[str, set[str]]
+) -> dict[str, set[str]]:
+    """The tables as their classes say, and the two indexes."""
+    extra = sorted(migrated["piccolo_user"] - created["piccolo_user"])
+    assert len(extra) == len(EXTRA_INDEXES)
+    assert all(name in index for name, index in zip(EXTRA_INDEXES, extra, strict=True))
+    return {**created, "piccolo_user": created["piccolo_user"] | set(extra)}
+
+
 async def test_migrations(database: Any, project: Project) -> None:
-    """From nothing they make what the table classes say and one index; undone, they leave it."""
+    """From nothing they make what the table classes say and two indexes; undone, they leave it."""
     created = await schema(database)
     await project.piccolo("migrations", "forwards", "all")
     migrated = await schema(project.engine)
-    [extra] = migrated["piccolo_user"] - created["piccolo_user"]
-    assert EXTRA_INDEX in extra
-    expected = {**created, "piccolo_user": created["piccolo_user"] | {extra}}
+    expected = with_indexes(created, migrated)
     assert expected == migrated
 
     printed = await project.piccolo("migrations", "forwards", "all")
@@ -268,3 +277,25 @@ async def test_token_commands(project: Project) -> None:
     assert row["expires_at"] > row["created_at"] + timedelta(days=29)
     assert "Revoked." in await run("revoke_api_token", secret)
     assert await APIToken.exists().where(APIToken.revoked_at.is_not_null())
+
+
+async def test_older_users(project: Project) -> None:
+    """
+    Users of Piccolo's command line are found in every spelling, those from before the migration
+    and those from after it. Two that are the same are named, and hinder neither.
+    """
+    await project.piccolo("migrations", "forwards", "user")
+    for name in ("Ada", "ADA", "ｏｄｄ"):
+        await create_user(project, name)
+    printed = await project.piccolo("migrations", "forwards", "all")
+    assert "Users 1 and 2 have the same username: ada" in printed
+    assert "Users 1 and 2 have the same e-mail address: ada@example.com" in printed
+    await create_user(project, "Иван")
+    use_engine(project.engine)
+    for typed, key in (("ada", 1), ("ADA", 2), ("odd@EXAMPLE.com", 3), ("иван", 4), ("ИВАН", 4)):
+        user = await Users().find(typed)
+        assert user is not None
+        assert user.id == key
+    printed = await project.piccolo("piccolo_api_fastapi", "fold_users")
+    assert "All users are folded; 2 conflicts." in printed
+    assert await FoldedIdentifiers.count() == 4

@@ -13,6 +13,24 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "return await queries.has_factor(",
         _UNKNOWN,
     ),
+    (
+        "users/queries.py",
+        "name.is_username_of(row) or",
+        "",
+        "tests/users/test_folding.py",
+    ),
+    (
+        "users/owners.py",
+        "folded_email(stored) == self.email",
+        "False",
+        "tests/users/test_folding.py",
+    ),
+    (
+        "users/owners.py",
+        """stored == self.username or folded_username(stored) == self.username""",
+        "True",
+        "tests/users/test_folding.py",
+    ),
     ("users/lookup.py", "if row.pop(name)", "if row.pop(name) and False", _UNKNOWN),
     ("users/passwords/queries.py", " & table.active.eq(value=True)", "", _USERS),
     (

@@ -130,6 +130,24 @@ def test_candidates(typed: str, found: tuple[str, str, str] | None) -> None:
     assert found == identifiers.candidates(typed)
 
 
+@pytest.mark.security(14)
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("zoë", ["zoë", "zoË", "zoe\u0308", "zoE\u0308"]),
+        ("иван.петров", ["Иван.Петров", "ИВАН.ПЕТРОВ", "иван.ПЕТРОВ", "Иван.петров"]),
+        ("a@exämple.com", ["a@exämple.com", "a@exÄmple.com", "a@xn--exmple-cua.com"]),
+        ("a@ü..com", ["a@ü..com", "a@Ü..com"]),
+    ],
+)
+def test_spellings(typed: str, stored: list[str]) -> None:
+    """Words in any case, decomposed, and domains in punycode; what is in ASCII has one."""
+    found = identifiers.spellings(typed, identifiers.folded_email(typed))
+    assert {text.encode().lower().decode() for text in stored} <= set(found)
+    assert len(identifiers.spellings("é-" * 100, "é-" * 100)) < 300
+    assert identifiers.spellings("Ada@X.org", "ada@x.org") == ["ada@x.org"]
+
+
 def test_no_email() -> None:
     """What stands for a missing address is shown as none."""
     assert identifiers.real_email(identifiers.no_email()) is None

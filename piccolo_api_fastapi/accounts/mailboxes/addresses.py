@@ -12,7 +12,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.errors import InvalidTicket
 from piccolo_api_fastapi.users import Users, UserT
-from piccolo_api_fastapi.users.identifiers import normal_email
+from piccolo_api_fastapi.users.identifiers import folded_email, normal_email
 
 from . import change_queries, verification_queries
 from .tables import EmailStatus
@@ -73,7 +73,7 @@ class Addresses(Generic[UserT]):
         """
         address = normal_email(email)
         user = await self.users.find(address)
-        return user if user is not None and user.email.lower() == address else None
+        return user if user is not None and folded_email(user.email) == address else None
 
     async def get(self, user: Any) -> UserT:
         """

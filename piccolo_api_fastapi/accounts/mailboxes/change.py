@@ -13,7 +13,7 @@ from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.mail.messages import ConfirmEmail, EmailChanged, EmailChangeRequested
 from piccolo_api_fastapi.mail.notices import UndoLink
 from piccolo_api_fastapi.users import Users, UserT
-from piccolo_api_fastapi.users.identifiers import real_email
+from piccolo_api_fastapi.users.identifiers import folded_email, real_email
 
 from . import change_queries as queries
 from .addresses import ATTEMPTS, Caller
@@ -194,7 +194,7 @@ class AddressChange(Generic[UserT]):
 
     async def _notice(self, user: UserT, old: str, now: datetime) -> Kept | None:
         """The message to the old address, with a link that undoes the change."""
-        if real_email(old) is None or old.lower() == user.email:
+        if real_email(old) is None or folded_email(old) == folded_email(user.email):
             return None
         key = primary_key(user)
         link, until = await self._undo_links.make(key, old, now)

@@ -10,7 +10,8 @@ from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows, factor_tables
 from piccolo_api_fastapi.core.database.outages import is_unique_violation
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
-from piccolo_api_fastapi.users.identifiers import no_email
+from piccolo_api_fastapi.users.identifiers import folded_email, no_email
+from piccolo_api_fastapi.users.owners import Wanted, find_owners
 
 from .tables import EmailChange, EmailStatus
 
@@ -97,20 +98,16 @@ async def release_address(
 
 async def refuse_if_taken(users: type[BaseUser], user: Any, email: str) -> None:
     """
-    Check that no other user has an address, in whatever case it is written.
+    Check that no other user has an address, in whatever spelling.
 
-    The unique index compares exact text, and older rows may be in upper case.
+    The unique index compares exact text, and older rows may be spelled in another way.
 
     Raises:
         IdentityTaken: The address belongs to another user.
     """
-    name, key = _names(users)
-    rows = await users.raw(
-        f'SELECT 1 FROM {name} WHERE lower("email") = {{}} AND {key} <> {{}} LIMIT 1',  # noqa: S608 - our own names
-        email,
-        user,
-    )
-    if rows:
+    wanted = Wanted(email, email, folded_email(email))
+    rows = await find_owners(users, wanted)
+    if any(row["key"] != user and wanted.is_email_of(row) for row in rows):
         raise IdentityTaken
 
 

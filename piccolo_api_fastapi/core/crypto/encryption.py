@@ -119,7 +119,10 @@ class _KeyedProvider(EncryptionProvider):
             ConfigurationError: The variable is not set, or a key is malformed or too short.
         """
         if not (keys := os.environ.get(variable, "")):
-            raise ConfigurationError(f"{variable} is not set; set it to a key from generate_key().")
+            raise ConfigurationError(
+                f"{variable} is not set. Set it to a key; this prints one: python -c "
+                "'from piccolo_api_fastapi import generate_key; print(generate_key())'"
+            )
         return cls(keys)
 
     async def encrypt(self, plaintext: bytes, associated_data: bytes) -> str:

@@ -16,6 +16,9 @@ from piccolo.columns.indexes import IndexMethod
 from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.sqlite_ids import never_reuse_ids
+from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.users import tables as stock
+from piccolo_api_fastapi.users.folding import fold_users
 
 
 class User(Table, tablename="piccolo_user", schema=None):
@@ -33,17 +36,31 @@ class User(Table, tablename="piccolo_user", schema=None):
 
 ID = "2026-11-27T06:40:19:770240"
 VERSION = "1.38.0"
-DESCRIPTION = "All tables, and an index for logins by e-mail address, which ignore case."
+DESCRIPTION = "All tables, and indexes for logins, which ignore case."
 
 
-async def create_index():
-    await User.raw(
-        "CREATE INDEX IF NOT EXISTS piccolo_api_fastapi_user_email ON piccolo_user (lower(email))"
-    )
+class Manager(MigrationManager):
+    """Folds the users once the tables are there; what `add_raw` adds runs before that."""
+
+    async def run(self, backwards=False):
+        async with transaction(stock.User):
+            await super().run(backwards)
+            if not (backwards or self.preview):
+                for conflict in await fold_users(stock.User):
+                    print(conflict)
 
 
-async def drop_index():
-    await User.raw("DROP INDEX IF EXISTS piccolo_api_fastapi_user_email")
+async def create_indexes():
+    for column in ("email", "username"):
+        await User.raw(
+            f"CREATE INDEX IF NOT EXISTS piccolo_api_fastapi_user_{column} "
+            f"ON piccolo_user (lower({column}))"
+        )
+
+
+async def drop_indexes():
+    for column in ("email", "username"):
+        await User.raw(f"DROP INDEX IF EXISTS piccolo_api_fastapi_user_{column}")
 
 
 async def keep_ids():
@@ -51,7 +68,7 @@ async def keep_ids():
 
 
 async def forwards():
-    manager = MigrationManager(
+    manager = Manager(
         migration_id=ID, app_name="piccolo_api_fastapi", description=DESCRIPTION
     )
 
@@ -154,6 +171,13 @@ async def forwards():
     manager.add_table(
         class_name="KnownDevice",
         tablename="auth_known_device",
+        schema=None,
+        columns=None,
+    )
+
+    manager.add_table(
+        class_name="FoldedIdentifiers",
+        tablename="auth_folded_identifier",
         schema=None,
         columns=None,
     )
@@ -2916,7 +2940,95 @@ async def forwards():
         schema=None,
     )
 
-    manager.add_raw(create_index)
+    manager.add_column(
+        table_class_name="FoldedIdentifiers",
+        tablename="auth_folded_identifier",
+        column_name="user",
+        db_column_name="user",
+        column_class_name="ForeignKey",
+        column_class=ForeignKey,
+        params={
+            "references": User,
+            "on_delete": OnDelete.cascade,
+            "on_update": OnUpdate.cascade,
+            "target_column": None,
+            "null": False,
+            "primary_key": False,
+            "unique": True,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FoldedIdentifiers",
+        tablename="auth_folded_identifier",
+        column_name="username",
+        db_column_name="username",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 254,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FoldedIdentifiers",
+        tablename="auth_folded_identifier",
+        column_name="email",
+        db_column_name="email",
+        column_class_name="Varchar",
+        column_class=Varchar,
+        params={
+            "length": 254,
+            "default": None,
+            "null": True,
+            "primary_key": False,
+            "unique": False,
+            "index": True,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="FoldedIdentifiers",
+        tablename="auth_folded_identifier",
+        column_name="id",
+        db_column_name="id",
+        column_class_name="Serial",
+        column_class=Serial,
+        params={
+            "null": False,
+            "primary_key": True,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": "id",
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_raw(create_indexes)
     manager.add_raw(keep_ids)
-    manager.add_raw_backwards(drop_index)
+    manager.add_raw_backwards(drop_indexes)
     return manager

@@ -160,8 +160,9 @@ def test_bad_keys(kind: type[XChaCha20Poly1305 | Fernet], keys: str) -> None:
 async def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys come from the environment; without them nothing starts."""
     monkeypatch.delenv("AUTH_ENCRYPTION_KEYS", raising=False)
-    with pytest.raises(ConfigurationError, match="AUTH_ENCRYPTION_KEYS is not set"):
+    with pytest.raises(ConfigurationError, match="AUTH_ENCRYPTION_KEYS is not set") as raised:
         XChaCha20Poly1305.from_environment()
+    assert "python -c 'from piccolo_api_fastapi import generate_key; " in str(raised.value)
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", f"{NEW},{OLD}")
     provider = XChaCha20Poly1305.from_environment()
     blob = await provider.encrypt(b"a secret", b"ada")
