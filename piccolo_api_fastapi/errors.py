@@ -17,6 +17,7 @@ All errors, as one tree.
     │   ├── EmailNotVerified    403  the e-mail address must be verified first
     │   ├── EnrolmentRequired   403  a second factor must be enrolled first
     │   ├── FactorDisabled      403  too many wrong codes of a second factor
+    │   ├── SignInAgain         403  too many wrong codes with one session or app
     │   ├── LoginRefused        403  a login hook refused
     │   ├── CaptchaRequired     403  a CAPTCHA must be solved
     │   └── CaptchaFailed       403  the solution of the CAPTCHA is wrong or expired
@@ -253,6 +254,13 @@ class FactorDisabled(Forbidden):
 
     code = "factor_disabled"
     message = "This second factor is disabled after too many wrong codes. Use a recovery code."
+
+
+class SignInAgain(Forbidden):
+    """Too many wrong codes in a row came with this session or app: it can present no more."""
+
+    code = "sign_in_again"
+    message = "There were too many wrong codes. Please sign in again."
 
 
 class LoginRefused(Forbidden):

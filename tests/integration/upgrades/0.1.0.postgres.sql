@@ -125,6 +125,8 @@ CREATE TABLE public.auth_refresh_family (
 CREATE TABLE public.auth_sent_code (
     failed_count integer DEFAULT 0 NOT NULL,
     waits_until bigint DEFAULT 0 NOT NULL,
+    signed_in_count integer DEFAULT 0 NOT NULL,
+    signed_in_until bigint DEFAULT 0 NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     "user" integer NOT NULL,
     secret text,
@@ -159,6 +161,8 @@ CREATE TABLE public.auth_ticket (
 CREATE TABLE public.auth_totp (
     failed_count integer DEFAULT 0 NOT NULL,
     waits_until bigint DEFAULT 0 NOT NULL,
+    signed_in_count integer DEFAULT 0 NOT NULL,
+    signed_in_until bigint DEFAULT 0 NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     "user" integer NOT NULL,
     secret text,
@@ -241,7 +245,7 @@ INSERT INTO public.auth_recovery_code VALUES ('2655d1f0-0f5c-461f-844c-11faa64d2
 INSERT INTO public.auth_refresh_family VALUES ('b749e2ce-c95d-453f-b9d2-4efd1727ad17', 2, 'piccolo_api_fastapi', 'piccolo_api_fastapi', 0, 'aba9ddf7933bee1b2c57abd8326eb1fadece21f2c53abb68d595531421c7a3ed', NULL, 'account', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
 INSERT INTO public.auth_session VALUES ('3b6035da-fb56-4ff3-85e8-f8a4ab4659de', 'b38ea73ad1a7fd29a69abe82b86811df0deaa2c9c3675853728f60aae706e822', 2, '__Host-session', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
 INSERT INTO public.auth_ticket VALUES ('6e5bf436-e611-4bff-892f-7b3c5037dbd0', '8e2d745bf009abbeb57ac5fc70dfb20cb4d58a8505884b34668ffdc6278204f8', 'mfa for session', 1, '["45d3901f00a80c1836942ea86cb155d5c694afcb38223d59c97dd319e2c229c2", "{\"password\": 1795780800.0}", "", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
-INSERT INTO public.auth_totp VALUES (0, 0, 'd6d674e1-1d94-4f76-aace-a6c75a0e0937', 1, 'xc20p.862ded8624f03969.ZBvQ4vpyt5KgFHZr9VndeZHe_Xxi8l2NDcFE_tyQIQPtAwZn8VQ6fKGUmNmA1OBH2l_75-XXjGz7MDETL3suPDZ5pAw4blt4SOp0Z86hp2Hate717EZfdMiJ', NULL, '2026-11-27 12:00:00+00', 59859360);
+INSERT INTO public.auth_totp VALUES (0, 0, 0, 0, 'd6d674e1-1d94-4f76-aace-a6c75a0e0937', 1, 'xc20p.862ded8624f03969.ZBvQ4vpyt5KgFHZr9VndeZHe_Xxi8l2NDcFE_tyQIQPtAwZn8VQ6fKGUmNmA1OBH2l_75-XXjGz7MDETL3suPDZ5pAw4blt4SOp0Z86hp2Hate717EZfdMiJ', NULL, '2026-11-27 12:00:00+00', 59859360);
 INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 11:56:35.551598');
 INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 11:56:35.57017');
 INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 11:56:35.587255');

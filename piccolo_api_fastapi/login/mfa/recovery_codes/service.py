@@ -78,6 +78,13 @@ class RecoveryCodes(SecondFactor):
 
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up."""
+        await self._verify(user, code, signed_in=False)
+
+    async def verify_again(self, user: BaseUser, code: str) -> None:
+        """Check a code of a user who is signed in, and use it up. Log-ins have their own tries."""
+        await self._verify(user, code, signed_in=True)
+
+    async def _verify(self, user: BaseUser, code: str, *, signed_in: bool) -> None:
         key, now = primary_key(user), self.users.clock()
         digest = recovery_digest(code)
         async with transaction(self.table):
@@ -86,7 +93,7 @@ class RecoveryCodes(SecondFactor):
                 await self._secrets.forgive(key)
         if not spent:
             with suppress(FactorDisabled):
-                await self._secrets.reserve(key, now)
+                await self._secrets.reserve(key, now, signed_in=signed_in)
             raise InvalidCode
         data = {"left": await self.left(user)}
         await emit(AuthEvent("authn_recovery_code_used", now, key, data))

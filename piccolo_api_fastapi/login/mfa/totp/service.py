@@ -209,8 +209,15 @@ class TOTP(SecondFactor):
 
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up, together with all older ones."""
+        await self._verify(user, code, signed_in=False)
+
+    async def verify_again(self, user: BaseUser, code: str) -> None:
+        """Check a code of a user who is signed in, and use it up. Log-ins have their own tries."""
+        await self._verify(user, code, signed_in=True)
+
+    async def _verify(self, user: BaseUser, code: str, *, signed_in: bool) -> None:
         key, now = primary_key(user), self.users.clock()
-        row = await self._secrets.reserve(key, now)
+        row = await self._secrets.reserve(key, now, signed_in=signed_in)
         secret = row["secret"]
         authenticator = Authenticator.read(await self._secrets.decrypt_reserved(key, secret))
         step = authenticator.match(digits_of(code) or "", now, self.window, row["last_step"])
