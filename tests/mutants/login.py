@@ -35,6 +35,18 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "table.failed_count: table.failed_count}",
         _STOLEN,
     ),
+    (
+        "login/mfa/recovery_codes/service.py",
+        "            await self.users.lock(user)\n",
+        "",
+        _REPLACING,
+    ),
+    (
+        "login/mfa/recovery_codes/service.py",
+        "            await self.users.lock(key)\n",
+        "",
+        _REPLACING,
+    ),
     ("core/database/failure_counters.py", "_BOTH} AND", "_BOTH} OR", _STOLEN),
     (
         "login/mfa/totp/queries.py",

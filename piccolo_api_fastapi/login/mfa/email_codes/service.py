@@ -9,6 +9,7 @@ from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import (
@@ -144,7 +145,9 @@ class EmailCode(SecondFactor):
         is_right = secrets.compare_digest(sent, (digits_of(code) or "").encode())
         if not is_right or not await queries.spend(self.table, key, secret, now):
             raise InvalidCode
-        await self.users.prove_mailbox(key, user.email)
+        async with transaction(self.table):
+            await self.users.lock(key)
+            await self.users.prove_mailbox(key, user.email)
 
     async def reset(self, user: BaseUser) -> None:
         """Reset the count of a user's wrong codes, for an administrator."""

@@ -197,9 +197,11 @@ class TOTP(SecondFactor):
 
         Raises:
             WrongConfirmation: The secret was confirmed or replaced meanwhile.
+            InvalidCredentials: The user was deleted meanwhile.
         """
         key, now = primary_key(confirmed.user), self.users.clock()
         async with transaction(self.table):
+            await self.users.lock(key)
             if not await queries.confirm(self.table, key, confirmed.pending, confirmed.step, now):
                 raise WrongConfirmation
             codes = await self.recovery.write(key, now)
@@ -234,10 +236,11 @@ class TOTP(SecondFactor):
 
         Raises:
             NotFound: The user has no authenticator.
+            InvalidCredentials: The user was deleted meanwhile.
         """
         key, now = primary_key(user), self.users.clock()
         async with transaction(self.table):
-            # First, because `enrol` locks it first.
+            await self.users.lock(key)
             removed = await queries.remove(self.table, key)
             await self.recovery.erase(key)
             if not any(row["confirmed_at"] for row in removed):
