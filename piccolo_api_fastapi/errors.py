@@ -25,6 +25,7 @@ All errors, as one tree.
     ├── Conflict                409  another request made a change first
     │   ├── IdentityTaken       409  the username or e-mail address is taken
     │   ├── ValueTaken          409  another unique value is taken
+    │   ├── AccountInUse        409  rows of the application refer to the user
     │   └── TokenLimitReached   409  the maximum number of API tokens is reached
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
@@ -319,6 +320,13 @@ class ValueTaken(Conflict):
 
     code = "value_taken"
     message = "One of these values is taken."
+
+
+class AccountInUse(Conflict):
+    """Rows of the application refer to the user, and the database keeps the user for them."""
+
+    code = "account_in_use"
+    message = "This account can't be closed, because other data still refers to it."
 
 
 class TokenLimitReached(Conflict):
