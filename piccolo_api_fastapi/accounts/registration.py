@@ -154,12 +154,8 @@ class Registration(Generic[UserT]):
         mailboxes = self._settings.mailboxes
         async with transaction(self._users.table):
             is_new = await mailboxes.verification.is_new(owner)
-            if is_new:
-                may_verify = owner.active or await mailboxes.addresses.waits(owner)
-                pacing = mailboxes.pacing
-                may_send = may_verify and await pacing.may_send(owner, "verification")
-                await self._contest(owner, account)
-            else:
+            may_send = is_new and await self._may_send_again(owner, account)
+            if not is_new:
                 await self._rehearse(owner)
         if not is_new:
             await mailboxes.pacing.tell_owner(owner)
@@ -167,6 +163,14 @@ class Registration(Generic[UserT]):
             await mailboxes.verification.send(owner, account.code)
         else:
             await mailboxes.pacing.rehearse_tickets(2)
+
+    async def _may_send_again(self, owner: UserT, account: NewAccount) -> bool:
+        """Whether another link may be sent to an address that was registered and not verified."""
+        mailboxes = self._settings.mailboxes
+        may_verify = owner.active or await mailboxes.addresses.waits(owner)
+        may_send = may_verify and await mailboxes.pacing.may_send(owner, "verification")
+        await self._contest(owner, account)
+        return may_send
 
     async def _contest(self, owner: UserT, account: NewAccount) -> None:
         """Of two different passwords, nobody knows which is the owner's: both will be refused."""
