@@ -173,13 +173,10 @@ async def undo_change(table: type[EmailChange], token: str, now: datetime) -> di
     Raises:
         InvalidTicket: The secret is used or expired.
     """
+    digest = UNDO_TOKEN.digest(token)
     rows = (
         await table.update({table.undone_at: now})
-        .where(
-            table.digest == UNDO_TOKEN.digest(token),
-            table.undone_at.is_null(),
-            table.expires_at > now,
-        )
+        .where(table.digest == digest, table.undone_at.is_null(), table.expires_at > now)
         .returning(table.user, table.email, table.created_at)
     )
     if not rows:
