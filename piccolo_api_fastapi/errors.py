@@ -17,6 +17,7 @@ All errors, as one tree.
     │   ├── EmailNotVerified    403  the e-mail address must be verified first
     │   ├── EnrolmentRequired   403  a second factor must be enrolled first
     │   ├── FactorDisabled      403  too many wrong codes of a second factor
+    │   ├── SignInAgain         403  too many wrong codes with one session or app
     │   ├── LoginRefused        403  a login hook refused
     │   ├── CaptchaRequired     403  a CAPTCHA must be solved
     │   └── CaptchaFailed       403  the solution of the CAPTCHA is wrong or expired
@@ -24,6 +25,7 @@ All errors, as one tree.
     ├── Conflict                409  another request made a change first
     │   ├── IdentityTaken       409  the username or e-mail address is taken
     │   ├── ValueTaken          409  another unique value is taken
+    │   ├── AccountInUse        409  rows of the application refer to the user
     │   └── TokenLimitReached   409  the maximum number of API tokens is reached
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
@@ -255,6 +257,13 @@ class FactorDisabled(Forbidden):
     message = "This second factor is disabled after too many wrong codes. Use a recovery code."
 
 
+class SignInAgain(Forbidden):
+    """Too many wrong codes in a row came with this session or app: it can present no more."""
+
+    code = "sign_in_again"
+    message = "There were too many wrong codes. Please sign in again."
+
+
 class LoginRefused(Forbidden):
     """A login hook refused. The message is the reason that it gave."""
 
@@ -311,6 +320,13 @@ class ValueTaken(Conflict):
 
     code = "value_taken"
     message = "One of these values is taken."
+
+
+class AccountInUse(Conflict):
+    """Rows of the application refer to the user, and the database keeps the user for them."""
+
+    code = "account_in_use"
+    message = "This account can't be closed, because other data still refers to it."
 
 
 class TokenLimitReached(Conflict):

@@ -6,10 +6,16 @@ from typing import Any, Generic
 from starlette.requests import Request
 
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.core.database.outages import is_foreign_key_violation
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
-from piccolo_api_fastapi.errors import SessionEnded, TooManyRequests, Unprocessable
+from piccolo_api_fastapi.errors import (
+    AccountInUse,
+    SessionEnded,
+    TooManyRequests,
+    Unprocessable,
+)
 from piccolo_api_fastapi.users import UserT
 from piccolo_api_fastapi.users.identifiers import normal_username
 
@@ -87,11 +93,19 @@ class Profile(Generic[UserT]):
         Raises:
             InvalidCredentials: The password is wrong, or the account was closed.
             StepUpRequired: No password was given, and the caller has used no factor recently.
+            AccountInUse: Rows of the application refer to the user, and are not deleted with the
+                user. Nothing was changed.
         """
         await self._settings.prove(identity, password, request)
-        key = primary_key(identity.user)
-        async with transaction(self._users.table):
-            await self._users.lock(key)
-            # Emit before the deletion, so that a `before_commit` listener can still read the rows.
-            await emit(AuthEvent("user_deleted", self._users.clock(), key))
-            await queries.delete_user(self._users.table, key)
+        key, is_deleting = primary_key(identity.user), False
+        try:
+            async with transaction(self._users.table):
+                await self._users.lock(key)
+                # Before the deletion, so that a `before_commit` listener can still read the rows.
+                await emit(AuthEvent("user_deleted", self._users.clock(), key))
+                is_deleting = True
+                await queries.delete_user(self._users.table, key)
+        except Exception as error:  # also at the commit, by a deferred foreign key
+            if is_deleting and is_foreign_key_violation(error):
+                raise AccountInUse from None
+            raise

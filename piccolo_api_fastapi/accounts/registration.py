@@ -1,11 +1,12 @@
 """`Registration`: make an account."""
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import telling
 from piccolo_api_fastapi.errors import IdentityTaken, Unprocessable, ValueTaken
 from piccolo_api_fastapi.mail.messages import DetailTaken, UsernameTaken
@@ -16,6 +17,9 @@ from . import queries
 from .columns import check_not_null, refusing_values
 from .mailboxes import NewCode
 from .settings import Settings
+
+CREATES = 3
+"""The rows that a registration inserts: the user, the password and the state of the address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,25 @@ class Registration(Generic[UserT]):
         Make an account and send a link, or tell the owner of the address. Call it after the
         response, which is the same in both cases.
         """
+        owner = await self._settings.mailboxes.addresses.find(account.email)
+        if owner is None:
+            await self._register_new(account)
+        else:
+            with suppress(IdentityTaken):
+                async with self._registering():
+                    raise IdentityTaken
+            await self._register_again(owner, account)
+
+    async def _register_new(self, account: NewAccount) -> None:
         try:
             async with self._registering():
                 user = await self._create(account)
         except IdentityTaken:
-            await self._register_again(account)
+            owner = await self._settings.mailboxes.addresses.find(account.email)
+            if owner is None:
+                await self._tell_stranger(UsernameTaken, account)
+            else:
+                await self._register_again(owner, account)
         except ValueTaken:
             await self._tell_stranger(DetailTaken, account)
         else:
@@ -132,20 +150,42 @@ class Registration(Generic[UserT]):
             )
         return user
 
-    async def _register_again(self, account: NewAccount) -> None:
+    async def _register_again(self, owner: UserT, account: NewAccount) -> None:
         mailboxes = self._settings.mailboxes
-        verification = mailboxes.verification
-        owner = await mailboxes.addresses.find(account.email)
-        if owner is None:
-            await self._tell_stranger(UsernameTaken, account)
-        elif await verification.is_new(owner):
-            # Of two different passwords, nobody knows which is the owner's: both will be refused.
-            is_compared = await self._users.still_has(owner, account.compared)
-            if not (is_compared and account.compared.is_same):
-                await verification.contest(owner, is_compared=is_compared)
-            await verification.request(account.email, account.code)
-        else:
+        async with transaction(self._users.table):
+            is_new = await mailboxes.verification.is_new(owner)
+            may_send = is_new and await self._may_send_again(owner, account)
+            if not is_new:
+                await self._rehearse(owner)
+        if not is_new:
             await mailboxes.pacing.tell_owner(owner)
+        elif may_send:
+            await mailboxes.verification.send(owner, account.code)
+        else:
+            await mailboxes.pacing.rehearse_tickets(2)
+
+    async def _may_send_again(self, owner: UserT, account: NewAccount) -> bool:
+        """Whether another link may be sent to an address that was registered and not verified."""
+        mailboxes = self._settings.mailboxes
+        may_verify = owner.active or await mailboxes.addresses.waits(owner)
+        may_send = may_verify and await mailboxes.pacing.may_send(owner, "verification")
+        await self._contest(owner, account)
+        return may_send
+
+    async def _contest(self, owner: UserT, account: NewAccount) -> None:
+        """Of two different passwords, nobody knows which is the owner's: both will be refused."""
+        is_compared = await self._users.still_has(owner, account.compared)
+        if not (is_compared and account.compared.is_same):
+            contest = self._settings.mailboxes.verification.contest
+            await contest(owner, is_compared=is_compared)
+
+    async def _rehearse(self, owner: UserT) -> None:
+        """
+        Run as many statements on the owner of an address as `_create` for a new user: work after
+        the response slows the next request, which would reveal that the address is taken.
+        """
+        for _ in range(CREATES):
+            await self._users.lock(primary_key(owner))
 
     async def _tell_stranger(
         self, kind: type[UsernameTaken | DetailTaken], account: NewAccount

@@ -13,10 +13,12 @@ from piccolo_api_fastapi.errors import (
     FactorDisabled,
     InvalidCode,
     InvalidCredentials,
+    SignInAgain,
     TooManyRequests,
 )
 
 from .attempts import LoginAttempt
+from .code_guesses import CodeGuesses
 from .limits import Attempt
 from .mfa.second_factor import SecondFactor
 from .outcomes import Outcomes
@@ -33,6 +35,7 @@ class SecondFactors:
         factors: The factors that users can enrol.
         required: Whether a user must have one.
         outcomes: Records wrong codes.
+        guesses: Limits the wrong codes of one credential.
 
     Attributes:
         known: The names of all factors, and those by which their tables record them.
@@ -43,11 +46,16 @@ class SecondFactors:
     """
 
     def __init__(
-        self, factors: Sequence[SecondFactor], required: MFARequirement, outcomes: Outcomes
+        self,
+        factors: Sequence[SecondFactor],
+        required: MFARequirement,
+        outcomes: Outcomes,
+        guesses: CodeGuesses,
     ) -> None:
         self._factors = factors
         self._required = required
         self._outcomes = outcomes
+        self._guesses = guesses
         names = [one.name for _, one in self._all()]
         if len(set(names)) < len(names):
             raise ConfigurationError("Each factor must have a name of its own.")
@@ -112,7 +120,13 @@ class SecondFactors:
         raise InvalidCode
 
     async def verify(
-        self, attempt: LoginAttempt, code: str, method: str | None, limited: Attempt
+        self,
+        attempt: LoginAttempt,
+        code: str,
+        method: str | None,
+        limited: Attempt,
+        *,
+        credential: Any = None,
     ) -> LoginAttempt:
         """
         Check a code and use it up. Wrong codes are recorded.
@@ -122,6 +136,8 @@ class SecondFactors:
             code: The code as typed.
             method: The name of the factor; by default the first that accepts the code.
             limited: The charges of the attempt.
+            credential: The id of the credential of a user who is signed in, which wrong codes
+                count for; `None` for a login.
 
         Returns:
             The attempt with the name of the factor.
@@ -130,18 +146,28 @@ class SecondFactors:
             InvalidCode: The code is wrong.
             TooManyRequests: There were several wrong codes; the user has to wait.
             FactorDisabled: There were too many wrong codes.
+            SignInAgain: There were too many wrong codes with this credential.
         """
         # Before a factor is found, only a name that there is may go into events and to hooks.
         attempt = replace(attempt, factor=method if method in self._names else "")
         try:
             factor = await self.choose(attempt.user, code, method)
             attempt = replace(attempt, factor=factor.name)
-            await factor.verify(attempt.user, code)
+            await self._check(factor, attempt.user, code, credential)
         except TooManyRequests:  # no code was checked
             await self._outcomes.fail(attempt)
             raise
-        except (InvalidCode, FactorDisabled):
+        except (InvalidCode, FactorDisabled, SignInAgain):
             limited.failed = True  # before the hooks run, whatever they raise
             await self._outcomes.fail(attempt)
             raise
         return attempt
+
+    async def _check(
+        self, factor: SecondFactor, user: BaseUser, code: str, credential: Any
+    ) -> None:
+        if credential is None:
+            await factor.verify(user, code)
+            return
+        async with self._guesses.attempt(user, credential):
+            await factor.verify_again(user, code)

@@ -47,7 +47,10 @@ class Reauthentication(Generic[UserT]):
         attempt = LoginAttempt(user.username, client, user)
         account = f"code of {_whoever(user, credential)}"
         async with self._limits.attempt(address=client.network, account=account) as limited:
-            return (await self._factors.verify(attempt, code, method, limited)).factor
+            attempt = await self._factors.verify(
+                attempt, code, method, limited, credential=credential
+            )
+        return attempt.factor
 
     async def confirm_password(
         self, user: UserT, password: str, client: ClientInfo, credential: Any

@@ -19,6 +19,7 @@ from piccolo_api_fastapi.errors import (
     InvalidCredentials,
     LoginRefused,
     SecretUnreadable,
+    SignInAgain,
     TooManyRequests,
 )
 from piccolo_api_fastapi.users import UserT
@@ -65,6 +66,7 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
             InvalidCredentials,
             InvalidCode,
             FactorDisabled,
+            SignInAgain,
             LoginRefused,
             TooManyRequests,
             HasherBusy,

@@ -16,6 +16,7 @@ from piccolo_api_fastapi.users.identifiers import one_name
 
 from .attempts import LoginAttempt, LoginHook
 from .challenges import Challenge, Challenges, Channel
+from .code_guesses import CodeGuesses
 from .factors import MFARequirement, SecondFactors
 from .known_devices import KnownDevices
 from .limits import LoginLimits
@@ -83,7 +84,9 @@ class Login(Generic[UserT]):
         self._outcomes = Outcomes(
             tuple(before), tuple(on_success), tuple(on_failure), self.users.clock
         )
-        self._second = SecondFactors(self.factors, mfa_required, self._outcomes)
+        self._second = SecondFactors(
+            self.factors, mfa_required, self._outcomes, CodeGuesses(self.users)
+        )
         self._challenges = Challenges(self.users)
         self._again = Reauthentication(self.users, self._second, self.limits, self._outcomes)
 
@@ -261,7 +264,8 @@ class Login(Generic[UserT]):
             code: The code as typed.
             method: The name of the factor; by default the first that accepts the code.
             client: The client that sent the request.
-            credential: The id of the user's credential, which wrong codes count for.
+            credential: The id of the user's credential, which wrong codes count for. Without
+                it, they count like those of a login.
 
         Returns:
             The name of the factor.
@@ -270,6 +274,7 @@ class Login(Generic[UserT]):
             InvalidCode: The code is wrong.
             TooManyRequests: There were several wrong codes; the user has to wait.
             FactorDisabled: There were too many wrong codes.
+            SignInAgain: There were too many wrong codes with this credential.
         """
         return await self._again.present(user, code, method, client, credential)
 

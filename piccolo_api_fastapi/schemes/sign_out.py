@@ -31,9 +31,7 @@ async def signing_out(
         InsufficientScope: The credential was narrowed: it lacks a scope that the user has.
     """
     async with transaction(table):
-        if everything:
-            # Before the first ends: a login locks the user first, too.
-            await users.lock(primary_key(caller.user))
+        await users.lock(primary_key(caller.user))
         yield
         if everything:
             await _end_everything(users, caller)

@@ -195,6 +195,8 @@ class PasswordFailures(AuthTable, FailureCounter, Table, tablename="auth_passwor
     """
     The number of wrong passwords in a row, for an account or for an unknown name.
 
+    Wrong codes of second factors that came with one session or app are counted here too.
+
     ```python
     from piccolo_api_fastapi import PasswordFailures
 

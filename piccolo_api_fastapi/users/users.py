@@ -212,7 +212,22 @@ class Users(Generic[UserT]):
         await self.passwords.store(key, encoded, keep=keep, everything=everything)
 
     async def lock(self, key: Any) -> str:
-        """Lock a user's row until the transaction ends. Returns its password column."""
+        """
+        Lock a user's row until the transaction ends.
+
+        In a transaction that changes several rows of a user, do this before the first change.
+        The deletion of a user locks the row first as well: in another order, PostgreSQL would
+        have to end one of two transactions at once as a deadlock.
+
+        Args:
+            key: The primary key of the user.
+
+        Returns:
+            The value of the password column of the user table.
+
+        Raises:
+            InvalidCredentials: The user does not exist.
+        """
         return await self.credentials.lock(key)
 
     async def unlock(self, user: UserT) -> None:
@@ -258,7 +273,7 @@ class Users(Generic[UserT]):
         Record that a user has read mail to their address: links that would give the account back
         to the owner of an earlier address end.
 
-        Call it before the user is locked, as those who use such a link lock it first.
+        Call it in a transaction that has locked the user.
 
         Args:
             key: The primary key of the user.

@@ -1,6 +1,7 @@
 """An application with accounts, and a mailbox to look into."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -8,6 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from piccolo.columns import ForeignKey
+from piccolo.columns.base import OnDelete
+from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import Table
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -168,3 +173,23 @@ def link_to(outbox: Outbox, kind: type[LinkMessage], number: int = -1) -> str:
     """The secret in one of the links of a kind that were sent."""
     links = [message for message in outbox.messages if isinstance(message, kind)]
     return links[number].link.partition("#token=")[2]
+
+
+class Order(Table, tablename="orders_of_users"):
+    """A table of an application."""
+
+    user = ForeignKey(User, on_delete=OnDelete.restrict)
+
+
+@asynccontextmanager
+async def orders(kind: str) -> AsyncIterator[Any]:
+    """A table whose rows keep the users that they refer to: `restrict`, `no action`, `deferred`."""
+    table: Any = Order
+    keeps = {"restrict": "ON DELETE RESTRICT", "deferred": "DEFERRABLE INITIALLY DEFERRED"}
+    key = "INTEGER" if isinstance(table._meta.db, SQLiteEngine) else "SERIAL"
+    await table.raw(
+        f"CREATE TABLE orders_of_users (id {key} PRIMARY KEY, "
+        f'"user" INTEGER REFERENCES piccolo_user (id) {keeps.get(kind, "")})'
+    )
+    yield table
+    await table.raw("DROP TABLE orders_of_users")

@@ -1,5 +1,6 @@
 """What is stored about a user: seen, changed and deleted."""
 
+import sqlite3
 from typing import Any
 
 import httpx
@@ -31,6 +32,7 @@ from tests.accounts.conftest import (
     change_password,
     enter,
     names,
+    orders,
     register,
 )
 from tests.conftest import PASSWORD, get_tokens, log_in, new_client, reaches_no_sql
@@ -110,6 +112,43 @@ async def test_what_an_application_has_to_say(client: httpx.AsyncClient, ada: Us
 
     end = subscribe(refuse, when="before_commit")
     assert (await close(client)).status_code == 403
+    end()
+    assert (await client.get("/auth/me")).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["restrict", "no action", "deferred"])
+async def test_what_refers_to_the_user(
+    client: httpx.AsyncClient, ada: User, events: list[AuthEvent], kind: str
+) -> None:
+    """Rows of an application that keep the user are a 409, and nothing is deleted."""
+    async with orders(kind) as order:
+        await order.insert(order(user=ada.id))
+        events.clear()
+        answer = await close(client)
+        assert (answer.status_code, answer.json()["code"]) == (409, "account_in_use")
+        assert "user_deleted" not in names(events)
+        assert await Session.count() == await Password.count() == 1
+        assert (await client.get("/auth/me")).status_code == 200
+
+        async def clear_up(event: AuthEvent) -> None:
+            if event.name == "user_deleted":
+                await order.delete().where(order.user == event.user)
+
+        end = subscribe(clear_up, when="before_commit")
+        assert (await close(client)).status_code == 204
+        end()
+        assert await User.count() == await order.count() == 0
+
+
+async def test_a_listener_that_fails(client: httpx.AsyncClient, ada: User) -> None:
+    """The error of a listener is its own, also if it is one of the database."""
+
+    async def fail(event: AuthEvent) -> None:
+        if event.name == "user_deleted":
+            raise sqlite3.IntegrityError("FOREIGN KEY constraint failed")
+
+    end = subscribe(fail, when="before_commit")
+    assert (await close(client)).json()["code"] != "account_in_use"
     end()
     assert (await client.get("/auth/me")).status_code == 200
 

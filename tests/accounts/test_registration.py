@@ -586,3 +586,16 @@ async def test_no_secret_is_told(
         "authn_password_change",
         "authn_login_fail",
     }
+
+
+@pytest.mark.security(108)
+async def test_what_follows_24_answers(
+    app: FastAPI, outbox: Outbox, events: list[AuthEvent]
+) -> None:
+    """Of 24 registrations that find the address free at once, one is made, and one mail sent."""
+    accounts = app.state.accounts
+    account = await accounts.prepare("ada", "ada@example.com", PASSWORD, {})
+    assert await race(lambda: accounts.register(account)) == [None] * 24
+    assert await User.count() == await EmailStatus.count() == 1
+    assert [VerifyEmail] == [type(message) for message in outbox.messages]
+    assert names(events).count("user_register_fail") == 23

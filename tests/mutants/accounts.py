@@ -211,7 +211,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "accounts/profile.py",
-        "            await self._users.lock(key)\n",
+        "                await self._users.lock(key)\n",
         "",
         "tests/accounts/test_profile.py",
     ),

@@ -5,6 +5,7 @@ _REPLACING = "tests/login/mfa/totp/test_replacing.py"
 _TICKETS = "tests/login/tickets/test_service.py"
 _UNKNOWN = "tests/login/mfa/totp/test_unknown_factors.py"
 _LOGIN = "tests/login/mfa/totp/test_login.py"
+_STOLEN = "tests/login/mfa/totp/test_stolen_credentials.py"
 _OUTAGE = "tests/integration/test_outage.py"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
@@ -22,6 +23,31 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         'return f"user {primary_key(user)}"',
         "tests/login/test_protection.py",
     ),
+    (
+        "login/code_guesses.py",
+        'f"code of credential {credential}"',
+        'f"code of user {primary_key(user)}"',
+        _STOLEN,
+    ),
+    (
+        "login/code_guesses.py",
+        "table.failed_count: table.failed_count - 1}",
+        "table.failed_count: table.failed_count}",
+        _STOLEN,
+    ),
+    (
+        "login/mfa/recovery_codes/service.py",
+        "            await self.users.lock(user)\n",
+        "",
+        _REPLACING,
+    ),
+    (
+        "login/mfa/recovery_codes/service.py",
+        "            await self.users.lock(key)\n",
+        "",
+        _REPLACING,
+    ),
+    ("core/database/failure_counters.py", "_BOTH} AND", "_BOTH} OR", _STOLEN),
     (
         "login/mfa/totp/queries.py",
         "table.last_step: step,\n        **forgiven(table),\n",

@@ -452,6 +452,48 @@ async def forwards():
     manager.add_column(
         table_class_name="CustomerTOTPSecret",
         tablename="shop_customer_auth_totp",
+        column_name="signed_in_count",
+        db_column_name="signed_in_count",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
+        column_name="signed_in_until",
+        db_column_name="signed_in_until",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerTOTPSecret",
+        tablename="shop_customer_auth_totp",
         column_name="id",
         db_column_name="id",
         column_class_name="UUID",
@@ -604,6 +646,48 @@ async def forwards():
         tablename="shop_customer_auth_sent_code",
         column_name="waits_until",
         db_column_name="waits_until",
+        column_class_name="BigInt",
+        column_class=BigInt,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
+        column_name="signed_in_count",
+        db_column_name="signed_in_count",
+        column_class_name="Integer",
+        column_class=Integer,
+        params={
+            "default": 0,
+            "null": False,
+            "primary_key": False,
+            "unique": False,
+            "index": False,
+            "index_method": IndexMethod.btree,
+            "choices": None,
+            "db_column_name": None,
+            "secret": False,
+        },
+        schema=None,
+    )
+
+    manager.add_column(
+        table_class_name="CustomerSentCode",
+        tablename="shop_customer_auth_sent_code",
+        column_name="signed_in_until",
+        db_column_name="signed_in_until",
         column_class_name="BigInt",
         column_class=BigInt,
         params={

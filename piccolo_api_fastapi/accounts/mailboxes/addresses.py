@@ -10,7 +10,7 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
-from piccolo_api_fastapi.errors import InvalidTicket
+from piccolo_api_fastapi.errors import InvalidCredentials, InvalidTicket
 from piccolo_api_fastapi.users import Users, UserT
 from piccolo_api_fastapi.users.identifiers import folded_email, normal_email
 
@@ -103,11 +103,23 @@ class Addresses(Generic[UserT]):
         Raises:
             InvalidTicket: The address is no longer theirs, or the user is disabled.
         """
-        await self.users.prove_mailbox(user, email)
-        await self.end_factors_of_new(user, caller)
         held = await change_queries.hold_address(self.users.table, user, email)
         if not held or not (held["active"] or await self._waits(user, email, held["last_login"])):
             raise InvalidTicket
+        await self.users.prove_mailbox(user, email)
+        await self.end_factors_of_new(user, caller)
+
+    async def lock(self, user: Any) -> None:
+        """
+        Lock the row of a user until the open transaction ends.
+
+        Raises:
+            InvalidTicket: The user was deleted in the meantime.
+        """
+        try:
+            await self.users.lock(user)
+        except InvalidCredentials:
+            raise InvalidTicket from None
 
     async def waits(self, user: UserT) -> bool:
         """Whether a user is inactive only until the address is verified."""

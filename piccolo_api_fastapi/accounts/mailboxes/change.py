@@ -130,6 +130,7 @@ class AddressChange(Generic[UserT]):
             ticket = await self._tickets.present(token)
             key, binding = ticket.user, Binding.of(ticket)
             async with transaction(self._users.table):
+                await self._addresses.lock(key)
                 await self._addresses.end_factors_of_new(key, caller)
                 await self._move(key, binding)
                 await self._tickets.burn(ticket)
@@ -167,8 +168,10 @@ class AddressChange(Generic[UserT]):
         now, errors = self._users.clock(), (InvalidTicket, IdentityTaken)
         failing = telling("user_email_undo_fail", self._users.clock, *errors)
         async with failing, transaction(self._users.table):
+            key = await queries.owner_of_link(self._undo_links.table, token)
+            await self._addresses.lock(key)
             change = await queries.undo_change(self._undo_links.table, token, now)
-            key, email, since = change["user"], change["email"], change["created_at"]
+            email, since = change["email"], change["created_at"]
             has_ended = await queries.end_factors(self._users.table, key, since)
             await self._move(key, Binding(email))
             await self._verification.mark_verified(key, email)

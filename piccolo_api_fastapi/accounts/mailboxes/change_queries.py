@@ -143,18 +143,34 @@ async def find_change(
     return change
 
 
+async def owner_of_link(table: type[EmailChange], token: str) -> Any:
+    """
+    The user whose account an undo link is about, to be locked before the link is used.
+
+    Raises:
+        InvalidTicket: The secret is unknown.
+    """
+    if (digest := UNDO_TOKEN.digest(token)) is None:
+        raise InvalidTicket
+    found = await table.select(table.user).where(table.digest == digest).first()
+    if found is None:
+        raise InvalidTicket
+    return found["user"]
+
+
 async def undo_change(table: type[EmailChange], token: str, now: datetime) -> dict[str, Any]:
     """
     Use the secret of an undo link, and delete the links of later changes.
+
+    Call it in a transaction that has locked the user.
 
     Returns:
         `user`, the address to restore as `email`, and the time of the change as `created_at`.
 
     Raises:
-        InvalidTicket: The secret is unknown, used or expired.
+        InvalidTicket: The secret is used or expired.
     """
-    if (digest := UNDO_TOKEN.digest(token)) is None:
-        raise InvalidTicket
+    digest = UNDO_TOKEN.digest(token)
     rows = (
         await table.update({table.undone_at: now})
         .where(table.digest == digest, table.undone_at.is_null(), table.expires_at > now)
@@ -172,7 +188,7 @@ async def end_factors(users: type[BaseUser], user: Any, since: datetime) -> bool
     """
     Delete the second factors that a user has set up since a moment.
 
-    Call it before the user is locked: an enrolment locks the factor first and then the user.
+    Call it in a transaction that has locked the user.
 
     Returns:
         Whether a factor was deleted.
@@ -191,7 +207,7 @@ async def end_factors_of_new(
     """
     Delete all second factors of a user who registered and never verified an address.
 
-    Call it before the user is locked, as `end_factors`.
+    Call it in a transaction that has locked the user.
 
     Args:
         users: The user table.

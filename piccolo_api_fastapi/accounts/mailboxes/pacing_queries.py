@@ -46,15 +46,12 @@ async def may_send(
     return bool(sent)
 
 
-async def rehearse(
-    table: type[EmailStatus], *, tickets: int, now: datetime, since: datetime
-) -> None:
+async def rehearse(table: type[EmailStatus], *, now: datetime, since: datetime) -> None:
     """
-    Run the statements of a message for nobody: those that change a row find none.
+    Run the statements of `may_send` for nobody: those that change a row find none.
 
     Args:
         table: The table that stores when messages were sent.
-        tickets: How many tickets the message would carry.
         now: The present time.
         since: The latest time of an earlier message that allows another one.
     """
@@ -64,6 +61,19 @@ async def rehearse(
         await users.update({users.active: users.active}).where(nobody)
         for column in (table.verification_sent_at, table.reset_sent_at):
             await table.update({column: now}).where(table.user.is_null(), column <= since)
+
+
+async def rehearse_tickets(table: type[EmailStatus], *, tickets: int, now: datetime) -> None:
+    """
+    Run the statements that make tickets, for nobody.
+
+    Args:
+        table: The table that stores when messages were sent.
+        tickets: How many tickets the message would carry.
+        now: The present time.
+    """
+    users = user_table_of(table)
+    nobody = users._meta.primary_key.is_null()
     for _ in range(2 * tickets):  # a statement that finds no row takes less time
         async with transaction(table):
             for _ in range(2):

@@ -11,7 +11,7 @@ from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.errors import SessionEnded, ValueTaken
+from piccolo_api_fastapi.errors import AccountInUse, SessionEnded, ValueTaken
 from piccolo_api_fastapi.mail.delivery import quietly
 from piccolo_api_fastapi.mail.messages import AccountClosed
 
@@ -88,7 +88,7 @@ def _add_close(router: APIRouter, accounts: Accounts[Any]) -> None:
         operation_id="close_account",
         summary="Close my account",
         status_code=204,
-        responses=responses(*PROOF),
+        responses=responses(*PROOF, AccountInUse),
     )
     async def close_account(
         body: CloseAccountIn,

@@ -1,5 +1,6 @@
 """Counters of wrong guesses, stored in the row that holds the secret."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -18,6 +19,9 @@ LONGEST_WAIT = 15 * 60
 
 MOST_FAILURES = 100
 """NIST SP 800-63B-4 section 3.2.2: no more than 100 in a row."""
+
+MOST_SIGNED_IN = 50
+"""Of those, the number that callers who are signed in can use up. The others are for log-ins."""
 
 _DOUBLINGS = ceil(LONGEST_WAIT / FIRST_WAIT).bit_length()
 
@@ -44,8 +48,56 @@ class FailureCounter:
     waits_until = BigInt(help_text="Milliseconds since 1970; refused until then.")
 
 
+class TwofoldCounter(FailureCounter):
+    """
+    The columns of two counters, for secrets that are guessed at by log-ins and with credentials.
+
+    Failures of log-ins are in the columns of `FailureCounter`. Whoever stole a credential does not
+    use them up. No more than `MOST_FAILURES` in a row are compared with the secret, both together.
+    """
+
+    signed_in_count = Integer(help_text="Failures in a row of callers who are signed in.")
+    signed_in_until = BigInt(help_text="Milliseconds since 1970; refused until then.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """
+    The columns of one counter, and the condition on which it admits another guess, in SQL.
+
+    Args:
+        count: The column with the number of failures.
+        until: The column with the end of the wait.
+        may: The condition.
+    """
+
+    count: str
+    until: str
+    may: str
+
+
+_OF_ONE = _Columns("failed_count", "waits_until", f'"failed_count" < {MOST_FAILURES}')
+
+_BOTH = f'"failed_count" + "signed_in_count" < {MOST_FAILURES}'
+_OF_LOGINS = _Columns("failed_count", "waits_until", _BOTH)
+_OF_SIGNED_IN = _Columns(
+    "signed_in_count", "signed_in_until", f'{_BOTH} AND "signed_in_count" < {MOST_SIGNED_IN}'
+)
+
+
+def _columns(table: type[Table], *, signed_in: bool) -> _Columns:
+    if not issubclass(table, TwofoldCounter):
+        return _OF_ONE
+    return _OF_SIGNED_IN if signed_in else _OF_LOGINS
+
+
 async def reserve(
-    table: type[Table], user: Any, now: datetime, condition: str = ""
+    table: type[Table],
+    user: Any,
+    now: datetime,
+    condition: str = "",
+    *,
+    signed_in: bool = False,
 ) -> dict[str, Any]:
     """
     Count an attempt as a failure before it is checked, so that concurrent guesses count too.
@@ -56,6 +108,7 @@ async def reserve(
         user: The primary key of the user.
         now: The present time.
         condition: A further condition on the row, in SQL.
+        signed_in: Whether the caller is signed in, for a table with a `TwofoldCounter`.
 
     Returns:
         The row.
@@ -65,14 +118,14 @@ async def reserve(
         TooManyRequests: The user must wait after several failures.
         FactorDisabled: There were too many failures in a row.
     """
-    name = table._meta.get_formatted_tablename()
+    name, own = table._meta.get_formatted_tablename(), _columns(table, signed_in=signed_in)
     present = int(now.timestamp() * 1000)
-    count = '"failed_count" + 1'
+    count = f'"{own.count}" + 1'
     rows = await table.raw(
-        f'UPDATE {name} SET "failed_count" = {count}, '  # noqa: S608 - our own
-        f'"waits_until" = {wait_after(count, "CAST({} AS BIGINT)")} '
-        f'WHERE "user" = {{}} AND "waits_until" <= CAST({{}} AS BIGINT) '
-        f'AND "failed_count" < {MOST_FAILURES} {condition} RETURNING *',
+        f'UPDATE {name} SET "{own.count}" = {count}, '  # noqa: S608 - our own
+        f'"{own.until}" = {wait_after(count, "CAST({} AS BIGINT)")} '
+        f'WHERE "user" = {{}} AND "{own.until}" <= CAST({{}} AS BIGINT) '
+        f"AND {own.may} {condition} RETURNING *",
         present,
         present,
         user,
@@ -80,20 +133,27 @@ async def reserve(
     )
     if rows:
         return dict(rows[0])
-    columns = table.failed_count, table.waits_until  # type: ignore[attr-defined]
-    state = await table.select(*columns).where(table.user == user).first()  # type: ignore[attr-defined]
-    if state and state["failed_count"] >= MOST_FAILURES:
+    found = await table.raw(
+        f'SELECT ({own.may}) AS may, "{own.until}" AS until FROM {name} WHERE "user" = {{}}',  # noqa: S608 - our own
+        user,
+    )
+    if found and not found[0]["may"]:
         raise FactorDisabled
-    if state and (wait := state["waits_until"] - present) > 0:
+    if found and (wait := found[0]["until"] - present) > 0:
         raise TooManyRequests(retry_after=ceil(wait / 1000))
     raise NotFound
 
 
 def forgiven(table: Any) -> dict[Any, Any]:
-    """Return the values of a reset counter, for the statement that records a success."""
-    return {table.failed_count: 0, table.waits_until: 0}
+    """Return the values of a reset `TwofoldCounter`, for the statement that records a success."""
+    return {
+        table.failed_count: 0,
+        table.waits_until: 0,
+        table.signed_in_count: 0,
+        table.signed_in_until: 0,
+    }
 
 
 async def forgive(table: Any, user: Any) -> None:
-    """Reset the counter of a user."""
+    """Reset the `TwofoldCounter` of a user."""
     await table.update(forgiven(table)).where(table.user == user)

@@ -43,6 +43,7 @@ intervention and errors of the machine.
 """
 
 _FOREIGN_KEY_VIOLATION = "23503"
+_RESTRICT_VIOLATION = "23001"  # since PostgreSQL 18, of a foreign key ON DELETE RESTRICT
 
 _OUTAGE_STATES = frozenset(
     {
@@ -112,6 +113,13 @@ def is_without_user(error: BaseException) -> bool:
         return "FOREIGN KEY" in str(error)
     is_refused = getattr(error, "sqlstate", None) == _FOREIGN_KEY_VIOLATION
     return is_refused and "still referenced" not in (getattr(error, "detail", None) or "")
+
+
+def is_foreign_key_violation(error: BaseException) -> bool:
+    """Return whether a foreign key refused a row, or the deletion of one that it refers to."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return "FOREIGN KEY" in str(error)
+    return getattr(error, "sqlstate", None) in (_FOREIGN_KEY_VIOLATION, _RESTRICT_VIOLATION)
 
 
 def is_unique_violation(error: BaseException) -> bool:

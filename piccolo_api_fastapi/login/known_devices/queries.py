@@ -7,7 +7,6 @@ from uuid import uuid4
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.statements import insert_within
-from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.users.identifiers import one_name
 
 from .tables import KnownDevice
@@ -38,6 +37,8 @@ async def remember(
     """
     Record that a user logged in with a browser. The browser gets a new token each time.
 
+    Call it in a transaction, which has locked the user if the browser sent a token.
+
     Args:
         table: The table of known browsers.
         user: The primary key of the user.
@@ -57,10 +58,9 @@ async def remember(
         seen_at=now,
         expires_at=expires_at,
     )
-    async with transaction(table):
-        if digest is not None:
-            await table.delete().where(table.digest == digest, table.user == user)
-        await insert_within(cap, row, table.user == user, '"seen_at" DESC')
+    if digest is not None:
+        await table.delete().where(table.digest == digest, table.user == user)
+    await insert_within(cap, row, table.user == user, '"seen_at" DESC')
     return token
 
 

@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
@@ -87,13 +88,16 @@ class KnownDevices(Generic[UserT]):
             connection: The request.
             response: The response that sets the cookie.
         """
-        now = self.users.clock()
-        token = await queries.remember(
-            self.table,
-            user=primary_key(user),
-            digest=self.presented(connection),
-            now=now,
-            expires_at=now + self.lifetime,
-            cap=self.cap,
-        )
+        key, now, digest = primary_key(user), self.users.clock(), self.presented(connection)
+        async with transaction(self.table):
+            if digest is not None:
+                await self.users.lock(key)
+            token = await queries.remember(
+                self.table,
+                user=key,
+                digest=digest,
+                now=now,
+                expires_at=now + self.lifetime,
+                cap=self.cap,
+            )
         response.headers.append("Set-Cookie", self.cookie.header(token, self.lifetime))

@@ -19,7 +19,7 @@ class GuardedSecrets:
 
     Args:
         table: A table with a unique `user`, a nullable `secret` and the columns of
-            `FailureCounter`.
+            `TwofoldCounter`.
         encryption: Encrypts the secrets.
         clock: The clock that dates events.
     """
@@ -51,13 +51,14 @@ class GuardedSecrets:
         table = self.table
         return bool(await table.exists().where(table.user == user, table.secret.is_not_null()))
 
-    async def reserve(self, user: Any, now: datetime) -> dict[str, Any]:
+    async def reserve(self, user: Any, now: datetime, *, signed_in: bool = False) -> dict[str, Any]:
         """
         Count a guess as wrong before it is checked.
 
         Args:
             user: The primary key of the user.
             now: The present time.
+            signed_in: Whether the user is signed in, so that it does not count for log-ins.
 
         Returns:
             The row.
@@ -68,7 +69,8 @@ class GuardedSecrets:
             FactorDisabled: There were too many failures.
         """
         try:
-            return await reserve(self.table, user, now, 'AND "secret" IS NOT NULL')
+            condition = 'AND "secret" IS NOT NULL'
+            return await reserve(self.table, user, now, condition, signed_in=signed_in)
         except NotFound:
             raise InvalidCode from None
 

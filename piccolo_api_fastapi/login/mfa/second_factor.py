@@ -90,5 +90,18 @@ class SecondFactor(ABC):
             FactorDisabled: There were too many wrong codes.
         """
 
+    async def verify_again(self, user: BaseUser, code: str) -> None:
+        """
+        Check a code of a user who is signed in, and use it up; by default like `verify`.
+
+        A credential has four tries in a row, which are counted before this is called. Count
+        failures apart from those of log-ins, and limit both together: otherwise a stolen session
+        keeps its owner from logging in.
+
+        Raises:
+            InvalidCode, TooManyRequests, FactorDisabled: As for `verify`.
+        """
+        await self.verify(user, code)
+
     async def send(self, user: BaseUser) -> None:  # noqa: B027 - most factors send nothing
         """Send a code, for a factor whose codes are sent."""

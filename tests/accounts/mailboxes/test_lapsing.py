@@ -7,11 +7,20 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from piccolo_api_fastapi import AuthEvent, EmailStatus, User, Users, auth_tables, delete_expired
+from piccolo_api_fastapi import (
+    AuthEvent,
+    EmailStatus,
+    User,
+    Users,
+    auth_tables,
+    delete_expired,
+    subscribe,
+)
+from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.errors import InvalidTicket
 from piccolo_api_fastapi.mail import UsernameTaken, VerifyEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, race
-from tests.accounts.conftest import MakeApp, names, register, verify
+from tests.accounts.conftest import MakeApp, names, orders, register, verify
 from tests.conftest import log_in, new_client
 
 NOUN = "unverified registrations"
@@ -145,3 +154,67 @@ async def test_events(
     clock.advance(30 * DAY)
     assert sorted(map(str, await race(lambda: clean(clock)))) == ["0"] * 23 + ["1"]
     assert names(events).count("user_registration_lapsed") == 1
+
+
+@pytest.mark.parametrize("batch", [1, 500])
+@pytest.mark.parametrize("kind", ["restrict", "no action", "deferred"])
+async def test_what_refers_to_the_users(
+    client: httpx.AsyncClient,
+    clock: FrozenClock,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+    batch: int,
+) -> None:
+    """Users whom rows of an application keep are left, the log says how many, others lapse."""
+    async with orders(kind) as order:
+        for name in ("kept", "lapses", "kepttoo", "lapsestoo"):
+            await register(client, username=name, email=f"{name}@example.com")
+            [user] = await User.objects().where(User.username == name)
+            if name.startswith("kept"):
+                await order.insert(order(user=user.id))
+        clock.advance(30 * DAY)
+        for expected in (2, 0):
+            caplog.clear()
+            assert await delete_expired_rows(EmailStatus, now=clock.now, batch=batch) == expected
+            assert await usernames() == ["kept", "kepttoo"]
+            messages = [record.getMessage() for record in caplog.records]
+            assert [text[:22] for text in messages if "lapsed registrations" in text] == [
+                "2 lapsed registrations"
+            ]
+        await order.delete(force=True)
+        caplog.clear()
+        assert await clean(clock) == 2
+        assert not [record for record in caplog.records if "were left" in record.getMessage()]
+
+
+async def test_another_error_is_raised(client: httpx.AsyncClient, clock: FrozenClock) -> None:
+    """Only what keeps a user is skipped."""
+
+    async def fail(event: AuthEvent) -> None:
+        if event.name == "user_registration_lapsed":
+            raise ZeroDivisionError
+
+    await register(client)
+    clock.advance(30 * DAY)
+    end = subscribe(fail, when="before_commit")
+    with pytest.raises(ZeroDivisionError):
+        await clean(clock)
+    end()
+    assert await clean(clock) == 1
+
+
+async def test_a_listener_before_the_end(client: httpx.AsyncClient, clock: FrozenClock) -> None:
+    """A listener before the commit clears up what keeps the user."""
+    async with orders("restrict") as order:
+
+        async def clear_up(event: AuthEvent) -> None:
+            if event.name == "user_registration_lapsed":
+                await order.delete().where(order.user == event.user)
+
+        await register(client)
+        [user] = await User.objects()
+        await order.insert(order(user=user.id))
+        clock.advance(30 * DAY)
+        end = subscribe(clear_up, when="before_commit")
+        assert await clean(clock) == 1
+        end()

@@ -10,6 +10,7 @@ import pytest
 
 from piccolo_api_fastapi.core.database import outages
 from piccolo_api_fastapi.core.database.outages import (
+    is_foreign_key_violation,
     is_outage,
     is_unique_violation,
     is_without_user,
@@ -95,6 +96,20 @@ def test_rows_of_deleted_users() -> None:
     assert not is_without_user(asyncpg.PostgresError.new(DELETED))
     assert not is_without_user(sqlite3.IntegrityError("UNIQUE constraint failed: x.y"))
     assert not is_without_user(ValueError())
+
+
+def test_foreign_keys() -> None:
+    """What a foreign key refuses, whichever side of it; PostgreSQL 18 has a state for RESTRICT."""
+    for error in (
+        sqlite3.IntegrityError("FOREIGN KEY constraint failed"),
+        asyncpg.PostgresError.new(INSERTED),
+        asyncpg.PostgresError.new(DELETED),
+        asyncpg.PostgresError.new({**DELETED, "C": "23001"}),
+    ):
+        assert is_foreign_key_violation(error)
+    assert not is_foreign_key_violation(sqlite3.IntegrityError("UNIQUE constraint failed: x.y"))
+    assert not is_foreign_key_violation(asyncpg.UniqueViolationError())
+    assert not is_foreign_key_violation(ValueError())
 
 
 def test_without_asyncpg(monkeypatch: pytest.MonkeyPatch) -> None:

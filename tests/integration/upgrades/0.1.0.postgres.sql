@@ -53,20 +53,6 @@ CREATE TABLE public.auth_event (
     user_agent character varying(255) DEFAULT NULL::character varying,
     data text DEFAULT ''::text NOT NULL
 );
-CREATE TABLE public.auth_folded_identifier (
-    "user" integer NOT NULL,
-    username character varying(254) DEFAULT NULL::character varying,
-    email character varying(254) DEFAULT NULL::character varying,
-    id integer NOT NULL
-);
-CREATE SEQUENCE public.auth_folded_identifier_id_seq
-    AS integer
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-ALTER SEQUENCE public.auth_folded_identifier_id_seq OWNED BY public.auth_folded_identifier.id;
 CREATE TABLE public.auth_known_browser (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     "user" integer NOT NULL,
@@ -139,6 +125,8 @@ CREATE TABLE public.auth_refresh_family (
 CREATE TABLE public.auth_sent_code (
     failed_count integer DEFAULT 0 NOT NULL,
     waits_until bigint DEFAULT 0 NOT NULL,
+    signed_in_count integer DEFAULT 0 NOT NULL,
+    signed_in_until bigint DEFAULT 0 NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     "user" integer NOT NULL,
     secret text,
@@ -173,6 +161,8 @@ CREATE TABLE public.auth_ticket (
 CREATE TABLE public.auth_totp (
     failed_count integer DEFAULT 0 NOT NULL,
     waits_until bigint DEFAULT 0 NOT NULL,
+    signed_in_count integer DEFAULT 0 NOT NULL,
+    signed_in_until bigint DEFAULT 0 NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     "user" integer NOT NULL,
     secret text,
@@ -226,45 +216,43 @@ CREATE SEQUENCE public.piccolo_user_id_seq
     CACHE 1;
 ALTER SEQUENCE public.piccolo_user_id_seq OWNED BY public.piccolo_user.id;
 ALTER TABLE ONLY public.auth_email ALTER COLUMN id SET DEFAULT nextval('public.auth_email_id_seq'::regclass);
-ALTER TABLE ONLY public.auth_folded_identifier ALTER COLUMN id SET DEFAULT nextval('public.auth_folded_identifier_id_seq'::regclass);
 ALTER TABLE ONLY public.auth_password ALTER COLUMN id SET DEFAULT nextval('public.auth_password_id_seq'::regclass);
 ALTER TABLE ONLY public.migration ALTER COLUMN id SET DEFAULT nextval('public.migration_id_seq'::regclass);
 ALTER TABLE ONLY public.piccolo_user ALTER COLUMN id SET DEFAULT nextval('public.piccolo_user_id_seq'::regclass);
-INSERT INTO public.auth_api_token VALUES ('bbd30add-0f48-491b-8643-88b8db3b704a', '7646934e047b7a6aa18cf85230cce06b6b88297586503c616a971409f4c6d6cb', 1, 'report', '', 'de6d', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00', NULL, NULL);
-INSERT INTO public.auth_event VALUES ('3a6d976e-dc97-4cac-8a5c-2048891dd056', '2026-11-27 12:00:00+00', 'user_created', 'success', '1', NULL, NULL, '{}');
-INSERT INTO public.auth_event VALUES ('99f2f37e-6346-40c3-ba0c-d74dbef37bd3', '2026-11-27 12:00:00+00', 'user_created', 'success', '2', NULL, NULL, '{}');
-INSERT INTO public.auth_event VALUES ('f2db3ffe-6d93-4cc2-80bb-9fbde467d3b7', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
-INSERT INTO public.auth_event VALUES ('a2564e25-1923-4968-a7ad-c8e9b54e7426', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
-INSERT INTO public.auth_event VALUES ('fa2317a3-d306-486f-a8e2-3ee20d1e9eaf', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"family": "4e0c17f4-f877-4ba0-9f88-8eff28c186d7"}');
-INSERT INTO public.auth_event VALUES ('e471cc3a-1956-4f0b-b3aa-bec15b110a8e', '2026-11-27 12:00:00+00', 'authn_mfa_enrolled', 'success', '1', NULL, NULL, '{"factor": "totp"}');
-INSERT INTO public.auth_event VALUES ('3d18b776-456e-4421-a2c5-92712aaa1065', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '1', NULL, NULL, '{"api_token": "bbd30add-0f48-491b-8643-88b8db3b704a"}');
-INSERT INTO public.auth_known_device VALUES ('4b940d8e-a89f-4a8e-9f26-7d8f6fb753f9', 2, '1986f996156e1cca6382a1bd3fe8c604853c618d1cff438f75d3e091ed96a3b4', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00');
-INSERT INTO public.auth_password VALUES (1, 1, '$argon2id$v=19$m=8,t=1,p=1$R17LjsfBztt0gwCuOcbxCw$YHgKMPfvCfcPX2RmIXh7e2p+K/zRIwMzlldcy14k2N8', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_password VALUES (2, 2, '$argon2id$v=19$m=8,t=1,p=1$aRO+vf9S1apJTla/7LYC/g$WAA0sAg55IkLj7scQczWxTiTq4LdjofI2lUKe2fBq4o', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_api_token VALUES ('c2b0f535-0fbf-4a1a-97a8-0b99a02ee5d1', '0e5ace2a745e76e9af8e3d5335705983f294915b739a342fb3ceed8f9421782f', 1, 'report', '', '5d0b', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00', NULL, NULL);
+INSERT INTO public.auth_event VALUES ('bea9eb90-3eeb-4be1-b20d-60cf34ac18e5', '2026-11-27 12:00:00+00', 'user_created', 'success', '1', NULL, NULL, '{}');
+INSERT INTO public.auth_event VALUES ('50072537-c050-43cf-b237-462a89099d5d', '2026-11-27 12:00:00+00', 'user_created', 'success', '2', NULL, NULL, '{}');
+INSERT INTO public.auth_event VALUES ('ef60c784-1db6-40be-abaa-80ff0e0f3fc1', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
+INSERT INTO public.auth_event VALUES ('56334495-fd9f-4cec-a778-1c2aadbb9cc7', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
+INSERT INTO public.auth_event VALUES ('3f37f8e9-5294-4fa4-ab81-37ce1f7c7105', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"family": "b749e2ce-c95d-453f-b9d2-4efd1727ad17"}');
+INSERT INTO public.auth_event VALUES ('0facafcd-88f4-4f52-b15d-6c85b502e9bb', '2026-11-27 12:00:00+00', 'authn_mfa_enrolled', 'success', '1', NULL, NULL, '{"factor": "totp"}');
+INSERT INTO public.auth_event VALUES ('989ed5f0-4f55-46f3-9ce2-2bd101e6f344', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '1', NULL, NULL, '{"api_token": "c2b0f535-0fbf-4a1a-97a8-0b99a02ee5d1"}');
+INSERT INTO public.auth_known_device VALUES ('cc89e4c1-a34c-4a0c-868b-13297d5e5963', 2, 'c2dfeb180bea3d57d888b71482f371a75246c4396fd3184c4127157f61249638', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00');
+INSERT INTO public.auth_password VALUES (1, 1, '$argon2id$v=19$m=8,t=1,p=1$rl8IJZHj3XTxoHgDWh/qjg$AjT3AB2wmKPQ/zaGp9DccFBva//ErVnWXHWeZGn9+QQ', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_password VALUES (2, 2, '$argon2id$v=19$m=8,t=1,p=1$hBiycZgsLY0noGjRQNAj0Q$UhLmf2F/Lc+OB4dpEZu4tNR3onLdndeSk55+VphE37k', '2026-11-27 12:00:00+00', NULL);
 INSERT INTO public.auth_password_failure VALUES (0, 0, '38b59b5e438d3ffb6c9e891d3c15d690e10257fb34393db8d43d272f86640fd7', 2, 0, true, 1795780800000);
 INSERT INTO public.auth_password_failure VALUES (0, 0, '2bb58a1920016a8b222379b2ba7d52293b988c6a119541e35ae19ed610d6f1af', 1, 0, true, 1795780800000);
-INSERT INTO public.auth_recovery_code VALUES ('26fca5e6-41a0-4cfb-86d8-852fb466a759', 1, '809fe4a1b2bd986a75c8974a72b38106bab01e8396e4d8463825ac4b394d42f5', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('b9ca0bcd-580f-4301-83e9-39906e860541', 1, '5cef26dd7ee8aa718ebb4f0986e8cffb865b35949b8f0b556447334654aa2186', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('4646aae6-65c9-4e33-bdf1-0a5f1daee267', 1, '668765d7576335c3e827de0e99de4e401e64db8d8769744440342306e0462bd1', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('895b39af-bfa6-4152-85e5-2f4ec21f55db', 1, 'df7235664a5eb27a54ebbb34edae3dd84e3b798ba7c8bb5d56254346feb8aa02', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('3aa181ae-693a-4f9a-b88d-662ab2ecba68', 1, '99d53b91952db3ac642fac4db7b39e88a1fb5dafe31cc5c25904c8d49a59f1a5', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('4c0b8d7b-cbfd-43ef-b5d3-b95e72541669', 1, '4fb0bea5c319d3b822f069956e3f1ae7ff2dcc957f855a33a7916115346f1667', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('4c9b0e9f-925a-4276-9570-41d41530f79f', 1, 'fb2600d6cd2f436018d32d8931c02592ee94ba139d513f8a564c5c06ef1e4bba', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('9dfbc7fe-cdfe-4626-bde2-5a42b2119dc4', 1, '4e2e9739214898d70caac5512fb3c4d1074f007d5d53a8cf2e11f261f76d620c', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('9b1e4ef6-ba30-43f9-a7bc-d0d0e96bac2e', 1, 'a6c3ab90bbbaf98f1f4b43d73359039ed92a536c5744e5ca7dadabc2221ff996', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('43d45817-2abd-4f2d-bcdd-fc13eb33b73f', 1, 'e8ffd2b3d9720b9cf29862f863091a9db6d923b33758c8e77e00e845c0981832', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_refresh_family VALUES ('4e0c17f4-f877-4ba0-9f88-8eff28c186d7', 2, 'piccolo_api_fastapi', 'piccolo_api_fastapi', 0, 'dde72063bca15f9089b8540cf2417f0635d640a53455c0462e73e90595f4b98a', NULL, 'account', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
-INSERT INTO public.auth_session VALUES ('1901cf74-ad07-4baa-9894-968dcbbd7911', '6140f922beb006219017f6afab632f135c2f55fec3d25f22f0b19cd7b02f7dd3', 2, '__Host-session', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
-INSERT INTO public.auth_ticket VALUES ('32447ac6-3e2c-49bb-b6cf-777f01b7757b', 'f75d952514ee69fcd92ee9245a873156eff61eb37627e1822e788e83061b5048', 'mfa for session', 1, '["42fc8eeb5b76cde06fca8c65b5ae429e129faa6c444cbbfab346cc716a972bea", "{\"password\": 1795780800.0}", "", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
-INSERT INTO public.auth_totp VALUES (0, 0, 'b05c77b2-5899-46fd-af83-4c8c294dc524', 1, 'xc20p.862ded8624f03969.RnkRHjGlqkgy5xqbehTb9Ygfx4dHC5sHHOIFojPegZmsyfYU5UpReAlWG2ES5sJGPdSLN--yLBbMqYSKDMq36Fnx86ePKrN8sNAek_2MrRVkZOhdxVrfow11', NULL, '2026-11-27 12:00:00+00', 59859360);
-INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 14:08:08.943834');
-INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 14:08:08.969077');
-INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 14:08:08.994098');
-INSERT INTO public.migration VALUES (4, '2026-11-27T06:40:19:770240', 'piccolo_api_fastapi', '2026-11-27 14:08:09.278081');
+INSERT INTO public.auth_recovery_code VALUES ('ea633cc9-d004-49a9-9cce-33659ac174c8', 1, 'ec763686a1419c59b59762c83aa8761cf97f2c2de16022a520c7e0385121f00f', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('cdda2373-23e2-42fe-8d17-50ab4536d545', 1, 'afa5fba0c6e05bf1676aa74fd0df38efd5d512f2bd0dbc0aa2f42a594f2f9076', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('f300a564-bb66-43ac-ac43-243f8b063c61', 1, '4a9969a878fe68c71fb710b9b48f94472e014e68a63e79ea8f80926987abfdc7', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('bd2eac7f-f415-4e1b-a01c-a3b080788274', 1, '750fac21d7f62e8a3cf997190b23ddf94868f9258d304b3fd6629bfcdbfdba5a', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('112e9386-b1a5-4700-a359-9f005f5a676c', 1, 'a46ed70a56b179d533ffc43db488df83ff8b0e1fca8eccc39a611279b14bf54d', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('b0f25973-b666-442e-9d23-4439d6c56518', 1, '55ec88a6c567ddf16dc1d60fc158cf47e347f72961b1b22bb488ee78ad1870f8', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('6a40359c-cad2-4e20-a259-8120a9137567', 1, '1e50e55e5d6f1c12f0ace2f4fbc348b7a7f642b609b0a3b66fa9f03096e0ed61', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('b561ef47-b84c-45fb-9b62-d68d25e0cf86', 1, 'd37966124279e16c8c3e857dd6e64d5724c4b650fe2c0246487b1a116ce4e8ca', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('bc71725a-3ba0-4c4f-b0e3-44b933b4a807', 1, '10664975c1fe09d3b94734b23e191ede956d01b8dcc128151871006a7560b72f', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('2655d1f0-0f5c-461f-844c-11faa64d2a67', 1, '12a59b1c61a398210fc247ca873970c85fb184877100c63961e37ac500bede9e', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_refresh_family VALUES ('b749e2ce-c95d-453f-b9d2-4efd1727ad17', 2, 'piccolo_api_fastapi', 'piccolo_api_fastapi', 0, 'aba9ddf7933bee1b2c57abd8326eb1fadece21f2c53abb68d595531421c7a3ed', NULL, 'account', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
+INSERT INTO public.auth_session VALUES ('3b6035da-fb56-4ff3-85e8-f8a4ab4659de', 'b38ea73ad1a7fd29a69abe82b86811df0deaa2c9c3675853728f60aae706e822', 2, '__Host-session', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
+INSERT INTO public.auth_ticket VALUES ('6e5bf436-e611-4bff-892f-7b3c5037dbd0', '8e2d745bf009abbeb57ac5fc70dfb20cb4d58a8505884b34668ffdc6278204f8', 'mfa for session', 1, '["45d3901f00a80c1836942ea86cb155d5c694afcb38223d59c97dd319e2c229c2", "{\"password\": 1795780800.0}", "", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
+INSERT INTO public.auth_totp VALUES (0, 0, 0, 0, 'd6d674e1-1d94-4f76-aace-a6c75a0e0937', 1, 'xc20p.862ded8624f03969.ZBvQ4vpyt5KgFHZr9VndeZHe_Xxi8l2NDcFE_tyQIQPtAwZn8VQ6fKGUmNmA1OBH2l_75-XXjGz7MDETL3suPDZ5pAw4blt4SOp0Z86hp2Hate717EZfdMiJ', NULL, '2026-11-27 12:00:00+00', 59859360);
+INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 11:56:35.551598');
+INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 11:56:35.57017');
+INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 11:56:35.587255');
+INSERT INTO public.migration VALUES (4, '2026-11-27T06:40:19:770240', 'piccolo_api_fastapi', '2026-11-27 11:56:35.799298');
 INSERT INTO public.piccolo_user VALUES (2, 'grace', 'pbkdf2_sha256$1$!$!', 'grace@example.com', true, false, '', '', false, '2026-11-27 12:00:00');
 INSERT INTO public.piccolo_user VALUES (1, 'ada', 'pbkdf2_sha256$1$!$!', 'ada@example.com', true, false, '', '', false, NULL);
 SELECT pg_catalog.setval('public.auth_email_id_seq', 1, false);
-SELECT pg_catalog.setval('public.auth_folded_identifier_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_password_id_seq', 2, true);
 SELECT pg_catalog.setval('public.migration_id_seq', 4, true);
 SELECT pg_catalog.setval('public.piccolo_user_id_seq', 2, true);
@@ -282,10 +270,6 @@ ALTER TABLE ONLY public.auth_email
     ADD CONSTRAINT auth_email_user_key UNIQUE ("user");
 ALTER TABLE ONLY public.auth_event
     ADD CONSTRAINT auth_event_pkey PRIMARY KEY (id);
-ALTER TABLE ONLY public.auth_folded_identifier
-    ADD CONSTRAINT auth_folded_identifier_pkey PRIMARY KEY (id);
-ALTER TABLE ONLY public.auth_folded_identifier
-    ADD CONSTRAINT auth_folded_identifier_user_key UNIQUE ("user");
 ALTER TABLE ONLY public.auth_known_browser
     ADD CONSTRAINT auth_known_browser_digest_key UNIQUE (digest);
 ALTER TABLE ONLY public.auth_known_browser
@@ -340,8 +324,6 @@ CREATE INDEX auth_email_change_expires_at ON public.auth_email_change USING btre
 CREATE INDEX auth_email_change_user ON public.auth_email_change USING btree ("user");
 CREATE INDEX auth_event_at ON public.auth_event USING btree (at);
 CREATE INDEX auth_event_user ON public.auth_event USING btree ("user");
-CREATE INDEX auth_folded_identifier_email ON public.auth_folded_identifier USING btree (email);
-CREATE INDEX auth_folded_identifier_username ON public.auth_folded_identifier USING btree (username);
 CREATE INDEX auth_known_browser_user ON public.auth_known_browser USING btree ("user");
 CREATE INDEX auth_known_device_expires_at ON public.auth_known_device USING btree (expires_at);
 CREATE INDEX auth_known_device_user ON public.auth_known_device USING btree ("user");
@@ -358,15 +340,12 @@ CREATE INDEX auth_ticket_user ON public.auth_ticket USING btree ("user");
 CREATE INDEX auth_unsent_mail_expires_at ON public.auth_unsent_mail USING btree (expires_at);
 CREATE INDEX auth_unsent_mail_user ON public.auth_unsent_mail USING btree ("user");
 CREATE INDEX piccolo_api_fastapi_user_email ON public.piccolo_user USING btree (lower((email)::text));
-CREATE INDEX piccolo_api_fastapi_user_username ON public.piccolo_user USING btree (lower((username)::text));
 ALTER TABLE ONLY public.auth_api_token
     ADD CONSTRAINT auth_api_token_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE ONLY public.auth_email_change
     ADD CONSTRAINT auth_email_change_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE ONLY public.auth_email
     ADD CONSTRAINT auth_email_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
-ALTER TABLE ONLY public.auth_folded_identifier
-    ADD CONSTRAINT auth_folded_identifier_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE ONLY public.auth_known_browser
     ADD CONSTRAINT auth_known_browser_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE ONLY public.auth_known_device

@@ -9,6 +9,7 @@ from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.encryption import EncryptionProvider, XChaCha20Poly1305
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import (
@@ -131,13 +132,22 @@ class EmailCode(SecondFactor):
 
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up."""
+        await self._verify(user, code, signed_in=False)
+
+    async def verify_again(self, user: BaseUser, code: str) -> None:
+        """Check a code of a user who is signed in, and use it up. Log-ins have their own tries."""
+        await self._verify(user, code, signed_in=True)
+
+    async def _verify(self, user: BaseUser, code: str, *, signed_in: bool) -> None:
         key, now = primary_key(user), self.users.clock()
-        secret = (await self._secrets.reserve(key, now))["secret"]
+        secret = (await self._secrets.reserve(key, now, signed_in=signed_in))["secret"]
         sent = await self._secrets.decrypt_reserved(key, secret)
         is_right = secrets.compare_digest(sent, (digits_of(code) or "").encode())
         if not is_right or not await queries.spend(self.table, key, secret, now):
             raise InvalidCode
-        await self.users.prove_mailbox(key, user.email)
+        async with transaction(self.table):
+            await self.users.lock(key)
+            await self.users.prove_mailbox(key, user.email)
 
     async def reset(self, user: BaseUser) -> None:
         """Reset the count of a user's wrong codes, for an administrator."""

@@ -5,11 +5,11 @@ from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
-from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
+from piccolo_api_fastapi.core.database.failure_counters import TwofoldCounter
 from piccolo_api_fastapi.users import User
 
 
-class SentCode(AuthTable, FailureCounter, Table, tablename="auth_sent_code"):
+class SentCode(AuthTable, TwofoldCounter, Table, tablename="auth_sent_code"):
     """
     The last code sent to a user.
 

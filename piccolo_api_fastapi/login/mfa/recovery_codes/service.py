@@ -78,18 +78,29 @@ class RecoveryCodes(SecondFactor):
 
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up."""
+        await self._verify(user, code, signed_in=False)
+
+    async def verify_again(self, user: BaseUser, code: str) -> None:
+        """Check a code of a user who is signed in, and use it up. Log-ins have their own tries."""
+        await self._verify(user, code, signed_in=True)
+
+    async def _verify(self, user: BaseUser, code: str, *, signed_in: bool) -> None:
         key, now = primary_key(user), self.users.clock()
         digest = recovery_digest(code)
-        async with transaction(self.table):
-            spent = digest is not None and await queries.spend(self.table, key, digest, now)
-            if spent:
-                await self._secrets.forgive(key)
-        if not spent:
+        if digest is None or not await self._spend(key, digest, now):
             with suppress(FactorDisabled):
-                await self._secrets.reserve(key, now)
+                await self._secrets.reserve(key, now, signed_in=signed_in)
             raise InvalidCode
         data = {"left": await self.left(user)}
         await emit(AuthEvent("authn_recovery_code_used", now, key, data))
+
+    async def _spend(self, user: Any, digest: str, now: datetime) -> bool:
+        async with transaction(self.table):
+            await self.users.lock(user)
+            if not await queries.spend(self.table, user, digest, now):
+                return False
+            await self._secrets.forgive(user)
+        return True
 
     async def replace(self, user: BaseUser, *, keep: Any = None) -> list[str]:
         """
@@ -104,10 +115,12 @@ class RecoveryCodes(SecondFactor):
 
         Raises:
             NotFound: The user has no authenticator.
+            InvalidCredentials: The user was deleted meanwhile.
         """
         key, now = primary_key(user), self.users.clock()
         async with transaction(self.table):
-            await self._secrets.forgive(key)  # locks the row, if there is one
+            await self.users.lock(key)
+            await self._secrets.forgive(key)
             if not await self._secrets.has(key):
                 raise NotFound
             codes = await self.write(key, now)

@@ -197,9 +197,11 @@ class TOTP(SecondFactor):
 
         Raises:
             WrongConfirmation: The secret was confirmed or replaced meanwhile.
+            InvalidCredentials: The user was deleted meanwhile.
         """
         key, now = primary_key(confirmed.user), self.users.clock()
         async with transaction(self.table):
+            await self.users.lock(key)
             if not await queries.confirm(self.table, key, confirmed.pending, confirmed.step, now):
                 raise WrongConfirmation
             codes = await self.recovery.write(key, now)
@@ -209,8 +211,15 @@ class TOTP(SecondFactor):
 
     async def verify(self, user: BaseUser, code: str) -> None:
         """Check a code and use it up, together with all older ones."""
+        await self._verify(user, code, signed_in=False)
+
+    async def verify_again(self, user: BaseUser, code: str) -> None:
+        """Check a code of a user who is signed in, and use it up. Log-ins have their own tries."""
+        await self._verify(user, code, signed_in=True)
+
+    async def _verify(self, user: BaseUser, code: str, *, signed_in: bool) -> None:
         key, now = primary_key(user), self.users.clock()
-        row = await self._secrets.reserve(key, now)
+        row = await self._secrets.reserve(key, now, signed_in=signed_in)
         secret = row["secret"]
         authenticator = Authenticator.read(await self._secrets.decrypt_reserved(key, secret))
         step = authenticator.match(digits_of(code) or "", now, self.window, row["last_step"])
@@ -227,10 +236,11 @@ class TOTP(SecondFactor):
 
         Raises:
             NotFound: The user has no authenticator.
+            InvalidCredentials: The user was deleted meanwhile.
         """
         key, now = primary_key(user), self.users.clock()
         async with transaction(self.table):
-            # First, because `enrol` locks it first.
+            await self.users.lock(key)
             removed = await queries.remove(self.table, key)
             await self.recovery.erase(key)
             if not any(row["confirmed_at"] for row in removed):

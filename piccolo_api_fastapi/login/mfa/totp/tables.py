@@ -5,11 +5,11 @@ from piccolo.columns.base import OnDelete
 from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
-from piccolo_api_fastapi.core.database.failure_counters import FailureCounter
+from piccolo_api_fastapi.core.database.failure_counters import TwofoldCounter
 from piccolo_api_fastapi.users import User
 
 
-class TOTPSecret(AuthTable, FailureCounter, Table, tablename="auth_totp"):
+class TOTPSecret(AuthTable, TwofoldCounter, Table, tablename="auth_totp"):
     """
     The authenticator app of a user.
 

@@ -179,6 +179,21 @@ async def test_guesses(factor: EmailCode, outbox: Outbox, ada: User, clock: Froz
     await factor.verify(ada, outbox.code)
 
 
+@pytest.mark.security(70)
+async def test_guesses_of_who_is_signed_in(
+    factor: EmailCode, outbox: Outbox, ada: User, clock: FrozenClock
+) -> None:
+    """They leave the tries of a login alone, and are forgiven by the right code."""
+    await factor.send(ada)
+    results = await race(lambda: factor.verify_again(ada, wrong(outbox.code)))
+    assert sum(isinstance(result, InvalidCode) for result in results) == 5
+    [row] = await SentCode.select()
+    assert (row["failed_count"], row["signed_in_count"]) == (0, 5)
+    await factor.verify(ada, outbox.code)
+    [row] = await SentCode.select()
+    assert (row["signed_in_count"], row["signed_in_until"]) == (0, 0)
+
+
 @pytest.mark.parametrize("code", ["", "12345", "²", "\x00", "\ud800", "1" * 10_000])
 async def test_malformed(factor: EmailCode, outbox: Outbox, ada: User, code: str) -> None:
     """What is no code is a wrong one, also when none was sent."""
