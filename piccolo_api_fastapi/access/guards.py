@@ -22,6 +22,7 @@ from piccolo_api_fastapi.errors import (
     EnrolmentRequired,
     Forbidden,
     InvalidToken,
+    SessionEnded,
     StepUpRequired,
     Unauthenticated,
 )
@@ -185,14 +186,23 @@ class Guard(Generic[UserT]):
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
         Ask the schemes in turn. If a scheme reads the `Authorization` header and there is one, it
-        decides alone: a valid cookie never rescues an invalid header.
+        decides alone: a valid cookie never rescues an invalid header. A token or a cookie that one
+        scheme refuses may belong to the next one.
         """
         by_header = self.is_decided_by_header(connection)
+        refusal: AuthError | None = None
         for scheme in self.schemes:
-            if by_header is (scheme.transport == "header"):
+            if by_header is not (scheme.transport == "header"):
+                continue
+            try:
                 identity = await scheme.find(connection)
+            except (InvalidToken, SessionEnded) as error:
+                refusal = refusal or error
+            else:
                 if identity is not None:
                     return identity
+        if refusal is not None:
+            raise refusal
         return None
 
     @cached_property
@@ -238,7 +248,8 @@ class AnyOf(Guard[UserT]):
         names = {getattr(scheme, "scheme_name", None) for scheme in schemes}
         if not schemes or len(names) < len(schemes) or None in names:
             raise ConfigurationError(
-                "AnyOf takes one or more schemes with different names, such as SessionAuth()."
+                "AnyOf takes one or more schemes with different names, such as SessionAuth() and "
+                "SessionAuth(name='staff')."
             )
         self.schemes = schemes
         refuse_other_users("AnyOf", self)

@@ -12,6 +12,7 @@ from piccolo_api_fastapi.errors import AuthError, CredentialNotAllowed
 
 from .guards import Guard, signature_of
 from .identity import Identity, UserT
+from .names import checked_name, operation_prefix_of, scheme_name_of
 
 
 class Scheme(Guard[UserT], SecurityBase, ABC):
@@ -21,11 +22,13 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
     A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do, and lists in
     `documented_errors` the errors that OpenAPI shows. A scheme for the credentials of machines
     sets `manages_credentials = False`; see `in_person`. `resource_metadata` is the URL that a 401
-    names as that of the metadata of the API (RFC 9728).
+    names as that of the metadata of the API (RFC 9728). `operation_prefix` begins the ids of the
+    operations of its routers.
     """
 
     transport: ClassVar[Literal["header", "cookie"]]
     challenge: str
+    operation_prefix: str = ""
     resource_metadata: str | None = None
     documented_errors: ClassVar[tuple[type[AuthError], ...]]
     manages_credentials: ClassVar[bool] = True
@@ -35,6 +38,20 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
         self.schemes = (self,)
         self.__signature__ = signature_of()
         self.mention = Mention(self)
+
+    def call(self, kind: str, name: str | None) -> None:
+        """
+        Set the name in OpenAPI and the prefix of operations.
+
+        Args:
+            kind: The name of a scheme that has none.
+            name: The name that the application gave it.
+
+        Raises:
+            ConfigurationError: The name is not of lower-case words and digits.
+        """
+        self.scheme_name = scheme_name_of(checked_name(name), kind)
+        self.operation_prefix = operation_prefix_of(name)
 
     @abstractmethod
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.names import operation_prefix
 from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
@@ -101,7 +102,10 @@ class Accounts(Generic[UserT]):
         self.csrf = self.settings.csrf
         self.caller = self.settings.caller
         self.limits = limits or AccountLimits()
-        self.models: Models = make_models(self.users.table, extra, has_mail=mail is not None)
+        name = operation_prefix(None, *self.schemes)
+        self.models: Models = make_models(
+            self.users.table, extra, has_mail=mail is not None, name=name
+        )
         self._registration = Registration(
             self.settings, active_before_verified=active_before_verified
         )

@@ -1,10 +1,14 @@
 """What `install` adds to an OpenAPI document: shared errors, declared scopes, described tags."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from .problems import BODIES, schema_of
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+
+TOKENS_OF = "__piccolo_api_fastapi_tokens_of__"
 
 _TAGS: dict[str, str] = {}
 
@@ -21,6 +25,21 @@ def tag(name: str, description: str) -> str:
     """
     _TAGS[name] = description
     return name
+
+
+def issues_tokens(scheme_name: str) -> Callable[[EndpointT], EndpointT]:
+    """
+    Mark the endpoint that issues the tokens of a scheme, for its `tokenUrl`.
+
+    Args:
+        scheme_name: The name of the scheme in OpenAPI.
+    """
+
+    def mark(endpoint: EndpointT) -> EndpointT:
+        setattr(endpoint, TOKENS_OF, scheme_name)
+        return endpoint
+
+    return mark
 
 
 def complete(document: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from fastapi import params
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
+from piccolo.apps.user.tables import BaseUser
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -67,6 +68,12 @@ class AuthRoute(APIRoute):
 
     cache_control: ClassVar[str] = "no-store"
     """The header `Cache-Control` of a success."""
+
+    operation: str = ""
+    """The operation id without the prefix of its router."""
+
+    user_table: type[BaseUser] | None = None
+    """The users that a prebuilt route serves."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if isinstance(options.get("response_class"), DefaultPlaceholder):

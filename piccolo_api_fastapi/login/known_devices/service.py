@@ -1,9 +1,11 @@
 """`KnownDevices`: recognizes a browser by a cookie that it got at a login."""
 
+import re
 from contextlib import suppress
 from datetime import timedelta
 from typing import Generic
 
+from piccolo.apps.user.tables import BaseUser
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
@@ -37,7 +39,8 @@ class KnownDevices(Generic[UserT]):
 
     Args:
         users: The users who log in.
-        cookie: The name and attributes of the device cookie.
+        cookie: The name and attributes of the device cookie. Default: `__Host-known-device`, and
+            with a user table of your own the name of that table after it.
         lifetime: How long a browser is remembered after the last login, at least a day.
         cap: The number of browsers kept for a user; the one used longest ago is deleted first.
 
@@ -57,7 +60,7 @@ class KnownDevices(Generic[UserT]):
             raise ConfigurationError("cap must be at least 1, and lifetime at least a day.")
         self.users: Users[UserT] = or_default(users)
         self.table = bound(KnownDevice, self.users.table)
-        self.cookie = cookie or Cookie(name="__Host-known-device")
+        self.cookie = cookie or _cookie_of(self.users.table)
         self.lifetime = lifetime
         self.cap = cap
 
@@ -97,3 +100,11 @@ class KnownDevices(Generic[UserT]):
             cap=self.cap,
         )
         response.headers.append("Set-Cookie", self.cookie.header(token, self.lifetime))
+
+
+def _cookie_of(users: type[BaseUser]) -> Cookie:
+    """The cookie of a user table, so that a browser can be known to the users of several."""
+    name = users._meta.get_formatted_tablename().replace('"', "")
+    is_stock = name == BaseUser._meta.tablename
+    own = "" if is_stock else "-" + re.sub("[^A-Za-z0-9_-]", "-", name)
+    return Cookie(name=f"__Host-known-device{own}")

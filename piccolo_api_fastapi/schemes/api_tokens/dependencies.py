@@ -65,6 +65,8 @@ class TokenAuth(Scheme[UserT]):
 
     Args:
         users: The users who own the tokens. Default: those of the stock `User` table.
+        name: The name of the scheme, such as `staff`: lower-case letters, digits, `-` and `_`.
+            OpenAPI calls it `StaffAPIToken`, and its operations `staff_create_api_token`.
         prefix: The start of each token, for secret scanners: lower-case letters and digits.
         expires_in: The default and longest lifetime of a token.
         allow_unlimited: Whether tokens may live longer than `expires_in`, or never expire.
@@ -92,6 +94,7 @@ class TokenAuth(Scheme[UserT]):
         self,
         users: Users[UserT] | None = None,
         *,
+        name: str | None = None,
         prefix: str = "pat",
         expires_in: timedelta = timedelta(days=365),
         allow_unlimited: bool = False,
@@ -109,7 +112,7 @@ class TokenAuth(Scheme[UserT]):
         self.lifetimes = Lifetimes(expires_in, allow_unlimited)
         self.max_per_user = max_per_user
         self.accepts_piccolo_api = accepts_piccolo_api
-        self.scheme_name = "APIToken"
+        self.call("APIToken", name)
         self.model = HTTPBearer(
             bearerFormat=f"{prefix}_…", description="An API token for scripts and machines."
         )

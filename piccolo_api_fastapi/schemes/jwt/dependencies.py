@@ -70,8 +70,11 @@ class JWTAuth(Scheme[UserT]):
         users: The users who own the tokens. Default: those of the stock `User` table.
         secret: The secret for HS256, at least 32 bytes.
         keys: A ring of keys, instead of `secret`.
+        name: The name of the scheme, such as `staff`: lower-case letters, digits, `-` and `_`.
+            OpenAPI calls it `StaffJWT`, and its operations `staff_create_token`.
         issuer: The value of `iss`.
-        audience: The value of `aud`. Only schemes with the same issuer and audience accept, list
+        audience: The value of `aud`. Default: `piccolo_api_fastapi`, or with the name `staff`
+            `piccolo_api_fastapi/staff`. Only schemes with the same issuer and audience accept, list
             and revoke each other's tokens.
         client_id: The value of `client_id` for clients that do not name themselves (RFC 9068).
         resource: The URL of the API. A 401 then names its metadata; see `metadata_router`.
@@ -108,8 +111,9 @@ class JWTAuth(Scheme[UserT]):
         *,
         secret: str | bytes | None = None,
         keys: KeyRing | None = None,
+        name: str | None = None,
         issuer: str = "piccolo_api_fastapi",
-        audience: str = "piccolo_api_fastapi",
+        audience: str | None = None,
         client_id: str = "piccolo_api_fastapi",
         resource: str | None = None,
         access_lifetime: timedelta = timedelta(minutes=15),
@@ -137,6 +141,9 @@ class JWTAuth(Scheme[UserT]):
         self.client_id = checked_client_id(client_id)
         self.refresh_lifetime = refresh_lifetime
         self.cap = cap
+        self.call("JWT", name)
+        if audience is None:
+            audience = "piccolo_api_fastapi" + (f"/{name}" if name else "")
         self.issuer, self.audience = issuer, audience
         if resource is not None:
             self.resource_metadata = metadata_of(resource)
@@ -148,7 +155,6 @@ class JWTAuth(Scheme[UserT]):
         self._repeats = rotation_queries.Repeats(self._refresh.successor, grace, lost_within)
         self.own = queries.Own(self.table, issuer, audience)
         self._compiled = rotation_queries.compile_queries(self.own, is_batched=batched)
-        self.scheme_name = "JWT"
         self.model = password_flow(token_url)
         self.claims = ClaimsOf(self, self.decode)
         super().__init__()

@@ -25,8 +25,8 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.login.known_devices.queries import DEVICE_TOKEN
 from piccolo_api_fastapi.testing import FrozenClock, race
-from tests.conftest import PASSWORD, log_in, new_client
-from tests.models import Customer
+from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
+from tests.models import Customer, Member
 
 NAME = "__Host-known-device"
 
@@ -285,3 +285,12 @@ def test_none_would_ever_be_known(options: Any) -> None:
     """Settings by which no browser is ever known are refused."""
     with pytest.raises(ConfigurationError):
         KnownDevices(**options)
+
+
+@reaches_no_sql
+def test_cookies_of_user_tables(users: Users[User]) -> None:
+    """Each user table has a cookie of its own, so that one login does not forget the other."""
+    assert KnownDevices(users).cookie.name == NAME
+    assert KnownDevices(Users(Customer)).cookie.name == f"{NAME}-customer"
+    assert KnownDevices(Users(Member)).cookie.name == f"{NAME}-member"
+    assert KnownDevices(Users(Customer), cookie=Cookie(NAME)).cookie.name == NAME
