@@ -81,6 +81,13 @@ async def test_one_name_of_two_people(client: httpx.AsyncClient, people: None) -
     assert await enter(client, "/auth", PASSWORD) == 401
 
 
+async def test_guesses(client: httpx.AsyncClient, people: None) -> None:
+    """Guesses at a customer keep nobody of staff out who has the same name."""
+    statuses = [await enter(client, "/auth", "wrong") for _ in range(6)]
+    assert statuses[-1] == 429
+    assert await enter(client, "/staff/auth", STAFF_PASSWORD) == 200
+
+
 @reaches_no_sql
 def test_openapi(database: Any) -> None:
     """The document is valid, tells the schemes apart, and FastAPI has nothing to warn of."""

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
+from piccolo_api_fastapi.core.database.user_tables import bound, own_name, primary_key
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
 from piccolo_api_fastapi.users import Users, UserT, or_default
@@ -104,7 +104,5 @@ class KnownDevices(Generic[UserT]):
 
 def _cookie_of(users: type[BaseUser]) -> Cookie:
     """The cookie of a user table, so that a browser can be known to the users of several."""
-    name = users._meta.get_formatted_tablename().replace('"', "")
-    is_stock = name == BaseUser._meta.tablename
-    own = "" if is_stock else "-" + re.sub("[^A-Za-z0-9_-]", "-", name)
-    return Cookie(name=f"__Host-known-device{own}")
+    words = ("__Host-known-device", re.sub("[^A-Za-z0-9_-]", "-", own_name(users)))
+    return Cookie(name="-".join(filter(None, words)))
