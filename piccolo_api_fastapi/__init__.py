@@ -77,6 +77,7 @@ from .rate_limiting import (
 )
 from .schemes.api_tokens import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
 from .schemes.api_tokens.commands import token_commands
+from .schemes.devices import devices_router
 from .schemes.jwt import (
     JWTAuth,
     RefreshFamily,
@@ -200,6 +201,7 @@ __all__ = [
     "delete_expired_unsent_mail",
     "delete_old_events",
     "delete_old_guesses",
+    "devices_router",
     "generate_key",
     "in_person",
     "install",

@@ -1,15 +1,18 @@
 """`Scheme`: one way to authenticate, which OpenAPI lists."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
+from uuid import UUID
 
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.clock import Clock, utcnow
-from piccolo_api_fastapi.errors import AuthError, CredentialNotAllowed
+from piccolo_api_fastapi.errors import AuthError, CredentialNotAllowed, NotFound
 
+from .devices import Device
 from .guards import Guard, signature_of
 from .identity import Identity, UserT
 from .names import checked_name, operation_prefix_of, scheme_name_of
@@ -23,12 +26,14 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
     `documented_errors` the errors that OpenAPI shows. A scheme for the credentials of machines
     sets `manages_credentials = False`; see `in_person`. `resource_metadata` is the URL that a 401
     names as that of the metadata of the API (RFC 9728). `operation_prefix` begins the ids of the
-    operations of its routers.
+    operations of its routers. `device_kind` is what `devices_router` calls its credentials, which
+    `devices` lists and `end_device` ends.
     """
 
     transport: ClassVar[Literal["header", "cookie"]]
     challenge: str
     operation_prefix: str = ""
+    device_kind: ClassVar[str] = ""
     resource_metadata: str | None = None
     documented_errors: ClassVar[tuple[type[AuthError], ...]]
     manages_credentials: ClassVar[bool] = True
@@ -84,6 +89,19 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
 
     async def spend_step_ups(self, identity: Identity[UserT]) -> None:
         """Use up step-ups for `Guard.use_step_ups`. Does nothing unless a subclass overrides it."""
+
+    async def devices(self, user: UserT) -> Sequence[Device]:  # noqa: ARG002
+        """List the valid credentials of a user. Lists none unless a subclass overrides it."""
+        return ()
+
+    async def end_device(self, user: UserT, device: UUID) -> None:  # noqa: ARG002
+        """
+        End one credential of a user. There is none unless a subclass overrides it.
+
+        Raises:
+            NotFound: It does not exist, has ended, or belongs to another user or scheme.
+        """
+        raise NotFound
 
     async def replace_secret(
         self, identity: Identity[UserT], connection: HTTPConnection, response: Response

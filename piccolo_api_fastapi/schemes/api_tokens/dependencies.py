@@ -11,6 +11,7 @@ from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.devices import Device
 from piccolo_api_fastapi.access.identity import NEVER, Identity, check_scopes
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
@@ -81,6 +82,7 @@ class TokenAuth(Scheme[UserT]):
 
     transport = "header"
     challenge = "Bearer"
+    device_kind = "api_token"
     manages_credentials = False
     documented_errors = (
         InvalidRequest,
@@ -280,6 +282,29 @@ class TokenAuth(Scheme[UserT]):
         async with store():
             condition = self.table.user == primary_key(user)
             return await queries.revoke(self.table, condition, self.users.clock())
+
+    async def devices(self, user: UserT) -> Sequence[Device]:
+        """List the live tokens of a user, newest first."""
+        return [
+            Device(
+                kind=self.device_kind,
+                id=row.id,
+                name=row.name,
+                created_at=row.created_at,
+                last_seen_at=row.last_used_at,
+                expires_at=row.expires_at,
+            )
+            for row in await self.tokens_of(user)
+        ]
+
+    async def end_device(self, user: UserT, device: UUID) -> None:
+        """
+        Revoke one token of a user.
+
+        Raises:
+            NotFound: The token does not exist, is revoked, or belongs to another user.
+        """
+        await self.revoke(device, user=user)
 
     def _is_old(self, token: str) -> bool:
         return self.accepts_piccolo_api and PICCOLO_API_TOKEN.fullmatch(token) is not None

@@ -1,6 +1,6 @@
 """`JWTAuth`: the dependency that authenticates users by a bearer access token."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.devices import Device
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import Factors, is_second_factor
@@ -96,6 +97,7 @@ class JWTAuth(Scheme[UserT]):
 
     transport = "header"
     challenge = "Bearer"
+    device_kind = "app"
     documented_errors = (
         InvalidRequest,
         Unauthenticated,
@@ -332,6 +334,20 @@ class JWTAuth(Scheme[UserT]):
             key = None if user is None else primary_key(user)
             async with store():
                 await queries.revoke(self.own, family, self.users.clock(), key)
+
+    async def devices(self, user: UserT) -> Sequence[Device]:
+        """List the live families of a user in this scheme, newest first."""
+        rows = await queries.live(self.own, primary_key(user), self.users.clock())
+        return [Device.signed_in(self.device_kind, row, row.rotated_at) for row in rows]
+
+    async def end_device(self, user: UserT, device: UUID) -> None:
+        """
+        End one family of a user.
+
+        Raises:
+            NotFound: The family does not exist, has ended, or belongs to another user or scheme.
+        """
+        await queries.end(self.own, primary_key(user), device, self.users.clock())
 
     async def _pair(
         self, user: UserT, token: RefreshToken, grant: Grant, now: datetime

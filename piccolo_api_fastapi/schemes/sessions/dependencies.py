@@ -1,23 +1,25 @@
 """`SessionAuth`: the dependency that authenticates users by a session cookie."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
+from uuid import UUID
 
 from fastapi.openapi.models import APIKey
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.csrf import SameOrigin
+from piccolo_api_fastapi.access.devices import Device
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import is_second_factor, last_presented
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import optional_write, transaction
-from piccolo_api_fastapi.core.database.user_tables import bound, load
+from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import (
@@ -85,6 +87,7 @@ class SessionAuth(Scheme[UserT]):
 
     transport = "cookie"
     challenge = COOKIE_CHALLENGE
+    device_kind = "session"
     documented_errors = (
         Unauthenticated,
         InvalidSession,
@@ -289,6 +292,20 @@ class SessionAuth(Scheme[UserT]):
         response.headers.append("Set-Cookie", self.cookie.clearing_header())
         if self.clears:
             response.headers["Clear-Site-Data"] = self.clears
+
+    async def devices(self, user: UserT) -> Sequence[Device]:
+        """List the live sessions of a user in this scheme, newest first."""
+        rows = await queries.live(self.own, primary_key(user), self.users.clock())
+        return [Device.signed_in(self.device_kind, row, row.last_seen_at) for row in rows]
+
+    async def end_device(self, user: UserT, device: UUID) -> None:
+        """
+        End one session of a user.
+
+        Raises:
+            NotFound: The session does not exist, or belongs to another user or scheme.
+        """
+        await queries.end(self.own, primary_key(user), device, self.users.clock())
 
     def _give_renewed(self, response: Response, token: str | None) -> None:
         if token is None:
