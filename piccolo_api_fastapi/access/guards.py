@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.middleware import note_vary
+from piccolo_api_fastapi.core.http.operations import CALLER_TABLE
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -180,7 +181,9 @@ class Guard(Generic[UserT]):
         if self not in known:
             note_vary(connection.scope, self._vary)
             async with store():
-                known[self] = await self.authenticate(connection)
+                identity = known[self] = await self.authenticate(connection)
+            if identity is not None:
+                connection.scope[CALLER_TABLE] = type(identity.user)
         return known[self]
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any, TypeVar
 
+from .next_steps import next_schemas
 from .problems import BODIES, schema_of
 
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
@@ -93,11 +95,21 @@ def _shared(
     """Return a reference to the body that a schema is, or the schema if it is no such body."""
     for name, model in models.items():
         if schema == model:
-            shared = model | {"title": name}
+            shared = _with_next_step(model | {"title": name}, schemas)
             while schemas.setdefault(name, shared) != shared:
                 name = f"Auth{name}"  # noqa: PLW2901 - the application has a model of this name
             return {"$ref": _REFERENCE.format("schemas", name)}
     return schema
+
+
+def _with_next_step(model: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Let the member `next` of a body refer to `NextStep`, whose discriminator needs that."""
+    steps = next_schemas() if "next" in model["properties"] else {}
+    if not steps or any(schemas.get(name, step) != step for name, step in steps.items()):
+        return model  # without that member, or the application has a model of such a name
+    schemas.update(deepcopy(steps))
+    step = {"$ref": _REFERENCE.format("schemas", "NextStep")}
+    return model | {"properties": model["properties"] | {"next": step}}
 
 
 def _share_responses(document: dict[str, Any]) -> None:

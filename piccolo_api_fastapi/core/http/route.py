@@ -32,6 +32,7 @@ from piccolo_api_fastapi.errors import (
 from . import strict_json
 from .client import client_info, serving
 from .middleware import note_status
+from .next_steps import next_step
 from .problems import PROBLEM_MEDIA_TYPE, add_responses, errors_of, phrase, problem
 from .public_routes import dependencies_of, public
 
@@ -236,6 +237,8 @@ def problem_response(error: HTTPException, request: Request | None = None) -> JS
     else:
         members = error.members() if isinstance(error, AuthError) else {}
         media_type = PROBLEM_MEDIA_TYPE
+    if request is not None and isinstance(error, AuthError) and error.leads_to is not None:
+        members["next"] = next_step(request.scope, error.leads_to).model_dump()
     return JSONResponse(
         problem(error.status_code, error.detail, code_of(error), members),
         status_code=error.status_code,

@@ -139,6 +139,7 @@ def _add_token(
         "/token",
         operation_id="create_token",
         summary="Get or refresh tokens",
+        response_model_exclude_none=True,
         responses=responses(
             *getattr(captcha, "documented_errors", ()),
             InvalidRequest,
@@ -158,7 +159,7 @@ def _add_token(
         exchange = grant_types.get(form.grant_type)
         if exchange is None:
             raise UnsupportedGrantType
-        return TokenOut.of(await exchange(request, form))
+        return TokenOut.of(await exchange(request, form), request)
 
 
 def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) -> GrantType:
@@ -197,6 +198,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         "/token/mfa",
         operation_id="create_token_mfa",
         summary="Get tokens: the second factor",
+        response_model_exclude_none=True,
         responses=responses(
             InvalidRequest,
             InvalidGrant,
@@ -216,7 +218,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
             proof = await login.finish(
                 challenge, code, login.client(request), method=step.method, channel="token"
             )
-            return TokenOut.of(await jwt.issue(proof, request, proof.scope))
+            return TokenOut.of(await jwt.issue(proof, request, proof.scope), request)
 
     @router.post(
         "/token/mfa/send",

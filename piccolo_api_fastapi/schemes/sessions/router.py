@@ -122,11 +122,12 @@ def _add_login(
         password = credentials.password.get_secret_value()
         outcome = await login.start(credentials.username, password, login.client(request))
         if isinstance(outcome, Challenge):
-            return MFARequiredOut.of(outcome)
+            return MFARequiredOut.of(outcome, request)
         await session.sign_in(request, response, outcome)
         await login.remember(outcome.user, request, response)
-        user = UserOut.of(outcome.user)
-        return EnrolmentRequiredOut(user=user) if outcome.is_enrolling else SignedIn(user=user)
+        if outcome.is_enrolling:
+            return EnrolmentRequiredOut.of(outcome.user, request)
+        return SignedIn(user=UserOut.of(outcome.user))
 
     if login.factors:
         _add_second_step(router, session, login)
