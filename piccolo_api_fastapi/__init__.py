@@ -45,6 +45,7 @@ from .core.http.public_routes import public, unlimited
 from .errors import AuthError, ConfigurationError
 from .installation import install
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
+from .login.config import config_router
 from .login.known_devices import KnownDevice, KnownDevices, delete_expired_devices
 from .login.limits import LoginLimits
 from .login.mfa.email_codes import EmailCode, SentCode
@@ -191,6 +192,7 @@ __all__ = [
     "by_user",
     "change_email_router",
     "change_password_router",
+    "config_router",
     "delete_expired",
     "delete_expired_devices",
     "delete_expired_email_changes",

@@ -75,6 +75,7 @@ class Login(Generic[UserT]):
     ) -> None:
         self.users: Users[UserT] = or_default(users)
         self.factors = tuple(factors)
+        self.mfa_required = mfa_required
         self.limits = limits or LoginLimits()
         if isinstance(known_devices, bool):
             self.known_devices = KnownDevices(self.users) if known_devices else None

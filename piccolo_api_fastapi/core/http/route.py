@@ -197,6 +197,12 @@ class AuthRoute(APIRoute):
             raise InvalidRequest
 
 
+class PublicRoute(AuthRoute):
+    """A route whose answer is the same for everybody, so that caches may keep it."""
+
+    cache_control = "public, max-age=300"
+
+
 async def no_body(request: Request) -> None:
     """
     A dependency for routes without a body, where ignoring one would change what the client asks.

@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.core.http.openapi import tag
+from piccolo_api_fastapi.core.http.route import PublicRoute
 from piccolo_api_fastapi.core.http.router import AuthRouter
 
 from .dependencies import JWTAuth
-from .route import PublicRoute
 from .urls import checked_url, well_known
 
 _TAG = tag("metadata", "Where clients find the token endpoint, and what it can do.")

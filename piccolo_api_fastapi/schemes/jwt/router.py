@@ -15,7 +15,7 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import issues_tokens, tag
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import no_body
+from piccolo_api_fastapi.core.http.route import PublicRoute, no_body
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -40,7 +40,7 @@ from piccolo_api_fastapi.errors import (
     WrongLoginCode,
 )
 from piccolo_api_fastapi.login import Challenge, Login
-from piccolo_api_fastapi.login.captcha import captcha_attempt
+from piccolo_api_fastapi.login.captcha import captcha_attempt, checks_captcha
 from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
@@ -51,7 +51,7 @@ from . import queries
 from .client_names import client_id_of
 from .dependencies import JWTAuth
 from .introspection import add_introspection
-from .route import PublicRoute, TokenRoute
+from .route import TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
 
@@ -152,7 +152,8 @@ def _add_token(
             HasherBusy,
         ),
     )
-    @logs_in(login)
+    @logs_in(login, issues="tokens")
+    @checks_captcha(captcha)
     @issues_tokens(jwt.scheme_name)
     async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
         """Exchange a password or a refresh token for an access token (RFC 6749)."""
