@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
@@ -40,7 +41,9 @@ customer_login = Login(customers)
 current_customer = AnyOf(customer_session, customer_jwt)
 
 staff = Users(Staff)
-staff_session = SessionAuth.aal2(staff, name="staff")
+staff_session = SessionAuth(
+    staff, name="staff", idle=timedelta(hours=1), absolute=timedelta(hours=12)
+)
 staff_jwt = JWTAuth(staff, name="staff", secret=JWT_SECRET)
 staff_login = Login(staff)
 current_staff = AnyOf(staff_session, staff_jwt)

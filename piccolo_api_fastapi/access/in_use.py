@@ -35,6 +35,23 @@ def refuse_other_users(name: str, *owners: Any) -> None:
         )
 
 
+def users_of(name: str, schemes: Sequence[Any]) -> Any:
+    """
+    Return the users of schemes that have one user table.
+
+    Args:
+        name: The function that is given the schemes.
+        schemes: The schemes, of which some may have no users.
+
+    Raises:
+        ConfigurationError: None of them has users.
+    """
+    users = next((scheme.users for scheme in schemes if hasattr(scheme, "users")), None)
+    if users is None:
+        raise ConfigurationError(f"{name} needs a scheme with users, such as SessionAuth.")
+    return users
+
+
 def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:
     """
     Return the user tables of all guards of these routes, and of mounted applications.

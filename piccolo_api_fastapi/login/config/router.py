@@ -5,13 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from piccolo_api_fastapi.access.guards import Guard
-from piccolo_api_fastapi.access.in_use import refuse_other_users
+from piccolo_api_fastapi.access.in_use import refuse_other_users, users_of
 from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.route import PublicRoute
 from piccolo_api_fastapi.core.http.router import AuthRouter
-from piccolo_api_fastapi.errors import ConfigurationError
 
 from .schemas import ConfigOut
 from .service import describe
@@ -47,9 +46,7 @@ def config_router(guard: Guard[Any], *, operation_prefix: str | None = None) -> 
         ConfigurationError: No scheme of `guard` has users.
     """
     refuse_other_users("config_router", guard)
-    users = next((scheme.users for scheme in guard.schemes if hasattr(scheme, "users")), None)
-    if users is None:
-        raise ConfigurationError("config_router needs a scheme with users, such as SessionAuth.")
+    users = users_of("config_router", guard.schemes)
     router = AuthRouter(
         users=users.table,
         prefix=prefix_of(operation_prefix, guard),

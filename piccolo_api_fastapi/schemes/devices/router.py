@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.access.in_use import refuse_other_users
+from piccolo_api_fastapi.access.in_use import refuse_other_users, users_of
 from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.scheme import Scheme
@@ -63,8 +63,8 @@ def devices_router(
     listed = [scheme for scheme in schemes if scheme.device_kind]
     if not listed:
         raise ConfigurationError("devices_router needs a scheme such as SessionAuth or JWTAuth.")
-    users = getattr(listed[0], "users")  # noqa: B009 - not every scheme has users
-    router = AuthRouter(users=users.table, prefix=prefix_of(operation_prefix, *schemes), tag=_TAG)
+    table = users_of("devices_router", schemes).table
+    router = AuthRouter(users=table, prefix=prefix_of(operation_prefix, *schemes), tag=_TAG)
     person = in_person(guard, *others)
     _add_list(router, listed, person)
     _add_end(router, listed, person)

@@ -238,7 +238,7 @@ def test_a_guard_without_users(users: Users[User]) -> None:
         transport, challenge, documented_errors = "header", "Door", ()
         scheme_name, model = "Door", SessionAuth(users).model
 
-        async def authenticate(self, _: Any) -> Identity[User] | None:
+        async def authenticate(self, connection: Any) -> Identity[User] | None:  # noqa: ARG002
             return None
 
     with pytest.raises(ConfigurationError, match="needs a scheme with users"):

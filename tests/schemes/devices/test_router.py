@@ -222,10 +222,10 @@ async def test_another_site(mine: SignedIn) -> None:
 
 async def test_statements(mine: SignedIn, statements: list[str]) -> None:
     """The list is a statement for each scheme and one for the guard, however long it is."""
-    await mine.devices()  # which writes that the session was used
+    listed = await mine.devices()  # which writes that the session was used
     for _ in range(2):
         statements.clear()
-        listed = await mine.devices()
+        await mine.devices()
         assert len(statements) == 5
         for _ in range(3):
             await log_in(mine.client)
@@ -297,7 +297,7 @@ async def test_a_scheme_of_ones_own(users: Users[User], ada: User) -> None:
         transport, challenge, documented_errors = "header", "Door", ()
         scheme_name, model = "Door", SessionAuth(users).model
 
-        async def authenticate(self, _: Any) -> Identity[User] | None:
+        async def authenticate(self, connection: Any) -> Identity[User] | None:  # noqa: ARG002
             return None
 
     door = Door()
