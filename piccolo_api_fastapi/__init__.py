@@ -46,6 +46,7 @@ from .core.http.public_routes import public, unlimited
 from .errors import AuthError, ConfigurationError
 from .installation import install
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
+from .login.config import config_router
 from .login.known_devices import KnownDevice, KnownDevices, delete_expired_devices
 from .login.limits import LoginLimits
 from .login.mfa.email_codes import EmailCode, SentCode
@@ -78,6 +79,7 @@ from .rate_limiting import (
 )
 from .schemes.api_tokens import APIToken, NewToken, TokenAuth, delete_expired_tokens, token_router
 from .schemes.api_tokens.commands import token_commands
+from .schemes.devices import devices_router
 from .schemes.jwt import (
     JWTAuth,
     RefreshFamily,
@@ -194,6 +196,7 @@ __all__ = [
     "by_user",
     "change_email_router",
     "change_password_router",
+    "config_router",
     "delete_expired",
     "delete_expired_devices",
     "delete_expired_email_changes",
@@ -204,6 +207,7 @@ __all__ = [
     "delete_expired_unsent_mail",
     "delete_old_events",
     "delete_old_guesses",
+    "devices_router",
     "generate_key",
     "in_person",
     "install",

@@ -74,6 +74,26 @@ class ConfigurationError(ValueError):
     """
 
 
+@dataclass(frozen=True, slots=True)
+class LeadsTo:
+    """
+    What the user has to do next.
+
+    Args:
+        action: The `action` of a `NextStep`.
+        operation: The name of the operation that does it.
+        sending: The name of the operation that sends another code.
+    """
+
+    action: str
+    operation: str
+    sending: str = ""
+
+
+TO_ENROL = LeadsTo("enrol_factor", "begin_totp")
+"""The user must set up a second factor."""
+
+
 class AuthError(HTTPException):
     """
     An error with a status, a stable `code` and a sentence for people.
@@ -98,6 +118,9 @@ class AuthError(HTTPException):
     status: ClassVar[int] = 400
     code: ClassVar[str] = "bad_request"
     message: ClassVar[str] = "The request can't be served."
+
+    leads_to: "ClassVar[LeadsTo | None]" = None
+    """What the user has to do next, for the member `next` of the body."""
 
     def __init__(
         self, message: str | None = None, *, headers: Mapping[str, str] | None = None
@@ -167,6 +190,7 @@ class StepUpRequired(Unauthenticated):
 
     code = "insufficient_user_authentication"
     message = "Please confirm that it is you."
+    leads_to = LeadsTo("reauthenticate", "reauthenticate")
 
     def __init__(self, *, max_age: int | None = None, acr: str | None = None) -> None:
         self.needed = {"max_age": max_age, "acr_values": acr}
@@ -248,6 +272,7 @@ class EnrolmentRequired(Forbidden):
 
     code = "mfa_enrolment_required"
     message = "Please set up a second factor first."
+    leads_to = TO_ENROL
 
 
 class FactorDisabled(Forbidden):
@@ -276,6 +301,7 @@ class EmailNotVerified(Forbidden):
 
     code = "email_not_verified"
     message = "Please confirm your e-mail address first."
+    leads_to = LeadsTo("verify_email", "verify_email", "request_email_verification")
 
 
 class CaptchaRequired(Forbidden):
@@ -552,6 +578,7 @@ class MFARequired(TokenRequestError):
     status = 403
     code = error = "mfa_required"
     message = "A second factor is required."
+    leads_to = LeadsTo("present_factor", "create_token_mfa", "send_token_code")
 
     def __init__(
         self, challenge: str = "tkt_…", methods: Sequence[str] = ("totp",), expires_in: int = 600

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,13 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from .access.in_use import user_tables
+from .access.in_use import shared_names, user_tables
 from .access.unguarded import unguarded
 from .core.configuration import configured
 from .core.database import existence
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import AnswerMiddleware, answer_of
-from .core.http.openapi import complete
+from .core.http.openapi import TOKENS_OF, complete
 from .core.http.problems import add_responses, errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
 from .core.http.route import early_refusal, incomplete, problem_response, validation_error
@@ -63,7 +63,8 @@ def install(
 
     After the lifespan of the application has started, the tables of its guards are looked for in
     the database. If one is missing, the application does not start, and the server logs which
-    command to run. The routes and mounts that no guard covers are logged once, at INFO.
+    command to run. The routes and mounts that no guard covers are logged once, at INFO. Two
+    schemes with one name in OpenAPI are logged as a warning.
 
     Args:
         app: The application. Call `install` once, before the application serves.
@@ -105,6 +106,8 @@ async def _check(app: FastAPI, *, tables: bool) -> None:
     check_logins(app.routes)
     if routes := list(unguarded(app.routes)):
         logger.info("No guard covers: %s.", ", ".join(routes))
+    for name in shared_names(app.routes):
+        logger.warning("Two schemes are %s in OpenAPI. Give one a name, such as 'staff'.", name)
     if not tables:
         return
     try:
@@ -145,10 +148,11 @@ def _documenting(
     def documented() -> dict[str, Any]:
         schema = openapi()
         if not (completed and completed[0] is schema):
-            for route, operation in _operations(app, schema):
+            operations = list(_operations(app, schema))
+            for route, operation in operations:
                 _document_guards(operation, route, everywhere)
                 _document_invalid_input(operation, route)
-            _correct_token_url(schema)
+            _correct_token_urls(schema, operations)
             complete(schema)
             _drop_unused_models(schema)
             completed[:] = [schema]
@@ -221,17 +225,17 @@ def _drop_unused_models(schema: dict[str, Any]) -> None:
             del models[name]
 
 
-def _correct_token_url(schema: dict[str, Any]) -> None:
-    """Set the token URL of Swagger's Authorize button to the path of the token route."""
-    token_url = next(
-        (
-            path.lstrip("/")
-            for path, operations in schema.get("paths", {}).items()
-            if operations.get("post", {}).get("operationId") == "create_token"
-        ),
-        None,
-    )
-    for scheme in schema.get("components", {}).get("securitySchemes", {}).values():
-        flow = scheme.get("flows", {}).get("password")
-        if flow is not None and token_url is not None:
-            flow["tokenUrl"] = token_url
+def _correct_token_urls(
+    schema: dict[str, Any], operations: Iterable[tuple[RouteContext, dict[str, Any]]]
+) -> None:
+    """Set the token URL of each scheme, for Swagger's Authorize button, to that of its route."""
+    paths = {
+        id(operation): path
+        for path, item in schema.get("paths", {}).items()
+        for operation in item.values()
+    }
+    schemes = schema.get("components", {}).get("securitySchemes", {})
+    for route, operation in operations:
+        name = getattr(route.endpoint, TOKENS_OF, None)
+        if flow := schemes.get(name, {}).get("flows", {}).get("password"):
+            flow["tokenUrl"] = paths[id(operation)].lstrip("/")

@@ -74,7 +74,7 @@ class DoorOpen(Conflict):
 class DoorOpened(Message):
     """To the owner of a code that was used."""
 
-    subject = "A door was opened"
+    title = "A door was opened"
     is_kept = True
 
     door: str

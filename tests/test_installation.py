@@ -20,11 +20,13 @@ from uvicorn.lifespan.on import LifespanOn
 from piccolo_api_fastapi import (
     AnyOf,
     Claims,
+    Cookie,
     JWTAuth,
     RateLimit,
     SameOrigin,
     SessionAuth,
     User,
+    Users,
     install,
     jwt_router,
     optional,
@@ -346,3 +348,22 @@ async def test_responses_without_a_schema(session: SessionAuth[User]) -> None:
     async def found(_: Annotated[User, Depends(session)]) -> None: ...
 
     assert app.openapi()["paths"]["/"]["get"]["responses"]["404"]["content"] == plain
+
+
+@pytest.mark.parametrize("name", ["staff", None])
+async def test_schemes_with_one_name(
+    session: SessionAuth[User],
+    users: Users[User],
+    caplog: pytest.LogCaptureFixture,
+    name: str | None,
+) -> None:
+    """Schemes that OpenAPI can't tell apart are logged when the application starts, by name."""
+    app = FastAPI()
+    install(app)
+    other = SessionAuth(users, name=name, cookie=Cookie("other"))
+    app.include_router(session_router(session), prefix="/auth")
+    app.include_router(session_router(other, operation_prefix="other"), prefix="/other")
+    await start_and_stop(app)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    expected = "Two schemes are Session in OpenAPI. Give one a name, such as 'staff'."
+    assert warned == ([] if name else [expected])

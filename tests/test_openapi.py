@@ -29,6 +29,7 @@ from piccolo_api_fastapi import (
     install,
     jwt_router,
     public,
+    require,
     session_router,
 )
 from piccolo_api_fastapi.core.http.problems import BODIES, PROBLEM_MEDIA_TYPE
@@ -88,6 +89,10 @@ def make_document(app: FastAPI, users: Users[User], session: SessionAuth[User]) 
     keys = KeyRing(Key.from_pem(pem))
     asymmetric.include_router(jwt_router(JWTAuth(users, keys=keys)), prefix="/auth")
     jwks = asymmetric.openapi()
+
+    @app.get("/verified")
+    async def verified(_: Annotated[User, Depends(require(session, verified=True))]) -> None:
+        return None
 
     @app.get("/scoped")
     async def scoped(_: Annotated[User, Security(session, scopes=["a", "b"])], number: int) -> None:
@@ -220,8 +225,14 @@ def test_errors(document: dict[str, Any], name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "status", "code", "members"),
     [
-        ("create_token", "403", "mfa_required", {"challenge", "methods", "expires_in"}),
-        ("begin_totp", "401", "insufficient_user_authentication", {"max_age", "acr_values"}),
+        ("create_token", "403", "mfa_required", {"challenge", "methods", "expires_in", "next"}),
+        (
+            "begin_totp",
+            "401",
+            "insufficient_user_authentication",
+            {"max_age", "acr_values", "next"},
+        ),
+        ("list_sessions", "403", "mfa_enrolment_required", {"next"}),
     ],
 )
 def test_members_of_errors(
@@ -392,6 +403,28 @@ def test_models_of_the_same_name(session: SessionAuth[User]) -> None:
     assert "code" in schemas["AuthErrorBody"]["properties"]
     [own] = answers["404"]["content"].values()
     assert own["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_a_step_of_the_same_name(session: SessionAuth[User]) -> None:
+    """An application may have a `NextStep` of its own; that of errors is then written out."""
+
+    class NextStep(BaseModel):
+        why: str
+
+    app = FastAPI()
+    install(app)
+
+    @app.get("/")
+    async def show(_: Annotated[User, Depends(session)]) -> NextStep:
+        return NextStep(why="")
+
+    document = app.openapi()
+    schemas = document["components"]["schemas"]
+    assert schemas["NextStep"]["properties"].keys() == {"why"}
+    step = schemas["EnrolmentRequiredBody"]["properties"]["next"]
+    actions = [part["properties"]["action"]["const"] for part in step["oneOf"]]
+    assert "enrol_factor" in actions
     OpenAPIV31SpecValidator(document).validate()
 
 

@@ -25,6 +25,7 @@ login = Login()
 accounts = Accounts(
     mail=ConsoleMail(),
     base_url="http://127.0.0.1:8000",
+    product="The comments",
     schemes=[session],
     login=login,
     extra=["first_name", "last_name"],

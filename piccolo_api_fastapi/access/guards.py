@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.middleware import note_vary
+from piccolo_api_fastapi.core.http.operations import CALLER_TABLE
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -22,6 +23,7 @@ from piccolo_api_fastapi.errors import (
     EnrolmentRequired,
     Forbidden,
     InvalidToken,
+    SessionEnded,
     StepUpRequired,
     Unauthenticated,
 )
@@ -179,20 +181,31 @@ class Guard(Generic[UserT]):
         if self not in known:
             note_vary(connection.scope, self._vary)
             async with store():
-                known[self] = await self.authenticate(connection)
+                identity = known[self] = await self.authenticate(connection)
+            if identity is not None:
+                connection.scope[CALLER_TABLE] = type(identity.user)
         return known[self]
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
         Ask the schemes in turn. If a scheme reads the `Authorization` header and there is one, it
-        decides alone: a valid cookie never rescues an invalid header.
+        decides alone: a valid cookie never rescues an invalid header. A token or a cookie that one
+        scheme refuses may belong to the next one.
         """
         by_header = self.is_decided_by_header(connection)
+        refusal: AuthError | None = None
         for scheme in self.schemes:
-            if by_header is (scheme.transport == "header"):
+            if by_header is not (scheme.transport == "header"):
+                continue
+            try:
                 identity = await scheme.find(connection)
+            except (InvalidToken, SessionEnded) as error:
+                refusal = refusal or error
+            else:
                 if identity is not None:
                     return identity
+        if refusal is not None:
+            raise refusal
         return None
 
     @cached_property
@@ -238,7 +251,8 @@ class AnyOf(Guard[UserT]):
         names = {getattr(scheme, "scheme_name", None) for scheme in schemes}
         if not schemes or len(names) < len(schemes) or None in names:
             raise ConfigurationError(
-                "AnyOf takes one or more schemes with different names, such as SessionAuth()."
+                "AnyOf takes one or more schemes with different names, such as SessionAuth() and "
+                "SessionAuth(name='staff')."
             )
         self.schemes = schemes
         refuse_other_users("AnyOf", self)

@@ -1,8 +1,10 @@
 """The user tables that guards use: those of an application, and whether they are the same."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from fastapi.routing import RouteContext, iter_route_contexts
 from piccolo.apps.user.tables import BaseUser
 from starlette.routing import BaseRoute
 
@@ -33,6 +35,23 @@ def refuse_other_users(name: str, *owners: Any) -> None:
         )
 
 
+def users_of(name: str, schemes: Sequence[Any]) -> Any:
+    """
+    Return the users of schemes that have one user table.
+
+    Args:
+        name: The function that is given the schemes.
+        schemes: The schemes, of which some may have no users.
+
+    Raises:
+        ConfigurationError: None of them has users.
+    """
+    users = next((scheme.users for scheme in schemes if hasattr(scheme, "users")), None)
+    if users is None:
+        raise ConfigurationError(f"{name} needs a scheme with users, such as SessionAuth.")
+    return users
+
+
 def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:
     """
     Return the user tables of all guards of these routes, and of mounted applications.
@@ -40,13 +59,29 @@ def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:
     Args:
         routes: The routes of an application.
     """
-    found: dict[type[BaseUser], None] = {}
-    for context in all_routes(routes):
-        if (dependant := getattr(context, "dependant", None)) is None:
-            continue
-        for call in dependencies_of(dependant, context.endpoint):
-            guard: Any = getattr(call, "_guard", call)
-            for scheme in getattr(guard, "schemes", ()):
-                if (users := getattr(scheme, "users", None)) is not None:
-                    found[users.table] = None
-    return list(found)
+    schemes = [scheme for context in all_routes(routes) for scheme in _schemes_of(context)]
+    owners = [scheme.users for scheme in schemes if getattr(scheme, "users", None) is not None]
+    return list(dict.fromkeys(users.table for users in owners))
+
+
+def shared_names(routes: Sequence[BaseRoute]) -> list[str]:
+    """
+    Return the names in OpenAPI that several schemes of an application have.
+
+    Those of mounted applications are not counted: these have documents of their own.
+
+    Args:
+        routes: The routes of an application.
+    """
+    schemes = {scheme for context in iter_route_contexts(routes) for scheme in _schemes_of(context)}
+    names = Counter(scheme.scheme_name for scheme in schemes)
+    return sorted(name for name, number in names.items() if number > 1)
+
+
+def _schemes_of(context: RouteContext) -> Iterator[Any]:
+    """Yield the schemes of the guards of a route."""
+    if (dependant := getattr(context, "dependant", None)) is None:
+        return
+    for call in dependencies_of(dependant, context.endpoint):
+        guard: Any = getattr(call, "_guard", call)
+        yield from getattr(guard, "schemes", ())

@@ -1,17 +1,21 @@
 """`Scheme`: one way to authenticate, which OpenAPI lists."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
+from uuid import UUID
 
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.clock import Clock, utcnow
-from piccolo_api_fastapi.errors import AuthError, CredentialNotAllowed
+from piccolo_api_fastapi.errors import AuthError, CredentialNotAllowed, NotFound
 
+from .devices import Device
 from .guards import Guard, signature_of
 from .identity import Identity, UserT
+from .names import checked_name, operation_prefix_of, scheme_name_of
 
 
 class Scheme(Guard[UserT], SecurityBase, ABC):
@@ -21,11 +25,15 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
     A subclass sets `scheme_name` and `model`, as FastAPI's own schemes do, and lists in
     `documented_errors` the errors that OpenAPI shows. A scheme for the credentials of machines
     sets `manages_credentials = False`; see `in_person`. `resource_metadata` is the URL that a 401
-    names as that of the metadata of the API (RFC 9728).
+    names as that of the metadata of the API (RFC 9728). `operation_prefix` begins the ids of the
+    operations of its routers. `device_kind` is what `devices_router` calls its credentials, which
+    `devices` lists and `end_device` ends.
     """
 
     transport: ClassVar[Literal["header", "cookie"]]
     challenge: str
+    operation_prefix: str = ""
+    device_kind: ClassVar[str] = ""
     resource_metadata: str | None = None
     documented_errors: ClassVar[tuple[type[AuthError], ...]]
     manages_credentials: ClassVar[bool] = True
@@ -35,6 +43,20 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
         self.schemes = (self,)
         self.__signature__ = signature_of()
         self.mention = Mention(self)
+
+    def call(self, kind: str, name: str | None) -> None:
+        """
+        Set the name in OpenAPI and the prefix of operations.
+
+        Args:
+            kind: The name of a scheme that has none.
+            name: The name that the application gave it.
+
+        Raises:
+            ConfigurationError: The name is not of lower-case words and digits.
+        """
+        self.scheme_name = scheme_name_of(checked_name(name), kind)
+        self.operation_prefix = operation_prefix_of(name)
 
     @abstractmethod
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
@@ -67,6 +89,19 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
 
     async def spend_step_ups(self, identity: Identity[UserT]) -> None:
         """Use up step-ups for `Guard.use_step_ups`. Does nothing unless a subclass overrides it."""
+
+    async def devices(self, user: UserT) -> Sequence[Device]:  # noqa: ARG002
+        """List the valid credentials of a user. Lists none unless a subclass overrides it."""
+        return ()
+
+    async def end_device(self, user: UserT, device: UUID) -> None:  # noqa: ARG002
+        """
+        End one credential of a user. There is none unless a subclass overrides it.
+
+        Raises:
+            NotFound: It does not exist, has ended, or belongs to another user or scheme.
+        """
+        raise NotFound
 
     async def replace_secret(
         self, identity: Identity[UserT], connection: HTTPConnection, response: Response

@@ -9,6 +9,7 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo.utils.pydantic import create_pydantic_model
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, create_model
 
+from piccolo_api_fastapi.access.names import scheme_name_of
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.bodies import NOT_EMPTY, ResponseBody, shown
 from piccolo_api_fastapi.users.identifiers import MAXIMUM_LENGTH, real_email
@@ -196,7 +197,9 @@ class Models:
         )
 
 
-def make_models(users: type[BaseUser], extra: Sequence[str], *, has_mail: bool) -> Models:
+def make_models(
+    users: type[BaseUser], extra: Sequence[str], *, has_mail: bool, name: str = ""
+) -> Models:
     """
     The models with columns of the user table.
 
@@ -204,6 +207,7 @@ def make_models(users: type[BaseUser], extra: Sequence[str], *, has_mail: bool) 
         users: The user table.
         extra: The names of columns that users may fill in and change.
         has_mail: Whether messages are sent.
+        name: The name of the schemes, which tells the models of several user tables apart.
 
     Raises:
         ConfigurationError: A name is not that of a column that users may change.
@@ -215,9 +219,10 @@ def make_models(users: type[BaseUser], extra: Sequence[str], *, has_mail: bool) 
     fields: Any = {"include_columns": columns}
     optional = create_pydantic_model(users, model_name="Columns", all_optional=True, **fields)
     given, shown = given_fields(optional, columns), shown_fields(optional, columns)
+    register, me, change = (scheme_name_of(name, kind) for kind in ("RegisterIn", "MeOut", "MeIn"))
     return Models(
-        register=create_model("RegisterIn", __base__=base, __doc__=base.__doc__, **given),
-        me=create_model("MeOut", __base__=MeOut, __doc__=MeOut.__doc__, **shown),
-        change=create_model("MeIn", __base__=Strict, __doc__="The columns to change.", **given),
+        register=create_model(register, __base__=base, __doc__=base.__doc__, **given),
+        me=create_model(me, __base__=MeOut, __doc__=MeOut.__doc__, **shown),
+        change=create_model(change, __base__=Strict, __doc__="The columns to change.", **given),
         extra=tuple(extra),
     )

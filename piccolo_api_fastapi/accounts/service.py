@@ -10,12 +10,14 @@ from starlette.responses import Response
 from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.names import operation_prefix
 from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail.messages import AccountClosed, Mail, PasswordChanged
+from piccolo_api_fastapi.mail.wording import Texts, Wording
 from piccolo_api_fastapi.users import Users, UserT, or_default
 
 from .limits import AccountLimits
@@ -52,6 +54,8 @@ class Accounts(Generic[UserT]):
         users: The users whose accounts these are; `Users()` by default.
         mail: Sends messages, after the response.
         base_url: The URL of the pages that links open, such as `https://app.example.com`.
+        product: The name of the product, such as `Movie club`, for subjects and texts.
+        texts: For classes of messages, functions that return the subject and the whole text.
         paths: The paths of pages that are not at `/verify-email`, `/reset-password`,
             `/change-email` and `/undo-email`, by the keys `verify`, `reset`, `change` and `undo`.
         schemes: The schemes by which users are signed in; by default those of `guard`.
@@ -76,6 +80,8 @@ class Accounts(Generic[UserT]):
         *,
         mail: Mail | None = None,
         base_url: str | None = None,
+        product: str = "",
+        texts: Texts | None = None,
         paths: Mapping[str, str] | None = None,
         schemes: Sequence[Scheme[UserT]] = (),
         guard: Guard[UserT] | None = None,
@@ -93,6 +99,7 @@ class Accounts(Generic[UserT]):
             paths=paths,
             reset_lifetime=reset_lifetime,
             lifetimes=lifetimes,
+            wording=Wording(product, texts or {}),
         )
         self.users = or_default(users)
         self.settings = Settings(self.users, schemes, guard, login, mailing, csrf)
@@ -102,7 +109,10 @@ class Accounts(Generic[UserT]):
         self.caller = self.settings.caller
         self.limits = limits or AccountLimits()
         self.active_before_verified = active_before_verified
-        self.models: Models = make_models(self.users.table, extra, has_mail=mail is not None)
+        name = operation_prefix(None, *self.schemes)
+        self.models: Models = make_models(
+            self.users.table, extra, has_mail=mail is not None, name=name
+        )
         self._registration = Registration(
             self.settings, active_before_verified=active_before_verified
         )

@@ -21,6 +21,7 @@ from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.mail.messages import AccountClosed, Mail, PasswordChanged
+from piccolo_api_fastapi.mail.wording import Wording
 from piccolo_api_fastapi.users import Users, UserT
 from piccolo_api_fastapi.users.identifiers import normal_email, real_email
 
@@ -51,6 +52,7 @@ class MailSettings:
         paths: The paths of pages that differ from `PATHS`.
         reset_lifetime: The lifetime of a link that sets a new password.
         lifetimes: The lifetimes of all other links and codes.
+        wording: The name of the product, and texts of the application's own.
 
     Raises:
         ConfigurationError: The arguments contradict each other.
@@ -61,10 +63,13 @@ class MailSettings:
     paths: Mapping[str, str] | None
     reset_lifetime: timedelta
     lifetimes: MailLifetimes | None
+    wording: Wording
 
     def __post_init__(self) -> None:
         if (self.mail is None) is not (self.base_url is None):
             raise ConfigurationError("Give Accounts both mail= and base_url=, or neither.")
+        if self.mail is None and self.wording:
+            raise ConfigurationError("product= and texts= need Accounts(mail=…, base_url=…).")
         if not set(self.paths or ()) <= PATHS.keys():
             raise ConfigurationError("The keys of paths must be verify, reset, change or undo.")
         if self.reset_lifetime > LONGEST_RESET:
@@ -75,7 +80,8 @@ class MailSettings:
         if self.mail is None or self.base_url is None:
             return None
         links = Links(self.base_url, {**PATHS, **(self.paths or {})})
-        return Mailboxes(users, self.mail, links, self.lifetimes or MailLifetimes())
+        lifetimes = self.lifetimes or MailLifetimes()
+        return Mailboxes(users, self.mail, links, lifetimes, self.wording)
 
 
 class Settings(Generic[UserT]):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from fastapi import Header
 from starlette.requests import ClientDisconnect, Request
@@ -69,6 +69,7 @@ class Captcha:
     Args:
         verifier: The callable that decides about a response; see `CaptchaVerifier`.
         field: The name of the form field.
+        site_key: The public key of the widget, which `GET /config` tells front ends.
         timeout: The time limit of the verifier, in seconds.
         on_outage: What to do while the verifier is unavailable: `deny` answers 503, `allow` lets
             the request through. Both emit the event `sys_captcha_unavailable`.
@@ -79,12 +80,15 @@ class Captcha:
     """
 
     documented_errors = (CaptchaRequired, CaptchaFailed, CaptchaUnavailable)
+    vendor: ClassVar[str] = "custom"
+    action: str | None = None
 
     def __init__(
         self,
         verifier: CaptchaVerifier,
         *,
         field: str = "captcha",
+        site_key: str | None = None,
         timeout: float = 5.0,
         on_outage: OnOutage = "deny",
         clock: Clock = utcnow,
@@ -94,6 +98,7 @@ class Captcha:
                 "Captcha needs a callable, a timeout above 0, and on_outage 'deny' or 'allow'."
             )
         self.field = field
+        self.site_key = site_key
         self.timeout = timeout
         self.on_outage = on_outage
         self.clock = clock

@@ -26,7 +26,7 @@ class HCaptcha(Captcha):
 
     Args:
         secret: The secret key.
-        site_key: The site key. Responses of other widgets are refused.
+        site_key: The public key of the widget. Responses of other widgets are refused.
         hostnames: The hosts that may show the widget. Empty allows any host.
         send_ip: Whether to send the client's IP address to hCaptcha.
         url: The address of `siteverify`.
@@ -35,6 +35,8 @@ class HCaptcha(Captcha):
     Raises:
         ConfigurationError: The extra `http` is not installed, or an argument is out of range.
     """
+
+    vendor = "hcaptcha"
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class HCaptcha(Captcha):
     ) -> None:
         parameters = {"sitekey": site_key} if site_key else None
         verify = site_verify(url, secret, expect(hostnames), send_ip=send_ip, parameters=parameters)
-        super().__init__(verify, field="h-captcha-response", **options)
+        super().__init__(verify, field="h-captcha-response", site_key=site_key, **options)
 
 
 @configured
@@ -69,11 +71,13 @@ class ReCaptchaV2(Captcha):
         hostnames: The hosts that may show the widget. Empty allows any host.
         send_ip: Whether to send the client's IP address to Google.
         url: The address of `siteverify`.
-        options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
+        options: `site_key`, `timeout`, `on_outage` and `clock`, as for `Captcha`.
 
     Raises:
         ConfigurationError: The extra `http` is not installed, or an argument is out of range.
     """
+
+    vendor = "recaptcha_v2"
 
     def __init__(
         self,
@@ -108,11 +112,13 @@ class ReCaptchaV3(Captcha):
         hostnames: The hosts that may show the page. Empty allows any host.
         send_ip: Whether to send the client's IP address to Google.
         url: The address of `siteverify`.
-        options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
+        options: `site_key`, `timeout`, `on_outage` and `clock`, as for `Captcha`.
 
     Raises:
         ConfigurationError: The extra `http` is not installed, or an argument is out of range.
     """
+
+    vendor = "recaptcha_v3"
 
     def __init__(
         self,
@@ -125,6 +131,7 @@ class ReCaptchaV3(Captcha):
         url: str = RECAPTCHA_URL,
         **options: Any,
     ) -> None:
+        self.action = action
         verify = site_verify(url, secret, expect(hostnames, action, score), send_ip=send_ip)
         super().__init__(verify, field="g-recaptcha-response", **options)
 
@@ -148,11 +155,13 @@ class Turnstile(Captcha):
         hostnames: The hosts that may show the widget. Empty allows any host.
         send_ip: Whether to send the client's IP address to Cloudflare.
         url: The address of `siteverify`.
-        options: `timeout`, `on_outage` and `clock`, as for `Captcha`.
+        options: `site_key`, `timeout`, `on_outage` and `clock`, as for `Captcha`.
 
     Raises:
         ConfigurationError: The extra `http` is not installed, or an argument is out of range.
     """
+
+    vendor = "turnstile"
 
     def __init__(
         self,
@@ -164,5 +173,6 @@ class Turnstile(Captcha):
         url: str = "https://challenges.cloudflare.com/turnstile/v0/siteverify",
         **options: Any,
     ) -> None:
+        self.action = action
         verify = site_verify(url, secret, expect(hostnames, action), send_ip=send_ip)
         super().__init__(verify, field="cf-turnstile-response", **options)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request, params
 from starlette.requests import HTTPConnection
@@ -14,11 +14,30 @@ from piccolo_api_fastapi.rate_limiting.attempts import NOT_TRIED
 
 from .limits import Attempt, LoginLimits
 
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+
+_CAPTCHA = "__piccolo_api_fastapi_captcha__"
+
 WITHOUT_ADDRESS = RateLimit("20/minute", scope="login: captcha without address", on_error="deny")
 """
 The limit of wrong CAPTCHAs of all clients whose address is unknown. It is refilled soon, because
 a stranger who uses it up keeps the others out.
 """
+
+
+def checks_captcha(captcha: Callable[..., Any] | None) -> Callable[[EndpointT], EndpointT]:
+    """Mark an endpoint that checks a CAPTCHA itself, for `captcha_of`."""
+
+    def mark(endpoint: EndpointT) -> EndpointT:
+        setattr(endpoint, _CAPTCHA, captcha)
+        return endpoint
+
+    return mark
+
+
+def captcha_of(endpoint: object) -> object:
+    """Return the CAPTCHA that an endpoint checks itself, if it is marked."""
+    return getattr(endpoint, _CAPTCHA, None)
 
 
 @asynccontextmanager

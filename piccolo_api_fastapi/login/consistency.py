@@ -1,10 +1,12 @@
 """The check that the routers of one user table all ask for the same second factors."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from starlette.routing import BaseRoute
 
+from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.http.public_routes import all_routes
 from piccolo_api_fastapi.errors import ConfigurationError
 
@@ -18,12 +20,45 @@ EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 Kind: TypeAlias = str | SecondFactor
 """What tells factors apart: the name in the database, or the object if it is not recorded."""
 
-_LOGIN, _FACTOR = "__piccolo_api_fastapi_login__", "__piccolo_api_fastapi_factor__"
+Issues: TypeAlias = Literal["session", "tokens"]
+"""What a login gives: a cookie, or tokens."""
+
+_WAY_IN, _FACTOR = "__piccolo_api_fastapi_way_in__", "__piccolo_api_fastapi_factor__"
 
 
-def logs_in(login: "Login[Any]") -> Callable[[EndpointT], EndpointT]:
-    """Mark an endpoint that starts a login, for `check_logins`."""
-    return _mark(_LOGIN, login)
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """
+    How an endpoint starts a login.
+
+    Args:
+        login: The login.
+        factor: The name of the factor that the user presents first.
+        issues: What a user who is signed in gets.
+    """
+
+    login: "Login[Any]"
+    factor: str
+    issues: Issues
+
+
+def logs_in(
+    login: "Login[Any]", *, factor: str = PASSWORD, issues: Issues = "session"
+) -> Callable[[EndpointT], EndpointT]:
+    """
+    Mark an endpoint that starts a login, for `check_logins` and `GET /config`.
+
+    Args:
+        login: The login.
+        factor: The name of the factor that the user presents first.
+        issues: What a user who is signed in gets.
+    """
+    return _mark(_WAY_IN, WayIn(login, factor, issues))
+
+
+def way_in(endpoint: object) -> WayIn | None:
+    """Return how an endpoint starts a login, if it is marked."""
+    return getattr(endpoint, _WAY_IN, None)
 
 
 def enrols(factor: SecondFactor) -> Callable[[EndpointT], EndpointT]:
@@ -45,7 +80,8 @@ def check_logins(routes: Sequence[BaseRoute]) -> None:
     logins: dict[str, Login[Any]] = {}
     endpoints = [context.endpoint for context in all_routes(routes)]
     for endpoint in endpoints:
-        if (login := getattr(endpoint, _LOGIN, None)) is not None:
+        if (way := way_in(endpoint)) is not None:
+            login = way.login
             table = login.users.table
             first = logins.setdefault(table._meta.get_formatted_tablename(), login)
             if _kinds(first.factors) != _kinds(login.factors):

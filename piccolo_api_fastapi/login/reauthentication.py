@@ -5,7 +5,7 @@ from typing import Any, Generic
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.access.step_up import PASSWORD
-from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.database.user_tables import own_name, primary_key
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import InvalidCredentials
 from piccolo_api_fastapi.users import Users
@@ -79,5 +79,5 @@ class Reauthentication(Generic[UserT]):
 def _whoever(user: BaseUser, credential: Any) -> str:
     """What the guesses of a user who is logged in are counted by."""
     if credential is None:
-        return f"user {primary_key(user)}"
+        return f"user {own_name(type(user))} {primary_key(user)}"
     return f"credential {credential}"

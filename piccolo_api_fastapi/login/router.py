@@ -7,11 +7,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.in_use import refuse_other_users
+from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
     HasherBusy,
@@ -31,7 +32,9 @@ _TAG = tag("step-up", "Present a factor again.")
 
 
 @configured
-def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRouter:
+def reauthentication_router(
+    login: Login[UserT], guard: Guard[UserT], *, operation_prefix: str | None = None
+) -> APIRouter:
     """
     Make `POST /reauthenticate`, which satisfies `require(…, within=…)` and `require(…, mfa=True)`.
 
@@ -48,12 +51,15 @@ def reauthentication_router(login: Login[UserT], guard: Guard[UserT]) -> APIRout
     Args:
         login: The login, which checks passwords and codes.
         guard: The scheme, or `AnyOf` several, by which users are signed in.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of all schemes of `guard`.
 
     Raises:
         ConfigurationError: `login` and `guard` have different user tables.
     """
     refuse_other_users("reauthentication_router", login, guard)
-    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
+    prefix = prefix_of(operation_prefix, guard)
+    router = AuthRouter(users=login.users.table, prefix=prefix, tag=_TAG)
     # A token with other scopes may step up for the routes that it is for.
     person = in_person(guard, enrolling=True, scopes=())
 

@@ -5,9 +5,12 @@ from uuid import UUID
 
 from piccolo.apps.user.tables import BaseUser
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
+from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.bodies import NOT_EMPTY, ResponseBody
+from piccolo_api_fastapi.core.http.next_steps import NextStep, next_step
+from piccolo_api_fastapi.errors import TO_ENROL, LeadsTo
 from piccolo_api_fastapi.users.identifiers import real_email
 
 from .challenges import Challenge
@@ -122,6 +125,11 @@ class MFARequiredOut(ResponseBody):
                     "challenge": "tkt_…",
                     "methods": ["totp", "recovery_code"],
                     "expires_in": 600,
+                    "next": {
+                        "action": "present_factor",
+                        "href": "/auth/login/mfa",
+                        "send_href": "/auth/login/mfa/send",
+                    },
                 }
             ]
         }
@@ -131,14 +139,17 @@ class MFARequiredOut(ResponseBody):
     challenge: str
     methods: list[str]
     expires_in: Annotated[int, Field(description="The lifetime of the challenge in seconds.")]
+    next: NextStep
 
     @classmethod
-    def of(cls, challenge: Challenge) -> "MFARequiredOut":
-        """Make the model of a challenge."""
+    def of(cls, challenge: Challenge, request: HTTPConnection) -> "MFARequiredOut":
+        """Make the model of a challenge, which is the answer to a request."""
+        step = LeadsTo("present_factor", "log_in_mfa", "send_login_code")
         return cls(
             challenge=challenge.token,
             methods=list(challenge.methods),
             expires_in=challenge.expires_in,
+            next=next_step(request.scope, step),
         )
 
 
@@ -169,6 +180,7 @@ class EnrolmentRequiredOut(ResponseBody):
                 {
                     "status": "mfa_enrolment_required",
                     "user": {"id": 1, "username": "ada", "email": "ada@example.com"},
+                    "next": {"action": "enrol_factor", "href": "/auth/mfa/totp"},
                 }
             ]
         }
@@ -176,3 +188,9 @@ class EnrolmentRequiredOut(ResponseBody):
 
     status: Literal["mfa_enrolment_required"] = "mfa_enrolment_required"
     user: UserOut
+    next: NextStep
+
+    @classmethod
+    def of(cls, user: BaseUser, request: HTTPConnection) -> "EnrolmentRequiredOut":
+        """Make the model of a user, which is the answer to a request."""
+        return cls(user=UserOut.of(user), next=next_step(request.scope, TO_ENROL))

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.database.user_tables import own_name
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidCredentials
 from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
@@ -75,6 +76,7 @@ class Login(Generic[UserT]):
     ) -> None:
         self.users: Users[UserT] = or_default(users)
         self.factors = tuple(factors)
+        self.mfa_required = mfa_required
         self.limits = limits or LoginLimits()
         if isinstance(known_devices, bool):
             self.known_devices = KnownDevices(self.users) if known_devices else None
@@ -152,7 +154,8 @@ class Login(Generic[UserT]):
         attempt = LoginAttempt(identifier, client)
         async with self.limits.attempt(address=client.network) as limited:
             browser = await self.limits.browser(self.known_devices, client, identifier)
-            name = one_name(identifier)
+            # Of two user tables, each may have a user of this name.
+            name = f"{own_name(self.users.table)} {one_name(identifier)}".lstrip()
             await limited.charge_account(browser or f"name {name}")
             await limited.charge_success(name, browser)
             await self._outcomes.begin(attempt)

@@ -15,10 +15,12 @@ from .messages import (
     PasswordChanged,
     ResetPassword,
     SecondFactorChanged,
+    SignInCode,
     UsernameTaken,
     VerifyEmail,
 )
 from .smtp import SMTPMail, render_plainly
+from .wording import Texts, WriteText
 
 __all__ = [
     "AccountClosed",
@@ -36,7 +38,10 @@ __all__ = [
     "ResetPassword",
     "SMTPMail",
     "SecondFactorChanged",
+    "SignInCode",
+    "Texts",
     "UsernameTaken",
     "VerifyEmail",
+    "WriteText",
     "render_plainly",
 ]

@@ -3,9 +3,22 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from typing_extensions import Self
+
+
+class Words(NamedTuple):
+    """
+    The words of a message.
+
+    Args:
+        subject: The subject, of one line.
+        text: The whole text.
+    """
+
+    subject: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,16 +34,19 @@ class Message:
         print(message.to, message.subject, message.text())
     ```
 
-    `subject` and `text()` are in English. For other texts, use the class and the fields.
+    `subject` and `text()` are in English, unless the application has replaced them by `texts=`.
 
     Args:
         to: The stored e-mail address of the user.
         username: The username, or an empty text if the address is not verified.
         user: The primary key of the user.
         at: The time of the event that the message reports.
+        product: The name of the product, which the subject and the text have.
+        words: The subject and the text of an application that replaces those of the library.
     """
 
-    subject: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    """The subject, without the name of the product."""
 
     is_kept: ClassVar[bool] = False
     """
@@ -42,11 +58,27 @@ class Message:
     username: str
     user: Any
     at: datetime
+    product: str = ""
+    words: Words | None = field(default=None, repr=False)
+
+    @property
+    def subject(self) -> str:
+        """The subject, which names the product."""
+        if self.words is not None:
+            return self.words.subject
+        return f"{self.product}: {self.title}" if self.product else self.title
 
     def text(self) -> str:
-        """Return the whole text, with a greeting."""
+        """Return the whole text, with a greeting and the name of the product at the end."""
+        if self.words is not None:
+            return self.words.text
         hello = f"Hello {self.username}," if self.username else "Hello,"
-        return f"{hello}\n\n{self.body()}\n"
+        return "\n\n".join(filter(None, (hello, self.body(), self.product))) + "\n"
+
+    @property
+    def account(self) -> str:
+        """What a text calls the account of the user."""
+        return f"{self.product} account" if self.product else "account"
 
     def to_stranger(self) -> Self:
         """Return a copy without the username, for an address that may belong to somebody else."""
@@ -54,7 +86,7 @@ class Message:
 
     def body(self) -> str:
         """Return the text without the greeting."""
-        return self.subject
+        return self.title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +113,20 @@ class VerifyEmail(LinkMessage):
         code_expires_at: When the code expires, which is before the link does.
     """
 
-    subject = "Please confirm your e-mail address"
+    title = "Please confirm your e-mail address"
 
     code: str = field(repr=False)
     code_expires_at: datetime
 
+    @property
+    def _there(self) -> str:
+        return f" at {self.product}" if self.product else ""
+
     def body(self) -> str:
         """Return the link and the code."""
         return (
-            "Somebody registered with this address. If it was you, please confirm it:\n\n"
+            f"Somebody registered{self._there} with this address. If it was you, please confirm "
+            "it:\n\n"
             f"{self.link}\n\n"
             f"or type the code {self.code} where you registered. The code is good until "
             f"{_time(self.code_expires_at)}, the link until {_time(self.expires_at)}.\n\n"
@@ -101,7 +138,7 @@ class VerifyEmail(LinkMessage):
 class AlreadyRegistered(Message):
     """Tells a user that another registration or change of address named their address."""
 
-    subject = "You already have an account"
+    title = "You already have an account"
 
     def body(self) -> str:
         """Return that the user has an account."""
@@ -116,7 +153,7 @@ class AlreadyRegistered(Message):
 class UsernameTaken(Message):
     """Tells the owner of a new address that the username they chose is taken."""
 
-    subject = "Please choose another username"
+    title = "Please choose another username"
 
     def body(self) -> str:
         """Return that the username is taken."""
@@ -130,7 +167,7 @@ class UsernameTaken(Message):
 class DetailTaken(Message):
     """Tells the owner of a new address that another unique value they chose is taken."""
 
-    subject = "Please register again"
+    title = "Please register again"
 
     def body(self) -> str:
         """Return that a value is taken."""
@@ -144,13 +181,13 @@ class DetailTaken(Message):
 class ResetPassword(LinkMessage):
     """Lets a user choose a new password."""
 
-    subject = "Choose a new password"
+    title = "Choose a new password"
 
     def body(self) -> str:
         """Return the link."""
         return (
-            "Somebody asked for a new password for your account. If it was you, choose one here:"
-            f"\n\n{self.link}\n\n"
+            f"Somebody asked for a new password for your {self.account}. If it was you, choose one "
+            f"here:\n\n{self.link}\n\n"
             f"The link is good once, until {_time(self.expires_at)}.\n\n"
             "If it was not you, do nothing: your password stays as it is."
         )
@@ -160,14 +197,14 @@ class ResetPassword(LinkMessage):
 class PasswordChanged(Message):
     """Tells a user that their password was changed or reset."""
 
-    subject = "Your password was changed"
+    title = "Your password was changed"
     is_kept = True
 
     def body(self) -> str:
         """Return what was done, and when."""
         return (
-            f"The password of your account was changed on {_time(self.at)}, and everybody who was "
-            "signed in with the old one was signed out.\n\n"
+            f"The password of your {self.account} was changed on {_time(self.at)}, and everybody "
+            "who was signed in with the old one was signed out.\n\n"
             "If it was not you, ask for a new password at once."
         )
 
@@ -176,12 +213,13 @@ class PasswordChanged(Message):
 class ConfirmEmail(LinkMessage):
     """Asks a user to confirm a change to a new e-mail address. Sent to the new address."""
 
-    subject = "Please confirm your new e-mail address"
+    title = "Please confirm your new e-mail address"
 
     def body(self) -> str:
         """Return the link."""
         return (
-            "You asked to use this address for your account from now on. Please confirm it:\n\n"
+            f"You asked to use this address for your {self.account} from now on. Please confirm "
+            "it:\n\n"
             f"{self.link}\n\n"
             f"The link is good once, until {_time(self.expires_at)}. If it was not you, do nothing."
         )
@@ -196,7 +234,7 @@ class EmailChangeRequested(Message):
         new: The requested address.
     """
 
-    subject = "Somebody wants to change your e-mail address"
+    title = "Somebody wants to change your e-mail address"
     is_kept = True
 
     new: str
@@ -204,8 +242,8 @@ class EmailChangeRequested(Message):
     def body(self) -> str:
         """Return the requested address."""
         return (
-            f"Somebody who is signed in to your account asked to change its address to {self.new}."
-            "\nNothing has changed yet.\n\n"
+            f"Somebody who is signed in to your {self.account} asked to change its address to "
+            f"{self.new}.\nNothing has changed yet.\n\n"
             "If it was not you, change your password at once: that ends the request, too."
         )
 
@@ -219,7 +257,7 @@ class EmailChanged(LinkMessage):
         new: The new address.
     """
 
-    subject = "Your e-mail address was changed"
+    title = "Your e-mail address was changed"
     is_kept = True
 
     new: str
@@ -227,7 +265,7 @@ class EmailChanged(LinkMessage):
     def body(self) -> str:
         """Return the link."""
         return (
-            f"The address of your account is now {self.new}.\n\n"
+            f"The address of your {self.account} is now {self.new}.\n\n"
             "If it was not you, take the account back. Everybody is signed out, and you are sent "
             f"a link to choose a new password:\n\n{self.link}\n\n"
             f"This is possible until {_time(self.expires_at)}."
@@ -244,7 +282,7 @@ class NewSignIn(Message):
         user_agent: The `User-Agent` of the client.
     """
 
-    subject = "A new sign-in to your account"
+    title = "A new sign-in to your account"
     is_kept = True
 
     ip: str | None
@@ -254,8 +292,8 @@ class NewSignIn(Message):
         """Return the time, the address and the user agent."""
         where, agent = self.ip or "an unknown address", self.user_agent or "an unknown browser"
         return (
-            f"Somebody signed in to your account on {_time(self.at)}, from {where}, with {agent}."
-            "\n\n"
+            f"Somebody signed in to your {self.account} on {_time(self.at)}, from {where}, with "
+            f"{agent}.\n\n"
             "If it was not you, change your password at once: that signs everybody out."
         )
 
@@ -271,7 +309,7 @@ class SecondFactorChanged(Message):
         expires_at: When the link expires.
     """
 
-    subject = "The second factor of your account"
+    title = "The second factor of your account"
     is_kept = True
 
     change: str
@@ -291,15 +329,41 @@ class SecondFactorChanged(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInCode(Message):
+    """
+    Gives a user a code that they present as a second factor. Sent by `EmailCode`.
+
+    Args:
+        code: The code. It is a secret.
+        expires_at: When the code expires.
+    """
+
+    title = "Your code"
+
+    code: str = field(repr=False)
+    expires_at: datetime
+
+    def body(self) -> str:
+        """Return the code."""
+        return (
+            f"The code for your {self.account} is {self.code}. It is valid until "
+            f"{_time(self.expires_at)}.\n\n"
+            "If you did not ask for it, somebody else has your password. Please change it at once."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountClosed(Message):
     """Tells a user that their account was closed."""
 
-    subject = "Your account was closed"
+    title = "Your account was closed"
 
     def body(self) -> str:
         """Return what was done, and when."""
-        return f"Your account was closed on {_time(self.at)}. What it held is deleted."
+        return f"Your {self.account} was closed on {_time(self.at)}. What it held is deleted."
 
+
+MessageT = TypeVar("MessageT", bound=Message)
 
 Mail: TypeAlias = Callable[[Message], Awaitable[None]]
 """

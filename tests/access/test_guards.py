@@ -12,14 +12,27 @@ from piccolo_api_fastapi import (
     ConfigurationError,
     Identity,
     JWTAuth,
+    Session,
     SessionAuth,
     User,
+    Users,
+    jwt_router,
     optional,
     require,
+    session_router,
 )
 from piccolo_api_fastapi.errors import CredentialNotAllowed
 from piccolo_api_fastapi.testing import FrozenClock, acting_as
-from tests.conftest import bearer, get_tokens, log_in, new_client, reaches_no_sql, web_socket
+from tests.conftest import (
+    PASSWORD,
+    SECRET,
+    bearer,
+    get_tokens,
+    log_in,
+    new_client,
+    reaches_no_sql,
+    web_socket,
+)
 from tests.guarded import served
 
 
@@ -222,3 +235,57 @@ async def test_a_credential_of_no_scheme(session: SessionAuth[User], ada: User) 
         assert "set-cookie" not in response.headers
         with pytest.raises(CredentialNotAllowed):
             await session.step_up(identity, "password", request, response)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+async def test_two_cookies(
+    users: Users[User], session: SessionAuth[User], jwt: JWTAuth[User], ada: User, *, ended: bool
+) -> None:
+    """Any of two cookies opens a route, even if the other one belongs to a session that ended."""
+    staff = SessionAuth(users, name="staff")
+
+    def add(app: FastAPI) -> None:
+        app.include_router(session_router(staff), prefix="/staff")
+
+        @app.get("/any")
+        async def route(caller: Annotated[Any, Depends(AnyOf(session, staff).identity)]) -> str:
+            return str(caller.scheme)
+
+    async with new_client(served(session, jwt, add)) as client:
+        await log_in(client)
+        assert (await client.get("/any")).json() == "Session"
+        body = {"username": "ada", "password": PASSWORD}
+        assert (await client.post("/staff/login", json=body)).status_code == 200
+        if ended:
+            await Session.delete().where(Session.scheme == session.name)
+        assert (await client.get("/any")).json() == ("StaffSession" if ended else "Session")
+        await Session.delete(force=True)
+        answer = await client.get("/any")
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_session")
+
+
+async def test_two_audiences(
+    users: Users[User], session: SessionAuth[User], jwt: JWTAuth[User], ada: User
+) -> None:
+    """A token is that of the scheme whose audience it names; no cookie rescues a bad one."""
+    staff = JWTAuth(users, secret=SECRET, name="staff")
+
+    def add(app: FastAPI) -> None:
+        app.include_router(jwt_router(staff), prefix="/staff")
+
+        @app.get("/any")
+        async def route(
+            caller: Annotated[Any, Depends(AnyOf(session, jwt, staff).identity)],
+        ) -> str:
+            return str(caller.scheme)
+
+    async with new_client(served(session, jwt, add)) as client:
+        await log_in(client)
+        own = await get_tokens(client)
+        form = {"grant_type": "password", "username": "ada", "password": PASSWORD}
+        theirs = (await client.post("/staff/token", data=form)).json()
+        for tokens, expected in ((own, "JWT"), (theirs, "StaffJWT")):
+            headers = bearer(tokens["access_token"])
+            assert (await client.get("/any", headers=headers)).json() == expected
+        answer = await client.get("/any", headers=bearer(own["access_token"] + "x"))
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")

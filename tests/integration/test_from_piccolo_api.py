@@ -248,8 +248,7 @@ class New:
         self.totp = TOTP(users, encryption=XChaCha20Poly1305(key), issuer="Movies")
         login = Login(users, factors=[self.totp])
         session = SessionAuth(users)
-        old = SessionAuth(users, cookie=Cookie("id"), accepts_piccolo_api=True)
-        old.scheme_name = "OldSession"
+        old = SessionAuth(users, name="old", cookie=Cookie("id"), accepts_piccolo_api=True)
         jwt = JWTAuth(users, secret=SECRET)
         self.app = FastAPI()
         install(self.app)

@@ -75,7 +75,7 @@ def test_the_plainest_message() -> None:
     """A message of an application's own has its subject for a body."""
 
     class Greeting(Message):
-        subject = "Welcome"
+        title = "Welcome"
 
     assert Greeting(**TO).text() == "Hello ada,\n\nWelcome\n"
 

@@ -5,6 +5,18 @@ _ADDRESS = "tests/core/http/test_client_address.py"
 _COOKIES = "tests/core/http/test_cookies.py"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
+    (
+        "core/http/operations.py",
+        "likeness > nearest[name][0]",
+        "False",
+        "tests/login/mfa/totp/test_next_steps.py",
+    ),
+    (
+        "core/http/operations.py",
+        "(users is None or route.user_table is users)",
+        "True",
+        "tests/login/mfa/totp/test_next_steps.py",
+    ),
     ("core/crypto/encryption.py", "(CryptoError, ValueError)", "CryptoError", _ENCRYPTION),
     ("core/crypto/encryption.py", 'f"encryption {self.name}"', '"encryption"', _ENCRYPTION),
     ("core/crypto/encryption.py", 'name = "xc20p"', 'name = "xc20p2"', _ENCRYPTION),

@@ -6,6 +6,12 @@ _DELIVERY = "tests/mail/delivery/test_delivery.py"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
     (
+        "mail/wording.py",
+        "if len(words.subject.splitlines()) > 1:",
+        "if False:",
+        "tests/mail/test_wording.py",
+    ),
+    (
         "core/database/auth_tables.py",
         '{**column._meta.params, "references": target}',
         '{"references": target}',

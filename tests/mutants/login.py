@@ -49,6 +49,12 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     ("core/database/failure_counters.py", "_BOTH} AND", "_BOTH} OR", _STOLEN),
     (
+        "login/service.py",
+        'f"{own_name(self.users.table)} {one_name(identifier)}".lstrip()',
+        "one_name(identifier)",
+        "tests/examples/test_two_user_tables.py",
+    ),
+    (
         "login/mfa/totp/queries.py",
         "table.last_step: step,\n        **forgiven(table),\n",
         "table.last_step: step,\n",

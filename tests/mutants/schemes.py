@@ -11,6 +11,12 @@ _OUTAGE = "tests/integration/test_outage.py::test_outage_on_a_route_of_the_appli
 
 MUTANTS: list[tuple[str, str, str, str]] = [
     (
+        "schemes/devices/router.py",
+        "if scheme.device_kind == kind",
+        "if True",
+        "tests/schemes/devices/test_router.py",
+    ),
+    (
         "schemes/sessions/queries.py",
         "table.user == user, own.condition, table.expires_at > now",
         "table.user == user, own.condition",

@@ -6,6 +6,7 @@ from piccolo_api_fastapi.mail.delivery import Delivery
 from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.mail.messages import EmailChanged, Mail, SecondFactorChanged
 from piccolo_api_fastapi.mail.notices import offer_undo
+from piccolo_api_fastapi.mail.wording import Wording
 from piccolo_api_fastapi.users import Users, UserT
 
 from .addresses import Addresses
@@ -27,16 +28,22 @@ class Mailboxes(Generic[UserT]):
         mail: Sends messages, after the response.
         links: The pages that links open.
         lifetimes: How long links and codes are valid.
+        wording: The name of the product, and texts of the application's own.
     """
 
     def __init__(
-        self, users: Users[UserT], mail: Mail, links: Links, lifetimes: MailLifetimes
+        self,
+        users: Users[UserT],
+        mail: Mail,
+        links: Links,
+        lifetimes: MailLifetimes,
+        wording: Wording,
     ) -> None:
         undo_links = UndoLinks(users, links, lifetimes.undo)
         self.links = links
         again = undo_links.make_again
         relink = {EmailChanged: again, SecondFactorChanged: again}
-        self.send = Delivery(mail, users, relink, lifetimes.spread)
+        self.send = Delivery(mail, users, relink, wording, lifetimes.spread)
         self.addresses = Addresses(users)
         self.pacing = Pacing(self.addresses, self.send, lifetimes.interval)
         self.verification = Verification(self.addresses, self.pacing, links, lifetimes)

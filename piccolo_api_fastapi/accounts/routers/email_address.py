@@ -29,7 +29,9 @@ from .shared import PROOF, before, new_router, secret_of, to_a_mailbox
 
 
 @configured
-def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
+def verify_email_router(
+    accounts: Accounts[Any], *, operation_prefix: str | None = None
+) -> APIRouter:
     """
     The router of `POST /verify-email/request` and `POST /verify-email`.
 
@@ -46,11 +48,13 @@ def verify_email_router(accounts: Accounts[Any]) -> APIRouter:
 
     Args:
         accounts: The accounts whose addresses are verified.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of all schemes of `accounts`.
 
     Raises:
         ConfigurationError: `accounts` has no mail.
     """
-    router = new_router()
+    router = new_router(accounts, operation_prefix)
     _add_verification_request(router, accounts)
     _add_verification(router, accounts)
     return router
@@ -103,7 +107,9 @@ def _add_verification(router: APIRouter, accounts: Accounts[Any]) -> None:
 
 
 @configured
-def change_email_router(accounts: Accounts[Any]) -> APIRouter:
+def change_email_router(
+    accounts: Accounts[Any], *, operation_prefix: str | None = None
+) -> APIRouter:
     """
     The router of `POST /change-email`, `POST /change-email/confirm` and
     `POST /change-email/undo`.
@@ -123,11 +129,13 @@ def change_email_router(accounts: Accounts[Any]) -> APIRouter:
 
     Args:
         accounts: The accounts whose addresses change.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of all schemes of `accounts`.
 
     Raises:
         ConfigurationError: `accounts` has no mail or no schemes.
     """
-    router = new_router()
+    router = new_router(accounts, operation_prefix)
     _add_change(router, accounts)
     _add_confirmation(router, accounts)
     _add_undo(router, accounts)

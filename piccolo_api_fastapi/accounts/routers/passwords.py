@@ -35,7 +35,9 @@ from .shared import (
 
 
 @configured
-def reset_password_router(accounts: Accounts[Any], *, captcha: Check = None) -> APIRouter:
+def reset_password_router(
+    accounts: Accounts[Any], *, captcha: Check = None, operation_prefix: str | None = None
+) -> APIRouter:
     """
     The router of `POST /forgot-password` and `POST /reset-password`.
 
@@ -54,13 +56,15 @@ def reset_password_router(accounts: Accounts[Any], *, captcha: Check = None) -> 
         accounts: The accounts whose passwords are reset.
         captcha: A `Captcha`, or any dependency that refuses a request, checked before a link is
             sent.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of all schemes of `accounts`.
 
     Raises:
         ConfigurationError: `accounts` has no mail.
     """
     if not accounts.has_mail:
         raise ConfigurationError("reset_password_router needs Accounts(mail=…, base_url=…).")
-    router = new_router()
+    router = new_router(accounts, operation_prefix)
     _add_request(router, accounts, captcha)
     _add_reset(router, accounts)
     return router
@@ -106,7 +110,9 @@ def _add_reset(router: APIRouter, accounts: Accounts[Any]) -> None:
 
 
 @configured
-def change_password_router(accounts: Accounts[Any]) -> APIRouter:
+def change_password_router(
+    accounts: Accounts[Any], *, operation_prefix: str | None = None
+) -> APIRouter:
     """
     The router of `POST /change-password`.
 
@@ -122,11 +128,13 @@ def change_password_router(accounts: Accounts[Any]) -> APIRouter:
 
     Args:
         accounts: The accounts whose passwords change.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of all schemes of `accounts`.
 
     Raises:
         ConfigurationError: `accounts` has no schemes.
     """
-    router, identity = new_router(), accounts.guard.identity
+    router, identity = new_router(accounts, operation_prefix), accounts.guard.identity
 
     @router.post(
         "/change-password",

@@ -19,7 +19,7 @@ from .shared import PROOF, new_router, secret_of, taking
 
 
 @configured
-def me_router(accounts: Accounts[Any]) -> APIRouter:
+def me_router(accounts: Accounts[Any], *, operation_prefix: str | None = None) -> APIRouter:
     """
     The router of `GET /me`, `DELETE /me` and, if users may change columns, `PATCH /me`.
 
@@ -35,11 +35,13 @@ def me_router(accounts: Accounts[Any]) -> APIRouter:
 
     Args:
         accounts: The accounts that are shown, changed and closed.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of all schemes of `accounts`.
 
     Raises:
         ConfigurationError: `accounts` has no schemes.
     """
-    router = new_router()
+    router = new_router(accounts, operation_prefix)
     _add_get(router, accounts)
     if accounts.models.change is not None:
         _add_change(router, accounts, accounts.models.change)

@@ -24,7 +24,9 @@ from .shared import Check, before, new_router, taking, to_a_mailbox
 
 
 @configured
-def register_router(accounts: Accounts[Any], *, captcha: Check = None) -> APIRouter:
+def register_router(
+    accounts: Accounts[Any], *, captcha: Check = None, operation_prefix: str | None = None
+) -> APIRouter:
     """
     The router of `POST /register`.
 
@@ -43,8 +45,10 @@ def register_router(accounts: Accounts[Any], *, captcha: Check = None) -> APIRou
     Args:
         accounts: The accounts that are made.
         captcha: A `Captcha`, or any dependency that refuses a request.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of all schemes of `accounts`.
     """
-    router, limits = new_router(), accounts.limits
+    router, limits = new_router(accounts, operation_prefix), accounts.limits
     add = _register_by_mail if accounts.has_mail else _register_at_once
     by_account = limits.register_by_account if accounts.has_mail else None
     checks = before(accounts, limits.register_by_address, captcha, *to_a_mailbox(by_account))

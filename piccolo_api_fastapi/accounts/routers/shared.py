@@ -6,10 +6,11 @@ from typing import Any, TypeAlias
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, SecretStr
 
+from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.accounts.limits import unless_refused
 from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     HasherBusy,
     InvalidCredentials,
@@ -28,9 +29,10 @@ PROOF = (InvalidCredentials, StepUpRequired, LoginRefused, TooManyRequests, Hash
 """The errors of a route that asks for the password or for step-up."""
 
 
-def new_router() -> APIRouter:
-    """A router without routes."""
-    return APIRouter(route_class=AuthRoute, tags=[_TAG])
+def new_router(accounts: Accounts[Any], operation_prefix: str | None) -> APIRouter:
+    """A router without routes, whose operation ids begin with the name of all schemes."""
+    prefix = prefix_of(operation_prefix, *accounts.schemes)
+    return AuthRouter(users=accounts.users.table, prefix=prefix, tag=_TAG)
 
 
 def taking(model: type[BaseModel], endpoint: Callable[..., Any]) -> Callable[..., Any]:

@@ -63,6 +63,12 @@ def _belongs(table: type[Table], user_table: type[BaseUser]) -> bool:
     return owner is user_table or is_stock
 
 
+def own_name(user_table: type[BaseUser]) -> str:
+    """The name of a user table of the project's own, and an empty text for Piccolo's."""
+    name = str(user_table._meta.get_formatted_tablename()).replace('"', "")
+    return "" if name == BaseUser._meta.tablename else name
+
+
 def user_columns(table: type[Table]) -> list[Any]:
     """All columns of the user that a row belongs to, to be selected along with it."""
     user: Any = table._meta.get_column_by_name("user")

@@ -1,6 +1,6 @@
 """The base of response bodies, and what OpenAPI says of texts."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -8,7 +8,13 @@ from pydantic_core import CoreSchema
 
 
 class ResponseBody(BaseModel):
-    """A body whose members are all there in every response: OpenAPI requires them."""
+    """
+    A body whose members are all there in every response: OpenAPI requires them.
+
+    Those in `left_out` are missing if they are `None`.
+    """
+
+    left_out: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -17,7 +23,7 @@ class ResponseBody(BaseModel):
         """Require the members that have a default, too. A `status` tells the bodies apart."""
         schema = handler(core_schema)
         body = handler.resolve_ref_schema(schema)
-        body["required"] = [*body.get("properties", ())]
+        body["required"] = [name for name in body.get("properties", ()) if name not in cls.left_out]
         return schema
 
 

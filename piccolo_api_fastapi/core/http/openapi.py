@@ -1,10 +1,16 @@
 """What `install` adds to an OpenAPI document: shared errors, declared scopes, described tags."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any, TypeVar
 
+from .next_steps import next_schemas
 from .problems import BODIES, schema_of
+
+EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+
+TOKENS_OF = "__piccolo_api_fastapi_tokens_of__"
 
 _TAGS: dict[str, str] = {}
 
@@ -21,6 +27,21 @@ def tag(name: str, description: str) -> str:
     """
     _TAGS[name] = description
     return name
+
+
+def issues_tokens(scheme_name: str) -> Callable[[EndpointT], EndpointT]:
+    """
+    Mark the endpoint that issues the tokens of a scheme, for its `tokenUrl`.
+
+    Args:
+        scheme_name: The name of the scheme in OpenAPI.
+    """
+
+    def mark(endpoint: EndpointT) -> EndpointT:
+        setattr(endpoint, TOKENS_OF, scheme_name)
+        return endpoint
+
+    return mark
 
 
 def complete(document: dict[str, Any]) -> None:
@@ -74,11 +95,21 @@ def _shared(
     """Return a reference to the body that a schema is, or the schema if it is no such body."""
     for name, model in models.items():
         if schema == model:
-            shared = model | {"title": name}
+            shared = _with_next_step(model | {"title": name}, schemas)
             while schemas.setdefault(name, shared) != shared:
                 name = f"Auth{name}"  # noqa: PLW2901 - the application has a model of this name
             return {"$ref": _REFERENCE.format("schemas", name)}
     return schema
+
+
+def _with_next_step(model: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    """Let the member `next` of a body refer to `NextStep`, whose discriminator needs that."""
+    steps = next_schemas() if "next" in model["properties"] else {}
+    if not steps or any(schemas.get(name, step) != step for name, step in steps.items()):
+        return model  # without that member, or the application has a model of such a name
+    schemas.update(deepcopy(steps))
+    step = {"$ref": _REFERENCE.format("schemas", "NextStep")}
+    return model | {"properties": model["properties"] | {"next": step}}
 
 
 def _share_responses(document: dict[str, Any]) -> None:

@@ -11,6 +11,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from piccolo_api_fastapi.errors import (
     AuthError,
+    EmailNotVerified,
+    EnrolmentRequired,
     MFARequired,
     StepUpRequired,
     TokenRequestError,
@@ -18,6 +20,7 @@ from piccolo_api_fastapi.errors import (
 )
 
 from .bodies import shown
+from .next_steps import NextStep
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """RFC 9457 section 3."""
@@ -84,6 +87,21 @@ class StepUpBody(ErrorBody):
         str | SkipJsonSchema[None],
         Field(description="`mfa` for any second factor, or the name of the factor."),
     ] = None
+    next: NextStep
+
+
+class EnrolmentRequiredBody(ErrorBody):
+    """The body of a 403 that asks the user to set up a second factor."""
+
+    code: Annotated[str, shown(const="mfa_enrolment_required")]
+    next: NextStep
+
+
+class EmailNotVerifiedBody(ErrorBody):
+    """The body of a 403 that asks the user to verify their e-mail address."""
+
+    code: Annotated[str, shown(const="email_not_verified")]
+    next: NextStep
 
 
 class TokenErrorBody(ErrorBody):
@@ -101,10 +119,13 @@ class MFARequiredBody(TokenErrorBody):
     challenge: str
     methods: Annotated[list[str], Field(description="The factors that the user can choose from.")]
     expires_in: Annotated[int, Field(description="The lifetime of the challenge in seconds.")]
+    next: NextStep
 
 
 BODIES: dict[type[AuthError], type[BaseModel]] = {
     AuthError: ErrorBody,
+    EmailNotVerified: EmailNotVerifiedBody,
+    EnrolmentRequired: EnrolmentRequiredBody,
     MFARequired: MFARequiredBody,
     StepUpRequired: StepUpBody,
     TokenRequestError: TokenErrorBody,
@@ -113,8 +134,29 @@ BODIES: dict[type[AuthError], type[BaseModel]] = {
 """The model of the body of each kind of error."""
 
 _MEMBERS: dict[type[AuthError], dict[str, Any]] = {
-    MFARequired: {"challenge": "tkt_…", "methods": ["totp", "recovery_code"], "expires_in": 600},
-    StepUpRequired: {"max_age": 300, "acr_values": "mfa"},
+    EmailNotVerified: {
+        "next": {
+            "action": "verify_email",
+            "href": "/auth/verify-email",
+            "send_href": "/auth/verify-email/request",
+        }
+    },
+    EnrolmentRequired: {"next": {"action": "enrol_factor", "href": "/auth/mfa/totp"}},
+    MFARequired: {
+        "challenge": "tkt_…",
+        "methods": ["totp", "recovery_code"],
+        "expires_in": 600,
+        "next": {
+            "action": "present_factor",
+            "href": "/auth/token/mfa",
+            "send_href": "/auth/token/mfa/send",
+        },
+    },
+    StepUpRequired: {
+        "max_age": 300,
+        "acr_values": "mfa",
+        "next": {"action": "reauthenticate", "href": "/auth/reauthenticate"},
+    },
 }
 """The members of examples."""
 
@@ -229,15 +271,28 @@ def _schema(model: type[BaseModel]) -> str:
     schema["description"] = schema["description"].partition("\n\n")[0]
     # Without the title, generators of clients name each body after its operation.
     for part in (schema, *schema.get("$defs", {}).values()):
-        part.pop("title")
+        part.pop("title", None)
     # This is so in every schema. Where it is said, TypeScript can't tell the bodies apart.
     schema.pop("additionalProperties", None)
     for name, member in schema["properties"].items():
         if member.get("default", name) is None:
             del member["default"]
-    if items := schema.pop("$defs", None):
-        schema["properties"]["detail"]["items"] = items["ValidationErrorItem"]
-    return json.dumps(schema)
+    return json.dumps(_written_out(schema, schema.pop("$defs", {})))
+
+
+def _written_out(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Write a schema without references. A discriminator needs them."""
+    if isinstance(schema, list):
+        return [_written_out(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _written_out(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {
+        name: _written_out(part, definitions)
+        for name, part in schema.items()
+        if name != "discriminator"
+    }
 
 
 def _example(error: type[AuthError]) -> dict[str, Any]:

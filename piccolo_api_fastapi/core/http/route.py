@@ -10,6 +10,7 @@ from fastapi import params
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, iter_route_contexts
+from piccolo.apps.user.tables import BaseUser
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -31,6 +32,7 @@ from piccolo_api_fastapi.errors import (
 from . import strict_json
 from .client import client_info, serving
 from .middleware import note_status
+from .next_steps import next_step
 from .problems import PROBLEM_MEDIA_TYPE, add_responses, errors_of, phrase, problem
 from .public_routes import dependencies_of, public
 
@@ -67,6 +69,12 @@ class AuthRoute(APIRoute):
 
     cache_control: ClassVar[str] = "no-store"
     """The header `Cache-Control` of a success."""
+
+    operation: str = ""
+    """The operation id without the prefix of its router."""
+
+    user_table: type[BaseUser] | None = None
+    """The users that a prebuilt route serves."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if isinstance(options.get("response_class"), DefaultPlaceholder):
@@ -189,6 +197,12 @@ class AuthRoute(APIRoute):
             raise InvalidRequest
 
 
+class PublicRoute(AuthRoute):
+    """A route whose answer is the same for everybody, so that caches may keep it."""
+
+    cache_control = "public, max-age=300"
+
+
 async def no_body(request: Request) -> None:
     """
     A dependency for routes without a body, where ignoring one would change what the client asks.
@@ -229,6 +243,8 @@ def problem_response(error: HTTPException, request: Request | None = None) -> JS
     else:
         members = error.members() if isinstance(error, AuthError) else {}
         media_type = PROBLEM_MEDIA_TYPE
+    if request is not None and isinstance(error, AuthError) and error.leads_to is not None:
+        members["next"] = next_step(request.scope, error.leads_to).model_dump()
     return JSONResponse(
         problem(error.status_code, error.detail, code_of(error), members),
         status_code=error.status_code,

@@ -1,15 +1,17 @@
 """`KnownDevices`: recognizes a browser by a cookie that it got at a login."""
 
+import re
 from contextlib import suppress
 from datetime import timedelta
 from typing import Generic
 
+from piccolo.apps.user.tables import BaseUser
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
+from piccolo_api_fastapi.core.database.user_tables import bound, own_name, primary_key
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
 from piccolo_api_fastapi.users import Users, UserT, or_default
@@ -38,7 +40,8 @@ class KnownDevices(Generic[UserT]):
 
     Args:
         users: The users who log in.
-        cookie: The name and attributes of the device cookie.
+        cookie: The name and attributes of the device cookie. Default: `__Host-known-device`, and
+            with a user table of your own the name of that table after it.
         lifetime: How long a browser is remembered after the last login, at least a day.
         cap: The number of browsers kept for a user; the one used longest ago is deleted first.
 
@@ -58,7 +61,7 @@ class KnownDevices(Generic[UserT]):
             raise ConfigurationError("cap must be at least 1, and lifetime at least a day.")
         self.users: Users[UserT] = or_default(users)
         self.table = bound(KnownDevice, self.users.table)
-        self.cookie = cookie or Cookie(name="__Host-known-device")
+        self.cookie = cookie or _cookie_of(self.users.table)
         self.lifetime = lifetime
         self.cap = cap
 
@@ -101,3 +104,9 @@ class KnownDevices(Generic[UserT]):
                 cap=self.cap,
             )
         response.headers.append("Set-Cookie", self.cookie.header(token, self.lifetime))
+
+
+def _cookie_of(users: type[BaseUser]) -> Cookie:
+    """The cookie of a user table, so that a browser can be known to the users of several."""
+    words = ("__Host-known-device", re.sub("[^A-Za-z0-9_-]", "-", own_name(users)))
+    return Cookie(name="-".join(filter(None, words)))

@@ -2,7 +2,7 @@
 
 from .events import EVENTS
 from .queries import delete_expired_unsent_mail
-from .service import Delivery, Kept, Relink, quietly, replace_mail
+from .service import Delivery, Kept, Relink, post, quietly, replace_mail
 from .tables import UnsentMail
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Relink",
     "UnsentMail",
     "delete_expired_unsent_mail",
+    "post",
     "quietly",
     "replace_mail",
 ]

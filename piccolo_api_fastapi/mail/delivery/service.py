@@ -12,12 +12,13 @@ from uuid import UUID
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
 from piccolo_api_fastapi.mail.messages import LinkMessage, Mail, Message
+from piccolo_api_fastapi.mail.wording import Wording
 from piccolo_api_fastapi.users import Users
 
 from . import queries
 from .tables import UnsentMail
 
-_STORED_APART = frozenset({"to", "username", "user", "at", "link", "expires_at"})
+_STORED_APART = {field.name for field in fields(Message)} | {"link", "expires_at"}
 
 Relink: TypeAlias = Callable[[Any, str, datetime], Awaitable[tuple[str, datetime] | None]]
 """
@@ -37,6 +38,11 @@ def replace_mail(mail: Mail | None) -> Mail | None:
     return previous
 
 
+async def post(mail: Mail, message: Message) -> None:
+    """Send one message. A failure raises what `mail` raises."""
+    await (_replacement or mail)(message)
+
+
 class Delivery:
     """
     Sends messages through `mail`. A failure emits the event `sys_mail_fail` and raises nothing.
@@ -50,6 +56,7 @@ class Delivery:
         users: The users who get messages.
         relink: For each kind of message with a link, the function that returns a new link,
             because links are not stored.
+        wording: The name of the product, and texts of the application's own.
         spread: The time after a response within which `later` runs a function.
     """
 
@@ -58,11 +65,13 @@ class Delivery:
         mail: Mail,
         users: Users[Any],
         relink: Mapping[type[Message], Relink] | None = None,
+        wording: Wording | None = None,
         spread: timedelta = timedelta(0),
     ) -> None:
         self.users = users
         self.table = bound(UnsentMail, users.table)
         self._mail = mail
+        self._wording = wording or Wording()
         self._relink = {kind.__name__: link for kind, link in (relink or {}).items()}
         self._spread = spread.total_seconds()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,8 +150,8 @@ class Delivery:
         # Otherwise a stranger could send texts of their choice to others, as a username.
         is_verified = await self.users.has_verified(message.user, message.to)
         try:
-            mail = _replacement or self._mail
-            await mail(message if is_verified else message.to_stranger())
+            told = message if is_verified else message.to_stranger()
+            await post(self._mail, self._wording.apply(told))
         except Exception as error:  # noqa: BLE001 - any client of any service
             name, kind = type(error).__name__, type(message).__name__
             data = {"message": kind, "error": name, "attempts": attempts}

@@ -79,5 +79,5 @@ def write_notice(
     if isinstance(notice, str):
         link = {} if undo is None else undo._asdict()
         return SecondFactorChanged(**whom, change=notice.format(**event.data), **link)
-    own = {field.name for field in fields(notice)} - whom.keys()
+    own = {field.name for field in fields(notice)} - {field.name for field in fields(Message)}
     return notice(**whom, **{name: event.data[name] for name in own})

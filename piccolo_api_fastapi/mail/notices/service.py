@@ -8,6 +8,7 @@ from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.mail.delivery import Delivery
 from piccolo_api_fastapi.mail.messages import Mail, Message, NewSignIn, SecondFactorChanged
+from piccolo_api_fastapi.mail.wording import Texts, Wording
 from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
 
@@ -36,13 +37,26 @@ class Notices:
     Args:
         users: The users that get the mail.
         mail: The service that sends it.
+        product: The name of the product, such as `Movie club`, for subjects and texts.
+        texts: For classes of messages, functions that return the subject and the whole text.
+
+    Raises:
+        ConfigurationError: `product` is not one line of up to 60 characters.
     """
 
-    def __init__(self, users: Users[Any] | None = None, *, mail: Mail) -> None:
+    def __init__(
+        self,
+        users: Users[Any] | None = None,
+        *,
+        mail: Mail,
+        product: str = "",
+        texts: Texts | None = None,
+    ) -> None:
         self.users = or_default(users)
         self.table = bound(SeenUserAgent, self.users.table)
         relink = relink_undo(self.users.table)
-        self._send = Delivery(mail, self.users, {SecondFactorChanged: relink})
+        wording = Wording(product, texts or {})
+        self._send = Delivery(mail, self.users, {SecondFactorChanged: relink}, wording)
 
     def __call__(self, event: AuthEvent) -> None:
         """Mail the user about an event that has a notice, and retry unsent mail otherwise."""

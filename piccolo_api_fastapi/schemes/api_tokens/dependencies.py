@@ -11,6 +11,7 @@ from fastapi.openapi.models import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.devices import Device
 from piccolo_api_fastapi.access.identity import NEVER, Identity, check_scopes
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
@@ -65,6 +66,8 @@ class TokenAuth(Scheme[UserT]):
 
     Args:
         users: The users who own the tokens. Default: those of the stock `User` table.
+        name: The name of the scheme, such as `staff`: lower-case letters, digits, `-` and `_`.
+            OpenAPI calls it `StaffAPIToken`, and its operations `staff_create_api_token`.
         prefix: The start of each token, for secret scanners: lower-case letters and digits.
         expires_in: The default and longest lifetime of a token.
         allow_unlimited: Whether tokens may live longer than `expires_in`, or never expire.
@@ -79,6 +82,7 @@ class TokenAuth(Scheme[UserT]):
 
     transport = "header"
     challenge = "Bearer"
+    device_kind = "api_token"
     manages_credentials = False
     documented_errors = (
         InvalidRequest,
@@ -92,6 +96,7 @@ class TokenAuth(Scheme[UserT]):
         self,
         users: Users[UserT] | None = None,
         *,
+        name: str | None = None,
         prefix: str = "pat",
         expires_in: timedelta = timedelta(days=365),
         allow_unlimited: bool = False,
@@ -109,7 +114,7 @@ class TokenAuth(Scheme[UserT]):
         self.lifetimes = Lifetimes(expires_in, allow_unlimited)
         self.max_per_user = max_per_user
         self.accepts_piccolo_api = accepts_piccolo_api
-        self.scheme_name = "APIToken"
+        self.call("APIToken", name)
         self.model = HTTPBearer(
             bearerFormat=f"{prefix}_…", description="An API token for scripts and machines."
         )
@@ -277,6 +282,29 @@ class TokenAuth(Scheme[UserT]):
         async with store():
             condition = self.table.user == primary_key(user)
             return await queries.revoke(self.table, condition, self.users.clock())
+
+    async def devices(self, user: UserT) -> Sequence[Device]:
+        """List the live tokens of a user, newest first."""
+        return [
+            Device(
+                kind=self.device_kind,
+                id=row.id,
+                name=row.name,
+                created_at=row.created_at,
+                last_seen_at=row.last_used_at,
+                expires_at=row.expires_at,
+            )
+            for row in await self.tokens_of(user)
+        ]
+
+    async def end_device(self, user: UserT, device: UUID) -> None:
+        """
+        Revoke one token of a user.
+
+        Raises:
+            NotFound: The token does not exist, is revoked, or belongs to another user.
+        """
+        await self.revoke(device, user=user)
 
     def _is_old(self, token: str) -> bool:
         return self.accepts_piccolo_api and PICCOLO_API_TOKEN.fullmatch(token) is not None

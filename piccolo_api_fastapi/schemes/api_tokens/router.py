@@ -7,12 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 
 from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
+from piccolo_api_fastapi.core.http.route import no_body
+from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     Conflict,
@@ -31,7 +33,11 @@ _TAG = tag("API tokens", "Make, list and revoke API tokens, for scripts and serv
 
 @configured
 def token_router(
-    token: TokenAuth[UserT], guard: Guard[UserT], *, within: timedelta | None = RECENT
+    token: TokenAuth[UserT],
+    guard: Guard[UserT],
+    *,
+    within: timedelta | None = RECENT,
+    operation_prefix: str | None = None,
 ) -> APIRouter:
     """
     Make the routes `GET /api-tokens`, `POST /api-tokens`, `POST /api-tokens/{id}/rotate` and
@@ -52,6 +58,8 @@ def token_router(
         within: To create or rotate a token, the user must have presented a factor more recently
             than this; a second factor if the login had one. The default is five minutes; `None`
             asks for none.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of `token`.
 
     Raises:
         ConfigurationError: `token` and `guard` have different user tables, `guard` accepts only
@@ -61,7 +69,8 @@ def token_router(
         users = getattr(scheme, "users", token.users)
         if users.table is not token.users.table:
             raise ConfigurationError("token and guard must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
+    prefix = prefix_of(operation_prefix, token)
+    router = AuthRouter(users=token.users.table, prefix=prefix, tag=_TAG)
     person = in_person(guard, token)
     _add_own(router, token, person)
     recent = in_person(guard, token, mfa=None, within=within) if within is not None else person

@@ -1,6 +1,6 @@
 """`JWTAuth`: the dependency that authenticates users by a bearer access token."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.bearer import bearer_token
+from piccolo_api_fastapi.access.devices import Device
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import Factors, is_second_factor
@@ -70,8 +71,11 @@ class JWTAuth(Scheme[UserT]):
         users: The users who own the tokens. Default: those of the stock `User` table.
         secret: The secret for HS256, at least 32 bytes.
         keys: A ring of keys, instead of `secret`.
+        name: The name of the scheme, such as `staff`: lower-case letters, digits, `-` and `_`.
+            OpenAPI calls it `StaffJWT`, and its operations `staff_create_token`.
         issuer: The value of `iss`.
-        audience: The value of `aud`. Only schemes with the same issuer and audience accept, list
+        audience: The value of `aud`. Default: `piccolo_api_fastapi`, or with the name `staff`
+            `piccolo_api_fastapi/staff`. Only schemes with the same issuer and audience accept, list
             and revoke each other's tokens.
         client_id: The value of `client_id` for clients that do not name themselves (RFC 9068).
         resource: The URL of the API. A 401 then names its metadata; see `metadata_router`.
@@ -93,6 +97,7 @@ class JWTAuth(Scheme[UserT]):
 
     transport = "header"
     challenge = "Bearer"
+    device_kind = "app"
     documented_errors = (
         InvalidRequest,
         Unauthenticated,
@@ -108,8 +113,9 @@ class JWTAuth(Scheme[UserT]):
         *,
         secret: str | bytes | None = None,
         keys: KeyRing | None = None,
+        name: str | None = None,
         issuer: str = "piccolo_api_fastapi",
-        audience: str = "piccolo_api_fastapi",
+        audience: str | None = None,
         client_id: str = "piccolo_api_fastapi",
         resource: str | None = None,
         access_lifetime: timedelta = timedelta(minutes=15),
@@ -137,6 +143,9 @@ class JWTAuth(Scheme[UserT]):
         self.client_id = checked_client_id(client_id)
         self.refresh_lifetime = refresh_lifetime
         self.cap = cap
+        self.call("JWT", name)
+        if audience is None:
+            audience = "piccolo_api_fastapi" + (f"/{name}" if name else "")
         self.issuer, self.audience = issuer, audience
         if resource is not None:
             self.resource_metadata = metadata_of(resource)
@@ -148,7 +157,6 @@ class JWTAuth(Scheme[UserT]):
         self._repeats = rotation_queries.Repeats(self._refresh.successor, grace, lost_within)
         self.own = queries.Own(self.table, issuer, audience)
         self._compiled = rotation_queries.compile_queries(self.own, is_batched=batched)
-        self.scheme_name = "JWT"
         self.model = password_flow(token_url)
         self.claims = ClaimsOf(self, self.decode)
         super().__init__()
@@ -326,6 +334,20 @@ class JWTAuth(Scheme[UserT]):
             key = None if user is None else primary_key(user)
             async with store():
                 await queries.revoke(self.own, family, self.users.clock(), key)
+
+    async def devices(self, user: UserT) -> Sequence[Device]:
+        """List the live families of a user in this scheme, newest first."""
+        rows = await queries.live(self.own, primary_key(user), self.users.clock())
+        return [Device.signed_in(self.device_kind, row, row.rotated_at) for row in rows]
+
+    async def end_device(self, user: UserT, device: UUID) -> None:
+        """
+        End one family of a user.
+
+        Raises:
+            NotFound: The family does not exist, has ended, or belongs to another user or scheme.
+        """
+        await queries.end(self.own, primary_key(user), device, self.users.clock())
 
     async def _pair(
         self, user: UserT, token: RefreshToken, grant: Grant, now: datetime

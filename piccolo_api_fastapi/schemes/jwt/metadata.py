@@ -6,10 +6,12 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.core.http.openapi import tag
+from piccolo_api_fastapi.core.http.route import PublicRoute
+from piccolo_api_fastapi.core.http.router import AuthRouter
 
 from .dependencies import JWTAuth
-from .route import PublicRoute
 from .urls import checked_url, well_known
 
 _TAG = tag("metadata", "Where clients find the token endpoint, and what it can do.")
@@ -70,7 +72,13 @@ class ProtectedResourceOut(BaseModel):
     bearer_methods_supported: list[str]
 
 
-def metadata_router(jwt: JWTAuth[Any], *, url: str, introspection: bool = False) -> APIRouter:
+def metadata_router(
+    jwt: JWTAuth[Any],
+    *,
+    url: str,
+    introspection: bool = False,
+    operation_prefix: str | None = None,
+) -> APIRouter:
     """
     Make `GET /.well-known/oauth-authorization-server`, and if `jwt` has a `resource` also
     `GET /.well-known/oauth-protected-resource`.
@@ -93,13 +101,20 @@ def metadata_router(jwt: JWTAuth[Any], *, url: str, introspection: bool = False)
         jwt: The scheme that issues the tokens.
         url: The public URL of the prefix of `jwt_router`.
         introspection: Whether `jwt_router` has `introspection=`.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of `jwt`.
 
     Raises:
         ConfigurationError: The issuer of `jwt` or `url` is not a URL.
     """
     url = checked_url("url", url)
     server = _server(jwt, url, introspection=introspection)
-    router = APIRouter(route_class=PublicRoute, tags=[_TAG])
+    router = AuthRouter(
+        users=jwt.users.table,
+        prefix=prefix_of(operation_prefix, jwt),
+        tag=_TAG,
+        route_class=PublicRoute,
+    )
 
     @router.get(
         _path_of(server.issuer, "oauth-authorization-server"),

@@ -53,12 +53,6 @@ class TokenRoute(AuthRoute):
         return super().translate(error)
 
 
-class PublicRoute(AuthRoute):
-    """A route whose answer is the same for everybody, so that caches may keep it."""
-
-    cache_control = "public, max-age=300"
-
-
 def _add_oauth_members(content: dict[str, Any]) -> None:
     """Add `error` and `error_description` to the schema and the examples of an error."""
     plain, full = schema_of(ErrorBody), schema_of(TokenErrorBody)

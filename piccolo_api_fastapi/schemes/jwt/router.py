@@ -9,12 +9,14 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http.openapi import tag
+from piccolo_api_fastapi.core.http.openapi import issues_tokens, tag
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
+from piccolo_api_fastapi.core.http.route import PublicRoute, no_body
+from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
@@ -38,7 +40,7 @@ from piccolo_api_fastapi.errors import (
     WrongLoginCode,
 )
 from piccolo_api_fastapi.login import Challenge, Login
-from piccolo_api_fastapi.login.captcha import captcha_attempt
+from piccolo_api_fastapi.login.captcha import captcha_attempt, checks_captcha
 from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
@@ -49,7 +51,7 @@ from . import queries
 from .client_names import client_id_of
 from .dependencies import JWTAuth
 from .introspection import add_introspection
-from .route import PublicRoute, TokenRoute
+from .route import TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
 
@@ -69,6 +71,7 @@ def jwt_router(
     captcha: Captcha | None = None,
     guard: Guard[UserT] | None = None,
     introspection: Callable[..., Any] | None = None,
+    operation_prefix: str | None = None,
 ) -> APIRouter:
     """
     Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families`,
@@ -94,6 +97,8 @@ def jwt_router(
             `jwt`.
         introspection: The guard of the services that may ask about tokens at
             `POST /token/introspect`, such as `StaticTokens`. Default: there is no such route.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of `jwt`.
 
     Raises:
         ConfigurationError: `jwt` and `login` have different user tables.
@@ -101,8 +106,12 @@ def jwt_router(
     login = login or Login(jwt.users)
     if login.users.table is not jwt.users.table:
         raise ConfigurationError("jwt and login must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
-    tokens = APIRouter(route_class=TokenRoute)
+    parts: dict[str, Any] = {
+        "users": jwt.users.table,
+        "prefix": prefix_of(operation_prefix, jwt),
+    }
+    router = AuthRouter(**parts, tag=_TAG)
+    tokens = AuthRouter(**parts, route_class=TokenRoute)
     _add_token(tokens, jwt, login, captcha)
     if login.factors:
         _add_second_step(tokens, jwt, login)
@@ -112,7 +121,7 @@ def jwt_router(
     router.include_router(tokens)
     _add_families(router, jwt, in_person(guard or jwt))
     if jwt.keys.jwks()["keys"]:
-        public = APIRouter(route_class=PublicRoute)
+        public = AuthRouter(**parts, route_class=PublicRoute)
         _add_jwks(public, jwt)
         router.include_router(public)
     return router
@@ -130,6 +139,7 @@ def _add_token(
         "/token",
         operation_id="create_token",
         summary="Get or refresh tokens",
+        response_model_exclude_none=True,
         responses=responses(
             *getattr(captcha, "documented_errors", ()),
             InvalidRequest,
@@ -142,13 +152,15 @@ def _add_token(
             HasherBusy,
         ),
     )
-    @logs_in(login)
+    @logs_in(login, issues="tokens")
+    @checks_captcha(captcha)
+    @issues_tokens(jwt.scheme_name)
     async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
         """Exchange a password or a refresh token for an access token (RFC 6749)."""
         exchange = grant_types.get(form.grant_type)
         if exchange is None:
             raise UnsupportedGrantType
-        return TokenOut.of(await exchange(request, form))
+        return TokenOut.of(await exchange(request, form), request)
 
 
 def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) -> GrantType:
@@ -187,6 +199,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
         "/token/mfa",
         operation_id="create_token_mfa",
         summary="Get tokens: the second factor",
+        response_model_exclude_none=True,
         responses=responses(
             InvalidRequest,
             InvalidGrant,
@@ -206,7 +219,7 @@ def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) ->
             proof = await login.finish(
                 challenge, code, login.client(request), method=step.method, channel="token"
             )
-            return TokenOut.of(await jwt.issue(proof, request, proof.scope))
+            return TokenOut.of(await jwt.issue(proof, request, proof.scope), request)
 
     @router.post(
         "/token/mfa/send",

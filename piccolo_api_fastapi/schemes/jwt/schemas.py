@@ -6,14 +6,17 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.json_schema import SkipJsonSchema
+from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.bodies import ResponseBody
+from piccolo_api_fastapi.core.http.next_steps import NextStep, next_step
+from piccolo_api_fastapi.errors import TO_ENROL
 
 from .tables import RefreshFamily
 from .token_pairs import TokenPair
 
 Absent: TypeAlias = SkipJsonSchema[None]
-"""The value of a parameter that was not sent. A form has no null."""
+"""The value of a parameter or a member that was not sent. There is no null."""
 
 
 class TokenForm(BaseModel):
@@ -68,10 +71,21 @@ class TokenOut(ResponseBody):
                     "refresh_token": "rt_…",
                     "scope": "admin",
                     "status": "signed_in",
-                }
+                },
+                {
+                    "access_token": "eyJhbGciOiJIUzI1NiIs…",
+                    "token_type": "Bearer",
+                    "expires_in": 900,
+                    "refresh_token": "rt_…",
+                    "scope": "account",
+                    "status": "mfa_enrolment_required",
+                    "next": {"action": "enrol_factor", "href": "/auth/mfa/totp"},
+                },
             ]
         }
     )
+
+    left_out = frozenset({"next"})
 
     access_token: Annotated[str, Field(description="A JWT, for the `Authorization` header.")]
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - no secret
@@ -82,11 +96,13 @@ class TokenOut(ResponseBody):
         Literal["signed_in", "mfa_enrolment_required"],
         Field(description="`mfa_enrolment_required` if the token can only enrol a second factor."),
     ] = "signed_in"
+    next: NextStep | Absent = None
 
     @classmethod
-    def of(cls, pair: TokenPair) -> "TokenOut":
-        """The response for a token pair."""
+    def of(cls, pair: TokenPair, request: HTTPConnection) -> "TokenOut":
+        """The response for a token pair, which is the answer to a request."""
         return cls(
+            next=next_step(request.scope, TO_ENROL) if pair.is_enrolling else None,
             access_token=pair.access_token,
             expires_in=pair.expires_in,
             refresh_token=pair.refresh_token,

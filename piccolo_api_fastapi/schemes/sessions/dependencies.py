@@ -1,23 +1,25 @@
 """`SessionAuth`: the dependency that authenticates users by a session cookie."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
+from uuid import UUID
 
 from fastapi.openapi.models import APIKey
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.access.csrf import SameOrigin
+from piccolo_api_fastapi.access.devices import Device
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import is_second_factor, last_presented
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import optional_write, transaction
-from piccolo_api_fastapi.core.database.user_tables import bound, load
+from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.cookies import Cookie
 from piccolo_api_fastapi.errors import (
@@ -62,13 +64,16 @@ class SessionAuth(Scheme[UserT]):
 
     Args:
         users: The users who own the sessions. Default: those of the stock `User` table.
-        cookie: The name and attributes of the cookie.
+        cookie: The name and attributes of the cookie. Default: `__Host-session`, or with the name
+            `staff` `__Host-staff-session`.
         idle: The time without activity after which a session expires.
         absolute: The time after which a session expires despite activity.
         cap: The number of sessions a user may have, or `None`. A further login ends the oldest.
         csrf: The origins whose requests are accepted. Default: the site's own.
-        name: The name of the scheme. Only schemes with the same name accept, list and end each
-            other's sessions. Default: derived from the cookie.
+        name: The name of the scheme, such as `staff`: lower-case letters, digits, `-` and `_`.
+            OpenAPI calls it `StaffSession`, and its operations `staff_log_in`. Only schemes with
+            the same name accept, list and end each other's sessions. Default: one that is derived
+            from the cookie, and `Session` in OpenAPI.
         table: The table of sessions. Default: the one bound to the users' table.
         accepts_piccolo_api: Whether to accept session tokens migrated from piccolo-api.
         clears: The data of the site that browsers delete after a logout: `"cache"`, `"storage"`
@@ -82,6 +87,7 @@ class SessionAuth(Scheme[UserT]):
 
     transport = "cookie"
     challenge = COOKIE_CHALLENGE
+    device_kind = "session"
     documented_errors = (
         Unauthenticated,
         InvalidSession,
@@ -108,12 +114,11 @@ class SessionAuth(Scheme[UserT]):
     ) -> None:
         if cap is not None and cap < 1:
             raise ConfigurationError("cap must be at least 1, or None for no limit.")
-        if name is not None and not (name and name.isprintable()):
-            raise ConfigurationError("name must be printable; omit it for one of the cookie's.")
+        self.call("Session", name)
         self.users = or_default(users)
         self.table = bound(Session, self.users.table, table)
         self.clock = self.users.clock
-        self.cookie = cookie or Cookie()
+        self.cookie = cookie or _cookie_of(name)
         self.name = name or _name_of(self.cookie)
         self.lifetimes = Lifetimes(idle, absolute)
         self.cap = cap
@@ -121,12 +126,11 @@ class SessionAuth(Scheme[UserT]):
         self.csrf = csrf or SameOrigin()
         # Not "cookies", which would also clear those of every sibling domain.
         self.clears = ", ".join(f'"{kind}"' for kind in clears)
-        self.scheme_name = "Session"
         self.model = APIKey.model_validate(
             {"in": "cookie", "name": self.cookie.name, "description": "A session cookie."}
         )
-        self.own = queries.Own(self.table, self.name, accepts_piccolo_api)
-        self._find = queries.compile_find(self.own, is_batched=batched)
+        self._is_batched = batched
+        self._own(self.name)
         super().__init__()
 
     @classmethod
@@ -154,9 +158,17 @@ class SessionAuth(Scheme[UserT]):
         options: dict[str, Any],
     ) -> "SessionAuth[UserT]":
         """Make a scheme whose name has the level, because other sessions last longer."""
-        name = f"{_name_of(options.get('cookie') or Cookie())}; {level}"
-        limits: dict[str, Any] = {"idle": idle, "absolute": absolute, "name": name}
-        return cls(users, **limits | options)
+        limits: dict[str, Any] = {"idle": idle, "absolute": absolute}
+        scheme = cls(users, **limits | options)
+        if options.get("name") is None:
+            scheme._own(f"{scheme.name}; {level}")
+        return scheme
+
+    def _own(self, name: str) -> None:
+        """Accept, list and end the sessions that carry a name."""
+        self.name = name
+        self.own = queries.Own(self.table, name, self.accepts_piccolo_api)
+        self._find = queries.compile_find(self.own, is_batched=self._is_batched)
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
@@ -281,6 +293,20 @@ class SessionAuth(Scheme[UserT]):
         if self.clears:
             response.headers["Clear-Site-Data"] = self.clears
 
+    async def devices(self, user: UserT) -> Sequence[Device]:
+        """List the live sessions of a user in this scheme, newest first."""
+        rows = await queries.live(self.own, primary_key(user), self.users.clock())
+        return [Device.signed_in(self.device_kind, row, row.last_seen_at) for row in rows]
+
+    async def end_device(self, user: UserT, device: UUID) -> None:
+        """
+        End one session of a user.
+
+        Raises:
+            NotFound: The session does not exist, or belongs to another user or scheme.
+        """
+        await queries.end(self.own, primary_key(user), device, self.users.clock())
+
     def _give_renewed(self, response: Response, token: str | None) -> None:
         if token is None:
             raise SessionEnded
@@ -300,6 +326,11 @@ class SessionAuth(Scheme[UserT]):
             token = self.cookie.read(connection.headers.getlist("cookie"))
             return self._digest(token) if token else None
         return None
+
+
+def _cookie_of(name: str | None) -> Cookie:
+    """The cookie of a scheme, which differs from those of schemes with other names."""
+    return Cookie() if name is None else Cookie(f"__Host-{name}-session")
 
 
 def _name_of(cookie: Cookie) -> str:

@@ -9,12 +9,14 @@ from pydantic import Field
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute, no_body
+from piccolo_api_fastapi.core.http.route import no_body
+from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     CrossSiteRequest,
@@ -62,6 +64,7 @@ def session_router(
     *,
     captcha: Callable[..., Any] | None = None,
     guard: Guard[UserT] | None = None,
+    operation_prefix: str | None = None,
 ) -> APIRouter:
     """
     Make the routes `POST /login`, `POST /logout`, `GET /sessions`, `DELETE /sessions/{id}` and
@@ -81,6 +84,8 @@ def session_router(
         captcha: A `Captcha`, or any other dependency that may refuse a login.
         guard: The guard of the routes that list and end sessions, such as a `require(…)`.
             Default: `session`.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of `session`.
 
     Raises:
         ConfigurationError: `session` and `login` have different user tables.
@@ -88,7 +93,8 @@ def session_router(
     login = login or Login(session.users)
     if login.users.table is not session.users.table:
         raise ConfigurationError("session and login must have the same user table.")
-    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
+    prefix = prefix_of(operation_prefix, session)
+    router = AuthRouter(users=session.users.table, prefix=prefix, tag=_TAG)
     _add_login(router, session, login, captcha)
     _add_sessions(router, session, in_person(guard or session))
     return router
@@ -116,11 +122,12 @@ def _add_login(
         password = credentials.password.get_secret_value()
         outcome = await login.start(credentials.username, password, login.client(request))
         if isinstance(outcome, Challenge):
-            return MFARequiredOut.of(outcome)
+            return MFARequiredOut.of(outcome, request)
         await session.sign_in(request, response, outcome)
         await login.remember(outcome.user, request, response)
-        user = UserOut.of(outcome.user)
-        return EnrolmentRequiredOut(user=user) if outcome.is_enrolling else SignedIn(user=user)
+        if outcome.is_enrolling:
+            return EnrolmentRequiredOut.of(outcome.user, request)
+        return SignedIn(user=UserOut.of(outcome.user))
 
     if login.factors:
         _add_second_step(router, session, login)

@@ -51,6 +51,8 @@ class StaticTokens(Scheme[UserT]):
     Args:
         secrets: The secret of each username, or several secrets during a rotation.
         users: The users with these usernames. Default: those of the stock `User` table.
+        name: The name of the scheme, such as `staff`: lower-case letters, digits, `-` and `_`.
+            OpenAPI calls it `StaffStaticToken`.
 
     Raises:
         ConfigurationError: There is no secret, or one is shorter than 32 characters, has
@@ -72,11 +74,13 @@ class StaticTokens(Scheme[UserT]):
         self,
         secrets: Mapping[str, str | Sequence[str]],
         users: Users[UserT] | None = None,
+        *,
+        name: str | None = None,
     ) -> None:
         self.users = or_default(users)
         self.clock = self.users.clock
         self._names = _digests(secrets)
-        self.scheme_name = "StaticToken"
+        self.call("StaticToken", name)
         self.model = HTTPBearer(description="A fixed secret for services.")
         super().__init__()
 

@@ -25,8 +25,8 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.login.known_devices.queries import DEVICE_TOKEN
 from piccolo_api_fastapi.testing import FrozenClock, race
-from tests.conftest import PASSWORD, log_in, new_client
-from tests.models import Customer
+from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
+from tests.models import Customer, Member
 
 NAME = "__Host-known-device"
 
@@ -209,7 +209,10 @@ async def test_it_is_forgotten(
 
 
 async def test_so_many_are_known(users: Users[User], ada: User, clock: FrozenClock) -> None:
-    """Of more than so many browsers those seen longest ago are forgotten, also at once."""
+    """
+    Of more than so many browsers those seen longest ago are forgotten. Logins at once do not wait
+    for each other, and what they leave beyond that the next one forgets.
+    """
     login = Login(users, known_devices=KnownDevices(users, cap=3))
     app = FastAPI()
     app.include_router(session_router(SessionAuth(users), login), prefix="/auth")
@@ -219,6 +222,7 @@ async def test_so_many_are_known(users: Users[User], ada: User, clock: FrozenClo
             return (await log_in(client)).status_code
 
     assert await race(log_in_anew, 12) == [200] * 12
+    assert await log_in_anew() == 200
     assert await KnownDevice.count() == 3
 
 
@@ -285,3 +289,12 @@ def test_none_would_ever_be_known(options: Any) -> None:
     """Settings by which no browser is ever known are refused."""
     with pytest.raises(ConfigurationError):
         KnownDevices(**options)
+
+
+@reaches_no_sql
+def test_cookies_of_user_tables(users: Users[User]) -> None:
+    """Each user table has a cookie of its own, so that one login does not forget the other."""
+    assert KnownDevices(users).cookie.name == NAME
+    assert KnownDevices(Users(Customer)).cookie.name == f"{NAME}-customer"
+    assert KnownDevices(Users(Member)).cookie.name == f"{NAME}-member"
+    assert KnownDevices(Users(Customer), cookie=Cookie(NAME)).cookie.name == NAME

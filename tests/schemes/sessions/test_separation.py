@@ -184,10 +184,10 @@ async def test_moved_sessions(users: Users[User], ada: User, clock: FrozenClock)
 
 
 @reaches_no_sql
-@pytest.mark.parametrize("name", ["", "a\nb", "a\x00"])
+@pytest.mark.parametrize("name", ["", "a\nb", "a\x00", "Staff", "back office", "a--b", "ä"])
 def test_no_name(users: Users[User], name: str) -> None:
-    """A name that no row can carry, or that moved sessions have, is refused."""
-    with pytest.raises(ConfigurationError, match="name must be printable"):
+    """A name that no row or cookie can carry, or that moved sessions have, is refused."""
+    with pytest.raises(ConfigurationError, match="use lower-case letters"):
         SessionAuth(users, name=name)
 
 
@@ -200,6 +200,8 @@ def test_names_and_limits(users: Users[User]) -> None:
     assert SessionAuth.aal2(users).name == "__Host-session; aal2"
     short = SessionAuth.aal2(users, idle=timedelta(minutes=30), name="bank")
     assert (short.name, short.lifetimes.idle) == ("bank", timedelta(minutes=30))
+    assert short.cookie == Cookie("__Host-bank-session")
+    assert SessionAuth(users, name="bank", cookie=Cookie("own")).cookie == Cookie("own")
 
 
 @pytest.mark.security(41)

@@ -20,6 +20,9 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import digits_of
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
+from piccolo_api_fastapi.mail.delivery import post
+from piccolo_api_fastapi.mail.messages import Mail, SignInCode
+from piccolo_api_fastapi.mail.wording import Texts, Wording
 from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
 
@@ -36,15 +39,11 @@ class EmailCode(SecondFactor):
     A code that is sent to the user's e-mail address, as a second factor.
 
     ```python
-    from piccolo_api_fastapi import EmailCode, Login, User, XChaCha20Poly1305
-
-
-    async def send(user: User, code: str) -> None:
-        print(f"To {user.email}: your code is {code}.")
-
+    from piccolo_api_fastapi import ConsoleMail, EmailCode, Login, XChaCha20Poly1305
 
     encryption = XChaCha20Poly1305("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
-    login = Login(factors=[EmailCode(send=send, encryption=encryption)])
+    codes = EmailCode(mail=ConsoleMail(), product="Movie club", encryption=encryption)
+    login = Login(factors=[codes])
     ```
 
     Every user with an address has this factor, unless `applies_to` decides otherwise. It is
@@ -55,7 +54,10 @@ class EmailCode(SecondFactor):
 
     Args:
         users: The users who have this factor.
-        send: Sends a code. The request that asks for the code waits for it.
+        mail: Sends a code as a `SignInCode`. The request that asks for the code waits for it.
+        product: The name of the product, such as `Movie club`, for subjects and texts.
+        texts: For classes of messages, functions that return the subject and the whole text.
+        send: Sends a code, instead of `mail`.
         encryption: Encrypts the code until it is used; by default
             `XChaCha20Poly1305.from_environment()`.
         applies_to: Decides whether a user with an address has this factor; by default all have.
@@ -64,17 +66,21 @@ class EmailCode(SecondFactor):
         interval: The shortest time between two codes, at most `lifetime`.
 
     Raises:
-        ConfigurationError: A setting is out of range, or there is no encryption key.
+        ConfigurationError: A setting is out of range, there is no encryption key, or there are
+            both `mail` and `send` or neither.
     """
 
     name = "email_code"
     amr = ("otp",)
 
-    def __init__(  # noqa: PLR0913 - configuration, all of it optional but one
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional but mail
         self,
         users: Users[Any] | None = None,
         *,
-        send: Send,
+        mail: Mail | None = None,
+        product: str = "",
+        texts: Texts | None = None,
+        send: Send | None = None,
         encryption: EncryptionProvider | None = None,
         applies_to: Callable[[Any], bool] | None = None,
         digits: int = 6,
@@ -85,6 +91,7 @@ class EmailCode(SecondFactor):
             raise ConfigurationError(
                 "digits must be 6 to 8, and interval longer than zero and at most lifetime."
             )
+        wording = Wording(product, texts or {})
         self.users = or_default(users)
         self.encryption = encryption or XChaCha20Poly1305.from_environment()
         self.digits = digits
@@ -92,7 +99,7 @@ class EmailCode(SecondFactor):
         self.interval = interval
         self.table = bound(SentCode, self.users.table)
         self._secrets = GuardedSecrets(self.table, self.encryption, self.users.clock)
-        self._send = send
+        self._send = _sender(self, mail, wording, send)
         self._applies_to = applies_to
 
     async def is_enrolled(self, user: BaseUser) -> bool:
@@ -152,3 +159,24 @@ class EmailCode(SecondFactor):
     async def reset(self, user: BaseUser) -> None:
         """Reset the count of a user's wrong codes, for an administrator."""
         await self._secrets.forgive(primary_key(user))
+
+
+def _sender(factor: EmailCode, mail: Mail | None, wording: Wording, send: Send | None) -> Send:
+    """Return what sends the codes of a factor: the application's function, or a message."""
+    if (send is None) is (mail is None) or (send is not None and wording):
+        raise ConfigurationError("EmailCode needs mail=, with product= and texts=, or send=.")
+
+    async def send_message(user: BaseUser, code: str) -> None:
+        assert mail is not None  # noqa: S101 - checked above
+        now = factor.users.clock()
+        message = SignInCode(
+            to=user.email,
+            username="",  # the address may not be verified
+            user=primary_key(user),
+            at=now,
+            code=code,
+            expires_at=now + factor.lifetime,
+        )
+        await post(mail, wording.apply(message))
+
+    return send or send_message

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.in_use import refuse_other_users
+from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.step_up import RECENT, StepUp
 from piccolo_api_fastapi.core.configuration import configured
@@ -17,7 +18,7 @@ from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     NotFound,
     SecretUnreadable,
@@ -35,7 +36,13 @@ _TAG = tag("mfa", "Set up, replace and remove second factors.")
 
 
 @configured
-def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -> APIRouter:
+def mfa_router(
+    totp: TOTP,
+    guard: Guard[UserT],
+    *,
+    within: timedelta = RECENT,
+    operation_prefix: str | None = None,
+) -> APIRouter:
     """
     Make the routes that manage second factors: `GET /mfa`, `POST /mfa/totp`,
     `POST /mfa/totp/confirm`, `DELETE /mfa/totp` and `POST /mfa/recovery-codes`.
@@ -58,13 +65,16 @@ def mfa_router(totp: TOTP, guard: Guard[UserT], *, within: timedelta = RECENT) -
         guard: The scheme, or `AnyOf` several, by which users manage their factors in person.
         within: A change needs a factor that was presented more recently than this. The
             default is five minutes.
+        operation_prefix: The beginning of the operation ids in OpenAPI, such as `staff`. Default:
+            the name of all schemes of `guard`.
 
     Raises:
         ConfigurationError: `within` is shorter than a second, no scheme of the guard is for
             people, or `totp` and `guard` have different user tables.
     """
     refuse_other_users("mfa_router", totp, guard)
-    router = APIRouter(route_class=AuthRoute, tags=[_TAG])
+    prefix = prefix_of(operation_prefix, guard)
+    router = AuthRouter(users=totp.users.table, prefix=prefix, tag=_TAG)
     person = in_person(guard, enrolling=True)
     holder = in_person(guard, mfa=True, within=within)
     _add_state(router, totp, person)

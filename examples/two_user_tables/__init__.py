@@ -1,0 +1,1 @@
+"""An application with two user tables: customers and staff."""

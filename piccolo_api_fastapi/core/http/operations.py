@@ -1,0 +1,51 @@
+"""Where the prebuilt operations of an application are."""
+
+import posixpath
+from typing import Any
+
+from fastapi.routing import RouteContext, iter_route_contexts
+from piccolo.apps.user.tables import BaseUser
+from starlette.types import Scope
+
+CALLER_TABLE = "piccolo_api_fastapi.caller_table"
+"""The key of a scope with the user table of the caller, once a guard has found one."""
+
+
+def user_table_of(scope: Scope) -> type[BaseUser] | None:
+    """Return the user table that a request is about: that of its route, or of its caller."""
+    own: type[BaseUser] | None = getattr(scope.get("route"), "user_table", None)
+    return own or scope.get(CALLER_TABLE)
+
+
+def operations_near(scope: Scope, users: type[BaseUser] | None) -> dict[str, RouteContext]:
+    """
+    Return the routes of the prebuilt operations of an application, by the names of operations.
+
+    Of several routes of one operation, it is the one whose path begins most like that of the
+    request: `/staff/login` continues at `/staff/login/mfa`, not at `/login/mfa`.
+
+    Args:
+        scope: The request.
+        users: The user table that the operations serve; `None` for any.
+    """
+    here = scope["path"].removeprefix(scope.get("root_path", ""))
+    nearest: dict[str, tuple[int, RouteContext]] = {}
+    for context in iter_route_contexts(scope["app"].routes):
+        route: Any = context.original_route
+        name = getattr(route, "operation", "")
+        if name and (users is None or route.user_table is users):
+            likeness = len(posixpath.commonprefix([here, context.path_format or ""]))
+            if name not in nearest or likeness > nearest[name][0]:
+                nearest[name] = likeness, context
+    return {name: context for name, (_, context) in nearest.items()}
+
+
+def href_of(scope: Scope, context: RouteContext) -> str:
+    """
+    Return the path of a route, below the path at which the application is mounted.
+
+    Args:
+        scope: The request.
+        context: The route, which may have parameters in braces.
+    """
+    return f"{scope.get('root_path', '')}{context.path_format}"
