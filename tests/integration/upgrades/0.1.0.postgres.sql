@@ -53,6 +53,20 @@ CREATE TABLE public.auth_event (
     user_agent character varying(255) DEFAULT NULL::character varying,
     data text DEFAULT ''::text NOT NULL
 );
+CREATE TABLE public.auth_folded_identifier (
+    "user" integer NOT NULL,
+    username character varying(254) DEFAULT NULL::character varying,
+    email character varying(254) DEFAULT NULL::character varying,
+    id integer NOT NULL
+);
+CREATE SEQUENCE public.auth_folded_identifier_id_seq
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.auth_folded_identifier_id_seq OWNED BY public.auth_folded_identifier.id;
 CREATE TABLE public.auth_known_browser (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     "user" integer NOT NULL,
@@ -216,43 +230,45 @@ CREATE SEQUENCE public.piccolo_user_id_seq
     CACHE 1;
 ALTER SEQUENCE public.piccolo_user_id_seq OWNED BY public.piccolo_user.id;
 ALTER TABLE ONLY public.auth_email ALTER COLUMN id SET DEFAULT nextval('public.auth_email_id_seq'::regclass);
+ALTER TABLE ONLY public.auth_folded_identifier ALTER COLUMN id SET DEFAULT nextval('public.auth_folded_identifier_id_seq'::regclass);
 ALTER TABLE ONLY public.auth_password ALTER COLUMN id SET DEFAULT nextval('public.auth_password_id_seq'::regclass);
 ALTER TABLE ONLY public.migration ALTER COLUMN id SET DEFAULT nextval('public.migration_id_seq'::regclass);
 ALTER TABLE ONLY public.piccolo_user ALTER COLUMN id SET DEFAULT nextval('public.piccolo_user_id_seq'::regclass);
-INSERT INTO public.auth_api_token VALUES ('c2b0f535-0fbf-4a1a-97a8-0b99a02ee5d1', '0e5ace2a745e76e9af8e3d5335705983f294915b739a342fb3ceed8f9421782f', 1, 'report', '', '5d0b', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00', NULL, NULL);
-INSERT INTO public.auth_event VALUES ('bea9eb90-3eeb-4be1-b20d-60cf34ac18e5', '2026-11-27 12:00:00+00', 'user_created', 'success', '1', NULL, NULL, '{}');
-INSERT INTO public.auth_event VALUES ('50072537-c050-43cf-b237-462a89099d5d', '2026-11-27 12:00:00+00', 'user_created', 'success', '2', NULL, NULL, '{}');
-INSERT INTO public.auth_event VALUES ('ef60c784-1db6-40be-abaa-80ff0e0f3fc1', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
-INSERT INTO public.auth_event VALUES ('56334495-fd9f-4cec-a778-1c2aadbb9cc7', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
-INSERT INTO public.auth_event VALUES ('3f37f8e9-5294-4fa4-ab81-37ce1f7c7105', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"family": "b749e2ce-c95d-453f-b9d2-4efd1727ad17"}');
-INSERT INTO public.auth_event VALUES ('0facafcd-88f4-4f52-b15d-6c85b502e9bb', '2026-11-27 12:00:00+00', 'authn_mfa_enrolled', 'success', '1', NULL, NULL, '{"factor": "totp"}');
-INSERT INTO public.auth_event VALUES ('989ed5f0-4f55-46f3-9ce2-2bd101e6f344', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '1', NULL, NULL, '{"api_token": "c2b0f535-0fbf-4a1a-97a8-0b99a02ee5d1"}');
-INSERT INTO public.auth_known_device VALUES ('cc89e4c1-a34c-4a0c-868b-13297d5e5963', 2, 'c2dfeb180bea3d57d888b71482f371a75246c4396fd3184c4127157f61249638', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00');
-INSERT INTO public.auth_password VALUES (1, 1, '$argon2id$v=19$m=8,t=1,p=1$rl8IJZHj3XTxoHgDWh/qjg$AjT3AB2wmKPQ/zaGp9DccFBva//ErVnWXHWeZGn9+QQ', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_password VALUES (2, 2, '$argon2id$v=19$m=8,t=1,p=1$hBiycZgsLY0noGjRQNAj0Q$UhLmf2F/Lc+OB4dpEZu4tNR3onLdndeSk55+VphE37k', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_api_token VALUES ('b5e2652e-044e-4eea-9769-0376387e47d4', '146ad8a88b3c47992575739e874f872045e4498387956e974cb08ceb76729680', 1, 'report', '', '0d8a', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00', NULL, NULL);
+INSERT INTO public.auth_event VALUES ('bf9d99ee-100b-4e70-a676-a4276d062a6e', '2026-11-27 12:00:00+00', 'user_created', 'success', '1', NULL, NULL, '{}');
+INSERT INTO public.auth_event VALUES ('01cb96e7-c727-42d8-a731-7e41639f3dee', '2026-11-27 12:00:00+00', 'user_created', 'success', '2', NULL, NULL, '{}');
+INSERT INTO public.auth_event VALUES ('a659eeb8-75b9-4a05-861f-ad257e2233a3', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
+INSERT INTO public.auth_event VALUES ('1a3ee842-79c7-4ded-92ce-0f116fc9b355', '2026-11-27 12:00:00+00', 'authn_login_success', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"factor": "password"}');
+INSERT INTO public.auth_event VALUES ('c0ff0426-3d2d-4f75-873b-3bd267b96378', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '2', '127.0.0.1', 'python-httpx/0.28.1', '{"family": "9668c1d2-b9f4-4d11-83b4-5173c8eb8544"}');
+INSERT INTO public.auth_event VALUES ('ad7c3871-371a-4792-9e03-6420f3958060', '2026-11-27 12:00:00+00', 'authn_mfa_enrolled', 'success', '1', NULL, NULL, '{"factor": "totp"}');
+INSERT INTO public.auth_event VALUES ('8d234dd7-f324-4650-a616-abbce055af86', '2026-11-27 12:00:00+00', 'authn_token_created', 'success', '1', NULL, NULL, '{"api_token": "b5e2652e-044e-4eea-9769-0376387e47d4"}');
+INSERT INTO public.auth_known_device VALUES ('67cc0b23-12e1-4a14-8ce9-4955dcd4fc18', 2, '4e30c2103f3974953570ebf27905b06d969415ebf7f32e6612cd9b2f8b7acb31', '2026-11-27 12:00:00+00', '2027-11-27 12:00:00+00');
+INSERT INTO public.auth_password VALUES (1, 1, '$argon2id$v=19$m=8,t=1,p=1$ABhjl/lWB8PPkFJPM44upg$k/VdPc9CUUHlRiDcSLBvdQYHibgpTKGjBHRisK6JA8Y', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_password VALUES (2, 2, '$argon2id$v=19$m=8,t=1,p=1$LbUGZqd0Zzjh6B57nrAQzA$EIvi8hnT+DLTCss3WJxFd7Nz4yhay4SZjR1Udft88Iw', '2026-11-27 12:00:00+00', NULL);
 INSERT INTO public.auth_password_failure VALUES (0, 0, '38b59b5e438d3ffb6c9e891d3c15d690e10257fb34393db8d43d272f86640fd7', 2, 0, true, 1795780800000);
 INSERT INTO public.auth_password_failure VALUES (0, 0, '2bb58a1920016a8b222379b2ba7d52293b988c6a119541e35ae19ed610d6f1af', 1, 0, true, 1795780800000);
-INSERT INTO public.auth_recovery_code VALUES ('ea633cc9-d004-49a9-9cce-33659ac174c8', 1, 'ec763686a1419c59b59762c83aa8761cf97f2c2de16022a520c7e0385121f00f', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('cdda2373-23e2-42fe-8d17-50ab4536d545', 1, 'afa5fba0c6e05bf1676aa74fd0df38efd5d512f2bd0dbc0aa2f42a594f2f9076', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('f300a564-bb66-43ac-ac43-243f8b063c61', 1, '4a9969a878fe68c71fb710b9b48f94472e014e68a63e79ea8f80926987abfdc7', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('bd2eac7f-f415-4e1b-a01c-a3b080788274', 1, '750fac21d7f62e8a3cf997190b23ddf94868f9258d304b3fd6629bfcdbfdba5a', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('112e9386-b1a5-4700-a359-9f005f5a676c', 1, 'a46ed70a56b179d533ffc43db488df83ff8b0e1fca8eccc39a611279b14bf54d', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('b0f25973-b666-442e-9d23-4439d6c56518', 1, '55ec88a6c567ddf16dc1d60fc158cf47e347f72961b1b22bb488ee78ad1870f8', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('6a40359c-cad2-4e20-a259-8120a9137567', 1, '1e50e55e5d6f1c12f0ace2f4fbc348b7a7f642b609b0a3b66fa9f03096e0ed61', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('b561ef47-b84c-45fb-9b62-d68d25e0cf86', 1, 'd37966124279e16c8c3e857dd6e64d5724c4b650fe2c0246487b1a116ce4e8ca', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('bc71725a-3ba0-4c4f-b0e3-44b933b4a807', 1, '10664975c1fe09d3b94734b23e191ede956d01b8dcc128151871006a7560b72f', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_recovery_code VALUES ('2655d1f0-0f5c-461f-844c-11faa64d2a67', 1, '12a59b1c61a398210fc247ca873970c85fb184877100c63961e37ac500bede9e', '2026-11-27 12:00:00+00', NULL);
-INSERT INTO public.auth_refresh_family VALUES ('b749e2ce-c95d-453f-b9d2-4efd1727ad17', 2, 'piccolo_api_fastapi', 'piccolo_api_fastapi', 0, 'aba9ddf7933bee1b2c57abd8326eb1fadece21f2c53abb68d595531421c7a3ed', NULL, 'account', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
-INSERT INTO public.auth_session VALUES ('3b6035da-fb56-4ff3-85e8-f8a4ab4659de', 'b38ea73ad1a7fd29a69abe82b86811df0deaa2c9c3675853728f60aae706e822', 2, '__Host-session', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
-INSERT INTO public.auth_ticket VALUES ('6e5bf436-e611-4bff-892f-7b3c5037dbd0', '8e2d745bf009abbeb57ac5fc70dfb20cb4d58a8505884b34668ffdc6278204f8', 'mfa for session', 1, '["45d3901f00a80c1836942ea86cb155d5c694afcb38223d59c97dd319e2c229c2", "{\"password\": 1795780800.0}", "", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
-INSERT INTO public.auth_totp VALUES (0, 0, 0, 0, 'd6d674e1-1d94-4f76-aace-a6c75a0e0937', 1, 'xc20p.862ded8624f03969.ZBvQ4vpyt5KgFHZr9VndeZHe_Xxi8l2NDcFE_tyQIQPtAwZn8VQ6fKGUmNmA1OBH2l_75-XXjGz7MDETL3suPDZ5pAw4blt4SOp0Z86hp2Hate717EZfdMiJ', NULL, '2026-11-27 12:00:00+00', 59859360);
-INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 11:56:35.551598');
-INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 11:56:35.57017');
-INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 11:56:35.587255');
-INSERT INTO public.migration VALUES (4, '2026-11-27T06:40:19:770240', 'piccolo_api_fastapi', '2026-11-27 11:56:35.799298');
+INSERT INTO public.auth_recovery_code VALUES ('4c467840-e2c9-4430-9f8f-2fa9dcd12186', 1, 'cd6cff0d6d6ca291e85a4c8af7d56bcb3b9b86fd6c7cab90a8ab3e864e96e801', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('f1f1ff87-c7e3-4958-8366-c65419e8f65e', 1, '5e186a4c7c05e2c407e74852825991b405d84eb530d32c0d2c8e8961f25c6dbf', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('31b90b6f-3f67-421d-876a-e7f57299024a', 1, 'c72eff516a2c90f7f6c20a1564ef64cd1e1b6eac79917665a0a7a9260bd5bca1', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('b313add4-dae3-4026-8c03-13bb4dec3506', 1, '98c0aceafbf2235e6c05d8e05876a19a4a869e52da58fc9264e987e91729d52e', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('162a0450-12ba-47ff-8dc7-90d4879404ac', 1, '048e3061189559eabf122452d9089108cfe5ed9d4a9bc4a60a355e70b12af789', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('a3773dcb-bb2f-4002-a357-65dc06c6ad49', 1, 'ecbafe6908ac9eaab14352737e35d0407a67f6d04010fa2e67bba2bc8eb6202b', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('cd50859d-66ea-40c0-9ff7-a3e40027040b', 1, '97b378b64439e5e3aaffa54f16ca8635ee82d61876d1ca71af896bda5315c837', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('06746981-02a2-4aa7-b316-ab7742c5c802', 1, '10a84fc7f7a06f9f11c07d2c9378e21e661e396c5b0746c79a92db472b984a50', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('3c78d662-c310-4f8a-a82e-4e8db029a552', 1, '652f15e2adb55f35aa4fc81fe76b0b851fb0865485bcac3d2b9a53d2d7c7a0af', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_recovery_code VALUES ('d912f77e-72cc-4ed8-9b7c-13ce61815a69', 1, '2090fc98a4747fe1ab036de9b79f2ed697cd45bd3eb06b808050704576f17c6b', '2026-11-27 12:00:00+00', NULL);
+INSERT INTO public.auth_refresh_family VALUES ('9668c1d2-b9f4-4d11-83b4-5173c8eb8544', 2, 'piccolo_api_fastapi', 'piccolo_api_fastapi', 0, 'acfc72be4c5a4f4fe0c71ff5d6a00a210f11ccb653a0935bad65a7ad6e5d3dc2', NULL, 'account', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-27 12:00:00+00', NULL, '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
+INSERT INTO public.auth_session VALUES ('08b3963b-2e9c-4d28-9e0b-ea7cd622684e', 'bf63959be6ee1da16f303f874224e1b9d3470cb9f14b0011650c429afe11f7d8', 2, '__Host-session', '2026-11-27 12:00:00+00', '2026-11-27 12:00:00+00', '2026-12-11 12:00:00+00', '2026-12-27 12:00:00+00', '{"password": 1795780800.0}', false, '127.0.0.1', 'python-httpx/0.28.1');
+INSERT INTO public.auth_ticket VALUES ('a8e0a3af-46d6-4fac-9101-87f6e4e616f1', 'e34e59424553eedd07092e95c39e2cfbb367d7c8142801893a6d8cc062fd77aa', 'mfa for session', 1, '["7eec4ab2dac88ad996514cf157bbcef31b0bdebec6516f55ab9acf4af83bd7ab", "{\"password\": 1795780800.0}", "", ""]', 0, '2026-11-27 12:00:00+00', '2026-11-27 12:10:00+00', NULL);
+INSERT INTO public.auth_totp VALUES (0, 0, 0, 0, '41e08deb-a2fb-4ae4-b3d3-518fe2b3a04f', 1, 'xc20p.862ded8624f03969.W-J_5a5DTZuT5_1ipQuduIlapjyU8r8Ovqdw5qDTFruRCZrUzj1vTsKWuVYpJndH43QLGIP2tvz3igbocmmG3oTzvOA_KfDbzUgMfvaJ0WfkhRwIeI3L7lph', NULL, '2026-11-27 12:00:00+00', 59859360);
+INSERT INTO public.migration VALUES (1, '2019-11-14T21:52:21', 'user', '2026-11-27 14:59:23.430168');
+INSERT INTO public.migration VALUES (2, '2020-06-11T21:38:55', 'user', '2026-11-27 14:59:23.445933');
+INSERT INTO public.migration VALUES (3, '2021-04-30T16:14:15', 'user', '2026-11-27 14:59:23.461521');
+INSERT INTO public.migration VALUES (4, '2026-11-27T06:40:19:770240', 'piccolo_api_fastapi', '2026-11-27 14:59:23.593286');
 INSERT INTO public.piccolo_user VALUES (2, 'grace', 'pbkdf2_sha256$1$!$!', 'grace@example.com', true, false, '', '', false, '2026-11-27 12:00:00');
 INSERT INTO public.piccolo_user VALUES (1, 'ada', 'pbkdf2_sha256$1$!$!', 'ada@example.com', true, false, '', '', false, NULL);
 SELECT pg_catalog.setval('public.auth_email_id_seq', 1, false);
+SELECT pg_catalog.setval('public.auth_folded_identifier_id_seq', 1, false);
 SELECT pg_catalog.setval('public.auth_password_id_seq', 2, true);
 SELECT pg_catalog.setval('public.migration_id_seq', 4, true);
 SELECT pg_catalog.setval('public.piccolo_user_id_seq', 2, true);
@@ -270,6 +286,10 @@ ALTER TABLE ONLY public.auth_email
     ADD CONSTRAINT auth_email_user_key UNIQUE ("user");
 ALTER TABLE ONLY public.auth_event
     ADD CONSTRAINT auth_event_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.auth_folded_identifier
+    ADD CONSTRAINT auth_folded_identifier_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.auth_folded_identifier
+    ADD CONSTRAINT auth_folded_identifier_user_key UNIQUE ("user");
 ALTER TABLE ONLY public.auth_known_browser
     ADD CONSTRAINT auth_known_browser_digest_key UNIQUE (digest);
 ALTER TABLE ONLY public.auth_known_browser
@@ -324,6 +344,8 @@ CREATE INDEX auth_email_change_expires_at ON public.auth_email_change USING btre
 CREATE INDEX auth_email_change_user ON public.auth_email_change USING btree ("user");
 CREATE INDEX auth_event_at ON public.auth_event USING btree (at);
 CREATE INDEX auth_event_user ON public.auth_event USING btree ("user");
+CREATE INDEX auth_folded_identifier_email ON public.auth_folded_identifier USING btree (email);
+CREATE INDEX auth_folded_identifier_username ON public.auth_folded_identifier USING btree (username);
 CREATE INDEX auth_known_browser_user ON public.auth_known_browser USING btree ("user");
 CREATE INDEX auth_known_device_expires_at ON public.auth_known_device USING btree (expires_at);
 CREATE INDEX auth_known_device_user ON public.auth_known_device USING btree ("user");
@@ -340,12 +362,15 @@ CREATE INDEX auth_ticket_user ON public.auth_ticket USING btree ("user");
 CREATE INDEX auth_unsent_mail_expires_at ON public.auth_unsent_mail USING btree (expires_at);
 CREATE INDEX auth_unsent_mail_user ON public.auth_unsent_mail USING btree ("user");
 CREATE INDEX piccolo_api_fastapi_user_email ON public.piccolo_user USING btree (lower((email)::text));
+CREATE INDEX piccolo_api_fastapi_user_username ON public.piccolo_user USING btree (lower((username)::text));
 ALTER TABLE ONLY public.auth_api_token
     ADD CONSTRAINT auth_api_token_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE ONLY public.auth_email_change
     ADD CONSTRAINT auth_email_change_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE ONLY public.auth_email
     ADD CONSTRAINT auth_email_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
+ALTER TABLE ONLY public.auth_folded_identifier
+    ADD CONSTRAINT auth_folded_identifier_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE ONLY public.auth_known_browser
     ADD CONSTRAINT auth_known_browser_user_fkey FOREIGN KEY ("user") REFERENCES public.piccolo_user(id) ON UPDATE CASCADE ON DELETE CASCADE;
 ALTER TABLE ONLY public.auth_known_device
