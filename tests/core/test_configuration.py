@@ -115,7 +115,7 @@ WRONG: list[tuple[Callable[..., Any], str]] = [
     ),
     (lambda: KnownDevices(cookie="s"), "KnownDevices: cookie must be Cookie or None, not str."),
     (lambda: TOTP(encryption=KEY, issuer="x"), "TOTP: encryption must be EncryptionProvider or "),
-    (lambda: EmailCode(send="x"), "EmailCode: send must be a function, not str."),
+    (lambda: EmailCode(send="x"), "EmailCode: send must be a function or None, not str."),
     (lambda: Notices(mail=SMTPMail), "Notices: mail must be a function, not the class SMTPMail."),
     (lambda: Accounts(schemes=SessionAuth()), "Accounts: schemes must be a list of Scheme, not S"),
     (lambda: Cookie(name=None), "Cookie: name must be str, not None."),
