@@ -36,6 +36,7 @@ from piccolo_api_fastapi import (
     PasswordPolicy,
     PersistentSQLiteEngine,
     PiccoloStore,
+    PooledPostgresEngine,
     RateLimit,
     RedisStore,
     SameOrigin,
@@ -144,6 +145,10 @@ WRONG: list[tuple[Callable[..., Any], str]] = [
     ),
     (lambda: Key.from_secret(None), "Key.from_secret: secret must be str or bytes, not None."),
     (lambda: XChaCha20Poly1305(None), "XChaCha20Poly1305: keys must be KeyRing or str, not None."),
+    (
+        lambda: PooledPostgresEngine("app"),
+        "PooledPostgresEngine: config must be a dict of str to ",
+    ),
     (
         lambda: PersistentSQLiteEngine(3),
         "PersistentSQLiteEngine: path must be str or PathLike, not ",

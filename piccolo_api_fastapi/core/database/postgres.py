@@ -9,6 +9,8 @@ from typing import Any
 
 from piccolo.engine.postgres import PostgresEngine
 
+from piccolo_api_fastapi.core.configuration import configured
+
 _leaves_nothing: ContextVar[bool] = ContextVar("leaves_nothing", default=False)
 
 _VERB = re.compile(
@@ -59,6 +61,7 @@ def is_plain(sql: str) -> bool:
     return all(name.lower() in _HARMLESS for name in _CALL.findall(sql, verb.end()))
 
 
+@configured
 class PooledPostgresEngine(PostgresEngine):
     """
     Piccolo's engine for PostgreSQL, whose pool resets a connection only if it has to.
