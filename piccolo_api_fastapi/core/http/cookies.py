@@ -19,6 +19,9 @@ _NAME_CHARACTERS = r"!#$%&'*+\-.^_`|~0-9A-Za-z"
 
 _TOKEN = re.compile(f"[{_NAME_CHARACTERS}]+")
 
+_PREFIX = re.compile("__(host|secure)-", re.ASCII | re.IGNORECASE)
+"""RFC 6265bis section 4.1.3. Browsers compare it without regard to case."""
+
 
 @configured
 @dataclass(frozen=True, slots=True)
@@ -115,21 +118,32 @@ class Cookie:
             raise InvalidSession
         found: str | None = None
         for pair in self._pairs.finditer(text):
-            if found is not None or pair[1].lstrip(" \t") != f"{self.name}=":
+            name = pair[1].lstrip(" \t")
+            if self._is_neighbour(name):
+                continue
+            if found is not None or name != f"{self.name}=":
                 raise InvalidSession
             found = pair[2].rstrip(" \t")
         return found or None
+
+    def _is_neighbour(self, name: str) -> bool:
+        """Whether a name has the same prefix, letter by letter, and only then differs in case."""
+        prefix, own = _PREFIX.match(self.name), f"{self.name}="
+        is_prefixed = prefix is not None and name.startswith(prefix[0])
+        return is_prefixed and name != own and name.casefold() == own.casefold()
 
 
 def _pairs_like(name: str) -> re.Pattern[str]:
     """
     Return the pattern of all pairs whose name is this one, or only looks the same.
 
-    Lenient parsers fold case, strip characters that no name has, and take a pair without "=" or
-    with nothing before it for a name. No two neighbouring repetitions match the same character,
-    so the time is linear.
+    Lenient parsers strip characters that no name has, and take a pair without "=" or with nothing
+    before it for a name. Names are case-sensitive (RFC 6265 section 5.3), but old browsers let
+    sibling domains set a cookie whose prefix is in another case, so case is folded if the name has
+    a prefix. No two neighbouring repetitions match the same character, so the time is linear.
     """
     junk = f"[^{_NAME_CHARACTERS};=]*"
     spread = junk.join(map(re.escape, name))
     named, nameless = f"{spread}{junk}=", f"={junk}{spread}|{spread}[^;=]*(?![^;])"
-    return re.compile(f";({junk}(?:{named}|{nameless}))([^;]*)", re.ASCII | re.IGNORECASE)
+    case = re.IGNORECASE if _PREFIX.match(name) else re.ASCII
+    return re.compile(f";({junk}(?:{named}|{nameless}))([^;]*)", re.ASCII | case)

@@ -84,6 +84,33 @@ def test_read(headers: list[str], value: str | None) -> None:
     assert value == Cookie().read(headers)
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("session", "SESSION"),
+        ("session", "Session"),
+        ("session", "session_id"),
+        (HOST, "__Host-SESSION"),
+        ("__Secure-session", "__Secure-Session"),
+        ("__Secure-session", HOST),
+    ],
+)
+def test_neighbours(name: str, other: str) -> None:
+    """Names are case-sensitive: one that differs in case is another application's cookie."""
+    assert Cookie(name).read([f"{other}=theirs; {name}=ours; {other}=theirs"]) == "ours"
+    assert Cookie(name).read([f"{other}=theirs"]) is None
+
+
+@pytest.mark.security(26)
+@pytest.mark.parametrize(
+    "other", ["\xa0session", "ses\x1fsion", "=session", '"session"', "session;x"]
+)
+def test_look_alikes_of_a_plain_name(other: str) -> None:
+    """Characters that no name has make no other cookie, whatever the name."""
+    with pytest.raises(InvalidSession):
+        Cookie("session").read([f"session=ours; {other}=theirs"])
+
+
 @pytest.mark.security(26)
 @pytest.mark.parametrize(
     "headers",
@@ -97,6 +124,8 @@ def test_read(headers: list[str], value: str | None) -> None:
         [f"\x0b{HOST}=a"],
         ["__host-session=a"],
         [f"{HOST}=a; __HOST-SESSION=b"],
+        [f"{HOST}=a; __host-SESSION=b"],
+        [f"{HOST}=a; \xa0__Host-SESSION=b"],
         [f"={HOST}=a"],
         [f'"{HOST}"=a'],
         [HOST],
