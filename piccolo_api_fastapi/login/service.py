@@ -99,8 +99,8 @@ class Login(Generic[UserT]):
     def client(self, connection: HTTPConnection) -> ClientInfo:
         """Return the client of a request, as `start` and the other methods take it."""
         devices = self.known_devices
-        device = None if devices is None else devices.presented(connection)
-        return replace(client_info(connection), device=device)
+        presented = () if devices is None else devices.presented(connection)
+        return replace(client_info(connection), devices=presented)
 
     async def remember(self, user: UserT, connection: HTTPConnection, response: Response) -> None:
         """

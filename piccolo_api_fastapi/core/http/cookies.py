@@ -1,10 +1,12 @@
 """Cookies: their attributes, and strict parsing of the `Cookie` header."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
+
+from starlette.responses import Response
 
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidSession
@@ -44,6 +46,9 @@ class Cookie:
         same_site: `lax`, `strict` or `none`.
         domain: The domain whose subdomains share the cookie. By default, only this host.
         path: The path below which browsers send the cookie.
+        formerly: The cookies of the same name that an earlier configuration set, with another
+            domain or path. Browsers keep and send them beside this one, so each login and
+            logout removes them.
 
     Raises:
         ConfigurationError: The attributes contradict each other or the name.
@@ -54,11 +59,13 @@ class Cookie:
     same_site: SameSite = "lax"
     domain: str | None = None
     path: str = "/"
+    formerly: "Sequence[Cookie]" = ()
     _pairs: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for problem in self._contradictions():
             raise ConfigurationError(problem)
+        object.__setattr__(self, "formerly", tuple(self.formerly))
         object.__setattr__(self, "_pairs", _pairs_like(self.name))
 
     @classmethod
@@ -80,6 +87,16 @@ class Cookie:
             yield "The prefixes __Host- and __Secure- need secure=True."
         if prefix.startswith("__host-") and (self.domain is not None or self.path != "/"):
             yield "The prefix __Host- allows no domain, and no path but '/'."
+        for other in self.formerly:
+            if other.name != self.name or other.formerly:
+                yield "formerly takes cookies of the same name, without a formerly of their own."
+            if other.place == self.place:
+                yield "A cookie in formerly must differ in its domain or path from the present one."
+
+    @property
+    def place(self) -> tuple[Any, ...]:
+        """What tells the cookies of a name apart in a browser (RFC 6265 section 5.3)."""
+        return (self.domain or "").removeprefix(".").casefold(), self.path
 
     def header(self, value: str, max_age: timedelta) -> str:
         """
@@ -101,36 +118,61 @@ class Cookie:
         """Return the `Set-Cookie` that removes it. Browsers need the same attributes for that."""
         return self.header("", timedelta(0))
 
-    def read(self, headers: Iterable[str]) -> str | None:
+    def set_on(self, response: Response, value: str, max_age: timedelta) -> None:
         """
-        Return the value of the cookie in a request, or `None`.
+        Set the cookie on a response, and remove those that it formerly was.
+
+        Args:
+            response: The response.
+            value: The value of the cookie.
+            max_age: The time for which the browser keeps it.
+        """
+        self._remove_former(response)
+        # Last: to browsers that do not tell the two apart it is the same cookie.
+        response.headers.append("Set-Cookie", self.header(value, max_age))
+
+    def clear_on(self, response: Response) -> None:
+        """Remove the cookie, and those that it formerly was, by a response."""
+        self._remove_former(response)
+        response.headers.append("Set-Cookie", self.clearing_header())
+
+    def _remove_former(self, response: Response) -> None:
+        for other in self.formerly:
+            response.headers.append("Set-Cookie", other.clearing_header())
+
+    def read(self, headers: Iterable[str]) -> list[str]:
+        """
+        Return the different values of the cookie in a request, usually one or none.
+
+        A browser sends several if the cookie was set with several domains or paths. Their order
+        says nothing (RFC 6265 section 4.2.2): none may be preferred for its place.
 
         Args:
             headers: The `Cookie` header lines.
 
         Raises:
-            InvalidSession: The cookie was sent twice, or next to one whose name only looks the
-                same. With lenient parsers, sibling domains can plant a session this way (RFC
-                6265bis section 8.6). Or the header is longer than 16 KiB.
+            InvalidSession: There is a cookie whose name only looks the same. With lenient
+                parsers, sibling domains can plant a session this way (RFC 6265bis section 8.6).
+                Or the header is longer than 16 KiB.
         """
         text = ";" + ";".join(headers)
         if len(text) > MAXIMUM_COOKIES:
             raise InvalidSession
-        found: str | None = None
+        found: dict[str, None] = {}
         for pair in self._pairs.finditer(text):
             name = pair[1].lstrip(" \t")
-            if self._is_neighbour(name):
-                continue
-            if found is not None or name != f"{self.name}=":
+            if name == f"{self.name}=":
+                found[pair[2].rstrip(" \t")] = None
+            elif not self._is_neighbour(name):
                 raise InvalidSession
-            found = pair[2].rstrip(" \t")
-        return found or None
+        found.pop("", None)
+        return list(found)
 
     def _is_neighbour(self, name: str) -> bool:
         """Whether a name has the same prefix, letter by letter, and only then differs in case."""
         prefix, own = _PREFIX.match(self.name), f"{self.name}="
         is_prefixed = prefix is not None and name.startswith(prefix[0])
-        return is_prefixed and name != own and name.casefold() == own.casefold()
+        return is_prefixed and name.casefold() == own.casefold()
 
 
 def _pairs_like(name: str) -> re.Pattern[str]:
