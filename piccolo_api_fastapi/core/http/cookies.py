@@ -46,9 +46,11 @@ class Cookie:
         same_site: `lax`, `strict` or `none`.
         domain: The domain whose subdomains share the cookie. By default, only this host.
         path: The path below which browsers send the cookie.
+        partitioned: Whether browsers keep a cookie for each site that embeds this one in a frame
+            (CHIPS). Needs `secure=True` and `same_site="none"`.
         formerly: The cookies of the same name that an earlier configuration set, with another
-            domain or path. Browsers keep and send them beside this one, so each login and
-            logout removes them.
+            domain or path, or not partitioned. Browsers keep and send them beside this one, so
+            each login and logout removes them.
 
     Raises:
         ConfigurationError: The attributes contradict each other or the name.
@@ -59,6 +61,7 @@ class Cookie:
     same_site: SameSite = "lax"
     domain: str | None = None
     path: str = "/"
+    partitioned: bool = False
     formerly: "Sequence[Cookie]" = ()
     _pairs: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
@@ -78,25 +81,34 @@ class Cookie:
             yield "The name of a cookie must be an RFC 9110 token, without spaces or ';'."
         if self.same_site == "none" and not self.secure:
             yield "same_site='none' needs secure=True."
+        if self.partitioned and self.same_site != "none":
+            # With another value, browsers neither keep nor send it where the site is embedded.
+            yield "partitioned=True needs secure=True and same_site='none'."
         if not re.fullmatch(r"/[^;\x00-\x1f\x7f]*", self.path):
             yield "The path of a cookie must begin with '/' and have no ';'."
         if self.domain is not None and not re.fullmatch(r"\.?[A-Za-z0-9.-]+", self.domain):
             yield "The domain of a cookie must be a host name."
+        yield from self._contradictions_of_prefix()
+        yield from self._contradictions_of_former()
+
+    def _contradictions_of_prefix(self) -> Iterable[str]:
         prefix = self.name.casefold()
         if prefix.startswith(("__host-", "__secure-")) and not self.secure:
             yield "The prefixes __Host- and __Secure- need secure=True."
         if prefix.startswith("__host-") and (self.domain is not None or self.path != "/"):
             yield "The prefix __Host- allows no domain, and no path but '/'."
+
+    def _contradictions_of_former(self) -> Iterable[str]:
         for other in self.formerly:
             if other.name != self.name or other.formerly:
                 yield "formerly takes cookies of the same name, without a formerly of their own."
             if other.place == self.place:
-                yield "A cookie in formerly must differ in its domain or path from the present one."
+                yield "A cookie in formerly must differ in its domain, path or partitioned."
 
     @property
     def place(self) -> tuple[Any, ...]:
-        """What tells the cookies of a name apart in a browser (RFC 6265 section 5.3)."""
-        return (self.domain or "").removeprefix(".").casefold(), self.path
+        """What tells the cookies of a name apart in a browser (RFC 6265 section 5.3, CHIPS)."""
+        return (self.domain or "").removeprefix(".").casefold(), self.path, self.partitioned
 
     def header(self, value: str, max_age: timedelta) -> str:
         """
@@ -112,6 +124,8 @@ class Cookie:
             attributes.append(f"Domain={self.domain}")
         if self.secure:
             attributes.append("Secure")
+        if self.partitioned:
+            attributes.append("Partitioned")
         return "; ".join(attributes)
 
     def clearing_header(self) -> str:

@@ -29,6 +29,24 @@ def test_clearing() -> None:
     assert SimpleCookie(cookie.header("x", timedelta(1)))["s"]["domain"] == "example.com"
 
 
+@pytest.mark.security(18)
+@pytest.mark.parametrize(
+    ("options", "attributes"),
+    [
+        ({}, "Path=/; SameSite=None; HttpOnly; Secure; Partitioned"),
+        (
+            {"name": "__Secure-s", "domain": "example.com", "path": "/app"},
+            "Path=/app; SameSite=None; HttpOnly; Domain=example.com; Secure; Partitioned",
+        ),
+    ],
+)
+def test_partitioned(options: dict[str, Any], attributes: str) -> None:
+    """A partitioned cookie is removed from its partition, since that carries the attribute too."""
+    cookie = Cookie(**options, same_site="none", partitioned=True)
+    assert cookie.header("x", timedelta(days=1)) == f"{cookie.name}=x; Max-Age=86400; {attributes}"
+    assert cookie.clearing_header() == f"{cookie.name}=; Max-Age=0; {attributes}"
+
+
 def test_former_ones() -> None:
     """Setting and removing a cookie removes what it formerly was, first and by its attributes."""
     former = [Cookie("s", domain="example.com"), Cookie("s", path="/app", secure=False)]
@@ -73,6 +91,15 @@ def test_insecure() -> None:
         {"name": "s", "path": "/a\n"},
         {"name": "s", "domain": "a b"},
         {"name": "s", "domain": ""},
+        {"partitioned": True},
+        {"partitioned": True, "same_site": "strict"},
+        {"name": "s", "partitioned": True, "same_site": "none", "secure": False},
+        {"partitioned": "yes", "same_site": "none"},
+        {
+            "same_site": "none",
+            "partitioned": True,
+            "formerly": [Cookie(same_site="none", partitioned=True)],
+        },
         {"name": "s", "formerly": [Cookie("t", path="/app")]},
         {"name": "s", "formerly": [Cookie("s")]},
         {"name": "s", "formerly": [Cookie("s", same_site="strict")]},

@@ -102,6 +102,28 @@ async def test_former_cookies_are_removed(users: Users[User], ada: User, *, shar
         assert SHARED.name not in client.cookies
 
 
+async def test_it_becomes_partitioned(users: Users[User], ada: User) -> None:
+    """
+    Beside the partitioned cookie browsers keep the former one, which the login removes: first,
+    since it is the same cookie to browsers that do not know the attribute.
+    """
+    plain = Cookie(same_site="none")
+    before = SessionAuth(users, cookie=plain)
+    cookie = Cookie(same_site="none", partitioned=True, formerly=[plain])
+    async with new_client(application(before)) as client:
+        await log_in(client)
+        jar = client.cookies
+    async with new_client(application(SessionAuth(users, cookie=cookie))) as client:
+        client.cookies = jar
+        assert (await client.get("/me")).status_code == 200
+        removed, given, _ = (await log_in(client)).headers.get_list("set-cookie")
+        assert removed == plain.clearing_header()
+        assert given.endswith("; SameSite=None; HttpOnly; Secure; Partitioned")
+        assert (await client.get("/me")).status_code == 200
+        headers = (await client.post("/auth/logout")).headers.get_list("set-cookie")
+        assert headers == [plain.clearing_header(), cookie.clearing_header()]
+
+
 @pytest.mark.security(26)
 async def test_the_live_one_counts(
     app: FastAPI, client: httpx.AsyncClient, ada: User, statements: list[str]
