@@ -52,6 +52,7 @@ from .introspection import add_introspection
 from .route import PublicRoute, TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
+from .websocket_router import add_websocket_tickets
 
 Captcha: TypeAlias = Callable[[Request], Awaitable[None]]
 
@@ -73,8 +74,8 @@ def jwt_router(
     """
     Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families`,
     `DELETE /token/families/{id}` and `DELETE /token/families`; with asymmetric keys also
-    `GET /.well-known/jwks.json`, and with second factors `POST /token/mfa` and
-    `POST /token/mfa/send`.
+    `GET /.well-known/jwks.json`, with second factors `POST /token/mfa` and
+    `POST /token/mfa/send`, and with `JWTAuth(websocket_tickets=…)` `POST /token/ws-ticket`.
 
     ```python
     import os
@@ -111,6 +112,8 @@ def jwt_router(
         add_introspection(tokens, jwt, introspection)
     router.include_router(tokens)
     _add_families(router, jwt, in_person(guard or jwt))
+    if jwt.websocket_tickets is not None:
+        add_websocket_tickets(router, jwt, jwt.websocket_tickets)
     if jwt.keys.jwks()["keys"]:
         public = APIRouter(route_class=PublicRoute)
         _add_jwks(public, jwt)
