@@ -48,6 +48,7 @@ from piccolo_api_fastapi.access import step_up
 from piccolo_api_fastapi.core import commands
 from piccolo_api_fastapi.core.database.auth_tables import declared_tables
 from piccolo_api_fastapi.core.events import declared, repeated
+from piccolo_api_fastapi.login import unverified
 from piccolo_api_fastapi.mail.notices import declared as notices
 from piccolo_api_fastapi.mail.notices import undo
 from piccolo_api_fastapi.rate_limiting.stores import defaults
@@ -387,6 +388,7 @@ def uncounted() -> Iterator[None]:
     use_store(None)
     defaults.LOCAL.clear()
     undo._offers.clear()
+    unverified._offers.clear()
     repeated.forget_repeated()
 
 

@@ -14,7 +14,9 @@ from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.events.events import AuthEvent
+from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.login.unverified import offer_after_refusal
 from piccolo_api_fastapi.mail.messages import AccountClosed, Mail, PasswordChanged
 from piccolo_api_fastapi.users import Users, UserT, or_default
 
@@ -25,6 +27,7 @@ from .profile import Profile
 from .registration import NewAccount, Registration
 from .schemas import Models, make_models
 from .settings import MailSettings, Settings
+from .unverified import Unverified
 
 
 @configured
@@ -60,6 +63,9 @@ class Accounts(Generic[UserT]):
         login: Checks passwords of signed-in users, with its hooks; `Login(users)` by default.
         extra: The names of columns of the user table that users may fill in and change.
         active_before_verified: Whether users may sign in before they verify their address.
+        tells_unverified: Whether a login answers 403, `email_not_verified`, if the password is
+            right and only the address is not verified. By default, the answer is that to a wrong
+            password. The link is sent again in both cases.
         reset_lifetime: The lifetime of a link that sets a new password, at most an hour.
         lifetimes: The lifetimes of all other links and codes.
         csrf: The CSRF check of routes that need no login; by default the check of the session
@@ -82,6 +88,7 @@ class Accounts(Generic[UserT]):
         login: Login[UserT] | None = None,
         extra: Sequence[str] = (),
         active_before_verified: bool = False,
+        tells_unverified: bool = False,
         reset_lifetime: timedelta = timedelta(minutes=30),
         lifetimes: MailLifetimes | None = None,
         csrf: SameOrigin | None = None,
@@ -107,6 +114,15 @@ class Accounts(Generic[UserT]):
         )
         self._passwords = Passwords(self.settings, reset_lifetime)
         self._profile = Profile(self.settings)
+        self._offer_verification(tells_unverified=tells_unverified)
+
+    def _offer_verification(self, *, tells_unverified: bool) -> None:
+        if self.has_mail:
+            limit = self.limits.mail_by_account
+            unverified = Unverified(self.mailboxes, limit, tells=tells_unverified)
+            offer_after_refusal(self.users.table, unverified.after_refusal)
+        elif tells_unverified:
+            raise ConfigurationError("tells_unverified=True needs Accounts(mail=…, base_url=…).")
 
     @property
     def has_mail(self) -> bool:

@@ -22,6 +22,7 @@ from .limits import LoginLimits
 from .mfa.second_factor import SecondFactor
 from .outcomes import Outcomes
 from .reauthentication import Reauthentication
+from .unverified import after_refusal
 
 
 @configured
@@ -142,6 +143,7 @@ class Login(Generic[UserT]):
         Raises:
             InvalidCredentials: The user is unknown or disabled, or the password is wrong.
             LoginRefused: A hook refused.
+            EmailNotVerified: The password is right, and `Accounts(tells_unverified=True)`.
             TooManyRequests: Too many passwords were wrong, from this address or for this account,
                 or too many were right.
             HasherBusy: Too many passwords are being hashed.
@@ -158,6 +160,7 @@ class Login(Generic[UserT]):
             except InvalidCredentials as error:
                 limited.failed = True  # before the hooks run, whatever they raise
                 await self._outcomes.fail(attempt, error.user)
+                await after_refusal(self.users.table, error.inactive)
                 raise
             proof = replace(proof, scope=scope, client_id=client_id, known=self._second.known)
             await self._outcomes.refuse_unknown(proof, attempt)

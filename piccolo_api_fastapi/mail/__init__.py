@@ -17,6 +17,7 @@ from .messages import (
     SecondFactorChanged,
     UsernameTaken,
     VerifyEmail,
+    VerifyEmailFirst,
 )
 from .smtp import SMTPMail, render_plainly
 
@@ -38,5 +39,6 @@ __all__ = [
     "SecondFactorChanged",
     "UsernameTaken",
     "VerifyEmail",
+    "VerifyEmailFirst",
     "render_plainly",
 ]
