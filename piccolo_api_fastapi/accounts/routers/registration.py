@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter
 from fastapi.params import Depends as Dependency
 from pydantic import BaseModel
 
@@ -18,7 +18,7 @@ from piccolo_api_fastapi.errors import (
     ValueTaken,
     WeakPassword,
 )
-from piccolo_api_fastapi.mail.delivery import quietly
+from piccolo_api_fastapi.mail.delivery import Later
 
 from .shared import Check, before, new_router, taking, to_a_mailbox
 
@@ -55,12 +55,12 @@ def register_router(accounts: Accounts[Any], *, captcha: Check = None) -> APIRou
 def _register_by_mail(
     router: APIRouter, accounts: Accounts[Any], checks: Sequence[Dependency]
 ) -> None:
-    async def register(body: Any, background: BackgroundTasks) -> Accepted:
+    async def register(body: Any, later: Later) -> Accepted:
         """Request an account. The response is the same if the address already has one."""
         values = body.model_dump(include=set(accounts.models.extra), exclude_unset=True)
         password = body.password.get_secret_value()
         account = await accounts.prepare(body.username, body.email, password, values)
-        background.add_task(quietly, accounts.register, account)
+        later.add(accounts.register, account)
         return Accepted()
 
     router.add_api_route(
