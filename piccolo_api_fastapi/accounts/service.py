@@ -13,11 +13,12 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.unverified import offer_after_refusal
-from piccolo_api_fastapi.mail.messages import AccountClosed, Mail, PasswordChanged
+from piccolo_api_fastapi.mail.messages import AccountClosed, Mail
 from piccolo_api_fastapi.users import Users, UserT, or_default
 
 from .limits import AccountLimits
@@ -151,9 +152,14 @@ class Accounts(Generic[UserT]):
         """
         self.mailboxes.send.on_event(event)
 
-    async def tell(self, kind: type[PasswordChanged | AccountClosed], user: UserT) -> None:
+    async def tell(self, kind: type[AccountClosed], user: UserT) -> None:
         """Tell a user by mail what was done to their account. See `Settings.tell`."""
         await self.settings.tell(kind, user)
+
+    async def send_owed(self, user: UserT) -> None:
+        """Send the mail to a user that was stored in the transaction of a change."""
+        if self.has_mail:
+            await self.mailboxes.send.retry(primary_key(user))
 
     async def prove(
         self, identity: Identity[UserT], password: str | None, request: Request

@@ -22,7 +22,6 @@ from piccolo_api_fastapi.errors import (
     WeakPassword,
 )
 from piccolo_api_fastapi.mail.delivery import Later
-from piccolo_api_fastapi.mail.messages import PasswordChanged
 
 from .shared import (
     PROOF,
@@ -102,7 +101,7 @@ def _add_reset(router: APIRouter, accounts: Accounts[Any]) -> None:
         user = await accounts.reset_password(body.token.get_secret_value(), password)
         # Otherwise a flood of wrong passwords could keep the owner out after the reset, too.
         await accounts.login.remember(user, request, response)
-        later.add(accounts.tell, PasswordChanged, user)
+        later.add(accounts.send_owed, user)
 
 
 @configured
@@ -145,6 +144,6 @@ def change_password_router(accounts: Accounts[Any]) -> APIRouter:
         """All other sessions of the user are signed out."""
         current, new = secret_of(body.current_password), body.new_password.get_secret_value()
         await accounts.change_password(caller, current, new, request, response)
-        later.add(accounts.tell, PasswordChanged, caller.user)
+        later.add(accounts.send_owed, caller.user)
 
     return router
