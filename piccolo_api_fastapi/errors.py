@@ -155,11 +155,13 @@ class InvalidCredentials(Unauthenticated):
     Attributes:
         user: The primary key of the user whose password was wrong, if there is one. It is for
             events and never part of the response.
+        inactive: The row of the user, if their password was right and they are not active.
     """
 
     code = "invalid_credentials"
     message = "The username or password is incorrect."
     user: Any = None
+    inactive: Any = None
 
 
 class InvalidToken(Unauthenticated):

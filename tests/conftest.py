@@ -48,6 +48,7 @@ from piccolo_api_fastapi.access import step_up
 from piccolo_api_fastapi.core import commands
 from piccolo_api_fastapi.core.database.auth_tables import declared_tables
 from piccolo_api_fastapi.core.events import declared, repeated
+from piccolo_api_fastapi.login import unverified
 from piccolo_api_fastapi.mail.notices import declared as notices
 from piccolo_api_fastapi.mail.notices import undo
 from piccolo_api_fastapi.rate_limiting.stores import defaults
@@ -387,6 +388,7 @@ def uncounted() -> Iterator[None]:
     use_store(None)
     defaults.LOCAL.clear()
     undo._offers.clear()
+    unverified._offers.clear()
     repeated.forget_repeated()
 
 
@@ -593,7 +595,9 @@ def bearer(token: str) -> dict[str, str]:
 
 
 async def web_socket(app: FastAPI, path: str, **headers: str) -> list[dict[str, Any]]:
-    """What a WebSocket of this loop is sent; the client only connects."""
+    """What a WebSocket of this loop is sent; the client only connects. A path may have a query."""
+    path, _, query = path.partition("?")
+    offered = headers.get("Sec-WebSocket-Protocol", "").split(", ")
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     sent: list[dict[str, Any]] = []
 
@@ -608,6 +612,7 @@ async def web_socket(app: FastAPI, path: str, **headers: str) -> list[dict[str, 
         "path": path,
         "headers": [(b"host", b"testserver"), *raw],
     }
-    scope |= {"scheme": "wss", "query_string": b"", "root_path": "", "subprotocols": []}
+    scope |= {"scheme": "wss", "query_string": query.encode(), "root_path": ""}
+    scope["subprotocols"] = [name for name in offered if name]
     await app(scope | {"client": ("127.0.0.1", 1), "state": {}}, receive, send)
     return sent

@@ -136,7 +136,7 @@ async def test_the_python_of_a_page_runs(page: Path, engine: SQLiteEngine) -> No
 
 def test_every_block_says_what_it_is() -> None:
     """No block is Python under another name, so that none escapes the test above."""
-    known = {"python", "console", "json", "http", "text", "ini", "nginx", "sql", "js"}
+    known = {"python", "console", "javascript", "json", "http", "text", "ini", "nginx", "sql"}
     kinds = {
         match["kind"].strip()
         for page in PAGES

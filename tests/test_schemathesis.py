@@ -1,5 +1,6 @@
 """Schemathesis sends all routers what their OpenAPI allows and what it forbids."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
@@ -35,7 +36,7 @@ from tests.conftest import KEY, PASSWORD, SECRET, bearer, get_tokens, log_in, ne
 
 users = Users(scopes_of=lambda user: ["read", "write"] if user.admin else ["read"])
 session = SessionAuth(users, cookie=Cookie.insecure_for_http_on_localhost())
-jwt = JWTAuth(users, secret=SECRET)
+jwt = JWTAuth(users, secret=SECRET, websocket_tickets=timedelta(seconds=30))
 token = TokenAuth(users)
 totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
 login = Login(users, factors=[totp])

@@ -215,10 +215,14 @@ class Guard(Generic[UserT]):
         return ", ".join(sorted({headers[scheme.transport] for scheme in self.schemes}))
 
     def is_decided_by_header(self, connection: HTTPConnection) -> bool:
-        """Return whether there is an `Authorization` header, and a scheme that reads it."""
-        if "authorization" not in connection.headers:
-            return False
-        return any(scheme.transport == "header" for scheme in self.schemes)
+        """
+        Return whether there is an `Authorization` header and a scheme that reads it; or a ticket,
+        which a browser sends in place of the header to open a WebSocket.
+        """
+        if "authorization" in connection.headers:
+            return any(scheme.transport == "header" for scheme in self.schemes)
+        is_websocket = connection.scope["type"] == "websocket"
+        return is_websocket and any(scheme.has_ticket(connection) for scheme in self.schemes)
 
     def _nobody(self, connection: HTTPConnection) -> AuthError:
         if self.is_decided_by_header(connection):

@@ -70,6 +70,10 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
             AuthError: There is a credential of this kind, and it is invalid.
         """
 
+    def has_ticket(self, connection: HTTPConnection) -> bool:  # noqa: ARG002
+        """Whether a WebSocket brings a ticket of this scheme, in place of a header."""
+        return False
+
     async def has_verified_email(self, user: UserT) -> bool:
         """For `require(…, verified=True)`. Always False for a scheme without `users`."""
         users = getattr(self, "users", None)

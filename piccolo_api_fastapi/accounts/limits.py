@@ -30,9 +30,19 @@ async def by_email(connection: HTTPConnection) -> str | None:
     if not isinstance(value, str):
         return None
     try:
-        return f"email:{normal_email(value)}"
+        return email_key(value)
     except Unprocessable:
         return f"email:{normalised(value)}"
+
+
+def email_key(email: str) -> str:
+    """
+    The key of a mailbox.
+
+    Raises:
+        Unprocessable: The text is not an e-mail address.
+    """
+    return f"email:{normal_email(email)}"
 
 
 def when_used_up(standings: Sequence[Standing]) -> Mapping[str, str]:

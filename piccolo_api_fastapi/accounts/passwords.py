@@ -13,7 +13,7 @@ from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.errors import InvalidTicket, Unprocessable
 from piccolo_api_fastapi.login.tickets import Tickets
-from piccolo_api_fastapi.mail.messages import ResetPassword
+from piccolo_api_fastapi.mail.messages import PasswordChanged, ResetPassword
 from piccolo_api_fastapi.users import UserT
 from piccolo_api_fastapi.users.identifiers import real_email
 
@@ -93,6 +93,7 @@ class Passwords(Generic[UserT]):
                 await self._tickets.burn(ticket)
                 before = await mailboxes.verification.mark_verified(key, email)
                 await self._users.store_password(user, encoded, everything=before.is_new)
+                await self._settings.owe(PasswordChanged, user)
                 await emit(AuthEvent("authn_password_reset", self._users.clock(), key))
         return user
 
@@ -121,6 +122,7 @@ class Passwords(Generic[UserT]):
             encoded = await self._users.encode(new, user.username, real_email(user.email))
         async with transaction(self._users.table):
             await self._users.store_password(user, encoded, keep=identity.credential_id)
+            await self._settings.owe(PasswordChanged, user)
             await self._settings.guard.step_up(identity, PASSWORD, request, response)
             if self._is_browser(identity):
                 await self._settings.login.remember(user, request, response)

@@ -14,9 +14,12 @@ from piccolo_api_fastapi.access.names import operation_prefix
 from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent
+from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
-from piccolo_api_fastapi.mail.messages import AccountClosed, Mail, PasswordChanged
+from piccolo_api_fastapi.login.unverified import offer_after_refusal
+from piccolo_api_fastapi.mail.messages import AccountClosed, Mail
 from piccolo_api_fastapi.mail.wording import Texts, Wording
 from piccolo_api_fastapi.users import Users, UserT, or_default
 
@@ -27,6 +30,7 @@ from .profile import Profile
 from .registration import NewAccount, Registration
 from .schemas import Models, make_models
 from .settings import MailSettings, Settings
+from .unverified import Unverified
 
 
 @configured
@@ -64,6 +68,9 @@ class Accounts(Generic[UserT]):
         login: Checks passwords of signed-in users, with its hooks; `Login(users)` by default.
         extra: The names of columns of the user table that users may fill in and change.
         active_before_verified: Whether users may sign in before they verify their address.
+        tells_unverified: Whether a login answers 403, `email_not_verified`, if the password is
+            right and only the address is not verified. By default, the answer is that to a wrong
+            password. The link is sent again in both cases.
         reset_lifetime: The lifetime of a link that sets a new password, at most an hour.
         lifetimes: The lifetimes of all other links and codes.
         csrf: The CSRF check of routes that need no login; by default the check of the session
@@ -88,6 +95,7 @@ class Accounts(Generic[UserT]):
         login: Login[UserT] | None = None,
         extra: Sequence[str] = (),
         active_before_verified: bool = False,
+        tells_unverified: bool = False,
         reset_lifetime: timedelta = timedelta(minutes=30),
         lifetimes: MailLifetimes | None = None,
         csrf: SameOrigin | None = None,
@@ -118,6 +126,15 @@ class Accounts(Generic[UserT]):
         )
         self._passwords = Passwords(self.settings, reset_lifetime)
         self._profile = Profile(self.settings)
+        self._offer_verification(tells_unverified=tells_unverified)
+
+    def _offer_verification(self, *, tells_unverified: bool) -> None:
+        if self.has_mail:
+            limit = self.limits.mail_by_account
+            unverified = Unverified(self.mailboxes, limit, tells=tells_unverified)
+            offer_after_refusal(self.users.table, unverified.after_refusal)
+        elif tells_unverified:
+            raise ConfigurationError("tells_unverified=True needs Accounts(mail=…, base_url=…).")
 
     @property
     def has_mail(self) -> bool:
@@ -146,9 +163,14 @@ class Accounts(Generic[UserT]):
         """
         self.mailboxes.send.on_event(event)
 
-    async def tell(self, kind: type[PasswordChanged | AccountClosed], user: UserT) -> None:
+    async def tell(self, kind: type[AccountClosed], user: UserT) -> None:
         """Tell a user by mail what was done to their account. See `Settings.tell`."""
         await self.settings.tell(kind, user)
+
+    async def send_owed(self, user: UserT) -> None:
+        """Send the mail to a user that was stored in the transaction of a change."""
+        if self.has_mail:
+            await self.mailboxes.send.retry(primary_key(user))
 
     async def prove(
         self, identity: Identity[UserT], password: str | None, request: Request

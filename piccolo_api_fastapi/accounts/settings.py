@@ -216,10 +216,18 @@ class Settings(Generic[UserT]):
         await self.login.confirm_password(identity.user, password, client, credential=credential)
         return identity
 
-    async def tell(self, kind: type[PasswordChanged | AccountClosed], user: UserT) -> None:
+    async def tell(self, kind: type[AccountClosed], user: UserT) -> None:
         """Tell a user by mail what was done to their account, if they have an address."""
         if self.has_mail and real_email(user.email) is not None:
             await self.mailboxes.send(kind(**self.to(user)))
+
+    async def owe(self, kind: type[PasswordChanged], user: UserT) -> None:
+        """
+        Store in the open transaction what a user is to be told by mail, if they have an address.
+        `Delivery.retry` sends it.
+        """
+        if self.has_mail and real_email(user.email) is not None:
+            await self.mailboxes.send.owe(kind(**self.to(user)))
 
     def to(self, user: UserT) -> dict[str, Any]:
         """The arguments of a message that say who it is for."""

@@ -191,13 +191,15 @@ class LoginLimits:
         Returns:
             The key to count failures by, or `None` if the user never logged in with the browser.
         """
-        if devices is None or (device := client.device) is None:
+        if devices is None or not client.devices:
             return None
-        key = device if client.network is None or self.address is None else client.network
+        key = (
+            client.devices[0] if client.network is None or self.address is None else client.network
+        )
         try:
             async with BY_DEVICE.attempt(key) as quota, store():
-                is_known = await devices.is_known(device, identifier)
-                quota.failed = not is_known
+                known = await devices.find_known(client.devices, identifier)
+                quota.failed = known is None
         except TooManyRequests:
             return None
-        return f"device {device}" if is_known else None
+        return None if known is None else f"device {known}"

@@ -24,6 +24,7 @@ from .limits import LoginLimits
 from .mfa.second_factor import SecondFactor
 from .outcomes import Outcomes
 from .reauthentication import Reauthentication
+from .unverified import after_refusal
 
 
 @configured
@@ -104,8 +105,8 @@ class Login(Generic[UserT]):
     def client(self, connection: HTTPConnection) -> ClientInfo:
         """Return the client of a request, as `start` and the other methods take it."""
         devices = self.known_devices
-        device = None if devices is None else devices.presented(connection)
-        return replace(client_info(connection), device=device)
+        presented = () if devices is None else devices.presented(connection)
+        return replace(client_info(connection), devices=presented)
 
     async def remember(self, user: UserT, connection: HTTPConnection, response: Response) -> None:
         """
@@ -147,6 +148,7 @@ class Login(Generic[UserT]):
         Raises:
             InvalidCredentials: The user is unknown or disabled, or the password is wrong.
             LoginRefused: A hook refused.
+            EmailNotVerified: The password is right, and `Accounts(tells_unverified=True)`.
             TooManyRequests: Too many passwords were wrong, from this address or for this account,
                 or too many were right.
             HasherBusy: Too many passwords are being hashed.
@@ -164,6 +166,7 @@ class Login(Generic[UserT]):
             except InvalidCredentials as error:
                 limited.failed = True  # before the hooks run, whatever they raise
                 await self._outcomes.fail(attempt, error.user)
+                await after_refusal(self.users.table, error.inactive)
                 raise
             proof = replace(proof, scope=scope, client_id=client_id, known=self._second.known)
             await self._outcomes.refuse_unknown(proof, attempt)

@@ -18,6 +18,7 @@ from .messages import (
     SignInCode,
     UsernameTaken,
     VerifyEmail,
+    VerifyEmailFirst,
 )
 from .smtp import SMTPMail, render_plainly
 from .wording import Texts, WriteText
@@ -42,6 +43,7 @@ __all__ = [
     "Texts",
     "UsernameTaken",
     "VerifyEmail",
+    "VerifyEmailFirst",
     "WriteText",
     "render_plainly",
 ]

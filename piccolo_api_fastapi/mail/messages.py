@@ -135,6 +135,22 @@ class VerifyEmail(LinkMessage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyEmailFirst(LinkMessage):
+    """Asks a user to verify their address who tried to sign in with the right password."""
+
+    title = "Please confirm your e-mail address first"
+
+    def body(self) -> str:
+        """Return the link."""
+        return (
+            "You tried to sign in, but this address is not confirmed yet. Please confirm it:\n\n"
+            f"{self.link}\n\n"
+            f"Then sign in again. The link is good once, until {_time(self.expires_at)}.\n\n"
+            "If it was not you, do nothing: without a confirmation the account is of no use."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlreadyRegistered(Message):
     """Tells a user that another registration or change of address named their address."""
 

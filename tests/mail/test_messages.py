@@ -32,6 +32,7 @@ from piccolo_api_fastapi.mail import (
     ResetPassword,
     UsernameTaken,
     VerifyEmail,
+    VerifyEmailFirst,
 )
 from piccolo_api_fastapi.mail import messages as mail
 
@@ -43,6 +44,7 @@ TO: Any = {"to": "ada@example.com", "username": "ada", "user": 1, "at": AT}
 LINK: Any = {"link": "https://app.example.com/x#token=s3cret", "expires_at": AT}
 MESSAGES = [
     VerifyEmail(**TO, **LINK, code="123456", code_expires_at=AT),
+    VerifyEmailFirst(**TO, **LINK),
     AlreadyRegistered(**TO),
     UsernameTaken(**TO),
     DetailTaken(**TO),

@@ -11,7 +11,7 @@ from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.errors import FactorDisabled, InvalidTicket, NotFound, TooManyRequests
 from piccolo_api_fastapi.login.tickets import Ticket, Tickets
 from piccolo_api_fastapi.mail.links import Links
-from piccolo_api_fastapi.mail.messages import VerifyEmail
+from piccolo_api_fastapi.mail.messages import VerifyEmail, VerifyEmailFirst
 from piccolo_api_fastapi.users import UserT
 from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch
 
@@ -163,6 +163,18 @@ class Verification(Generic[UserT]):
         """Send a link and a code. If that fails, the next request may send them at once."""
         async with self.pacing.attempt(user, "verification") as attempt:
             await attempt.send(await self.issue(user, code))
+
+    async def send_link(self, user: UserT) -> None:
+        """
+        Send a link without a code, to a user who tried to sign in. A code would have to be hashed
+        for everybody whose login is refused.
+        """
+        key, now = primary_key(user), self._users.clock()
+        async with self.pacing.attempt(user, "verification") as attempt:
+            token = await self._tickets.issue(key, Binding(user.email).write(), replace=True)
+            link, until = self.links.to("verify", token), now + self.lifetimes.verification
+            to: Any = {"to": user.email, "username": user.username, "user": key, "at": now}
+            await attempt.send(VerifyEmailFirst(**to, link=link, expires_at=until))
 
     async def by_link(self, token: str, caller: Caller[UserT] | None) -> Verified[UserT]:
         """

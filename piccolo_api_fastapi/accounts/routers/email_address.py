@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.accounts.schemas import (
@@ -23,7 +23,7 @@ from piccolo_api_fastapi.errors import (
     SessionEnded,
     TooManyRequests,
 )
-from piccolo_api_fastapi.mail.delivery import quietly
+from piccolo_api_fastapi.mail.delivery import Later
 
 from .shared import PROOF, before, new_router, secret_of, to_a_mailbox
 
@@ -73,11 +73,11 @@ def _add_verification_request(router: APIRouter, accounts: Accounts[Any]) -> Non
         ),
         responses=responses(TooManyRequests, HasherBusy),
     )
-    async def request_email_verification(body: EmailIn, background: BackgroundTasks) -> Accepted:
+    async def request_email_verification(body: EmailIn, later: Later) -> Accepted:
         """The response is the same if the address is unknown, or verified already."""
         address = await accounts.accept(body.email)
         code = await verification.new_code()
-        background.add_task(accounts.mailboxes.send.later, verification.request, address, code)
+        later.add(accounts.mailboxes.send.later, verification.request, address, code)
         return Accepted()
 
 
@@ -93,7 +93,7 @@ def _add_verification(router: APIRouter, accounts: Accounts[Any]) -> None:
     )
     async def verify_email(
         body: VerifyEmailIn,
-        background: BackgroundTasks,
+        later: Later,
         caller: Annotated[Identity[Any] | None, Depends(accounts.caller)],
         request: Request,
         response: Response,
@@ -102,7 +102,7 @@ def _add_verification(router: APIRouter, accounts: Accounts[Any]) -> None:
         verified = await body.verify(verification, accounts.spared(caller, request, response))
         if not verified.needs_password:
             return EmailVerified()
-        background.add_task(quietly, accounts.send_reset, verified.user)
+        later.add(accounts.send_reset, verified.user)
         return EmailVerified(status="choose_password")
 
 
@@ -154,14 +154,14 @@ def _add_change(router: APIRouter, accounts: Accounts[Any]) -> None:
     )
     async def change_email(
         body: ChangeEmailIn,
-        background: BackgroundTasks,
+        later: Later,
         caller: Annotated[Identity[Any], Depends(identity)],
         request: Request,
     ) -> Accepted:
         """The present address stays until the new one is confirmed, and receives a notice."""
         current = secret_of(body.current_password)
         address = await accounts.accept_change(caller, current, body.email, request)
-        background.add_task(quietly, change.request, caller.user, address)
+        later.add(change.request, caller.user, address)
         return Accepted()
 
 
@@ -178,7 +178,7 @@ def _add_confirmation(router: APIRouter, accounts: Accounts[Any]) -> None:
     )
     async def confirm_email_change(
         body: TokenIn,
-        background: BackgroundTasks,
+        later: Later,
         caller: Annotated[Identity[Any] | None, Depends(accounts.caller)],
         request: Request,
         response: Response,
@@ -187,7 +187,7 @@ def _add_confirmation(router: APIRouter, accounts: Accounts[Any]) -> None:
         spared = accounts.spared(caller, request, response)
         notice = await mailboxes.change.confirm(body.token.get_secret_value(), spared)
         if notice is not None:
-            background.add_task(quietly, mailboxes.send.send_kept, notice)
+            later.add(mailboxes.send.send_kept, notice)
 
 
 def _add_undo(router: APIRouter, accounts: Accounts[Any]) -> None:
@@ -201,8 +201,8 @@ def _add_undo(router: APIRouter, accounts: Accounts[Any]) -> None:
         dependencies=before(accounts, accounts.limits.verify_by_address),
         responses=responses(InvalidTicket, IdentityTaken, TooManyRequests),
     )
-    async def undo_email_change(body: TokenIn, background: BackgroundTasks) -> None:
+    async def undo_email_change(body: TokenIn, later: Later) -> None:
         """Restore the address, sign out all sessions, and send a link for a new password."""
         user = await change.undo(body.token.get_secret_value())
         if user.active:
-            background.add_task(quietly, accounts.send_reset, user)
+            later.add(accounts.send_reset, user)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.accounts.schemas import (
@@ -21,8 +21,7 @@ from piccolo_api_fastapi.errors import (
     TooManyRequests,
     WeakPassword,
 )
-from piccolo_api_fastapi.mail.delivery import quietly
-from piccolo_api_fastapi.mail.messages import PasswordChanged
+from piccolo_api_fastapi.mail.delivery import Later
 
 from .shared import (
     PROOF,
@@ -82,10 +81,10 @@ def _add_request(router: APIRouter, accounts: Accounts[Any], captcha: Check) -> 
         dependencies=before(accounts, limits.mail_by_address, captcha, *by_account),
         responses=responses(TooManyRequests),
     )
-    async def forgot_password(body: EmailIn, background: BackgroundTasks) -> Accepted:
+    async def forgot_password(body: EmailIn, later: Later) -> Accepted:
         """The response is the same if the address is unknown."""
         address = await accounts.accept(body.email)
-        background.add_task(accounts.mailboxes.send.later, accounts.request_reset, address)
+        later.add(accounts.mailboxes.send.later, accounts.request_reset, address)
         return Accepted()
 
 
@@ -99,14 +98,14 @@ def _add_reset(router: APIRouter, accounts: Accounts[Any]) -> None:
         responses=responses(InvalidTicket, TooManyRequests, WeakPassword, HasherBusy),
     )
     async def reset_password(
-        body: ResetPasswordIn, background: BackgroundTasks, request: Request, response: Response
+        body: ResetPasswordIn, later: Later, request: Request, response: Response
     ) -> None:
         """Use the link. All sessions are signed out; sign in with the new password."""
         password = body.password.get_secret_value()
         user = await accounts.reset_password(body.token.get_secret_value(), password)
         # Otherwise a flood of wrong passwords could keep the owner out after the reset, too.
         await accounts.login.remember(user, request, response)
-        background.add_task(quietly, accounts.tell, PasswordChanged, user)
+        later.add(accounts.send_owed, user)
 
 
 @configured
@@ -145,7 +144,7 @@ def change_password_router(
     )
     async def change_password(
         body: ChangePasswordIn,
-        background: BackgroundTasks,
+        later: Later,
         caller: Annotated[Identity[Any], Depends(identity)],
         request: Request,
         response: Response,
@@ -153,6 +152,6 @@ def change_password_router(
         """All other sessions of the user are signed out."""
         current, new = secret_of(body.current_password), body.new_password.get_secret_value()
         await accounts.change_password(caller, current, new, request, response)
-        background.add_task(quietly, accounts.tell, PasswordChanged, caller.user)
+        later.add(accounts.send_owed, caller.user)
 
     return router

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from piccolo_api_fastapi.access.identity import Identity
@@ -12,7 +12,7 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.errors import AccountInUse, SessionEnded, ValueTaken
-from piccolo_api_fastapi.mail.delivery import quietly
+from piccolo_api_fastapi.mail.delivery import Later
 from piccolo_api_fastapi.mail.messages import AccountClosed
 
 from .shared import PROOF, new_router, secret_of, taking
@@ -56,12 +56,10 @@ def _add_get(router: APIRouter, accounts: Accounts[Any]) -> None:
         summary="Who I am",
         response_model=accounts.models.me,
     )
-    async def get_me(
-        user: Annotated[Any, Depends(accounts.reader)], background: BackgroundTasks
-    ) -> BaseModel:
+    async def get_me(user: Annotated[Any, Depends(accounts.reader)], later: Later) -> BaseModel:
         """The signed-in user, and whether their address is verified."""
         if accounts.has_mail:
-            background.add_task(quietly, accounts.mailboxes.send.retry, primary_key(user))
+            later.add(accounts.mailboxes.send.retry, primary_key(user))
         is_verified = await accounts.users.has_verified_email(user)
         return accounts.models.describe(user, email_verified=is_verified)
 
@@ -94,10 +92,10 @@ def _add_close(router: APIRouter, accounts: Accounts[Any]) -> None:
     )
     async def close_account(
         body: CloseAccountIn,
-        background: BackgroundTasks,
+        later: Later,
         caller: Annotated[Identity[Any], Depends(accounts.guard.identity)],
         request: Request,
     ) -> None:
         """Delete the signed-in user and every row that refers to them."""
         await accounts.close(caller, secret_of(body.current_password), request)
-        background.add_task(quietly, accounts.tell, AccountClosed, caller.user)
+        later.add(accounts.tell, AccountClosed, caller.user)

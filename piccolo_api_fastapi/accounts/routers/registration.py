@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter
 from fastapi.params import Depends as Dependency
 from pydantic import BaseModel
 
@@ -18,7 +18,7 @@ from piccolo_api_fastapi.errors import (
     ValueTaken,
     WeakPassword,
 )
-from piccolo_api_fastapi.mail.delivery import quietly
+from piccolo_api_fastapi.mail.delivery import Later
 
 from .shared import Check, before, new_router, taking, to_a_mailbox
 
@@ -59,15 +59,15 @@ def register_router(
 def _register_by_mail(
     router: APIRouter, accounts: Accounts[Any], checks: Sequence[Dependency]
 ) -> None:
-    # Who may sign in at once does not wait for the account.
-    run = quietly if accounts.active_before_verified else accounts.mailboxes.send.later
-
-    async def register(body: Any, background: BackgroundTasks) -> Accepted:
+    async def register(body: Any, later: Later) -> Accepted:
         """Request an account. The response is the same if the address already has one."""
         values = body.model_dump(include=set(accounts.models.extra), exclude_unset=True)
         password = body.password.get_secret_value()
         account = await accounts.prepare(body.username, body.email, password, values)
-        background.add_task(run, accounts.register, account)
+        if accounts.active_before_verified:  # who may sign in at once does not wait
+            later.add(accounts.register, account)
+        else:
+            later.add(accounts.mailboxes.send.later, accounts.register, account)
         return Accepted()
 
     router.add_api_route(

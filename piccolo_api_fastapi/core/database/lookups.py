@@ -5,7 +5,7 @@ import contextvars
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -26,6 +26,9 @@ STATEMENTS = 2
 
 ROWS = 256
 """The maximum number of rows that one statement looks for."""
+
+CANDIDATES = 4
+"""The maximum number of keys of which a request presents several, to be one."""
 
 SOON = 0.1
 """Seconds. Look-ups that have waited longer leave the statement less time."""
@@ -76,8 +79,13 @@ class Lookup:
         def many(value: Any, *values: Any) -> Any:
             return build(key.is_in([value]), *values).columns(key.as_alias(_KEY))
 
+        def several(*values: Any) -> Any:
+            candidates, rest = values[:CANDIDATES], values[CANDIDATES:]
+            return build(key.is_in(list(candidates)), *rest)
+
         self._one = CompiledQuery(table, one, *sentinels)
         self._many = _AnyOf(table, many, *sentinels)
+        self._several = CompiledQuery(table, several, *[sentinel] * (CANDIDATES - 1), *sentinels)
 
     async def find(self, key: Any, now: datetime) -> Row | None:
         """
@@ -111,6 +119,17 @@ class Lookup:
             except _NotShared:
                 rows = await self._one.run(key, *self._constants, now)
         return rows[0] if rows else None
+
+    async def find_several(self, keys: Sequence[Any], now: datetime) -> list[Row]:
+        """
+        Return the rows with these keys, in any order, from one statement of its own.
+
+        Args:
+            keys: The values of the key, at least one and at most `CANDIDATES`.
+            now: The present time.
+        """
+        padded = [*keys, *[keys[-1]] * (CANDIDATES - len(keys))]
+        return await self._several.run(*padded, *self._constants, now)
 
     def _find_place(self) -> "_Place":
         engine: Any = engine_of(self._table)

@@ -30,13 +30,13 @@ class ClientInfo:
         ip: The address of the client, or `None` if it is unknown; see `ClientAddress`.
         user_agent: The `User-Agent` header: at most 255 characters, control characters replaced.
         network: The address that rate limits count: for IPv6, the network of the client.
-        device: The digest of the device cookie, if the request has one; see `KnownDevices`.
+        devices: The digests of the device cookies, usually one or none; see `KnownDevices`.
     """
 
     ip: str | None = None
     user_agent: str | None = None
     network: str | None = None
-    device: str | None = field(default=None, repr=False)
+    devices: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.user_agent is not None:

@@ -1,5 +1,6 @@
 """Statements on known browsers: find, remember and delete."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -14,22 +15,29 @@ from .tables import KnownDevice
 DEVICE_TOKEN = OpaqueToken("dev")
 
 
-async def is_known(table: type[KnownDevice], digest: str, identifier: str, now: datetime) -> bool:
-    """Whether the user with this username or address logged in with this browser."""
-    row = (
-        await table.select(table.user.username.as_alias("name"), table.user.email.as_alias("email"))
-        .where(table.digest == digest, table.expires_at > now)
-        .first()
+async def find_known(
+    table: type[KnownDevice], digests: Sequence[str], identifier: str, now: datetime
+) -> str | None:
+    """Return the digest by which the user with this username or address is known, if any."""
+    rows = (
+        await table.select(
+            table.digest,
+            table.user.username.as_alias("name"),
+            table.user.email.as_alias("email"),
+        )
+        .where(table.digest.is_in(list(digests)), table.expires_at > now)
+        .order_by(table.seen_at, ascending=False)
     )
-    names = {one_name(row["name"]), one_name(row["email"])} if row is not None else set()
-    return one_name(identifier) in names
+    name = one_name(identifier)
+    known = (row["digest"] for row in rows if name in map(one_name, (row["name"], row["email"])))
+    return next(known, None)
 
 
 async def remember(
     table: type[KnownDevice],
     *,
     user: Any,
-    digest: str | None,
+    digests: Sequence[str],
     now: datetime,
     expires_at: datetime,
     cap: int,
@@ -42,7 +50,7 @@ async def remember(
     Args:
         table: The table of known browsers.
         user: The primary key of the user.
-        digest: The digest of the token that the browser sent, if any.
+        digests: The digests of the tokens that the browser sent.
         now: The present time.
         expires_at: When the browser is forgotten.
         cap: The number of browsers kept for a user; the one used longest ago is deleted first.
@@ -58,8 +66,8 @@ async def remember(
         seen_at=now,
         expires_at=expires_at,
     )
-    if digest is not None:
-        await table.delete().where(table.digest == digest, table.user == user)
+    if digests:
+        await table.delete().where(table.digest.is_in(list(digests)), table.user == user)
     await insert_within(cap, row, table.user == user, '"seen_at" DESC')
     return token
 

@@ -1,6 +1,7 @@
 """`KnownDevices`: recognizes a browser by a cookie that it got at a login."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Generic
@@ -10,6 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.database.lookups import CANDIDATES
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, own_name, primary_key
 from piccolo_api_fastapi.core.http.cookies import Cookie
@@ -65,22 +67,32 @@ class KnownDevices(Generic[UserT]):
         self.lifetime = lifetime
         self.cap = cap
 
-    def presented(self, connection: HTTPConnection) -> str | None:
-        """Return the digest of the token that a request sent, if it has the format of one."""
-        with suppress(InvalidSession):
-            token = self.cookie.read(connection.headers.getlist("cookie"))
-            return DEVICE_TOKEN.digest(token) if token else None
-        return None
-
-    async def is_known(self, digest: str, identifier: str) -> bool:
+    def presented(self, connection: HTTPConnection) -> tuple[str, ...]:
         """
-        Whether the user with this username or address logged in with the browser.
+        Return the digests of the tokens that a request sent, as far as they have the format.
+
+        There are several if browsers were given the cookie with several domains or paths. More
+        than four count as none.
+        """
+        with suppress(InvalidSession):
+            tokens = self.cookie.read(connection.headers.getlist("cookie"))
+            digests = tuple(filter(None, map(DEVICE_TOKEN.digest, tokens)))
+            return digests if len(digests) <= CANDIDATES else ()
+        return ()
+
+    async def find_known(self, digests: Sequence[str], identifier: str) -> str | None:
+        """
+        Look up whether the user with this username or address logged in with the browser.
 
         Args:
-            digest: The digest that `presented` returned.
+            digests: The digests that `presented` returned.
             identifier: The username or e-mail address, as typed.
+
+        Returns:
+            The digest by which the browser is known, or `None`.
         """
-        return await queries.is_known(self.table, digest, identifier, self.users.clock())
+        now = self.users.clock()
+        return await queries.find_known(self.table, digests, identifier, now)
 
     async def remember(self, user: UserT, connection: HTTPConnection, response: Response) -> None:
         """
@@ -91,19 +103,19 @@ class KnownDevices(Generic[UserT]):
             connection: The request.
             response: The response that sets the cookie.
         """
-        key, now, digest = primary_key(user), self.users.clock(), self.presented(connection)
+        key, now, digests = primary_key(user), self.users.clock(), self.presented(connection)
         async with transaction(self.table):
-            if digest is not None:
+            if digests:
                 await self.users.lock(key)
             token = await queries.remember(
                 self.table,
                 user=key,
-                digest=digest,
+                digests=digests,
                 now=now,
                 expires_at=now + self.lifetime,
                 cap=self.cap,
             )
-        response.headers.append("Set-Cookie", self.cookie.header(token, self.lifetime))
+        self.cookie.set_on(response, token, self.lifetime)
 
 
 def _cookie_of(users: type[BaseUser]) -> Cookie:

@@ -1,6 +1,6 @@
 """Single-use secrets for one purpose: the second step of a login, or a link in an e-mail."""
 
-from .service import Tickets, delete_expired_tickets
+from .service import TICKET_PREFIX, Tickets, delete_expired_tickets
 from .tables import Ticket
 
-__all__ = ["Ticket", "Tickets", "delete_expired_tickets"]
+__all__ = ["TICKET_PREFIX", "Ticket", "Tickets", "delete_expired_tickets"]

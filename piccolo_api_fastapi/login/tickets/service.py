@@ -15,6 +15,7 @@ from piccolo_api_fastapi.users import Users
 from .tables import Ticket
 
 TICKET_TOKEN = OpaqueToken("tkt")
+TICKET_PREFIX = f"{TICKET_TOKEN.prefix}_"
 
 
 @configured

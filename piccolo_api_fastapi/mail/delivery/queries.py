@@ -22,22 +22,24 @@ async def keep(
     *,
     at: datetime,
     due: datetime,
+    attempts: int = 1,
 ) -> UUID:
     """
-    Store a message that was tried once, or is about to be.
+    Store a message.
 
     Args:
         table: The table of unsent mail.
         message: `user`, `kind`, `recipient` and `data`.
         at: The time of the event that it is about.
         due: The time of the next attempt.
+        attempts: The number of attempts; by default it was tried once, or is about to be.
 
     Returns:
         The primary key of the row.
     """
     key, end = uuid4(), at + MAXIMUM_AGE
     await table.insert(
-        table(**message, id=key, at=at, attempts=1, next_attempt_at=due, expires_at=end)
+        table(**message, id=key, at=at, attempts=attempts, next_attempt_at=due, expires_at=end)
     )
     return key
 

@@ -94,6 +94,13 @@ class Delivery:
         due = self.users.clock() + queries.INTERVAL
         return Kept(message, await self._keep(message, due))
 
+    async def owe(self, message: Message) -> None:
+        """
+        Store a message in the open transaction. `retry` sends it after the commit; if the request
+        or the process ends before, the next `retry` for the user does.
+        """
+        await self._keep(message, self.users.clock(), attempts=0)
+
     async def send_kept(self, kept: "Kept") -> None:
         """Send a message that `keep` stored, for the first time."""
         if await self._send(kept.message):
@@ -111,6 +118,8 @@ class Delivery:
             message = await self._restore(kinds[row["kind"]], row, owner.username if owner else "")
             if message is None or await self._send(message, row["attempts"]):
                 await queries.forget(self.table, row["id"])
+            else:
+                await queries.make_due(self.table, row["id"], self.users.clock())
 
     def on_event(self, event: AuthEvent) -> None:
         """
@@ -159,7 +168,7 @@ class Delivery:
             return False
         return True
 
-    async def _keep(self, message: Message, due: datetime) -> UUID:
+    async def _keep(self, message: Message, due: datetime, attempts: int = 1) -> UUID:
         names = [field.name for field in fields(message) if field.name not in _STORED_APART]
         values = {
             "user": message.user,
@@ -167,7 +176,7 @@ class Delivery:
             "recipient": message.to,
             "data": json.dumps({name: getattr(message, name) for name in names}),
         }
-        return await queries.keep(self.table, values, at=message.at, due=due)
+        return await queries.keep(self.table, values, at=message.at, due=due, attempts=attempts)
 
     async def _restore(
         self, kind: type[Message], row: dict[str, Any], username: str

@@ -42,6 +42,7 @@ from .scopes import narrow
 from .tables import RefreshFamily
 from .token_pairs import Grant, TokenPair, write_pair
 from .urls import metadata_of, password_flow
+from .websocket_tickets import WebSocketTickets, presented
 
 
 @configured
@@ -87,6 +88,8 @@ class JWTAuth(Scheme[UserT]):
             lost: until the successor is used, at most a week.
         leeway: The tolerated difference between the clocks of servers, at most a minute.
         cap: The number of families a user may have, or `None`. A further login ends the oldest.
+        websocket_tickets: The lifetime of the tickets that browsers open WebSockets with, 1 to 60
+            seconds; see `POST /token/ws-ticket`. Default: there are none.
         token_url: The URL of `POST /token`, for Swagger; `install(app)` sets it.
         table: The table of families. Default: the one bound to the users' table.
         batched: Whether look-ups that wait together share a statement, on PostgreSQL.
@@ -124,6 +127,7 @@ class JWTAuth(Scheme[UserT]):
         lost_within: timedelta = timedelta(hours=1),
         leeway: timedelta = timedelta(seconds=5),
         cap: int | None = 100,
+        websocket_tickets: timedelta | None = None,
         token_url: str = "auth/token",  # noqa: S107 - a path
         table: type[RefreshFamily] | None = None,
         batched: bool = True,
@@ -155,6 +159,11 @@ class JWTAuth(Scheme[UserT]):
         self._refresh = RefreshTokens(self.keys, issuer, audience)
         lost_within = lost_within if grace else grace
         self._repeats = rotation_queries.Repeats(self._refresh.successor, grace, lost_within)
+        self.websocket_tickets = (
+            None
+            if websocket_tickets is None
+            else WebSocketTickets(self.users, issuer, audience, websocket_tickets)
+        )
         self.own = queries.Own(self.table, issuer, audience)
         self._compiled = rotation_queries.compile_queries(self.own, is_batched=batched)
         self.model = password_flow(token_url)
@@ -176,16 +185,31 @@ class JWTAuth(Scheme[UserT]):
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
-        Verify the access token, and look up its family and user.
+        Verify the access token, and look up its family and user. A WebSocket may bring a ticket
+        instead, which is used up.
 
         Raises:
             InvalidToken: The token is malformed, expired or revoked, or its user is disabled.
             InvalidRequest: The request has two `Authorization` headers.
         """
         token = bearer_token(connection)
+        if token is None and self.websocket_tickets is not None and self.has_ticket(connection):
+            return await self._by_ticket(connection, self.websocket_tickets)
         if token is None or token.count(".") != 2:  # noqa: PLR2004 - RFC 7515 section 3.1
             return None
         return await self.identity_of(self.decode(token))
+
+    def has_ticket(self, connection: HTTPConnection) -> bool:
+        """Whether a WebSocket brings a ticket, if the scheme issues any."""
+        return self.websocket_tickets is not None and bool(presented(connection))
+
+    async def _by_ticket(
+        self, connection: HTTPConnection, tickets: WebSocketTickets
+    ) -> Identity[UserT]:
+        ticket, *others = presented(connection)
+        if others:
+            raise InvalidToken
+        return await self.identity_of(await tickets.use(ticket))
 
     async def identity_of(self, claims: Claims) -> Identity[UserT]:
         """

@@ -21,6 +21,7 @@ from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
     DeadChallenge,
+    EmailNotVerified,
     FactorDisabled,
     GrantRefused,
     HasherBusy,
@@ -54,6 +55,7 @@ from .introspection import add_introspection
 from .route import TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
 from .token_pairs import TokenPair
+from .websocket_router import add_websocket_tickets
 
 Captcha: TypeAlias = Callable[[Request], Awaitable[None]]
 
@@ -76,8 +78,8 @@ def jwt_router(
     """
     Make the routes `POST /token`, `POST /token/revoke`, `GET /token/families`,
     `DELETE /token/families/{id}` and `DELETE /token/families`; with asymmetric keys also
-    `GET /.well-known/jwks.json`, and with second factors `POST /token/mfa` and
-    `POST /token/mfa/send`.
+    `GET /.well-known/jwks.json`, with second factors `POST /token/mfa` and
+    `POST /token/mfa/send`, and with `JWTAuth(websocket_tickets=…)` `POST /token/ws-ticket`.
 
     ```python
     import os
@@ -120,6 +122,8 @@ def jwt_router(
         add_introspection(tokens, jwt, introspection)
     router.include_router(tokens)
     _add_families(router, jwt, in_person(guard or jwt))
+    if jwt.websocket_tickets is not None:
+        add_websocket_tickets(router, jwt, jwt.websocket_tickets)
     if jwt.keys.jwks()["keys"]:
         public = AuthRouter(**parts, route_class=PublicRoute)
         _add_jwks(public, jwt)
@@ -147,6 +151,7 @@ def _add_token(
             InvalidScope,
             UnsupportedGrantType,
             GrantRefused,
+            EmailNotVerified,
             *([MFARequired] if login.factors else []),
             TooManyRequests,
             HasherBusy,

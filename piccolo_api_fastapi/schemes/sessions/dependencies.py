@@ -1,9 +1,7 @@
 """`SessionAuth`: the dependency that authenticates users by a session cookie."""
 
-import hashlib
 from collections.abc import Collection, Sequence
-from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -17,6 +15,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.access.step_up import is_second_factor, last_presented
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.database.lookups import CANDIDATES
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import optional_write, transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, load, primary_key
@@ -35,8 +34,9 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 
-from . import queries
-from .queries import PICCOLO_API_TOKEN, SESSION_TOKEN, Lifetimes
+from . import queries, rotation_queries
+from .cookie_tokens import CookieTokens
+from .queries import SESSION_TOKEN, Lifetimes
 from .tables import Session
 
 
@@ -123,6 +123,7 @@ class SessionAuth(Scheme[UserT]):
         self.lifetimes = Lifetimes(idle, absolute)
         self.cap = cap
         self.accepts_piccolo_api = accepts_piccolo_api
+        self._tokens = CookieTokens(self.cookie, accepts_piccolo_api)
         self.csrf = csrf or SameOrigin()
         # Not "cookies", which would also clear those of every sibling domain.
         self.clears = ", ".join(f'"{kind}"' for kind in clears)
@@ -174,19 +175,25 @@ class SessionAuth(Scheme[UserT]):
         """
         Look up the session of the cookie.
 
+        A browser that was given the cookie with several domains or paths sends several: the one
+        whose session is live counts, wherever it stands.
+
         Raises:
-            InvalidSession: The cookie is malformed, or was sent twice.
+            InvalidSession: The cookie is malformed, or there are two with a live session.
             SessionEnded: The session is unknown, expired or revoked, or its user is disabled.
             CrossSiteRequest: Another site sent the request.
         """
-        token = self.cookie.read(connection.headers.getlist("cookie"))
-        if token is None:
+        tokens = self.cookie.read(connection.headers.getlist("cookie"))
+        if not tokens:
             return None
         self.csrf.check(connection)
-        if (digest := self._digest(token)) is None:
-            raise SessionEnded
         now = self.users.clock()
-        session = await queries.find(self._find, digest, now)
+        if len(tokens) > 1:
+            session = await self._find_live(tokens, now)
+        elif digest := self._tokens.digest(tokens[0]):
+            session = await queries.find(self._find, digest, now)
+        else:
+            raise SessionEnded
         if session is None or not session.user["active"]:
             raise SessionEnded
         if now - session.last_seen_at >= queries.TOUCH_INTERVAL:
@@ -202,6 +209,23 @@ class SessionAuth(Scheme[UserT]):
             session.factors,
             session.is_enrolling,
         )
+
+    async def _find_live(self, tokens: Sequence[str], now: datetime) -> queries.FoundSession | None:
+        """
+        Look up the live one of several tokens.
+
+        Raises:
+            InvalidSession: Two are live, so that a sibling domain may have planted one of them;
+                or there are too many to look up.
+        """
+        digests = self._tokens.digests(tokens)
+        if len(digests) > CANDIDATES:
+            raise InvalidSession
+        found = await queries.find_several(self._find, digests, now) if digests else []
+        live = [session for session in found if session.user["active"]]
+        if len(live) > 1:
+            raise InvalidSession
+        return live[0] if live else None
 
     async def sign_in(
         self,
@@ -230,7 +254,8 @@ class SessionAuth(Scheme[UserT]):
             # First, because it locks the user: a password change either sees the session or
             # stops it.
             await self.users.uphold(held)
-            await queries.start(self.own, row, replaces=self._presented(connection), cap=self.cap)
+            replaced = self._tokens.presented(connection)
+            await queries.start(self.own, row, replaces=replaced, cap=self.cap)
         self._give(response, token)
 
     async def record_factor(
@@ -250,15 +275,16 @@ class SessionAuth(Scheme[UserT]):
         """
         now = self.users.clock()
         factors, is_second = {**identity.factors, factor: now}, is_second_factor(factor)
+        presented = self._presented(identity, connection)
         async with store():
-            token = await queries.record_factor(
-                self.own, self._presented(connection) or "", factors, now, is_second=is_second
+            token = await rotation_queries.record_factor(
+                self.own, presented, factors, now, is_second=is_second
             )
         self._give_renewed(response, token)
 
     async def replace_secret(
         self,
-        identity: Identity[UserT],  # noqa: ARG002
+        identity: Identity[UserT],
         connection: HTTPConnection,
         response: Response,
     ) -> None:
@@ -268,14 +294,15 @@ class SessionAuth(Scheme[UserT]):
         Raises:
             SessionEnded: The session ended, or its cookie was replaced, meanwhile.
         """
-        digest, now = self._presented(connection) or "", self.users.clock()
+        presented = self._presented(identity, connection)
         async with store():
-            token = await queries.rotate(self.own, digest, now)
+            token = await rotation_queries.rotate(self.own, presented, self.users.clock())
         self._give_renewed(response, token)
 
     async def sign_out(self, connection: HTTPConnection, response: Response) -> None:
         """
-        End the session of a request, if it has one, and clear the cookie.
+        End the session of a request, if it has one, and clear the cookie. If the request has
+        several cookies, the sessions of all of them end.
 
         Args:
             connection: The request.
@@ -286,10 +313,10 @@ class SessionAuth(Scheme[UserT]):
             StoreUnavailable: The database is down.
         """
         await self.csrf(connection)
-        if digest := self._presented(connection):
+        if digests := self._tokens.presented(connection):
             async with store():
-                await queries.end_by_digest(self.own, digest, self.users.clock())
-        response.headers.append("Set-Cookie", self.cookie.clearing_header())
+                await queries.end_by_digest(self.own, digests, self.users.clock())
+        self.cookie.clear_on(response)
         if self.clears:
             response.headers["Clear-Site-Data"] = self.clears
 
@@ -307,25 +334,19 @@ class SessionAuth(Scheme[UserT]):
         """
         await queries.end(self.own, primary_key(user), device, self.users.clock())
 
+    def _presented(
+        self, identity: Identity[UserT], connection: HTTPConnection
+    ) -> rotation_queries.Presented:
+        digests = self._tokens.presented(connection)
+        return rotation_queries.Presented(identity.credential_id, digests)
+
     def _give_renewed(self, response: Response, token: str | None) -> None:
         if token is None:
             raise SessionEnded
         self._give(response, token)
 
     def _give(self, response: Response, token: str) -> None:
-        header = self.cookie.header(token, self.lifetimes.absolute)
-        response.headers.append("Set-Cookie", header)
-
-    def _digest(self, token: str) -> str | None:
-        if self.accepts_piccolo_api and PICCOLO_API_TOKEN.fullmatch(token):
-            return hashlib.sha256(token.encode("ascii")).hexdigest()
-        return SESSION_TOKEN.digest(token)
-
-    def _presented(self, connection: HTTPConnection) -> str | None:
-        with suppress(InvalidSession):
-            token = self.cookie.read(connection.headers.getlist("cookie"))
-            return self._digest(token) if token else None
-        return None
+        self.cookie.set_on(response, token, self.lifetimes.absolute)
 
 
 def _cookie_of(name: str | None) -> Cookie:

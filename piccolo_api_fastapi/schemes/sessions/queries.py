@@ -1,16 +1,15 @@
-"""Statements on the table of sessions: find, start, touch, rotate, list and end."""
+"""Statements on the table of sessions: find, start, touch, list and end."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
 from piccolo.custom_types import Combinable
 
-from piccolo_api_fastapi.access.step_up import Factors, read_factors, write_factors
+from piccolo_api_fastapi.access.step_up import read_factors, write_factors
 from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.lookups import Lookup
@@ -124,8 +123,17 @@ def compile_find(own: Own, *, is_batched: bool = True) -> Lookup:
 async def find(lookup: Lookup, digest: str, now: datetime) -> FoundSession | None:
     """Look up the live session with this digest."""
     row = await lookup.find(digest, now)
-    if row is None:
-        return None
+    return None if row is None else _found(row)
+
+
+async def find_several(
+    lookup: Lookup, digests: Sequence[str], now: datetime
+) -> Sequence[FoundSession]:
+    """Look up the live sessions with these digests, by one statement."""
+    return [_found(row) for row in await lookup.find_several(digests, now)]
+
+
+def _found(row: dict[str, Any]) -> FoundSession:
     user, factors = take_user(row), read_factors(row.pop("factors"))
     return FoundSession(factors=factors, user=user, **row)
 
@@ -157,7 +165,7 @@ def new_session(
 
 
 async def start(
-    own: Own, row: Session, *, replaces: str | None = None, cap: int | None = None
+    own: Own, row: Session, *, replaces: Sequence[str] = (), cap: int | None = None
 ) -> None:
     """
     Store a new session. Call it in a transaction that has locked the user.
@@ -165,11 +173,11 @@ async def start(
     Args:
         own: The sessions of the scheme.
         row: The session.
-        replaces: The digest of the session that the request came with, which is deleted.
+        replaces: The digests of the sessions that the request came with, which are deleted.
         cap: The number of sessions that the user may have; the oldest are deleted.
     """
-    if replaces is not None:
-        await own.table.delete().where(own.table.digest == replaces, own.condition)
+    if replaces:
+        await own.table.delete().where(own.table.digest.is_in(list(replaces)), own.condition)
     if cap is None:
         await own.table.insert(row)
     else:
@@ -185,57 +193,6 @@ async def touch(
     await table.update({table.last_seen_at: now, table.expires_at: expires_at}).where(
         table.id == session.id, table.last_seen_at <= now - TOUCH_INTERVAL
     )
-
-
-async def record_factor(
-    own: Own, digest: str, factors: Factors, now: datetime, *, is_second: bool
-) -> str | None:
-    """
-    Record the factors that the user has presented, and replace the session's token.
-
-    Args:
-        own: The sessions of the scheme.
-        digest: The digest of the token that the request came with.
-        factors: All factors presented so far, including the latest.
-        now: The current time.
-        is_second: Whether the latest is a second factor, so that the session is no longer
-            limited to enrolling one.
-
-    Returns:
-        The new token; `None` if the session has ended or its token was replaced meanwhile.
-    """
-    values: dict[Any, Any] = {own.table.factors: write_factors(factors)}
-    if is_second:
-        values[own.table.is_enrolling] = False
-    return await rotate(own, digest, now, values)
-
-
-async def rotate(
-    own: Own,
-    digest: str,
-    now: datetime,
-    changes: Mapping[Any, Any] = MappingProxyType({}),
-) -> str | None:
-    """
-    Replace a session's token. If several requests present the old token, one succeeds.
-
-    Args:
-        own: The sessions of the scheme, to which the session belongs alone from now on.
-        digest: The digest of the token that the request came with.
-        now: The current time.
-        changes: New values of other columns.
-
-    Returns:
-        The new token; `None` if the session has ended or its token was replaced meanwhile.
-    """
-    table, token = own.table, SESSION_TOKEN.generate()
-    values = {table.digest: SESSION_TOKEN.digest(token), table.scheme: own.scheme, **changes}
-    rotated = (
-        await table.update(values)
-        .where(table.digest == digest, own.condition, table.expires_at > now)
-        .returning(table.id)
-    )
-    return token if rotated else None
 
 
 async def live(own: Own, user: Any, now: datetime) -> Sequence[Session]:
@@ -270,9 +227,9 @@ async def end_others(own: Own, user: Any, keep: UUID, now: datetime) -> None:
     await _end(own, (table.user == user) & (table.id != keep), now)
 
 
-async def end_by_digest(own: Own, digest: str, now: datetime) -> None:
-    """End the session with this digest, if there is one."""
-    await _end(own, own.table.digest == digest, now)
+async def end_by_digest(own: Own, digests: Sequence[str], now: datetime) -> None:
+    """End the sessions with these digests, as far as there are any."""
+    await _end(own, own.table.digest.is_in(list(digests)), now)
 
 
 async def _end(own: Own, condition: Combinable, now: datetime) -> bool:

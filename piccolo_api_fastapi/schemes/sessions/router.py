@@ -20,6 +20,7 @@ from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     CrossSiteRequest,
+    EmailNotVerified,
     FactorDisabled,
     HasherBusy,
     InsufficientScope,
@@ -111,13 +112,16 @@ def _add_login(
         operation_id="log_in",
         summary="Log in",
         dependencies=[Depends(session.csrf), *captcha_dependencies(captcha, login.limits)],
-        responses=responses(InvalidCredentials, LoginRefused, TooManyRequests, HasherBusy),
+        responses=responses(
+            InvalidCredentials, LoginRefused, EmailNotVerified, TooManyRequests, HasherBusy
+        ),
     )
     @logs_in(login)
     async def log_in(request: Request, response: Response, credentials: LoginIn) -> LoggedIn:
         """
         Start a session and set its cookie, or ask for a second factor. An unknown user, a wrong
-        password and a disabled user get the same response.
+        password and a disabled user get the same response; so does a user who has not verified
+        their address, unless the application tells them (403, `email_not_verified`).
         """
         password = credentials.password.get_secret_value()
         outcome = await login.start(credentials.username, password, login.client(request))

@@ -150,7 +150,7 @@ def test_cap_of_cookies() -> None:
     cookie, pair = Cookie(), "__Host-session=x"
     fits = "a" * (MAXIMUM_COOKIES - len(pair) - 2)
     for headers in ([f"{fits};{pair}"], [fits, pair]):
-        assert cookie.read(headers) == "x"
+        assert cookie.read(headers) == ["x"]
     for headers in ([f"{fits}a;{pair}"], [f"{fits}a", pair], ["a" * MAXIMUM_COOKIES]):
         with pytest.raises(InvalidSession):
             cookie.read(headers)

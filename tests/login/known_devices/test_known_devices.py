@@ -182,14 +182,48 @@ async def test_the_cookie(client: httpx.AsyncClient, ada: User) -> None:
     assert header.endswith("; Max-Age=31536000; Path=/; SameSite=Lax; HttpOnly; Secure")
 
 
-async def test_two_cookies(app: FastAPI, client: httpx.AsyncClient, ada: User) -> None:
-    """A second cookie of the name, which a sibling domain may have planted: none is believed."""
+async def test_several_cookies(app: FastAPI, ada: User, grace: User, clock: FrozenClock) -> None:
+    """Of several cookies, as after a change of their domain, the one of the user counts."""
+    tokens = []
+    for name in ("grace", "ada"):
+        async with new_client(app) as browser:
+            await log_in(browser, name)
+            tokens.append(browser.cookies[NAME])
+    await flood(app)
+    header = "; ".join(f"{NAME}={token}" for token in [*tokens, DEVICE_TOKEN.generate(), "other"])
+    async with new_client(app) as browser:
+        browser.headers["Cookie"] = header
+        assert (await log_in(browser)).status_code == 200
+        kept = await KnownDevice.select(KnownDevice.digest, KnownDevice.user)
+        assert sorted(row["user"] for row in kept) == [ada.id, grace.id]
+        assert DEVICE_TOKEN.digest(tokens[1]) not in [row["digest"] for row in kept]
+        many = "; ".join(f"{NAME}={DEVICE_TOKEN.generate()}" for _ in range(4))
+        browser.headers["Cookie"] = f"{many}; {NAME}={browser.cookies[NAME]}"
+        browser.cookies.clear()
+        assert (await log_in(browser)).status_code == 429
+
+
+@pytest.mark.security(26)
+async def test_an_imitated_cookie(app: FastAPI, client: httpx.AsyncClient, ada: User) -> None:
+    """Beside a cookie whose name only looks like it, none is believed."""
     await log_in(client)
     token = client.cookies[NAME]
     await flood(app)
     async with new_client(app) as other:
-        other.headers["Cookie"] = f"{NAME}={token}; {NAME}={token}"
+        other.headers["Cookie"] = f"{NAME}={token}; {NAME.lower()}={token}"
         assert (await log_in(other)).status_code == 429
+
+
+async def test_former_cookies(users: Users[User], ada: User) -> None:
+    """A login removes the cookies that it formerly was."""
+    cookie = Cookie("device", formerly=[Cookie("device", path="/auth")])
+    login = Login(users, known_devices=KnownDevices(users, cookie=cookie))
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(users), login), prefix="/auth")
+    async with new_client(app) as client:
+        _, *headers = (await log_in(client)).headers.get_list("set-cookie")
+    assert headers[0] == "device=; Max-Age=0; Path=/auth; SameSite=Lax; HttpOnly; Secure"
+    assert headers[1].startswith("device=dev_")
 
 
 async def test_it_is_forgotten(

@@ -210,11 +210,12 @@ async def test_no_other_scheme_renews(users: Users[User], ada: User) -> None:
     mine, theirs = SessionAuth(users), SessionAuth(users, cookie=Cookie("adm"))
     async with new_client(serve(mine=mine)) as client:
         value = await start(client, "mine", mine)
+    [row] = await Session.objects()
     for scheme, is_own in ((theirs, False), (mine, True)):
         header = (b"cookie", f"{scheme.cookie.name}={value}".encode())
         scope = {"type": "http", "method": "GET", "headers": [header]}
         connection, response = HTTPConnection(scope), Response()
-        identity = Identity(ada, "Session", None, frozenset(), users.clock())
+        identity = Identity(ada, "Session", row.id, frozenset(), users.clock())
         if is_own:
             await scheme.record_factor(identity, "totp", connection, response)
             assert response.headers["set-cookie"].startswith(f"{mine.cookie.name}=ses_")
