@@ -11,7 +11,7 @@ from .core.http.problems import responses
 from .core.http.route import AuthRoute
 from .errors import AuthError
 from .login.mfa.second_factor import SecondFactor
-from .mail.messages import LinkMessage, Message
+from .mail.message import LinkMessage, Message
 from .mail.notices import NewFactor, declare_notices
 
 __all__ = [

@@ -19,7 +19,8 @@ from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.unverified import offer_after_refusal
-from piccolo_api_fastapi.mail.messages import AccountClosed, Mail
+from piccolo_api_fastapi.mail.message import Mail
+from piccolo_api_fastapi.mail.messages import AccountClosed
 from piccolo_api_fastapi.mail.wording import Texts, Wording
 from piccolo_api_fastapi.users import Users, UserT, or_default
 

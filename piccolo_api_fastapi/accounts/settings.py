@@ -20,7 +20,8 @@ from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.mail.links import Links
-from piccolo_api_fastapi.mail.messages import AccountClosed, Mail, PasswordChanged
+from piccolo_api_fastapi.mail.message import Mail
+from piccolo_api_fastapi.mail.messages import AccountClosed, PasswordChanged
 from piccolo_api_fastapi.mail.wording import Wording
 from piccolo_api_fastapi.users import Users, UserT
 from piccolo_api_fastapi.users.identifiers import normal_email, real_email

@@ -1,6 +1,7 @@
 """Messages to users, and the objects that send them."""
 
 from .console import ConsoleMail
+from .message import LinkMessage, Mail, Message
 from .messages import (
     AccountClosed,
     AlreadyRegistered,
@@ -8,9 +9,6 @@ from .messages import (
     DetailTaken,
     EmailChanged,
     EmailChangeRequested,
-    LinkMessage,
-    Mail,
-    Message,
     NewSignIn,
     PasswordChanged,
     ResetPassword,

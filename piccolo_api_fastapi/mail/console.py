@@ -4,7 +4,7 @@ from typing import TextIO
 
 from piccolo_api_fastapi.core.configuration import configured
 
-from .messages import Message
+from .message import Message
 
 
 @configured

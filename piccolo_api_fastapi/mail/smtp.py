@@ -12,7 +12,7 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.users.identifiers import split_email
 
-from .messages import Message
+from .message import Message
 
 Render: TypeAlias = Callable[[Message, EmailMessage], None]
 """Sets the subject and the content of an e-mail."""

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
-from .messages import Message, MessageT, Words
+from .message import Message, MessageT, Words
 
 WriteText: TypeAlias = Callable[[Any], tuple[str, str]]
 """Returns the subject and the whole text of a message."""

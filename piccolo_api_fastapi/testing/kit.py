@@ -18,7 +18,7 @@ from piccolo_api_fastapi.access.identity import ACCOUNT, Identity, UserT
 from piccolo_api_fastapi.access.step_up import PASSWORD, Factors
 from piccolo_api_fastapi.login.mfa.one_time_codes import Authenticator
 from piccolo_api_fastapi.mail.delivery import replace_mail
-from piccolo_api_fastapi.mail.messages import LinkMessage, Message
+from piccolo_api_fastapi.mail.message import LinkMessage, Message
 from piccolo_api_fastapi.users import Users
 from piccolo_api_fastapi.users.passwords.hasher import (
     PasswordHasher,

@@ -34,7 +34,7 @@ from piccolo_api_fastapi.mail import (
     VerifyEmail,
     VerifyEmailFirst,
 )
-from piccolo_api_fastapi.mail import messages as mail
+from piccolo_api_fastapi.mail.message import LinkMessage
 
 # Python 3.10 never closes a transport that was upgraded by STARTTLS.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
@@ -64,12 +64,12 @@ def test_messages(message: Message) -> None:
     text = message.text()
     assert message.subject
     assert text.startswith("Hello ada,\n\n")
-    assert ("s3cret" in text) is isinstance(message, mail.LinkMessage)
+    assert ("s3cret" in text) is isinstance(message, LinkMessage)
     assert "s3cret" not in repr(message) + str(message)
     assert "123456" not in repr(message)
     if isinstance(message, VerifyEmail):
         assert "123456" in text
-    if isinstance(message, mail.LinkMessage | PasswordChanged | AccountClosed):
+    if isinstance(message, LinkMessage | PasswordChanged | AccountClosed):
         assert "2026-11-25 09:30 UTC" in text
 
 

@@ -8,7 +8,8 @@ from typing import Any, Generic
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.mail.delivery import Delivery
-from piccolo_api_fastapi.mail.messages import AlreadyRegistered, Message
+from piccolo_api_fastapi.mail.message import Message
+from piccolo_api_fastapi.mail.messages import AlreadyRegistered
 from piccolo_api_fastapi.users import Users, UserT
 
 from . import pacing_queries as queries

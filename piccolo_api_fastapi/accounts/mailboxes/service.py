@@ -4,7 +4,8 @@ from typing import Generic
 
 from piccolo_api_fastapi.mail.delivery import Delivery
 from piccolo_api_fastapi.mail.links import Links
-from piccolo_api_fastapi.mail.messages import EmailChanged, Mail, SecondFactorChanged
+from piccolo_api_fastapi.mail.message import Mail
+from piccolo_api_fastapi.mail.messages import EmailChanged, SecondFactorChanged
 from piccolo_api_fastapi.mail.notices import offer_undo
 from piccolo_api_fastapi.mail.wording import Wording
 from piccolo_api_fastapi.users import Users, UserT

@@ -83,8 +83,7 @@ class PooledPostgresEngine(PostgresEngine):
     Do not use it if a trigger, a view or a default of your tables changes the session, with
     `set_config` for example: nobody sees that in a statement.
 
-    Args:
-        config: The arguments of Piccolo's `PostgresEngine`, which it passes on.
+    Its arguments are those of Piccolo's `PostgresEngine`.
     """
 
     __slots__ = ()

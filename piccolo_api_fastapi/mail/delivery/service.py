@@ -11,7 +11,7 @@ from uuid import UUID
 
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
-from piccolo_api_fastapi.mail.messages import LinkMessage, Mail, Message
+from piccolo_api_fastapi.mail.message import LinkMessage, Mail, Message
 from piccolo_api_fastapi.mail.wording import Wording
 from piccolo_api_fastapi.users import Users
 

@@ -5,7 +5,8 @@ from dataclasses import fields
 from typing import Any, TypeAlias
 
 from piccolo_api_fastapi.core.events.events import AuthEvent
-from piccolo_api_fastapi.mail.messages import Message, SecondFactorChanged
+from piccolo_api_fastapi.mail.message import Message
+from piccolo_api_fastapi.mail.messages import SecondFactorChanged
 
 from .undo import UndoLink
 

@@ -7,7 +7,8 @@ from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.mail.delivery import Delivery
-from piccolo_api_fastapi.mail.messages import Mail, Message, NewSignIn, SecondFactorChanged
+from piccolo_api_fastapi.mail.message import Mail, Message
+from piccolo_api_fastapi.mail.messages import NewSignIn, SecondFactorChanged
 from piccolo_api_fastapi.mail.wording import Texts, Wording
 from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email

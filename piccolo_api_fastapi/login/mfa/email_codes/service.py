@@ -21,7 +21,8 @@ from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import digits_of
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
 from piccolo_api_fastapi.mail.delivery import post
-from piccolo_api_fastapi.mail.messages import Mail, SignInCode
+from piccolo_api_fastapi.mail.message import Mail
+from piccolo_api_fastapi.mail.messages import SignInCode
 from piccolo_api_fastapi.mail.wording import Texts, Wording
 from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
