@@ -1,6 +1,5 @@
 """Limiters as functions of a key: ours, the least there is, and the peers."""
 
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -32,9 +31,10 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.stores.store import Store
 
+from .needs import REDIS_URL
+
 Call: TypeAlias = Callable[[str], Awaitable[Any]]
 
-REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 PLENTY = 1_000_000
 """A minute; nobody is refused while it is measured."""
 FURTHER = ("30000000/hour", "90000000/day")

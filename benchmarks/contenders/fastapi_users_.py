@@ -36,6 +36,7 @@ from .vocabulary import (
     add_ping,
     bearer,
     cookie_of,
+    expiring_later,
     post_form,
 )
 
@@ -154,3 +155,8 @@ def credential(headers: Any, body: bytes, variant: str) -> Headers:
     if variant == "session":
         return cookie_of(headers)
     return bearer(json.loads(body)["access_token"])
+
+
+def further(headers: Headers, number: int, variant: str) -> Headers | None:
+    """Another credential like one that a login gave; `None` if only a login gives one."""
+    return expiring_later(headers, number) if variant == "jwt" else None

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from benchmarks import databases, load, machine
+from benchmarks.budget import Budget
 from benchmarks.contenders.vocabulary import PASSWORD, SECRET, USERNAME
 from benchmarks.samples import as_json, figure
 from examples.production.stack import Stack, running
@@ -23,7 +24,7 @@ MODES = {
 CONNECTIONS = 32
 
 
-def run(kind: databases.Kind, folder: Path, rounds: int, seconds: int) -> dict[str, Any]:
+def run(kind: databases.Kind, folder: Path, budget: Budget, seconds: int) -> dict[str, Any]:
     """A protected request by cookie, through all of it; nothing is kept on a core of its own."""
     database = databases.create(kind, "production", folder)
     environment = {
@@ -40,8 +41,10 @@ def run(kind: databases.Kind, folder: Path, rounds: int, seconds: int) -> dict[s
             capture_output=True,
         )
         return {
-            name: _measure(name, environment, folder, mode, rounds, seconds)
-            for name, mode in MODES.items()
+            name: _measure(
+                name, environment, folder, mode, budget.part(1 / (len(MODES) - number)), seconds
+            )
+            for number, (name, mode) in enumerate(MODES.items())
         }
     finally:
         databases.drop(kind, database)
@@ -52,7 +55,7 @@ def _measure(
     environment: dict[str, str],
     folder: Path,
     mode: dict[str, Any],
-    rounds: int,
+    budget: Budget,
     seconds: int,
 ) -> dict[str, Any]:
     print(f"  {name}", flush=True)
@@ -62,7 +65,8 @@ def _measure(
     with running(own, environment, **mode) as stack:
         cookies = [_sign_in(stack) for _ in range(CONNECTIONS)]
         samples = [
-            _sample(stack, cookies, environment["PG_DATABASE"], seconds) for _ in range(rounds + 1)
+            _sample(stack, cookies, environment["PG_DATABASE"], seconds)
+            for _ in budget.rounds(least=2)  # the first is to warm up
         ]
     return {key: as_json(figure([s[key] for s in samples[1:]])) for key in samples[0]}
 

@@ -1,0 +1,94 @@
+"""The jobs of a run, and which part of the time each of them has."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .budget import Budget
+from .contenders import Contender
+from .databases import Kind
+from .jobs import production, protected, refresh, startup, storm, unguarded
+
+REHEARSAL = 10
+"""Minutes, below which figures mean nothing: fewer contenders and smaller tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """
+    What the jobs of a run have in common.
+
+    Args:
+        contenders: Those that can be measured.
+        minutes: How long the run may take.
+    """
+
+    contenders: Sequence[Contender]
+    minutes: float
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether it only shows that everything works."""
+        return self.minutes < REHEARSAL
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """
+    One job.
+
+    Args:
+        share: Its part of the time, beside the parts of the others.
+        run: What it does on a database with a folder of its own, within a budget.
+        kinds: The databases that it works on.
+    """
+
+    share: float
+    run: Callable[[Run, Kind, Path, Budget], dict[str, Any]]
+    kinds: tuple[Kind, ...] = ("postgres", "sqlite")
+
+
+def _quick(run: Run, kind: Kind, folder: Path, budget: Budget) -> dict[str, Any]:
+    return protected.run(kind, run.contenders, folder, budget, [(protected.MAIN, True)])
+
+
+def _protected(run: Run, kind: Kind, folder: Path, budget: Budget) -> dict[str, Any]:
+    chosen = [one for one in run.contenders if one.main or not run.is_rehearsal]
+    return protected.run(kind, chosen, folder, budget)
+
+
+def _storm(run: Run, kind: Kind, folder: Path, budget: Budget) -> dict[str, Any]:
+    return storm.run(kind, run.contenders, folder, budget, 2 if run.is_rehearsal else 4)
+
+
+def _growth(run: Run, kind: Kind, folder: Path, budget: Budget) -> dict[str, Any]:
+    from .jobs import growth
+
+    sizes = (1_000, 20_000) if run.is_rehearsal else (1_000, 100_000, 1_000_000)
+    return growth.run(kind, folder, budget, sizes, 1 if run.is_rehearsal else 4)
+
+
+def _rate_limits(_: Run, kind: Kind, folder: Path, budget: Budget) -> dict[str, Any]:
+    from .jobs import rate_limits  # imports the peers
+
+    return rate_limits.run(kind, folder, budget)
+
+
+QUICK = {"protected": Job(1, _quick)}
+"""Two minutes: enough to see whether a change helps."""
+
+JOBS = {
+    "protected": Job(9.0, _protected),
+    "storm": Job(3.4, _storm, ("postgres",)),  # logins wait for hashes, not for the database
+    "unguarded": Job(0.8, lambda *of: unguarded.run(*of[1:]), ("sqlite",)),
+    "startup": Job(1.0, lambda *of: startup.run(of[0].contenders, *of[2:]), ("sqlite",)),
+    "refresh": Job(0.7, lambda *of: refresh.run(*of[1:], 2)),
+    "rate_limits": Job(0.9, _rate_limits),
+    "production": Job(0.8, lambda *of: production.run(*of[1:], 3), ("postgres",)),
+    "growth": Job(3.6, _growth),
+}
+"""
+All that is published. What a job does not use goes to those after it; what it uses beyond its part
+is theirs, too, so that the whole keeps to its minutes.
+"""
