@@ -9,9 +9,8 @@ import argparse
 import json
 import sys
 import tempfile
-import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,38 +21,48 @@ from .plan import JOBS, QUICK, Job, Run
 
 FOLDER = Path(__file__).parent
 DOCS = FOLDER.parent / "docs"
+KINDS = ("postgres", "sqlite")
 RESULTS, TABLES, PLOT = "results.json", "results.md", "benchmark"
 
 
 def main() -> None:
     """Run the jobs that are asked for, on each database there is; print, and keep what is full."""
-    begin = time.perf_counter()
     arguments = _arguments()
-    minutes = 2.0 if arguments.quick else arguments.minutes
-    kinds, contenders = _kinds(arguments.kinds), _contenders(quick=arguments.quick)
-    jobs = {name: job for name, job in (QUICK if arguments.quick else JOBS).items()}
-    wanted = _possible({name: jobs[name] for name in arguments.jobs or jobs}, kinds)
+    deadline = Budget(60 * (2 if arguments.quick else arguments.minutes))
+    kinds = _kinds(arguments.kinds)
+    jobs = _possible(arguments.jobs, QUICK if arguments.quick else JOBS, kinds)
+    run = Run(_contenders(quick=arguments.quick), arguments.minutes)
     folder: Path | None = None if arguments.quick else arguments.results
     results: dict[str, Any] = {}
     if arguments.jobs and folder and (folder / RESULTS).exists():
         results = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-    run = Run(contenders, minutes)
-    failed = []
-    for number, (name, job) in enumerate(wanted.items()):
-        rest = list(wanted.values())[number:]
-        left = minutes * 60 - (time.perf_counter() - begin)
-        budget = Budget(left * job.share / sum(one.share for one in rest))
+    failed = list(_run_all(jobs, kinds, run, deadline, results, folder))
+    print(report.as_markdown(results))
+    print(f"{deadline.used / 60:.1f} minutes.")
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}")
+
+
+def _run_all(
+    jobs: dict[str, Job],
+    kinds: Sequence[databases.Kind],
+    run: Run,
+    deadline: Budget,
+    results: dict[str, Any],
+    folder: Path | None,
+) -> Iterator[str]:
+    """Put the results of each job with the others, and yield the names of those that failed."""
+    for number, (name, job) in enumerate(jobs.items()):
+        rest = list(jobs.values())[number:]
+        budget = deadline.part(job.share / sum(one.share for one in rest))
+        budget.left_out = []
         try:
             results[name] = results.get(name, {}) | _run(name, job, kinds, run, budget)
         except Exception:  # noqa: BLE001 - the figures of the other jobs are good
             traceback.print_exc()
-            failed.append(name)
+            yield name
         if folder:
             _keep(results, folder)
-    print(report.as_markdown(results))
-    print(f"It took {(time.perf_counter() - begin) / 60:.1f} minutes of {minutes:g}.")
-    if failed:
-        sys.exit(f"Failed: {', '.join(failed)}")
 
 
 def _kinds(wanted: list[databases.Kind] | None) -> list[databases.Kind]:
@@ -76,10 +85,14 @@ def _contenders(*, quick: bool) -> list[Contender]:
     return chosen
 
 
-def _possible(jobs: dict[str, Job], kinds: Sequence[databases.Kind]) -> dict[str, Job]:
+def _possible(
+    wanted: Sequence[str] | None, jobs: dict[str, Job], kinds: Sequence[databases.Kind]
+) -> dict[str, Job]:
     """The jobs that can run; why the others can't is said before anything is measured."""
     possible = {}
     for name, job in jobs.items():
+        if wanted and name not in wanted:
+            continue
         if reason := needs.of_job(name, kinds, job.kinds):
             print(f"Left out: the job {name}: {reason}.", flush=True)
         else:
@@ -93,8 +106,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few contenders, in two minutes")
     parser.add_argument("--minutes", type=float, default=20, help="how long it may take")
-    parser.add_argument("--jobs", nargs="*", help="these jobs; the results of others are kept")
-    parser.add_argument("--kinds", nargs="*", help="of the databases: postgres, sqlite")
+    parser.add_argument(
+        "--jobs", nargs="*", choices=JOBS, help="these jobs; the results of others are kept"
+    )
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, help="these databases only")
     parser.add_argument(
         "--results", type=Path, default=FOLDER, help="where results.json and the rest go"
     )

@@ -16,13 +16,19 @@ class Budget:
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._until = clock() + seconds
+        self._begin = clock()
+        self._until = self._begin + seconds
         self.left_out: list[str] = []
 
     @property
     def left(self) -> float:
         """The seconds that are left; 0 when they are used up."""
         return max(0.0, self._until - self._clock())
+
+    @property
+    def used(self) -> float:
+        """The seconds since it began."""
+        return self._clock() - self._begin
 
     def part(self, of_what_is_left: float) -> "Budget":
         """A budget of its own for a part of the job, with the same list of what was left out."""

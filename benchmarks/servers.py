@@ -180,15 +180,17 @@ def sign_in(server: Server, number: int = CREDENTIALS) -> None:
     if (login := module.login(variant)) is None:
         return
 
-    def signed_in() -> dict[str, str]:
-        headers, body = post(f"{server.url}{login.path}", login.content_type, login.body)
+    def credential_of(one: Post) -> dict[str, str]:
+        headers, body = post(f"{server.url}{one.path}", one.content_type, one.body)
         return dict(module.credential(headers, body, variant))
 
-    server.headers = signed_in()
-    further = getattr(module, "further", lambda *_: None)
+    server.headers = credential_of(login)
     server.credentials = [server.headers]
+    further = getattr(module, "further", lambda *_: None)
+    issue = getattr(module, "issue", lambda _: None)(variant) or login
     for count in range(1, number):
-        server.credentials.append(further(server.headers, count, variant) or signed_in())
+        another = further(server.headers, count, variant) or credential_of(issue)
+        server.credentials.append(another)
     if len({str(one) for one in server.credentials}) < number:
         raise RuntimeError(f"{server.contender.name} gives the same credential twice")
 

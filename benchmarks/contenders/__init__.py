@@ -14,7 +14,8 @@ class Contender:
         title: What tables and plots call it.
         module: In this package; offers `prepare()`, `application(variant)`, `login(variant)`
             and `credential(headers, body, variant)`. Contenders of one module share a database.
-            If tokens of the same second are alike, `further(headers, number)` makes others.
+            Where 64 logins would take long, or tokens of the same second are alike,
+            `issue(variant)` or `further(headers, number, variant)` gives other credentials.
         variant: Which of the applications of the module.
         quick: Whether `QUICK=1` includes it.
         main: Whether it runs in every round and at each number of connections, also if time is
@@ -36,7 +37,6 @@ class Contender:
 BARE = Contender(
     "bare", "bare FastAPI, no authentication", "bare", "", quick=True, main=True, asks=False
 )
-
 
 
 def _by_hand(name: str, title: str, variant: str, **options: Any) -> Contender:

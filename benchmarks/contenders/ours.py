@@ -48,6 +48,10 @@ from .vocabulary import (
 )
 
 
+CAP = 10_000
+"""Sessions, families and tokens of one user: more than 64 for each contender. It still counts."""
+
+
 class NamedJWT(JWTAuth[User]):
     """Tokens that name the user, for the route that asks no database."""
 
@@ -73,10 +77,10 @@ def application(variant: str) -> FastAPI:
     app = FastAPI(lifespan=_lifespan_of(pool, keeps=algorithm == "kept"))
     install(app)
     add_ping(app)
-    session = SessionAuth()
+    session = SessionAuth(cap=CAP)
     is_named = kind == "claims" and not limits
-    jwt = NamedJWT(keys=_ring(algorithm if is_named else "HS256"))
-    token = TokenAuth()
+    jwt = NamedJWT(keys=_ring(algorithm if is_named else "HS256"), cap=CAP)
+    token = TokenAuth(max_per_user=CAP)
     any_of_them: Guard[User] = AnyOf(session, jwt, token)
     if kind == "claims":
         _add_claims(app, jwt, limits)

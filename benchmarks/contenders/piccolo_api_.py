@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from piccolo.apps.user.tables import BaseUser
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import create_db_tables
@@ -52,6 +52,7 @@ def application(variant: str) -> FastAPI:
     app = FastAPI(lifespan=_lifespan)
     add_ping(app)
     if variant == "session":
+        _add_issue_of_sessions(app)
         app.mount("/login/", session_login())
         app.mount("/", _behind_a_backend(SessionsAuthBackend(admin_only=False)))
     elif variant == "token":
@@ -68,9 +69,23 @@ def _add_issue(app: FastAPI) -> None:
 
     @app.post("/issue")
     async def issue() -> dict[str, str]:
-        user = await BaseUser.select(BaseUser.id).where(BaseUser.username == USERNAME).first()
-        assert user is not None  # noqa: S101 - `prepare` made them
-        return {"token": await TokenAuth.create_token(user["id"], one_per_user=False)}
+        return {"token": await TokenAuth.create_token(await _user_id(), one_per_user=False)}
+
+
+def _add_issue_of_sessions(app: FastAPI) -> None:
+    """A session without the second that the hash of a login takes."""
+
+    @app.post("/issue")
+    async def issue(response: Response) -> None:
+        session = await SessionsBase.create_session(await _user_id())
+        response.set_cookie("id", session.token)
+
+
+async def _user_id() -> int:
+    user = await BaseUser.select(BaseUser.id).where(BaseUser.username == USERNAME).first()
+    assert user is not None  # noqa: S101 - `prepare` made them
+    user_id: int = user["id"]
+    return user_id
 
 
 def _behind_a_backend(backend: SessionsAuthBackend | TokenAuthBackend) -> FastAPI:
@@ -118,3 +133,8 @@ def credential(headers: Any, body: bytes, variant: str) -> Headers:
 def further(headers: Headers, number: int, variant: str) -> Headers | None:
     """Another credential like one that a login gave; `None` if only a login gives one."""
     return expiring_later(headers, number) if variant == "jwt" else None
+
+
+def issue(variant: str) -> Post | None:
+    """How to get another session without a login; `None` for the rest."""
+    return Post("/issue", "application/json", b"") if variant == "session" else None

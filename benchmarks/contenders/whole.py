@@ -29,7 +29,6 @@ from piccolo_api_fastapi import (
     session_router,
     token_router,
 )
-from piccolo_api_fastapi.access.guards import Guard
 
 from . import ours
 from .vocabulary import USERNAME, Me, add_ping, pem
@@ -60,7 +59,7 @@ def _add_routers(app: FastAPI) -> None:
     jwt = JWTAuth(keys=KeyRing(Key.from_pem(pem("ES256"))), issuer=URL)
     totp = TOTP(encryption=XChaCha20Poly1305(ENCRYPTION_KEY), issuer="Example")
     login = Login(factors=[totp])
-    people: Guard[User] = AnyOf(session, jwt)
+    people = AnyOf[User](session, jwt)
     accounts = Accounts(
         mail=ConsoleMail(),
         base_url=URL,
