@@ -1,6 +1,6 @@
 """The results as tables of Markdown, for the terminal and the documentation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .aims import AIMS
@@ -14,8 +14,8 @@ def as_markdown(results: Results) -> str:
     """All there is."""
     lines: list[str] = []
     if any(aim.job in results for aim in AIMS):
-        lines += ["### Aims", "", *_aims(results), ""]
-    for name, render in _JOBS.items():
+        lines += ["### Aims", "", *aims(results), ""]
+    for name, render in RENDERERS.items():
         if name in results:
             lines += [*render(results[name]), *_left_out(results[name])]
             lines += [_machine(results[name]["machine"]), ""]
@@ -27,7 +27,8 @@ def _left_out(results: Results) -> Iterator[str]:
         yield from (f"Left out for want of time: {'; '.join(left_out)}.", "")
 
 
-def _aims(results: Results) -> Iterator[str]:
+def aims(results: Results) -> Iterator[str]:
+    """The aims that the results decide, each with its figure."""
     rows = []
     for aim in AIMS:
         try:
@@ -235,7 +236,7 @@ def _machine(machine: Results) -> str:
     )
 
 
-_JOBS = {
+RENDERERS: dict[str, Callable[[Results], Iterator[str]]] = {
     "protected": protected,
     "storm": _storm,
     "refresh": _refresh,

@@ -47,7 +47,6 @@ from .vocabulary import (
     post_json,
 )
 
-
 CAP = 10_000
 """Sessions, families and tokens of one user: more than 64 for each contender. It still counts."""
 

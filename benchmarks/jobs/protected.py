@@ -68,7 +68,7 @@ def run(
                     taken = samples[server.contender.name][connections]
                     taken[str(number)] = _sample(server, connections)
         resident = {s.contender.name: machine.resident_kib(s.process.pid) for s in servers}
-    return _summary(samples, resident)
+    return summary(samples, resident)
 
 
 def _rounds(
@@ -103,7 +103,7 @@ def _sample(server: Server, connections: int) -> Sample:
     }
 
 
-def _summary(samples: Samples, resident: dict[str, int]) -> dict[str, Any]:
+def summary(samples: Samples, resident: dict[str, int]) -> dict[str, Any]:
     """Each quantity, by contender and connections, and its CPU beside that of two others."""
     first = next(iter(samples))
     result: dict[str, Any] = {}
