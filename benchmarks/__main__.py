@@ -31,7 +31,10 @@ def main() -> None:
     deadline = Budget(60 * (2 if arguments.quick else arguments.minutes))
     kinds = _kinds(arguments.kinds)
     jobs = _possible(arguments.jobs, QUICK if arguments.quick else JOBS, kinds)
-    run = Run(_contenders(quick=arguments.quick), arguments.minutes)
+    if not jobs:
+        sys.exit("Nothing is left to measure.")
+    of_all = sum(job.share for job in JOBS.values()) / sum(job.share for job in jobs.values())
+    run = Run(_contenders(quick=arguments.quick), arguments.minutes * of_all)
     folder: Path | None = None if arguments.quick else arguments.results
     results: dict[str, Any] = {}
     if arguments.jobs and folder and (folder / RESULTS).exists():
@@ -53,6 +56,9 @@ def _run_all(
 ) -> Iterator[str]:
     """Put the results of each job with the others, and yield the names of those that failed."""
     for number, (name, job) in enumerate(jobs.items()):
+        if not (deadline.left or run.is_rehearsal):
+            print(f"Left out: the job {name}: no time is left.", flush=True)
+            continue
         rest = list(jobs.values())[number:]
         budget = deadline.part(job.share / sum(one.share for one in rest))
         budget.left_out = []

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from . import databases
 from .contenders import Contender
@@ -80,10 +81,7 @@ async def _redis_answers() -> bool:
     client = Redis.from_url(REDIS_URL, socket_connect_timeout=2)
     try:
         return bool(await client.ping())
-    except OSError:
-        return False
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it can't be measured
-        print(f"Redis: {error}")
+    except (OSError, RedisError):
         return False
     finally:
         await client.aclose()

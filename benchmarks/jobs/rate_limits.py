@@ -14,6 +14,7 @@ from typing import Any
 
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import create_db_tables
+from redis.exceptions import RedisError
 
 from benchmarks import databases, limiters
 from benchmarks.budget import Budget
@@ -72,7 +73,7 @@ async def _in_redis(budget: Budget) -> dict[str, Table]:
     with limiters.redis_client() as client:
         try:
             await client.ping()
-        except OSError as error:
+        except (OSError, RedisError) as error:
             budget.leave_out(f"limits in Redis: {error}")
             return {}
         print("  rate limits, Redis", flush=True)
