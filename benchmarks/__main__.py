@@ -7,6 +7,7 @@ else the machine does. Figures compare contenders of one run and nothing else.
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -28,6 +29,7 @@ RESULTS, TABLES, PLOT = "results.json", "results.md", "benchmark"
 def main() -> None:
     """Run the jobs that are asked for, on each database there is; print, and keep what is full."""
     arguments = _arguments()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each start would compile all sources
     deadline = Budget(60 * (2 if arguments.quick else arguments.minutes))
     kinds = _kinds(arguments.kinds)
     jobs = _possible(arguments.jobs, QUICK if arguments.quick else JOBS, kinds)

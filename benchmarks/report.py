@@ -197,7 +197,7 @@ _START_HEAD = {
     "wall_ms": "wall ms",
     "cpu_ms": "CPU ms",
     "openapi_cpu_ms": "CPU ms of the first look at OpenAPI",
-    "resident_mib": "MiB",
+    "resident_mib": "MiB of the worker",
 }
 
 

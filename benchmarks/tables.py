@@ -33,7 +33,7 @@ def protected(results: Results) -> Iterator[str]:
 
 _PROTECTED_HEAD = (
     *("", "CPU µs a request", "±", "times bare", "times by hand", "database µs", "requests/s"),
-    *("p50 / p99 ms", "MiB"),
+    *("p50 / p99 ms", "MiB of the worker"),
 )
 
 
@@ -81,7 +81,7 @@ def _by_connections(results: Results) -> Iterator[tuple[object, ...]]:
 
 def unguarded(results: Results) -> Iterator[str]:
     """Routes that nobody guards."""
-    head = ("", "CPU µs a request", "±", "times bare", "±", "MiB")
+    head = ("", "CPU µs a request", "±", "times bare", "±", "MiB of the worker")
     rows = [
         (
             BY_NAME[name].title,
