@@ -106,7 +106,8 @@ def _growth(results: Results) -> Iterator[str]:
         for sweep, engine in SWEPT.items():
             if sweep in results[kind]:
                 yield from (_sweep(results[kind][sweep], engine.get(kind, "")), "")
-        yield from (_memory(results[kind]), "")
+        if "memory" in results[kind]["session"]:
+            yield from (_memory(results[kind]), "")
 
 
 SWEPT: dict[str, dict[str, str]] = {

@@ -17,6 +17,7 @@ from piccolo_api_fastapi import (
     Key,
     KeyRing,
     Login,
+    LoginLimits,
     RateLimit,
     SessionAuth,
     TokenAuth,
@@ -49,6 +50,10 @@ from .vocabulary import (
 
 CAP = 10_000
 """Sessions, families and tokens of one user: more than 64 for each contender. It still counts."""
+
+
+MANY = RateLimit("1000000/hour", scope="login: success")
+"""The limit of right passwords, which is charged; by default a storm would soon reach it."""
 
 
 class NamedJWT(JWTAuth[User]):
@@ -86,7 +91,7 @@ def application(variant: str) -> FastAPI:
     else:
         guards = {"session": session, "jwt": jwt, "token": token, "any": any_of_them}
         _add_me(app, guards[kind], limits)
-    login = Login()
+    login = Login(limits=LoginLimits(success=MANY))
     app.include_router(session_router(session, login), prefix="/auth")
     app.include_router(jwt_router(jwt, login), prefix="/auth")
     app.include_router(token_router(token, any_of_them), prefix="/auth")
