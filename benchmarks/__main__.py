@@ -101,7 +101,7 @@ def _possible(
     for name, job in jobs.items():
         if wanted and name not in wanted:
             continue
-        if reason := needs.of_job(name, kinds, job.kinds):
+        if reason := needs.of_job(name, kinds, list(job.parts)):
             print(f"Left out: the job {name}: {reason}.", flush=True)
         else:
             possible[name] = job
@@ -145,9 +145,9 @@ def _run(
     print(f"{name}: {budget.left / 60:.1f} minutes", flush=True)
     before, busy = machine.stolen_and_total(), machine.load_average()
     result: dict[str, Any] = {}
-    mine = [kind for kind in kinds if kind in job.kinds]
+    mine = [kind for kind in kinds if kind in job.parts]
     for number, kind in enumerate(mine):
-        own = budget.part(1 / (len(mine) - number))
+        own = budget.part(job.parts[kind] / sum(job.parts[rest] for rest in mine[number:]))
         with tempfile.TemporaryDirectory() as folder:
             result[kind] = job.run(run, kind, Path(folder), own)
     stolen, total = (b - a for a, b in zip(before, machine.stolen_and_total(), strict=True))

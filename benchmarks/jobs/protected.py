@@ -4,13 +4,14 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks import databases, load, machine
 from benchmarks.budget import Budget
-from benchmarks.contenders import Contender
+from benchmarks.contenders import BY_NAME, Contender
 from benchmarks.samples import as_json, figure, paired
 from benchmarks.servers import Server, find_backends, serving
 
@@ -21,11 +22,17 @@ Samples: TypeAlias = dict[str, dict[int, dict[str, Sample]]]
 MAIN = 32
 """The number of connections that every contender is asked over."""
 
-CYCLE = ((MAIN, True), (1, False), (MAIN, False), (128, False), (MAIN, False), (8, False))
-"""The rounds: connections, and whether all contenders take part or the main ones only."""
+CYCLE = (MAIN, 1, 128, MAIN, 8, MAIN)
+"""The numbers of connections of the rounds."""
+
+REFERENCES = ("bare", "session-piccolo", "session", "jwt", "token")
+"""The main contenders that run beside the others too, to compare them with."""
+
+MOST = 0.75
+"""The part of the time that the main contenders have."""
 
 AMPLE = 900.0
-"""Seconds for one database, from which on all contenders take part in every round."""
+"""Seconds for one database, from which on the others are asked over all numbers of connections."""
 
 SETTLE = 0.03
 """Seconds until what was under way when `wrk` hung up has been answered too."""
@@ -38,53 +45,85 @@ BY_HAND = "session-piccolo"
 
 
 def run(
-    kind: databases.Kind,
-    contenders: Sequence[Contender],
-    folder: Path,
-    budget: Budget,
-    steps: Sequence[tuple[int, bool]] = CYCLE,
+    kind: databases.Kind, contenders: Sequence[Contender], folder: Path, budget: Budget
 ) -> dict[str, Any]:
     """
-    Load each contender in turn, in rounds with an order of their own, until the time is used up.
+    The main contenders first, then the others beside some of them.
+
+    All at once would need more connections than PostgreSQL allows by default.
 
     Args:
         kind: Which database.
-        contenders: Who takes part; the first is the measure.
+        contenders: Who takes part.
         folder: For files.
-        budget: The time. Each step is done once at least.
-        steps: The numbers of connections of the rounds, and whether all take part.
+        budget: The time.
     """
-    contenders = [contender for contender in contenders if contender.only in (None, kind)]
-    samples: Samples = {contender.name: defaultdict(dict) for contender in contenders}
+    possible = [contender for contender in contenders if contender.only in (None, kind)]
+    main = [contender for contender in possible if contender.main]
+    others = [one for one in possible if not one.main or one.name in REFERENCES]
+    if len(others) == len([one for one in main if one.name in REFERENCES]):
+        return run_heats(kind, [Heat(main, CYCLE)], folder, budget)
+    is_short = budget.left < AMPLE
+    if is_short:
+        names = ", ".join(one.name for one in others if not one.main)
+        budget.leave_out(f"over other numbers of connections than {MAIN}: {names}")
+    second = Heat(others, (MAIN,) if is_short else CYCLE)
+    return run_heats(kind, [Heat(main, CYCLE, MOST), second], folder, budget)
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """
+    Contenders that run in the same rounds.
+
+    Args:
+        contenders: Who.
+        connections: The numbers of connections of the rounds, over and over.
+        part: The part that it has of the time left.
+    """
+
+    contenders: Sequence[Contender]
+    connections: Sequence[int]
+    part: float = 1.0
+
+
+def run_heats(
+    kind: databases.Kind, heats: Sequence[Heat], folder: Path, budget: Budget
+) -> dict[str, Any]:
+    """
+    Load each contender of a heat in turn, in an order that changes, until its time is used up.
+
+    Args:
+        kind: Which database.
+        heats: One after the other; the first contender of all is the measure.
+        folder: For files.
+        budget: The time. Each number of connections has one round at least.
+    """
+    samples: Samples = {}
+    resident: dict[str, int] = {}
     shuffle = random.Random(6).shuffle
-    with serving(kind, contenders, folder) as servers:
-        if kind == "postgres":
-            find_backends(servers)
-        for number, connections, takes_part in _rounds(contenders, budget, steps):
-            print(f"  {kind}: round {number + 1}, {connections} connections", flush=True)
-            shuffle(servers)
-            for server in servers:
-                if server.contender.name in takes_part:
-                    taken = samples[server.contender.name][connections]
-                    taken[str(number)] = _sample(server, connections)
-        resident = {s.contender.name: machine.resident_kib(s.process.pid) for s in servers}
-    return summary(samples, resident)
+    for name, heat in zip("ab", heats, strict=False):
+        own = budget.part(heat.part)
+        with serving(kind, heat.contenders, folder) as servers:
+            if kind == "postgres":
+                find_backends(servers)
+            for number, connections in _rounds(heat, own):
+                print(f"  {kind}: round {name}{number + 1}, {connections} connections", flush=True)
+                shuffle(servers)
+                for server in servers:
+                    taken = samples.setdefault(server.contender.name, defaultdict(dict))
+                    taken[connections][f"{name}{number}"] = _sample(server, connections)
+            resident |= {s.contender.name: machine.resident_kib(s.process.pid) for s in servers}
+    in_order = [name for name in BY_NAME if name in samples]
+    return summary({name: samples[name] for name in in_order}, resident)
 
 
-def _rounds(
-    contenders: Sequence[Contender], budget: Budget, steps: Sequence[tuple[int, bool]]
-) -> Iterator[tuple[int, int, set[str]]]:
-    """The number of a round, its connections, and who takes part, as long as there is time."""
-    everyone = {contender.name for contender in contenders}
-    main = everyone if budget.left > AMPLE else {c.name for c in contenders if c.main}
-    if main < everyone:
-        names = ", ".join(sorted(everyone - main))
-        budget.leave_out(f"all but one round in {len(steps)} of: {names}")
-    for number, (connections, takes_all) in enumerate(cycle(steps)):
-        takes_part = everyone if takes_all else main
-        if number >= len(steps) and budget.left < len(takes_part) * SECONDS_EACH:
+def _rounds(heat: Heat, budget: Budget) -> Iterator[tuple[int, int]]:
+    """The number of a round and its connections, as long as there is time."""
+    for number, connections in enumerate(cycle(heat.connections)):
+        if number >= len(heat.connections) and budget.left < len(heat.contenders) * SECONDS_EACH:
             return
-        yield number, connections, takes_part
+        yield number, connections
 
 
 def _sample(server: Server, connections: int) -> Sample:

@@ -13,4 +13,5 @@ CONTENDERS = (BARE, *WHOLE)
 
 def run(kind: databases.Kind, folder: Path, budget: Budget) -> dict[str, Any]:
     """The three in turn, over 32 connections, in as many rounds as fit."""
-    return protected.run(kind, CONTENDERS, folder, budget, [(protected.MAIN, True)])
+    heat = protected.Heat(CONTENDERS, (protected.MAIN,))
+    return protected.run_heats(kind, [heat], folder, budget)
