@@ -123,7 +123,7 @@ def _sweep(swept: Results, engine: str) -> str:
         else ""
     )
     return (
-        f"{engine}The sweep deleted {swept['rows']:,} of the million rows in "
+        f"{engine}The sweep deleted {swept['rows']:,} of {swept.get('size', 1_000_000):,} rows in "
         f"{swept['seconds']:.1f} s. Of {swept['look_ups']:,} look-ups beside it the longest took "
         f"{swept['longest_ms']:.1f} ms, "
         f"the slowest in a thousand {swept['p999_ms']:.1f} ms (in peace: "

@@ -53,7 +53,7 @@ def run(
         for number, (name, engine) in enumerate(SWEEPS[kind].items()):
             print(f"  {kind}, growth: {name}, {engine}", flush=True)
             patience = max(LEAST, budget.left / (len(SWEEPS[kind]) - number) - 2 * seconds)
-            result[name] = _sweep(probe, seconds, size, patience, engine)
+            result[name] = _sweep(probe, seconds, size, patience, engine) | {"size": size}
     return result
 
 
