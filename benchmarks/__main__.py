@@ -105,8 +105,9 @@ def _possible(
             print(f"Left out: the job {name}: {reason}.", flush=True)
         else:
             possible[name] = job
-    if "rate_limits" in possible and (reason := needs.of_redis()):
-        print(f"Left out: limits in Redis: {reason}.", flush=True)
+    if possible.keys() & {"rate_limits", "production"} and (reason := needs.of_redis()):
+        print(f"Left out: limits in Redis, and the job production: {reason}.", flush=True)
+        possible.pop("production", None)
     return possible
 
 
@@ -145,7 +146,7 @@ def _run(
     print(f"{name}: {budget.left / 60:.1f} minutes", flush=True)
     before, busy = machine.stolen_and_total(), machine.load_average()
     result: dict[str, Any] = {}
-    mine = [kind for kind in kinds if kind in job.parts]
+    mine: list[databases.Kind] = [kind for kind in kinds if kind in job.parts]
     for number, kind in enumerate(mine):
         own = budget.part(job.parts[kind] / sum(job.parts[rest] for rest in mine[number:]))
         with tempfile.TemporaryDirectory() as folder:
