@@ -32,7 +32,7 @@ check: $(VENV)/.stamp  ## Lint, format, types and import directions
 docs: $(VENV)/.stamp  ## Build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)-bench/.stamp  ## Measure beside the peers, in MINUTES (60); QUICK=1 within two minutes
+bench: $(VENV)-bench/.stamp  ## Measure beside the peers, in MINUTES (20); QUICK=1 within two minutes
 	$(VENV)-bench/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 
 mutants: $(VENV)/.stamp  ## Check that the tests notice changes to the package; WING=users for one wing

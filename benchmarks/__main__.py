@@ -8,109 +8,117 @@ else the machine does. Figures compare contenders of one run and nothing else.
 import argparse
 import json
 import os
-import shutil
+import sys
 import tempfile
-from collections.abc import Callable
+import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from . import databases, load, machine, report
-from .contenders import CONTENDERS
-from .jobs import growth, production, protected, rate_limits, refresh, startup, storm
+from . import databases, machine, needs, report
+from .budget import Budget
+from .contenders import CONTENDERS, Contender
+from .plan import JOBS, QUICK, Job, Run
 
 FOLDER = Path(__file__).parent
 DOCS = FOLDER.parent / "docs"
+KINDS = ("postgres", "sqlite")
 RESULTS, TABLES, PLOT = "results.json", "results.md", "benchmark"
-
-ONLY = {"startup": ("sqlite",), "production": ("postgres",), "storm": ("postgres",)}
-"""Jobs that one kind of database is enough for; logins wait for hashes, not for it."""
-
-PROGRAMS = {"production": ("nginx", "pgbouncer")}
-"""Programs that a job runs, beside `wrk`."""
-
-PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
-
-REHEARSAL = 10
-"""Minutes, below which figures mean nothing."""
-
-Job: TypeAlias = Callable[[databases.Kind, Path], dict[str, Any]]
-
-
-def quick_jobs() -> dict[str, Job]:
-    """Two minutes: enough to see whether a change helps."""
-    contenders = [contender for contender in CONTENDERS if contender.quick]
-    return {"protected": lambda kind, folder: protected.run(kind, contenders, folder, 2, [32])}
-
-
-def full_jobs(minutes: float) -> dict[str, Job]:
-    """
-    All that is published.
-
-    Args:
-        minutes: About how long it may take on a machine with nothing else to do. Rounds become
-            fewer with it, and below ten minutes the greatest tables are left out: that is no
-            more than a rehearsal.
-    """
-
-    def rounds(in_an_hour: int, least: int) -> int:
-        return max(least, round(in_an_hour * minutes / 60))
-
-    is_rehearsal = minutes < REHEARSAL
-    sizes = (1_000, 20_000) if is_rehearsal else (1_000, 100_000, 1_000_000)
-    patience = minutes * 2.5
-    return {
-        "protected": lambda kind, folder: protected.run(
-            kind, CONTENDERS, folder, rounds(18, 1), [1, 32]
-        ),
-        "storm": lambda kind, folder: storm.run(
-            kind, folder, rounds(5, 1), 2 if is_rehearsal else 4
-        ),
-        "refresh": lambda kind, folder: refresh.run(kind, folder, rounds(8, 1), 2),
-        "growth": lambda kind, folder: growth.run(
-            kind, folder, sizes, 1 if is_rehearsal else 4, patience
-        ),
-        "rate_limits": lambda kind, folder: rate_limits.run(kind, folder, rounds(70, 2)),
-        "startup": lambda _, folder: startup.run(folder, rounds(8, 1)),
-        "production": lambda kind, folder: production.run(kind, folder, rounds(8, 1), 3),
-    }
 
 
 def main() -> None:
     """Run the jobs that are asked for, on each database there is; print, and keep what is full."""
     arguments = _arguments()
-    load.require_wrk()
-    kinds: list[Any] = arguments.kinds or ["postgres", "sqlite"]
-    if databases.postgres_version() is None and "postgres" in kinds:
-        print("PostgreSQL does not answer at PG_HOST:PG_PORT; it is left out.")
-        kinds.remove("postgres")
-    jobs = quick_jobs() if arguments.quick else full_jobs(arguments.minutes)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each start would compile all sources
+    deadline = Budget(60 * (2 if arguments.quick else arguments.minutes))
+    kinds = _kinds(arguments.kinds)
+    jobs = _possible(arguments.jobs, QUICK if arguments.quick else JOBS, kinds)
+    if not jobs:
+        sys.exit("Nothing is left to measure.")
+    of_all = sum(job.share for job in JOBS.values()) / sum(job.share for job in jobs.values())
+    run = Run(_contenders(quick=arguments.quick), arguments.minutes * of_all)
     folder: Path | None = None if arguments.quick else arguments.results
     results: dict[str, Any] = {}
     if arguments.jobs and folder and (folder / RESULTS).exists():
         results = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
-    wanted = [name for name in arguments.jobs or jobs if not _lacks(name)]
-    for name in wanted:
-        results[name] = results.get(name, {}) | _run(jobs[name], name, kinds)
+    failed = list(_run_all(jobs, kinds, run, deadline, results, folder))
+    print(report.as_markdown(results))
+    print(f"{deadline.used / 60:.1f} minutes.")
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}")
+
+
+def _run_all(
+    jobs: dict[str, Job],
+    kinds: Sequence[databases.Kind],
+    run: Run,
+    deadline: Budget,
+    results: dict[str, Any],
+    folder: Path | None,
+) -> Iterator[str]:
+    """Put the results of each job with the others, and yield the names of those that failed."""
+    for number, (name, job) in enumerate(jobs.items()):
+        if not (deadline.left or run.is_rehearsal):
+            print(f"Left out: the job {name}: no time is left.", flush=True)
+            continue
+        rest = list(jobs.values())[number:]
+        budget = deadline.part(job.share / sum(one.share for one in rest))
+        budget.left_out = []
+        try:
+            results[name] = results.get(name, {}) | _run(name, job, kinds, run, budget)
+        except Exception:  # noqa: BLE001 - the figures of the other jobs are good
+            traceback.print_exc()
+            yield name
         if folder:
             _keep(results, folder)
-    print(report.as_markdown(results))
 
 
-def _lacks(job: str) -> bool:
-    """Whether programs that a job needs are not installed. Says so before anything is measured."""
-    lacking = [name for name in PROGRAMS.get(job, ()) if shutil.which(name, path=PATH) is None]
-    if lacking:
-        names = " ".join(lacking)
-        print(f"The job {job} is left out: apt-get install {names}", flush=True)
-    return bool(lacking)
+def _kinds(wanted: list[databases.Kind] | None) -> list[databases.Kind]:
+    kinds: list[databases.Kind] = wanted or ["postgres", "sqlite"]
+    lacking = needs.of_databases(kinds)
+    for kind, reason in lacking.items():
+        print(f"Left out: {kind}. {reason}.", flush=True)
+    return [kind for kind in kinds if kind not in lacking]
+
+
+def _contenders(*, quick: bool) -> list[Contender]:
+    """Those whose packages are there; the others are named before anything is measured."""
+    chosen = []
+    for contender in CONTENDERS:
+        if contender.quick or not quick:
+            if reason := needs.of_contender(contender):
+                print(f"Left out: {contender.title}, {reason}.", flush=True)
+            else:
+                chosen.append(contender)
+    return chosen
+
+
+def _possible(
+    wanted: Sequence[str] | None, jobs: dict[str, Job], kinds: Sequence[databases.Kind]
+) -> dict[str, Job]:
+    """The jobs that can run; why the others can't is said before anything is measured."""
+    possible = {}
+    for name, job in jobs.items():
+        if wanted and name not in wanted:
+            continue
+        if reason := needs.of_job(name, kinds, list(job.parts)):
+            print(f"Left out: the job {name}: {reason}.", flush=True)
+        else:
+            possible[name] = job
+    if possible.keys() & {"rate_limits", "production"} and (reason := needs.of_redis()):
+        print(f"Left out: limits in Redis, and the job production: {reason}.", flush=True)
+        possible.pop("production", None)
+    return possible
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few contenders, in two minutes")
-    parser.add_argument("--minutes", type=float, default=60, help="about how long it may take")
-    parser.add_argument("--jobs", nargs="*", help="these jobs; the results of others are kept")
-    parser.add_argument("--kinds", nargs="*", help="of the databases: postgres, sqlite")
+    parser.add_argument("--minutes", type=float, default=20, help="how long it may take")
+    parser.add_argument(
+        "--jobs", nargs="*", choices=JOBS, help="these jobs; the results of others are kept"
+    )
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, help="these databases only")
     parser.add_argument(
         "--results", type=Path, default=FOLDER, help="where results.json and the rest go"
     )
@@ -118,31 +126,37 @@ def _arguments() -> argparse.Namespace:
 
 
 def _keep(results: dict[str, Any], folder: Path) -> None:
-    """What there is so far: a run takes an hour."""
+    """Write what there is so far."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (folder / TABLES).write_text(report.as_markdown(results), encoding="utf-8")
     if "protected" in results:
-        from . import plot
+        try:
+            from . import plot
+        except ImportError as error:
+            print(f"Left out: the plot: {error}.", flush=True)
+        else:
+            plot.draw(results["protected"], (DOCS if folder == FOLDER else folder) / PLOT)
 
-        plot.draw(results["protected"], (DOCS if folder == FOLDER else folder) / PLOT)
 
-
-def _run(job: Job, name: str, kinds: list[databases.Kind]) -> dict[str, Any]:
+def _run(
+    name: str, job: Job, kinds: Sequence[databases.Kind], run: Run, budget: Budget
+) -> dict[str, Any]:
     """What a job says on each database, and of the machine meanwhile."""
-    print(f"{name}", flush=True)
+    print(f"{name}: {budget.left / 60:.1f} minutes", flush=True)
     before, busy = machine.stolen_and_total(), machine.load_average()
     result: dict[str, Any] = {}
-    for kind in kinds:
-        if kind not in ONLY.get(name, kinds):
-            continue
+    mine: list[databases.Kind] = [kind for kind in kinds if kind in job.parts]
+    for number, kind in enumerate(mine):
+        own = budget.part(job.parts[kind] / sum(job.parts[rest] for rest in mine[number:]))
         with tempfile.TemporaryDirectory() as folder:
-            result[kind] = job(kind, Path(folder))
+            result[kind] = job.run(run, kind, Path(folder), own)
     stolen, total = (b - a for a, b in zip(before, machine.stolen_and_total(), strict=True))
     result["machine"] = machine.description() | {
         "stolen": round(stolen / total, 4),
         "load_average_before": busy,
     }
-    return result
+    return result | {"left_out": budget.left_out}
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """What the library aims at, and what the run says of each aim."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .samples import Figure, ratio
+from .samples import paired
 
 Results = dict[str, Any]
 
@@ -33,19 +33,18 @@ class Aim:
         return measured >= self.limit if self.at_least else measured <= self.limit
 
 
-def paired(kind: str, one: str, other: str) -> Callable[[Results], float]:
-    """The CPU of one contender beside another's, as the median of same-round ratios."""
-    return lambda results: ratio_of(results[kind], one, other).median
+def beside(
+    kind: str, one: str, other: str, connections: int = 32, figure: str = "cpu_us"
+) -> Callable[[Results], float]:
+    """A figure of one contender beside another's, as the median of same-round ratios."""
 
+    def measure(results: Results) -> float:
+        rounds = (
+            results[kind][name][str(connections)][f"{figure}_by_round"] for name in (one, other)
+        )
+        return paired(*rounds).median
 
-def ratio_of(results: Results, one: str, other: str) -> Figure:
-    """The same with its spread."""
-    return ratio(results[one]["cpu_us_by_round"], results[other]["cpu_us_by_round"])
-
-
-def times_less(kind: str, peer: str, own: str) -> Callable[[Results], float]:
-    """How many times the CPU of `own` goes into that of a peer."""
-    return lambda results: ratio_of(results[kind], peer, own).median
+    return measure
 
 
 def _storm(mode: str, name: str, figure: str) -> Callable[[Results], float]:
@@ -64,43 +63,92 @@ def _sweep(kind: str, name: str = "sweep") -> Callable[[Results], float]:
     return lambda results: float(results[kind][name]["longest_ms"])
 
 
+def _adds_beside(own: str, peer: str) -> Callable[[Results], float]:
+    """What a limit adds to a route, beside what that of a peer adds."""
+
+    def adds(results: Results) -> float:
+        route = results["sqlite"]["route"]
+        return float(route[own]["adds_us"]["median"] / route[peer]["adds_us"]["median"])
+
+    return adds
+
+
+def _start(name: str) -> Callable[[Results], float]:
+    return lambda results: float(results["sqlite"]["start"][name]["of_no_routers"]["median"])
+
+
 def _limit(table: str, name: str, figure: str = "times") -> Callable[[Results], float]:
     return lambda results: float(results["sqlite"][table][name][figure]["median"])
 
 
-def _aims() -> list[Aim]:
-    aims = [
-        Aim("protected", f"`jwt.claims` beside PyJWT by hand, {title}", 0.85, measure)
-        for title, measure in (
-            ("HS256", paired("postgres", "claims", "pyjwt")),
-            ("RS256", paired("postgres", "claims-rs256", "pyjwt-rs256")),
-            ("ES256", paired("postgres", "claims-es256", "pyjwt-es256")),
-            ("EdDSA", paired("postgres", "claims-eddsa", "pyjwt-eddsa")),
-        )
-    ]
-    by_hand = "one raw query by Piccolo, by hand"
-    for kind, title in (("postgres", "PostgreSQL"), ("sqlite", "SQLite")):
-        for name in ("session", "jwt", "token"):
-            measure = paired(kind, name, "session-piccolo")
-            aims.append(Aim("protected", f"{name} beside {by_hand}, {title}", 1.25, measure))
-    peers = (
-        ("piccolo-api's session", "piccolo-api-session", "session", 2.5),
-        ("fastapi-users' session", "fastapi-users-session", "session", 5.0),
-        ("fastapi-users' JWT", "fastapi-users-jwt", "jwt", 5.0),
-    )
-    for title, peer, own, limit in peers:
-        measure = times_less("postgres", peer, own)
+BY_HAND = {
+    "session": ("session by hand", "session-piccolo", "session-driver"),
+    "jwt": ("JWT and query by hand", "pyjwt-piccolo", "pyjwt-driver"),
+    "token": ("session by hand", "session-piccolo", "session-driver"),
+}
+"""What each credential is compared with: the same job by hand, through Piccolo's engine and not."""
+
+NAMES = {"session": "session", "jwt": "JWT", "token": "API token"}
+
+PEERS = (
+    ("piccolo-api's session", "piccolo-api-session", "session", 3.0),
+    ("fastapi-users' session", "fastapi-users-session", "session", 5.0),
+    ("fastapi-users' JWT", "fastapi-users-jwt", "jwt", 5.0),
+)
+
+
+def _claims() -> Iterator[Aim]:
+    for title, ending in (("HS256", ""), ("RS256", "-rs256"), ("ES256", "-es256")):
+        measure = beside("postgres", f"claims{ending}", f"pyjwt{ending}")
+        yield Aim("protected", f"`jwt.claims` beside PyJWT by hand, {title}", 0.85, measure)
+    measure = beside("postgres", "claims-eddsa", "pyjwt-eddsa")
+    yield Aim("protected", "`jwt.claims` beside PyJWT by hand, EdDSA", 0.85, measure)
+
+
+def _protected_by_hand() -> Iterator[Aim]:
+    """CPU at 32 connections and at one, and the slowest at 128, all on PostgreSQL."""
+    for connections, limits in ((32, (0.75, 0.9)), (1, (1.1, 1.1))):
+        many = "1 connection" if connections == 1 else f"{connections} connections"
+        for own, (title, *others) in BY_HAND.items():
+            ways = ("Piccolo's engine", "bare asyncpg")
+            for other, way, limit in zip(others, ways, limits, strict=True):
+                text = f"{NAMES[own]} beside {title} on {way}, {many}, PostgreSQL"
+                measure = beside("postgres", own, other, connections)
+                yield Aim("protected", text, limit, measure)
+    for own, (title, other, _) in BY_HAND.items():
+        text = f"p99 of {NAMES[own]} beside {title} on Piccolo's engine, 128 connections"
+        yield Aim("protected", text, 1.0, beside("postgres", own, other, 128, "p99_ms"))
+
+
+def _protected() -> Iterator[Aim]:
+    yield from _claims()
+    yield from _protected_by_hand()
+    for own, (title, other, _) in BY_HAND.items():
+        text = f"{NAMES[own]} beside {title} on Piccolo's engine, 32 connections, SQLite"
+        yield Aim("protected", text, 1.25, beside("sqlite", own, other))
+    for title, peer, own, limit in PEERS:
         text = f"times less than {title}, PostgreSQL"
-        aims.append(Aim("protected", text, limit, measure, at_least=True))
-    for peer, own in (("session", "session"), ("jwt", "jwt"), ("token", "token")):
-        measure = times_less("sqlite", f"piccolo-api-{peer}", own)
-        text = f"times less than piccolo-api's {peer}, SQLite"
-        aims.append(Aim("protected", text, 1.0, measure, at_least=True))
-    return aims
+        yield Aim("protected", text, limit, beside("postgres", peer, own), at_least=True)
+    for own, name in NAMES.items():
+        text = f"times less than piccolo-api's {name}, SQLite"
+        measure = beside("sqlite", f"piccolo-api-{own}", own)
+        yield Aim("protected", text, 1.0, measure, at_least=True)
 
 
 AIMS = (
-    *_aims(),
+    *_protected(),
+    Aim(
+        "unguarded",
+        "a route without a guard after `install(app)`, beside bare FastAPI",
+        1.03,
+        beside("sqlite", "no-routers", "bare"),
+    ),
+    Aim(
+        "startup",
+        "CPU of the start of an application with all routers, beside one without",
+        1.3,
+        _start("all-routers"),
+    ),
     Aim(
         "storm",
         "`/ping` p99 beside logins, times that without",
@@ -110,14 +158,14 @@ AIMS = (
     Aim(
         "storm",
         "logins per second, of a bare Argon2id pool, one core",
-        0.9,
+        0.85,
         _storm("one_core", "session", "of_bare_pool"),
         at_least=True,
     ),
     Aim(
         "storm",
         "logins per second, of a bare Argon2id pool, all cores",
-        0.9,
+        0.85,
         _storm("all_cores", "session", "of_bare_pool"),
         at_least=True,
     ),
@@ -171,9 +219,15 @@ AIMS = (
     ),
     Aim(
         "rate_limits",
-        "what a limited route adds in memory, µs",
-        25,
-        _limit("route", "here: RateLimit", "adds_us"),
+        "what a limited route adds in memory, beside slowapi with headers, as here",
+        0.45,
+        _adds_beside("here: RateLimit", "slowapi, with headers"),
+    ),
+    Aim(
+        "rate_limits",
+        "what a limited route adds in memory, beside slowapi as it comes, without headers",
+        0.45,
+        _adds_beside("here: RateLimit", "slowapi"),
     ),
     Aim(
         "rate_limits",

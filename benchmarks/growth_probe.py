@@ -73,12 +73,12 @@ def rows_here(first: int, last: int) -> Iterator[tuple[Any, ...]]:
     Rows of `auth_session`; every second one has expired. Nearly all count as seen a moment ago, as
     those in use do: what a session costs that was not is measured by itself.
     """
-    now = datetime.now(timezone.utc)
+    now, scheme = datetime.now(timezone.utc), SessionAuth().name
     for number in range(first, last):
         expires = now + timedelta(days=1 if number % 2 == 0 else -1, microseconds=number)
         digest = hashlib.sha256(token(number).encode()).hexdigest()
         seen = now + timedelta(hours=1 if number % UNSEEN else -1)
-        yield uuid4(), digest, 1, now, seen, expires, expires
+        yield uuid4(), digest, 1, scheme, now, seen, expires, expires, "{}", False
 
 
 def rows_of_piccolo_api(first: int, last: int) -> Iterator[tuple[Any, ...]]:
@@ -89,12 +89,14 @@ def rows_of_piccolo_api(first: int, last: int) -> Iterator[tuple[Any, ...]]:
         yield token(number), 1, expires, expires
 
 
-SIDES: dict[str, tuple[str, tuple[str, ...], Callable[[int, int], Iterator[tuple[Any, ...]]]]] = {
+Rows = Callable[[int, int], Iterator[tuple[Any, ...]]]
+
+SIDES: dict[str, tuple[str, tuple[str, ...], Rows]] = {
     "ours": (
         "auth_session",
         (
-            *("id", "digest", "user", "created_at", "last_seen_at"),
-            *("expires_at", "absolute_expires_at"),
+            *("id", "digest", "user", "scheme", "created_at", "last_seen_at"),
+            *("expires_at", "absolute_expires_at", "factors", "is_enrolling"),
         ),
         rows_here,
     ),
@@ -107,22 +109,24 @@ SIDES: dict[str, tuple[str, tuple[str, ...], Callable[[int, int], Iterator[tuple
 
 
 async def fill(side: str, first: str, last: str) -> dict[str, float]:
-    """Add rows; the size of the table and its indexes for each."""
-    table, columns, rows = SIDES[side]
+    """Add rows; the size of the table and its indexes for each, and how long it took."""
+    begin = time.perf_counter()
+    size = await _fill(*SIDES[side], int(first), int(last))
+    return {"bytes_per_row": size / int(last), "seconds": time.perf_counter() - begin}
+
+
+async def _fill(table: str, columns: tuple[str, ...], rows: Rows, first: int, last: int) -> float:
     if kind_of_this_process() == "sqlite":
-        return _fill_sqlite(table, columns, rows(int(first), int(last)), int(last))
+        return _fill_sqlite(table, columns, rows(first, last))
     connection = await asyncpg.connect(**PG, database=database_of_this_process())
-    records = rows(int(first), int(last))
-    await connection.copy_records_to_table(table, records=records, columns=columns)
+    await connection.copy_records_to_table(table, records=rows(first, last), columns=columns)
     await connection.execute(f"ANALYZE {table}")
-    size = await connection.fetchval(f"SELECT pg_total_relation_size('{table}')")
+    size: float = await connection.fetchval(f"SELECT pg_total_relation_size('{table}')")
     await connection.close()
-    return {"bytes_per_row": size / int(last)}
+    return size
 
 
-def _fill_sqlite(
-    table: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]], total: int
-) -> dict[str, float]:
+def _fill_sqlite(table: str, columns: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> float:
     connection = sqlite3.connect(database_of_this_process())
     names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
     as_text = (
@@ -131,11 +135,12 @@ def _fill_sqlite(
     with connection:
         connection.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", as_text)
     connection.execute("ANALYZE")
+    size: float
     (size,) = connection.execute(
         "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
     ).fetchone()
     connection.close()
-    return {"bytes_per_row": size / total}
+    return size
 
 
 async def look(side: str, seconds: str, size: str, engine: str) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """Limiters as functions of a key: ours, the least there is, and the peers."""
 
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ import limits.storage
 import limits.strategies
 import pyrate_limiter
 import throttled.asyncio as throttled
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi_limiter.depends import RateLimiter
 from redis.asyncio import BlockingConnectionPool, Redis
 from slowapi import Limiter as SlowLimiter
@@ -32,9 +31,10 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.stores.store import Store
 
+from .needs import REDIS_URL
+
 Call: TypeAlias = Callable[[str], Awaitable[Any]]
 
-REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 PLENTY = 1_000_000
 """A minute; nobody is refused while it is measured."""
 FURTHER = ("30000000/hour", "90000000/day")
@@ -176,6 +176,7 @@ def of_routes(amount: int = PLENTY) -> dict[str, Call]:
         "here: RateLimit, three limits": _limited(RateLimit(words, *FURTHER, store=MemoryStore())),
         "here: RateLimit, failures": _limited(FailureLimit(words, store=MemoryStore())),
         "slowapi": _by_slowapi(words),
+        "slowapi, with headers": _by_slowapi(words, headers=True),
         "fastapi-limiter": _limited(global_bucket),
     }
     return {name: _ignoring(call) for name, call in calls.items()}
@@ -226,13 +227,16 @@ def _limited(*dependencies: Any, installs: bool = False) -> Callable[[], Awaitab
     return _call_of(app)
 
 
-def _by_slowapi(words: str) -> Callable[[], Awaitable[Any]]:
+def _by_slowapi(words: str, *, headers: bool = False) -> Callable[[], Awaitable[Any]]:
     """The limits of slowapi are decorators; headers are off unless they are asked for."""
-    limiter = SlowLimiter(key_func=get_remote_address)
+    limiter = SlowLimiter(key_func=get_remote_address, headers_enabled=headers)
     app = FastAPI()
     app.state.limiter = limiter
 
-    async def root(request: Request) -> dict[str, str]:  # noqa: ARG001 - slowapi wants it
+    async def root(
+        request: Request,  # noqa: ARG001 - slowapi wants both
+        response: Response,  # noqa: ARG001
+    ) -> dict[str, str]:
         return {}
 
     app.get("/")(limiter.limit(words)(root))

@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +30,6 @@ class Load:
     seconds: float
     p50: float
     p99: float
-
-
-def require_wrk() -> None:
-    """Leave with advice when it is not installed."""
-    if shutil.which("wrk") is None:
-        sys.exit("The load comes from `wrk`. Install it: apt-get install wrk")
 
 
 def run(

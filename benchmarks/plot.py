@@ -7,7 +7,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 
 from .contenders import BY_NAME
-from .report import TITLES
+from .tables import TITLES
 
 COLOURS = {"ours": "#00796b", "by_hand": "#9e9e9e", "bare": "#9e9e9e"}
 PEER = "#c98a3a"

@@ -1,36 +1,34 @@
 """The results as tables of Markdown, for the terminal and the documentation."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .aims import AIMS
 from .contenders import BY_NAME
+from .tables import TITLES, protected, table, unguarded
 
 Results = dict[str, Any]
-
-TITLES = {"postgres": "PostgreSQL", "sqlite": "SQLite"}
 
 
 def as_markdown(results: Results) -> str:
     """All there is."""
     lines: list[str] = []
     if any(aim.job in results for aim in AIMS):
-        lines += ["### Aims", "", *_aims(results), ""]
-    for name, render in _JOBS.items():
+        lines += ["### Aims", "", *aims(results), ""]
+    for name, render in RENDERERS.items():
         if name in results:
-            lines += [*render(results[name]), _machine(results[name]["machine"]), ""]
+            lines += [*render(results[name]), *_left_out(results[name])]
+            lines += [_machine(results[name]["machine"]), ""]
     return "\n".join(lines)
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    names = list(head)
-    yield f"| {' | '.join(names)} |"
-    yield f"|---|{'---:|' * (len(names) - 1)}"
-    for row in rows:
-        yield f"| {' | '.join(map(str, row))} |"
+def _left_out(results: Results) -> Iterator[str]:
+    if left_out := results.get("left_out"):
+        yield from (f"Left out for want of time: {'; '.join(left_out)}.", "")
 
 
-def _aims(results: Results) -> Iterator[str]:
+def aims(results: Results) -> Iterator[str]:
+    """The aims that the results decide, each with its figure."""
     rows = []
     for aim in AIMS:
         try:
@@ -40,38 +38,7 @@ def _aims(results: Results) -> Iterator[str]:
         sign = "≥" if aim.at_least else "≤"
         verdict = "met" if aim.is_met(measured) else "**not met**"
         rows.append((aim.text, f"{sign} {aim.limit:g}", f"{measured:.2f}", verdict))
-    yield from _table(("", "aim", "measured", ""), rows)
-
-
-def _protected(results: Results) -> Iterator[str]:
-    for kind, title in TITLES.items():
-        if kind in results:
-            yield from (f"### Protected request, {title}", "")
-            yield from _table(_PROTECTED_HEAD, map(_protected_row, results[kind].items()))
-            yield ""
-
-
-_PROTECTED_HEAD = (
-    *("", "CPU µs a request", "±", "times bare", "database µs", "requests/s"),
-    *("p50 / p99 ms", "alone p50 ms", "MiB"),
-)
-
-
-def _protected_row(item: tuple[str, Results]) -> tuple[object, ...]:
-    name, result = item
-    loaded = result["32"]
-    alone = f"{result['1']['p50_ms']['median']:.2f}" if "1" in result else ""
-    return (
-        BY_NAME[name].title,
-        f"{loaded['cpu_us']['median']:.0f}",
-        f"{loaded['cpu_us']['spread']:.0%}",
-        f"{loaded['of_bare']['median']:.2f}",
-        f"{loaded['database_cpu_us']['median']:.0f}" if BY_NAME[name].asks else "",
-        f"{loaded['requests_per_second']['median']:.0f}",
-        f"{loaded['p50_ms']['median']:.1f} / {loaded['p99_ms']['median']:.0f}",
-        alone,
-        f"{result['resident_mib']:.0f}",
-    )
+    yield from table(("", "aim", "measured", ""), rows)
 
 
 def _storm(results: Results) -> Iterator[str]:
@@ -81,7 +48,7 @@ def _storm(results: Results) -> Iterator[str]:
         for mode, where in modes.items():
             if kind in results:
                 yield from (f"### Eight clients log in, {title}, {where}", "")
-                yield from _table(head, map(_storm_row, results[kind][mode].items()))
+                yield from table(head, map(_storm_row, results[kind][mode].items()))
                 yield ""
 
 
@@ -114,7 +81,7 @@ def _refresh(results: Results) -> Iterator[str]:
         for kind, title in TITLES.items()
         for name, result in results.get(kind, {}).items()
     ]
-    yield from ("### Refresh", "", *_table(head, rows), "")
+    yield from ("### Refresh", "", *table(head, rows), "")
 
 
 def _growth(results: Results) -> Iterator[str]:
@@ -135,11 +102,12 @@ def _growth(results: Results) -> Iterator[str]:
             for size, result in results[kind][name].items()
             if size != "memory"
         ]
-        yield from (f"### Growth, {title}", "", *_table(head, rows), "")
+        yield from (f"### Growth, {title}", "", *table(head, rows), "")
         for sweep, engine in SWEPT.items():
             if sweep in results[kind]:
                 yield from (_sweep(results[kind][sweep], engine.get(kind, "")), "")
-        yield from (_memory(results[kind]), "")
+        if "memory" in results[kind]["session"]:
+            yield from (_memory(results[kind]), "")
 
 
 SWEPT: dict[str, dict[str, str]] = {
@@ -155,7 +123,7 @@ def _sweep(swept: Results, engine: str) -> str:
         else ""
     )
     return (
-        f"{engine}The sweep deleted {swept['rows']:,} of the million rows in "
+        f"{engine}The sweep deleted {swept['rows']:,} of {swept.get('size', 1_000_000):,} rows in "
         f"{swept['seconds']:.1f} s. Of {swept['look_ups']:,} look-ups beside it the longest took "
         f"{swept['longest_ms']:.1f} ms, "
         f"the slowest in a thousand {swept['p999_ms']:.1f} ms (in peace: "
@@ -193,9 +161,9 @@ def _keys(keys: Results) -> str:
 def _rate_limits(results: Results) -> Iterator[str]:
     head = ("", "µs", "±", "times the first", "adds µs")
     for kind, where in TITLES.items():
-        for name, table in results.get(kind, {}).items():
+        for name, limited in results.get(kind, {}).items():
             if name == "keys":
-                yield from (_keys(table), "")
+                yield from (_keys(limited), "")
                 continue
             rows = [
                 (
@@ -205,10 +173,10 @@ def _rate_limits(results: Results) -> Iterator[str]:
                     f"{figures['times']['median']:.2f}",
                     f"{figures['adds_us']['median']:.1f}",
                 )
-                for contender, figures in table.items()
+                for contender, figures in limited.items()
             ]
             title = f"{LIMITED[name]}, {where}" if name == "database" else LIMITED[name]
-            yield from (f"### {title}", "", *_table(head, rows), "")
+            yield from (f"### {title}", "", *table(head, rows), "")
 
 
 def _startup(results: Results) -> Iterator[str]:
@@ -218,12 +186,24 @@ def _startup(results: Results) -> Iterator[str]:
         for name, figures in result["import"].items()
     ]
     starts = [
-        (BY_NAME[name].title, f"{figures['wall_ms']['median']:.0f}")
+        (BY_NAME[name].title, *(_median(figures, key) for key in _START_HEAD))
         for name, figures in result["start"].items()
     ]
-    yield from ("### Import", "", *_table(("", "CPU ms", "wall ms"), imports), "")
+    yield from ("### Import", "", *table(("", "CPU ms", "wall ms"), imports), "")
     yield from ("### From the start of the process to its first answer", "")
-    yield from (*_table(("", "wall ms"), starts), "")
+    yield from (*table(("", *_START_HEAD.values()), starts), "")
+
+
+_START_HEAD = {
+    "wall_ms": "wall ms",
+    "cpu_ms": "CPU ms",
+    "openapi_cpu_ms": "CPU ms of the first look at OpenAPI",
+    "resident_mib": "MiB of the worker",
+}
+
+
+def _median(figures: Results, key: str) -> str:
+    return f"{figures[key]['median']:.0f}" if key in figures else ""
 
 
 def _production(results: Results) -> Iterator[str]:
@@ -243,7 +223,7 @@ def _production(results: Results) -> Iterator[str]:
         )
         for name, figures in results.get("postgres", {}).items()
     ]
-    yield from ("### Behind nginx with TLS, 32 connections", "", *_table(head, rows), "")
+    yield from ("### Behind nginx with TLS, 32 connections", "", *table(head, rows), "")
 
 
 def _machine(machine: Results) -> str:
@@ -257,12 +237,13 @@ def _machine(machine: Results) -> str:
     )
 
 
-_JOBS = {
-    "protected": _protected,
+RENDERERS: dict[str, Callable[[Results], Iterator[str]]] = {
+    "protected": protected,
     "storm": _storm,
     "refresh": _refresh,
     "growth": _growth,
     "rate_limits": _rate_limits,
     "startup": _startup,
     "production": _production,
+    "unguarded": unguarded,
 }

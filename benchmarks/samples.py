@@ -1,7 +1,7 @@
 """Samples of interleaved rounds: medians, spread, and ratios of the same round."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +34,19 @@ def figure(samples: Sequence[float]) -> Figure:
 def ratio(one: Sequence[float], other: Sequence[float]) -> Figure:
     """The median of the ratios of the same round, which the machine slowed down alike."""
     return figure([a / b for a, b in zip(one, other, strict=True)])
+
+
+def paired(one: Mapping[str, float], other: Mapping[str, float]) -> Figure:
+    """
+    The same, of samples by the number of their round: of the rounds that both were in.
+
+    Raises:
+        KeyError: There is none.
+    """
+    both = one.keys() & other.keys()
+    if not both:
+        raise KeyError("rounds")
+    return ratio([one[number] for number in both], [other[number] for number in both])
 
 
 def percentile(samples: Sequence[float], part: float) -> float:

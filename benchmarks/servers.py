@@ -10,12 +10,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import databases, machine
+from . import databases, load, machine
 from .contenders import Contender
 from .contenders.vocabulary import ME, Post
 
@@ -84,15 +85,17 @@ def serving(
     contenders: Sequence[Contender],
     folder: Path,
     on: set[int] | None = None,
+    credentials: int = CREDENTIALS,
 ) -> Iterator[list[Server]]:
     """
-    Servers of all contenders, signed in and checked.
+    Servers of all contenders, signed in, checked, and loaded for a second to warm them up.
 
     Args:
         kind: Which database.
         contenders: Which.
         folder: For SQLite files and keys.
         on: The cores of the servers; by default the one that the load leaves alone.
+        credentials: The number of different credentials of each.
     """
     modules = [contender.module for contender in contenders]
     with prepared(kind, modules, folder) as made, ExitStack() as stack:
@@ -100,12 +103,19 @@ def serving(
             stack.enter_context(started(kind, contender, made[contender.module], folder))
             for contender in contenders
         ]
+        with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as threads:
+            list(threads.map(lambda server: _make_ready(server, credentials), servers))
         for server in servers:
-            wait_for(server)
             machine.pin([server.process.pid], on or machine.cores()[0])
-            sign_in(server)
-            check(server)
         yield servers
+
+
+def _make_ready(server: Server, credentials: int) -> None:
+    wait_for(server)
+    sign_in(server, credentials)
+    check(server)
+    if credentials == CREDENTIALS:
+        load.run(f"{server.url}/me", server.credentials, connections=16, seconds=1)
 
 
 @contextmanager
@@ -157,18 +167,32 @@ def wait_for(server: Server) -> float:
     raise RuntimeError(f"{server.contender.name} does not answer")
 
 
-def sign_in(server: Server) -> None:
+def sign_in(server: Server, number: int = CREDENTIALS) -> None:
     """
     Get credentials by the contender's own login, so that no two connections send the same one.
 
     Otherwise a contender that keeps or shares what it has looked up would look too good.
+
+    Raises:
+        RuntimeError: Two of the credentials are the same.
     """
     module, variant = _client_side(server.contender), server.contender.variant
-    if (login := module.login(variant)) is not None:
-        for _ in range(CREDENTIALS):
-            headers, body = post(f"{server.url}{login.path}", login.content_type, login.body)
-            server.credentials.append(dict(module.credential(headers, body, variant)))
-        server.headers = server.credentials[0]
+    if (login := module.login(variant)) is None:
+        return
+
+    def credential_of(one: Post) -> dict[str, str]:
+        headers, body = post(f"{server.url}{one.path}", one.content_type, one.body)
+        return dict(module.credential(headers, body, variant))
+
+    server.headers = credential_of(login)
+    server.credentials = [server.headers]
+    further = getattr(module, "further", lambda *_: None)
+    issue = getattr(module, "issue", lambda _: None)(variant) or login
+    for count in range(1, number):
+        another = further(server.headers, count, variant) or credential_of(issue)
+        server.credentials.append(another)
+    if len({str(one) for one in server.credentials}) < number:
+        raise RuntimeError(f"{server.contender.name} gives the same credential twice")
 
 
 def login_of(contender: Contender) -> Post:

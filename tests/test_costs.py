@@ -6,6 +6,7 @@ Counts do not depend on the machine, so they fail a change that a noisy benchmar
 
 import asyncio
 import gc
+import re
 import sys
 import tracemalloc
 from collections import Counter
@@ -29,6 +30,8 @@ from tests.conftest import bearer, get_tokens, log_in, reaches_no_sql
 
 OURS = str(Path(piccolo_api_fastapi.__file__).parent)
 PICCOLO = str(Path(piccolo.__file__).parent)
+
+DOCS = Path(__file__).parents[1] / "docs/performance.md"
 
 CALLS = {"/session": 40, "/jwt": 45, "/token": 38, "/me": 49, "/claims": 13}
 """
@@ -117,19 +120,40 @@ async def test_statements_of_a_protected_request(
     assert not transactions
 
 
+AT_ONCE = 24
+
+Headers = list[dict[str, str]]
+
+
+@pytest.fixture
+async def different(client: httpx.AsyncClient, users: Users[User], ada: User) -> dict[str, Headers]:
+    """As many different credentials of each scheme as there are requests at once."""
+    found: dict[str, Headers] = {"/session": [], "/jwt": [], "/token": [], "/me": []}
+    api_tokens = TokenAuth(users)
+    for number in range(AT_ONCE):
+        await log_in(client)
+        cookie = {"Cookie": f"__Host-session={client.cookies['__Host-session']}"}
+        client.cookies.clear()
+        access = bearer((await get_tokens(client))["access_token"])
+        found["/session"].append(cookie)
+        found["/jwt"].append(access)
+        found["/token"].append(bearer((await api_tokens.create(ada, f"report {number}")).secret))
+        found["/me"].append(cookie if number % 2 else access)
+        await client.get("/token", headers=found["/token"][-1])  # its first use is written
+    return found
+
+
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
-@pytest.mark.parametrize("path", ["/session", "/jwt", "/token", "/me"])
 async def test_statements_of_requests_at_once(
-    client: httpx.AsyncClient,
-    headers: dict[str, dict[str, str]],
-    statements: list[str],
-    path: str,
+    client: httpx.AsyncClient, different: dict[str, Headers], statements: list[str]
 ) -> None:
-    """24 protected requests at once share statements: they are four at most."""
-    statements.clear()
-    answers = await asyncio.gather(*(client.get(path, headers=headers[path]) for _ in range(24)))
-    assert {answer.status_code for answer in answers} == {200}
-    assert len(statements) <= 4
+    """24 protected requests at once, each with a credential of its own, are four statements."""
+    for path, headers in different.items():
+        assert len({str(one) for one in headers}) == AT_ONCE
+        statements.clear()
+        answers = await asyncio.gather(*(client.get(path, headers=one) for one in headers))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len(statements) <= 4, path
 
 
 async def test_statements_of_activity(
@@ -146,6 +170,60 @@ async def test_statements_of_activity(
         await client.get("/session", headers=headers["/session"])
         counts.append(len(statements))
     assert counts == [1, 2, 1, 1, 2]
+
+
+LOGIN = (
+    "SELECT piccolo_user",
+    "INSERT auth_password_failure",
+    "UPDATE auth_password_failure",
+    "SELECT auth_totp",
+    "BEGIN",
+    "UPDATE piccolo_user",
+    "UPDATE auth_password",
+    "SELECT auth_totp",
+    "INSERT auth_session",
+    "COMMIT",
+    "INSERT auth_known_device",
+)
+"""A login by password in a new browser. `docs/performance.md` says what each statement is for."""
+
+
+def name_of(statement: str) -> str:
+    """The verb of a statement, and its table; whatever is in parentheses does not count."""
+    outer, inner = "", statement
+    while outer != inner:
+        outer, inner = inner, re.sub(r"\([^()]*\)", "", inner)
+    found = re.search(r"(?:FROM|INTO|UPDATE) \"?(\w+)", outer)
+    return f"{statement.split(maxsplit=1)[0]} {found[1]}" if found else statement
+
+
+async def test_statements_of_a_login(
+    client: httpx.AsyncClient,
+    ada: User,
+    database: Any,
+    statements: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each statement of a login by name, and the only transaction, which issues the session."""
+    assert ada.active
+    kind = type(database.transaction())
+    for name in ("begin", "commit"):
+        call = getattr(kind, name)
+
+        async def record(self: Any, name: str = name, call: Any = call) -> None:
+            statements.append(name.upper())
+            await call(self)
+
+        monkeypatch.setattr(kind, name, record)
+    await log_in(client)
+    assert tuple(name_of(statement) for statement in statements) == LOGIN
+
+
+def test_the_documented_statements_of_a_login() -> None:
+    """The table in the documentation has the same statements."""
+    section = DOCS.read_text("utf-8").split("## What a login costs")[1].split("\n## ")[0]
+    documented = re.findall(r"^\| `([A-Z]+(?: \w+)?)` \|", section, re.MULTILINE)
+    assert list(LOGIN) == documented
 
 
 @pytest.mark.parametrize(

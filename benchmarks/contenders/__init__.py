@@ -1,6 +1,7 @@
 """Who is compared. To add one, add a line to `CONTENDERS` and a variant to its module."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,12 @@ class Contender:
         title: What tables and plots call it.
         module: In this package; offers `prepare()`, `application(variant)`, `login(variant)`
             and `credential(headers, body, variant)`. Contenders of one module share a database.
+            Where 64 logins would take long, or tokens of the same second are alike,
+            `issue(variant)` or `further(headers, number, variant)` gives other credentials.
         variant: Which of the applications of the module.
         quick: Whether `QUICK=1` includes it.
+        main: Whether it runs in every round and at each number of connections, also if time is
+            short.
         asks: Whether it asks the database for each request.
         only: The one kind of database that it makes sense on.
     """
@@ -24,73 +29,93 @@ class Contender:
     module: str
     variant: str
     quick: bool = False
+    main: bool = False
     asks: bool = True
     only: str | None = None
 
 
-BARE = Contender("bare", "bare FastAPI, no authentication", "bare", "", quick=True, asks=False)
+BARE = Contender(
+    "bare", "bare FastAPI, no authentication", "bare", "", quick=True, main=True, asks=False
+)
+
+
+def _by_hand(name: str, title: str, variant: str, **options: Any) -> Contender:
+    return Contender(name, f"by hand: {title}", "by_hand", variant, **options)
+
+
+def _here(name: str, title: str, variant: str = "", **options: Any) -> Contender:
+    return Contender(name, f"here: {title}", "ours", variant or name, **options)
+
 
 CONTENDERS: tuple[Contender, ...] = (
     BARE,
-    Contender("pyjwt", "by hand: PyJWT", "by_hand", "pyjwt-HS256", quick=True, asks=False),
-    Contender("pyjwt-rs256", "by hand: PyJWT, RS256", "by_hand", "pyjwt-RS256", asks=False),
-    Contender("pyjwt-es256", "by hand: PyJWT, ES256", "by_hand", "pyjwt-ES256", asks=False),
-    Contender("pyjwt-eddsa", "by hand: PyJWT, EdDSA", "by_hand", "pyjwt-EdDSA", asks=False),
-    Contender("pyjwt-driver", "by hand: PyJWT, one query on the driver", "by_hand", "jwt-driver"),
-    Contender("session-driver", "by hand: session, one query on the driver", "by_hand", "driver"),
-    Contender(
-        "pyjwt-piccolo", "by hand: PyJWT, one raw query by Piccolo", "by_hand", "jwt-piccolo"
+    _by_hand("pyjwt", "PyJWT", "pyjwt-HS256", quick=True, main=True, asks=False),
+    _by_hand("pyjwt-rs256", "PyJWT, RS256", "pyjwt-RS256", asks=False, only="postgres"),
+    _by_hand("pyjwt-es256", "PyJWT, ES256", "pyjwt-ES256", asks=False, only="postgres"),
+    _by_hand("pyjwt-eddsa", "PyJWT, EdDSA", "pyjwt-EdDSA", asks=False, only="postgres"),
+    _by_hand("pyjwt-driver", "PyJWT, one query on the driver", "jwt-driver", main=True),
+    _by_hand("session-driver", "session, one query on the driver", "driver", main=True),
+    _by_hand("pyjwt-piccolo", "PyJWT, one raw query by Piccolo", "jwt-piccolo", main=True),
+    _by_hand(
+        "session-piccolo", "session, one raw query by Piccolo", "piccolo", quick=True, main=True
     ),
     Contender(
-        "session-piccolo",
-        "by hand: session, one raw query by Piccolo",
-        "by_hand",
-        "piccolo",
+        "piccolo-api-session",
+        "piccolo-api: session",
+        "piccolo_api_",
+        "session",
         quick=True,
+        main=True,
     ),
-    Contender("piccolo-api-session", "piccolo-api: session", "piccolo_api_", "session", quick=True),
     Contender("piccolo-api-jwt", "piccolo-api: JWT", "piccolo_api_", "jwt"),
     Contender("piccolo-api-token", "piccolo-api: token", "piccolo_api_", "token"),
-    Contender("fastapi-users-jwt", "fastapi-users: JWT", "fastapi_users_", "jwt", quick=True),
     Contender(
-        "fastapi-users-session", "fastapi-users: database session", "fastapi_users_", "session"
+        "fastapi-users-jwt", "fastapi-users: JWT", "fastapi_users_", "jwt", quick=True, main=True
+    ),
+    Contender(
+        "fastapi-users-session",
+        "fastapi-users: database session",
+        "fastapi_users_",
+        "session",
+        main=True,
     ),
     Contender("authx", "AuthX: JWT, no query", "authx_", "", quick=True, asks=False),
-    Contender("session", "here: session", "ours", "session", quick=True),
-    Contender(
-        "session-kept",
-        "here: session, PersistentSQLiteEngine",
-        "ours",
-        "session-kept",
-        quick=True,
-        only="sqlite",
-    ),
-    Contender("jwt-kept", "here: JWT, PersistentSQLiteEngine", "ours", "jwt-kept", only="sqlite"),
-    Contender(
+    _here("session", "session", quick=True, main=True),
+    _here("jwt", "JWT", quick=True, main=True),
+    _here("token", "API token", main=True),
+    _here("session-kept", "session, PersistentSQLiteEngine", only="sqlite", quick=True, main=True),
+    _here("jwt-kept", "JWT, PersistentSQLiteEngine", only="sqlite"),
+    _here("token-kept", "API token, PersistentSQLiteEngine", only="sqlite"),
+    _here(
         "session-pooled",
-        "here: session, PooledPostgresEngine",
-        "ours",
+        "session, PooledPostgresEngine",
         "session-kept",
-        quick=True,
         only="postgres",
+        quick=True,
+        main=True,
     ),
-    Contender("jwt-pooled", "here: JWT, PooledPostgresEngine", "ours", "jwt-kept", only="postgres"),
-    Contender("jwt", "here: JWT", "ours", "jwt", quick=True),
-    Contender("session-limited", "here: session, RateLimit", "ours", "session-limited"),
-    Contender("jwt-limited", "here: JWT, RateLimit", "ours", "jwt-limited"),
-    Contender("token", "here: API token", "ours", "token"),
-    Contender("token-limited", "here: API token, RateLimit", "ours", "token-limited"),
-    Contender("claims", "here: jwt.claims", "ours", "claims-HS256", quick=True, asks=False),
-    Contender(
-        "claims-limited", "here: jwt.claims, RateLimit", "ours", "claims-limited", asks=False
-    ),
-    Contender("claims-rs256", "here: jwt.claims, RS256", "ours", "claims-RS256", asks=False),
-    Contender("claims-es256", "here: jwt.claims, ES256", "ours", "claims-ES256", asks=False),
-    Contender("claims-eddsa", "here: jwt.claims, EdDSA", "ours", "claims-EdDSA", asks=False),
-    Contender("any-cookie", "here: AnyOf, by cookie", "ours", "any-cookie"),
-    Contender("any-limited", "here: AnyOf, by cookie, RateLimit", "ours", "any-limited"),
-    Contender("any-bearer", "here: AnyOf, by access token", "ours", "any-bearer"),
-    Contender("any-token", "here: AnyOf, by API token", "ours", "any-token"),
+    _here("jwt-pooled", "JWT, PooledPostgresEngine", "jwt-kept", only="postgres", main=True),
+    _here("token-pooled", "API token, PooledPostgresEngine", "token-kept", only="postgres"),
+    _here("session-limited", "session, RateLimit"),
+    _here("jwt-limited", "JWT, RateLimit"),
+    _here("token-limited", "API token, RateLimit"),
+    _here("claims", "jwt.claims", "claims-HS256", quick=True, main=True, asks=False),
+    _here("claims-limited", "jwt.claims, RateLimit", asks=False),
+    _here("claims-rs256", "jwt.claims, RS256", "claims-RS256", asks=False, only="postgres"),
+    _here("claims-es256", "jwt.claims, ES256", "claims-ES256", asks=False, only="postgres"),
+    _here("claims-eddsa", "jwt.claims, EdDSA", "claims-EdDSA", asks=False, only="postgres"),
+    _here("any-cookie", "AnyOf, by cookie", main=True),
+    _here("any-limited", "AnyOf, by cookie, RateLimit"),
+    _here("any-bearer", "AnyOf, by access token"),
+    _here("any-token", "AnyOf, by API token"),
 )
 
-BY_NAME = {contender.name: contender for contender in CONTENDERS}
+WHOLE = (
+    Contender("no-routers", "here: install(app), no router", "whole", "", main=True, asks=False),
+    Contender(
+        "all-routers", "here: install(app), all routers", "whole", "all", main=True, asks=False
+    ),
+)
+"""Applications with a route that nobody guards."""
+
+BY_NAME = {contender.name: contender for contender in (*CONTENDERS, *WHOLE)}

@@ -166,6 +166,7 @@ def _log_in_with_token(
         user = await _check(app, credentials)
         expires = datetime.now(timezone.utc) + timedelta(hours=1)
         claims = {"sub": user["username"], "exp": expires, "iss": "bench", "aud": "bench"}
+        claims["jti"] = uuid4().hex
         return {"token": pyjwt.encode(claims, signing, algorithm=algorithm)}
 
     return log_in

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Response
 from fastapi_users import BaseUserManager, FastAPIUsers, UUIDIDMixin, schemas
 from fastapi_users.authentication import (
     AuthenticationBackend,
@@ -36,6 +36,7 @@ from .vocabulary import (
     add_ping,
     bearer,
     cookie_of,
+    expiring_later,
     post_form,
 )
 
@@ -141,7 +142,24 @@ def application(variant: str) -> FastAPI:
         return Me(username=user.username)
 
     app.include_router(fastapi_users.get_auth_router(backend), prefix="/auth")
+    if variant == "session":
+        _add_issue(app)
     return app
+
+
+def _add_issue(app: FastAPI) -> None:
+    """A session without the time that the hash of a login takes."""
+
+    @app.post("/issue")
+    async def issue(
+        response: Response,
+        users: Annotated[SQLAlchemyUserDatabase[User, UUID], Depends(get_user_db)],
+        tokens: Annotated[Any, Depends(get_access_token_db)],
+    ) -> None:
+        user = await users.get_by_email(EMAIL)
+        assert user is not None  # noqa: S101 - `prepare` made them
+        token = await get_database_strategy(tokens).write_token(user)
+        response.set_cookie("fastapiusersauth", token)
 
 
 def login(_: str) -> Post:
@@ -154,3 +172,13 @@ def credential(headers: Any, body: bytes, variant: str) -> Headers:
     if variant == "session":
         return cookie_of(headers)
     return bearer(json.loads(body)["access_token"])
+
+
+def further(headers: Headers, number: int, variant: str) -> Headers | None:
+    """Another credential like one that a login gave; `None` if only a login gives one."""
+    return expiring_later(headers, number) if variant == "jwt" else None
+
+
+def issue(variant: str) -> Post | None:
+    """How to get another session without a login; `None` for the rest."""
+    return Post("/issue", "application/json", b"") if variant == "session" else None

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from piccolo.apps.user.tables import BaseUser
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import create_db_tables
@@ -14,7 +14,6 @@ from piccolo_api.jwt_auth.middleware import JWTMiddleware
 from piccolo_api.session_auth.endpoints import session_login
 from piccolo_api.session_auth.middleware import SessionsAuthBackend
 from piccolo_api.session_auth.tables import SessionsBase
-from piccolo_api.token_auth.endpoints import TokenAuthLoginEndpoint
 from piccolo_api.token_auth.middleware import TokenAuthBackend
 from piccolo_api.token_auth.tables import TokenAuth
 from starlette.middleware import Middleware
@@ -34,16 +33,16 @@ from .vocabulary import (
     add_ping,
     bearer,
     cookie_of,
+    expiring_later,
     post_json,
 )
 
 
 async def prepare() -> None:
-    """The tables, the users and a token."""
+    """The tables and the users."""
     piccolo_engine()
     await create_db_tables(BaseUser, SessionsBase, TokenAuth)
-    user = await BaseUser.create_user(USERNAME, PASSWORD, email=EMAIL, active=True)
-    await TokenAuth.create_token(user.id)
+    await BaseUser.create_user(USERNAME, PASSWORD, email=EMAIL, active=True)
     for name, email in OTHERS.items():
         await BaseUser.create_user(name, PASSWORD, email=email, active=True)
 
@@ -53,15 +52,40 @@ def application(variant: str) -> FastAPI:
     app = FastAPI(lifespan=_lifespan)
     add_ping(app)
     if variant == "session":
+        _add_issue_of_sessions(app)
         app.mount("/login/", session_login())
         app.mount("/", _behind_a_backend(SessionsAuthBackend(admin_only=False)))
     elif variant == "token":
-        app.mount("/login/", TokenAuthLoginEndpoint)
+        _add_issue(app)
         app.mount("/", _behind_a_backend(TokenAuthBackend()))
     else:
         app.mount("/login/", jwt_login(secret=SECRET))
         app.mount("/", JWTMiddleware(_private_by_id(), secret=SECRET))
     return app
+
+
+def _add_issue(app: FastAPI) -> None:
+    """Another token for whoever asks: the login gives the same one each time."""
+
+    @app.post("/issue")
+    async def issue() -> dict[str, str]:
+        return {"token": await TokenAuth.create_token(await _user_id(), one_per_user=False)}
+
+
+def _add_issue_of_sessions(app: FastAPI) -> None:
+    """A session without the second that the hash of a login takes."""
+
+    @app.post("/issue")
+    async def issue(response: Response) -> None:
+        session = await SessionsBase.create_session(await _user_id())
+        response.set_cookie("id", session.token)
+
+
+async def _user_id() -> int:
+    user = await BaseUser.select(BaseUser.id).where(BaseUser.username == USERNAME).first()
+    assert user is not None  # noqa: S101 - `prepare` made them
+    user_id: int = user["id"]
+    return user_id
 
 
 def _behind_a_backend(backend: SessionsAuthBackend | TokenAuthBackend) -> FastAPI:
@@ -96,11 +120,21 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
         await engine.close_connection_pool()
 
 
-def login(_: str) -> Post:
+def login(variant: str) -> Post:
     """How to log in."""
-    return post_json("/login/")
+    return Post("/issue", "application/json", b"") if variant == "token" else post_json("/login/")
 
 
 def credential(headers: Any, body: bytes, variant: str) -> Headers:
     """What to send with a request, from the answer to the login."""
     return cookie_of(headers) if variant == "session" else bearer(json.loads(body)["token"])
+
+
+def further(headers: Headers, number: int, variant: str) -> Headers | None:
+    """Another credential like one that a login gave; `None` if only a login gives one."""
+    return expiring_later(headers, number) if variant == "jwt" else None
+
+
+def issue(variant: str) -> Post | None:
+    """How to get another session without a login; `None` for the rest."""
+    return Post("/issue", "application/json", b"") if variant == "session" else None

@@ -8,9 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import databases, machine
+from benchmarks.budget import Budget
 from benchmarks.servers import environment, prepared
 
 SIDES = {"session": "ours", "piccolo-api-session": "piccolo_api_"}
+
+MOST = 0.6
+"""The part of the time left that the next size may take; the sweeps need the rest."""
+
+LEAST = 2.0
+"""Seconds of a sweep."""
 
 SWEEPS = {
     "postgres": {"sweep": "piccolo"},
@@ -20,7 +27,7 @@ SWEEPS = {
 
 
 def run(
-    kind: databases.Kind, folder: Path, sizes: Sequence[int], seconds: float, patience: float
+    kind: databases.Kind, folder: Path, budget: Budget, sizes: Sequence[int], seconds: float
 ) -> dict[str, Any]:
     """
     Fill both tables step by step, then sweep ours while looking up.
@@ -28,29 +35,44 @@ def run(
     Args:
         kind: Which database.
         folder: For its file.
+        budget: The time. A size that would take too long is left out, and so are greater ones; a
+            sweep is cut short.
         sizes: Sessions.
         seconds: Of look-ups at each size.
-        patience: Seconds that a sweep may take; it is cut short then.
     """
     result: dict[str, Any] = {}
     with prepared(kind, list(SIDES.values()), folder) as made:
         for name, module in SIDES.items():
-            result[name] = {}
-            filled = 0
             probe = Probe(kind, made[module], folder, module)
-            for size in sizes:
-                print(f"  {kind}, growth: {size} sessions of {name}", flush=True)
-                size_of = probe.run("fill", filled, size)
-                seen = probe.run("look", seconds, size, "piccolo")
-                result[name][str(size)] = size_of | seen
-                filled = size
-            if module == "ours":
+            result[name] = _grown(probe, name, budget, sizes, seconds)
+            if module == "ours" and str(sizes[1]) in result[name]:
                 result[name]["memory"] = probe.run("hold")
         probe = Probe(kind, made["ours"], folder, "ours")
         result["access_tokens"] = probe.run("verify")
-        for name, engine in SWEEPS[kind].items():
+        size = max(int(size) for size in result["session"] if size != "memory")
+        for number, (name, engine) in enumerate(SWEEPS[kind].items()):
             print(f"  {kind}, growth: {name}, {engine}", flush=True)
-            result[name] = _sweep(probe, seconds, sizes[-1], patience, engine)
+            patience = max(LEAST, budget.left / (len(SWEEPS[kind]) - number) - 2 * seconds)
+            result[name] = _sweep(probe, seconds, size, patience, engine) | {"size": size}
+    return result
+
+
+def _grown(
+    probe: "Probe", name: str, budget: Budget, sizes: Sequence[int], seconds: float
+) -> dict[str, Any]:
+    """What look-ups take at each size, as long as the next one can be expected to fit."""
+    result: dict[str, Any] = {}
+    filled, row = 0, 0.0
+    for size in sizes:
+        expected = row * (size - filled) + seconds
+        if filled and expected > budget.left * MOST:
+            budget.leave_out(f"{size:,} sessions of {name}")
+            break
+        print(f"  growth: {size} sessions of {name}", flush=True)
+        size_of = probe.run("fill", filled, size)
+        row = size_of.pop("seconds") / (size - filled)
+        result[str(size)] = size_of | probe.run("look", seconds, size, "piccolo")
+        filled = size
     return result
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import create_db_tables
+from redis.exceptions import RedisError
 
 from benchmarks import databases, limiters
+from benchmarks.budget import Budget
 from benchmarks.jobs.growth import Probe
 from benchmarks.limiters import ADDRESS, Call
 from benchmarks.samples import as_json, figure, ratio
@@ -30,12 +32,12 @@ KEYS = (100, 100_000)
 Table = dict[str, Any]
 
 
-def run(kind: databases.Kind, folder: Path, rounds: int) -> dict[str, Table]:
+def run(kind: databases.Kind, folder: Path, budget: Budget) -> dict[str, Table]:
     """The tables, by their titles; what needs no database goes with SQLite's."""
     database = databases.create(kind, "limits", folder)
     os.environ |= {"BENCH_KIND": kind, "BENCH_DATABASE": database}
     try:
-        tables = asyncio.run(_run(kind, rounds))
+        tables = asyncio.run(_run(kind, budget))
         if kind == "sqlite":
             tables["keys"] = Probe(kind, database, folder, "ours").run("limit")
         return tables
@@ -43,45 +45,46 @@ def run(kind: databases.Kind, folder: Path, rounds: int) -> dict[str, Table]:
         databases.drop(kind, database)
 
 
-async def _run(kind: databases.Kind, rounds: int) -> dict[str, Table]:
+async def _run(kind: databases.Kind, budget: Budget) -> dict[str, Table]:
     tables = {}
     if kind == "sqlite":
         await limiters.check(limiters.of_routes(FEW), FEW)
-        tables["route"] = await _measure(limiters.of_routes(), [ADDRESS], rounds)
+        tables["route"] = await _measure(limiters.of_routes(), [ADDRESS], budget.part(0.3))
         for number in KEYS:
             print(f"  rate limits, {number} keys in memory", flush=True)
-            tables[f"memory_{number}"] = await _in_memory(rounds, number)
-        tables |= await _in_redis(rounds)
+            tables[f"memory_{number}"] = await _in_memory(budget.part(0.25), number)
+        tables |= await _in_redis(budget.part(0.7))
     print(f"  {kind}, rate limits", flush=True)
-    return tables | {"database": await _in_database(max(3, rounds // 3))}
+    return tables | {"database": await _in_database(budget.part(0.8))}
 
 
-async def _in_memory(rounds: int, number: int) -> Table:
+async def _in_memory(budget: Budget, number: int) -> Table:
     keys = [f"2001:db8:{n:x}::/64" for n in range(number)]
     await limiters.check(limiters.in_memory(number, FEW), FEW)
     calls = limiters.in_memory(number)
     for call in calls.values():
         for key in keys:
             await call(key)
-    return await _measure(calls, keys, rounds)
+    return await _measure(calls, keys, budget)
 
 
-async def _in_redis(rounds: int) -> dict[str, Table]:
+async def _in_redis(budget: Budget) -> dict[str, Table]:
     """One after another, and many at once; nothing, when there is no Redis."""
     with limiters.redis_client() as client:
         try:
             await client.ping()
-        except OSError as error:
-            print(f"  Redis is left out: {error}")
+        except (OSError, RedisError) as error:
+            budget.leave_out(f"limits in Redis: {error}")
             return {}
         print("  rate limits, Redis", flush=True)
         few, checked = await _redis_calls(client, FEW)
         await limiters.check(few, FEW)
         calls, stores = await _redis_calls(client, limiters.PLENTY)
         keys = [f"2001:db8:{n:x}::/64" for n in range(AT_ONCE)]
+        clock, half = time.perf_counter, budget.part(0.5)
         tables = {
-            "redis": await _measure(calls, keys[:1], rounds, clock=time.perf_counter),
-            "redis_64": await _measure(calls, keys, rounds, AT_ONCE, clock=time.perf_counter),
+            "redis": await _measure(calls, keys[:1], half, clock=clock),
+            "redis_64": await _measure(calls, keys, budget, AT_ONCE, clock=clock),
         }
         for store in (*checked, *stores):
             await store.close()
@@ -96,7 +99,7 @@ async def _redis_calls(client: Any, amount: int) -> tuple[dict[str, Call], list[
     return calls, stores
 
 
-async def _in_database(rounds: int) -> Table:
+async def _in_database(budget: Budget) -> Table:
     engine = databases.piccolo_engine(keeps=True)
     await create_db_tables(RateLimitState)
     size = {"min_size": 4, "max_size": 4} if isinstance(engine, PostgresEngine) else {}
@@ -107,7 +110,7 @@ async def _in_database(rounds: int) -> Table:
 
     await limiters.check(limiters.in_database(ping, FEW), FEW)
     calls = limiters.in_database(ping)
-    table = await _measure(calls, [ADDRESS], rounds, clock=time.perf_counter)
+    table = await _measure(calls, [ADDRESS], budget, clock=time.perf_counter)
     await engine.close_connection_pool()
     return table
 
@@ -115,13 +118,13 @@ async def _in_database(rounds: int) -> Table:
 async def _measure(
     calls: dict[str, Call],
     keys: list[str],
-    rounds: int,
+    budget: Budget,
     at_once: int = 1,
     clock: Callable[[], float] = time.thread_time,
 ) -> Table:
     """Microseconds a call of each contender, and how many times the first of the same round."""
     samples: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(rounds + 1):
+    for number in budget.rounds(least=2):
         for name, call in calls.items():
             begin = clock()
             count = await _batch(call, keys, at_once)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks import databases, machine
+from benchmarks.budget import Budget
 from benchmarks.contenders import BY_NAME
 from benchmarks.samples import as_json, figure
 from benchmarks.servers import Server, find_backends, login_of, post, serving
@@ -20,12 +21,13 @@ CLIENTS = 4
 Exchange: TypeAlias = Callable[[http.client.HTTPConnection, str], str]
 
 
-def run(kind: databases.Kind, folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
+def run(kind: databases.Kind, folder: Path, budget: Budget, seconds: float) -> dict[str, Any]:
     """The CPU of an exchange; AuthX stores nothing, so its tokens are good until they expire."""
     samples: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
-    with serving(kind, [BY_NAME[name] for name in CONTENDERS], folder) as servers:
-        for number in range(rounds):
-            print(f"  {kind}, refresh: round {number + 1} of {rounds}", flush=True)
+    chosen = [BY_NAME[name] for name in CONTENDERS]
+    with serving(kind, chosen, folder, credentials=1) as servers:
+        for number in budget.rounds():
+            print(f"  {kind}, refresh: round {number + 1}", flush=True)
             for server in servers:
                 if kind == "postgres":
                     find_backends([server])

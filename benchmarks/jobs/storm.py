@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from benchmarks import databases, load, machine
-from benchmarks.contenders import BY_NAME
+from benchmarks.budget import Budget
+from benchmarks.contenders import BY_NAME, Contender
 from benchmarks.contenders.vocabulary import USERNAME, Post
 from benchmarks.samples import as_json, figure, ratio
 from benchmarks.servers import Server, login_of, serving
@@ -23,21 +24,38 @@ CONTENDERS = (
     "session",
     "jwt",
 )
+ALIKE = {"piccolo-api-jwt", "fastapi-users-session"}
+"""Logins that differ little from those of another contender; left out if time is short."""
+AMPLE = 600.0
+"""Seconds, from which on there is time for all."""
 CLIENTS = 8
 PINGS_PER_SECOND = 50
 
 Sample = dict[str, float]
 
 
-def run(kind: databases.Kind, folder: Path, rounds: int, seconds: int) -> dict[str, Any]:
+def run(
+    kind: databases.Kind,
+    contenders: Sequence[Contender],
+    folder: Path,
+    budget: Budget,
+    seconds: int,
+) -> dict[str, Any]:
     """With the server on one core, and with all cores shared with the clients."""
     one, other = machine.cores()
+    short = ALIKE if budget.left < AMPLE else set()
+    if short:
+        budget.leave_out(f"logins of {', '.join(sorted(short))}")
+    possible = {contender.name for contender in contenders} - short
+    names = [name for name in CONTENDERS if name in possible]
     result = {}
-    for title, cores in (("one_core", one), ("all_cores", one | other)):
-        with serving(kind, [BY_NAME[name] for name in CONTENDERS], folder, cores) as servers:
-            samples: dict[str, list[Sample]] = {name: [] for name in ("argon2id", *CONTENDERS)}
-            for number in range(rounds):
-                print(f"  {kind}, logins, {title}: round {number + 1} of {rounds}", flush=True)
+    for title, cores, part in (("one_core", one, 0.5), ("all_cores", one | other, 1.0)):
+        own = budget.part(part)
+        chosen = [BY_NAME[name] for name in names]
+        with serving(kind, chosen, folder, cores, credentials=1) as servers:
+            samples: dict[str, list[Sample]] = {name: [] for name in ("argon2id", *names)}
+            for number in own.rounds():
+                print(f"  {kind}, logins, {title}: round {number + 1}", flush=True)
                 samples["argon2id"].append(_bare_pool(cores, seconds))
                 for server in servers:
                     samples[server.contender.name].append(_sample(server, folder, seconds))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from typing import Generic
 
@@ -104,7 +104,9 @@ class KnownDevices(Generic[UserT]):
             response: The response that sets the cookie.
         """
         key, now, digests = primary_key(user), self.users.clock(), self.presented(connection)
-        async with transaction(self.table):
+        # A new browser is one statement: without the lock, logins at once may exceed the cap until
+        # the next one.
+        async with transaction(self.table) if digests else nullcontext():
             if digests:
                 await self.users.lock(key)
             token = await queries.remember(

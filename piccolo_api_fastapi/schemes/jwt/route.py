@@ -53,13 +53,25 @@ class TokenRoute(AuthRoute):
         return super().translate(error)
 
 
+def _with_oauth_members(schema: dict[str, Any], full: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an error that has `error` and `error_description` as well."""
+    added = {
+        name: full["properties"][name]
+        for name in ("error", "error_description")
+        if name not in schema["properties"]
+    }
+    properties, required = schema["properties"] | added, [*schema["required"], *added]
+    return schema | {"properties": properties, "required": required}
+
+
 def _add_oauth_members(content: dict[str, Any]) -> None:
     """Add `error` and `error_description` to the schema and the examples of an error."""
     plain, full = schema_of(ErrorBody), schema_of(TokenErrorBody)
     schemas = content["schema"].get("anyOf", [content["schema"]])
     content["schema"] = {}
     for schema in schemas:
-        content["schema"] = either(content["schema"], full if schema == plain else schema)
+        whole = full if schema == plain else _with_oauth_members(schema, full)
+        content["schema"] = either(content["schema"], whole)
     for example in content["examples"].values():
         value = example["value"]
         name = _ERRORS.get(value["status"]) or value["code"]

@@ -189,11 +189,9 @@ class Passwords(Generic[UserT]):
             await self.hasher.verify(account.encoded if account else None, password)
         except PasswordMismatch:
             raise InvalidCredentials from None
-        if account is None:
-            raise InvalidCredentials
-        if not account.values["active"]:
+        if account is None or not account.values["active"]:
             error = InvalidCredentials()
-            error.inactive = load(self._table, account.values)
+            error.inactive = None if account is None else load(self._table, account.values)
             raise error
         if account.is_legacy and self._hashes is not None:
             return await self._move(account, password)
