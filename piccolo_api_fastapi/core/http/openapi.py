@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 from .next_steps import next_schemas
-from .problems import BODIES, schema_of
+from .problems import BODIES, TOKEN_BODIES, schema_of
 
 EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
@@ -77,7 +77,8 @@ def _error_responses(document: dict[str, Any]) -> Iterator[tuple[dict[str, Any],
 
 def _share_bodies(document: dict[str, Any]) -> None:
     """Refer to the bodies of errors, which routes describe in full."""
-    models = {model.__name__: schema_of(model) for model in BODIES.values()}
+    every = (*BODIES.values(), *TOKEN_BODIES.values())
+    models = {model.__name__: schema_of(model) for model in every}
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for responses, status in _error_responses(document):
         for content in responses[status].get("content", {}).values():

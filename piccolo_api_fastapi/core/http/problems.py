@@ -111,6 +111,13 @@ class TokenErrorBody(ErrorBody):
     error_description: Annotated[str, Field(description="The sentence of `detail` in ASCII.")]
 
 
+class TokenEmailNotVerifiedBody(TokenErrorBody):
+    """The body of a 403 of the token endpoint that asks the user to verify their address."""
+
+    code: Annotated[str, shown(const="email_not_verified")]
+    next: NextStep
+
+
 class MFARequiredBody(TokenErrorBody):
     """The password was right. Send a code with the challenge to `POST /token/mfa`."""
 
@@ -132,6 +139,12 @@ BODIES: dict[type[AuthError], type[BaseModel]] = {
     Unprocessable: ValidationErrorBody,
 }
 """The model of the body of each kind of error."""
+
+TOKEN_BODIES: dict[type[BaseModel], type[BaseModel]] = {
+    ErrorBody: TokenErrorBody,
+    EmailNotVerifiedBody: TokenEmailNotVerifiedBody,
+}
+"""The models that the token endpoint has instead of others."""
 
 _MEMBERS: dict[type[AuthError], dict[str, Any]] = {
     EmailNotVerified: {

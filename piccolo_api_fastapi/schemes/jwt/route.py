@@ -7,8 +7,7 @@ from starlette.exceptions import HTTPException
 
 from piccolo_api_fastapi.core.http.problems import (
     PROBLEM_MEDIA_TYPE,
-    ErrorBody,
-    TokenErrorBody,
+    TOKEN_BODIES,
     either,
     schema_of,
 )
@@ -53,24 +52,13 @@ class TokenRoute(AuthRoute):
         return super().translate(error)
 
 
-def _with_oauth_members(schema: dict[str, Any], full: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of an error that has `error` and `error_description` as well."""
-    added = {
-        name: full["properties"][name]
-        for name in ("error", "error_description")
-        if name not in schema["properties"]
-    }
-    properties, required = schema["properties"] | added, [*schema["required"], *added]
-    return schema | {"properties": properties, "required": required}
-
-
 def _add_oauth_members(content: dict[str, Any]) -> None:
     """Add `error` and `error_description` to the schema and the examples of an error."""
-    plain, full = schema_of(ErrorBody), schema_of(TokenErrorBody)
+    pairs = [(schema_of(plain), schema_of(full)) for plain, full in TOKEN_BODIES.items()]
     schemas = content["schema"].get("anyOf", [content["schema"]])
     content["schema"] = {}
     for schema in schemas:
-        whole = full if schema == plain else _with_oauth_members(schema, full)
+        whole = next((full for plain, full in pairs if plain == schema), schema)
         content["schema"] = either(content["schema"], whole)
     for example in content["examples"].values():
         value = example["value"]
