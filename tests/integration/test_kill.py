@@ -16,6 +16,8 @@ from tests.conftest import PASSWORD, bearer, get_tokens, log_in
 from tests.integration.processes import PROCESSES
 from tests.integration.served import serve
 
+pytestmark = pytest.mark.slow
+
 
 class Server:
     """The application of `served.py` as a process, started and killed as the test likes."""

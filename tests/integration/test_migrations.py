@@ -149,6 +149,7 @@ async def test_migrations(database: Any, project: Project) -> None:
     assert undone == await schema(project.engine)
 
 
+@pytest.mark.slow
 async def test_ids(project: Project) -> None:
     """After the migration, and after the command, no user gets the id of a deleted one."""
     await project.piccolo("migrations", "forwards", "user")
@@ -181,6 +182,7 @@ async def columns() -> tuple[str, str]:
     return user["password"], "".join(row["hash"] for row in beside)
 
 
+@pytest.mark.slow
 async def test_user_commands(project: Project) -> None:
     """
     Users made and passwords set by Piccolo's commands work, and move to `auth_password`;
@@ -217,6 +219,7 @@ async def test_user_commands(project: Project) -> None:
     await log_in("another horse battery")
 
 
+@pytest.mark.slow
 async def test_clean(project: Project) -> None:
     """`piccolo piccolo_api_fastapi clean` deletes what has expired and nothing else."""
     use_engine(project.engine)
@@ -242,6 +245,7 @@ async def test_clean(project: Project) -> None:
     assert await RefreshFamily.select(column) == [{"current_digest": "c"}]
 
 
+@pytest.mark.slow
 async def test_encryption_commands(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command prints a key, another encrypts everything anew, and says how much there was."""
     old, new = [
@@ -263,6 +267,7 @@ async def test_encryption_commands(project: Project, monkeypatch: pytest.MonkeyP
     await after.verify(ada, totp_code(uri, later))
 
 
+@pytest.mark.slow
 async def test_token_commands(project: Project) -> None:
     """API tokens are made and revoked by `piccolo piccolo_api_fastapi …`."""
     use_engine(project.engine)

@@ -19,6 +19,8 @@ from tests.integration.processes import PROCESSES
 from tests.integration.redis_servers import NEEDS_REDIS, RedisServer
 from tests.rate_limiting.conftest import PATIENT
 
+pytestmark = pytest.mark.slow
+
 WORKERS = 4
 
 
