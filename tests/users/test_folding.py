@@ -107,7 +107,7 @@ async def test_odd_spellings(users: Users[User]) -> None:
 
 @pytest.mark.security(14)
 async def test_no_twins(users: Users[User]) -> None:
-    """Nobody registers a name that looks like another's by a capital without a letter of its own."""
+    """Nobody registers a name that looks like another, by a capital with a mark beside it."""
     john = await users.create("\u01f0ohn", email="\u01f0ohn@example.com")
     for twin in ("J\u030cohn", "j\u030cohn"):
         assert await found(users, twin) == john.id
