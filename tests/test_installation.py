@@ -390,9 +390,13 @@ async def test_tokens_of_two_user_tables(
     """The application starts only if `claims` takes no customer for a user."""
     app, customers = FastAPI(), Users(Customer, clock=users.clock)
     install(app)
-    jwt, other = JWTAuth(users, secret=SECRET), JWTAuth(customers, secret=secret, **options)
-    same = JWTAuth(users, secret=SECRET)
-    for path, scheme in {"users": jwt, "customers": other, "again": same}.items():
+    jwt = JWTAuth(users, secret=SECRET)
+    schemes: dict[str, JWTAuth[Any]] = {
+        "users": jwt,
+        "customers": JWTAuth(customers, secret=secret, **options),
+        "again": JWTAuth(users, secret=SECRET),
+    }
+    for path, scheme in schemes.items():
         app.include_router(jwt_router(scheme, operation_prefix=path), prefix=f"/{path}")
     await customers.create("ada", PASSWORD)
     async with new_client(app) as client:

@@ -22,6 +22,7 @@ from piccolo_api_fastapi import (
     MemoryStore,
     PasswordFailures,
     PiccoloStore,
+    Proof,
     RateLimit,
     RedisStore,
     Session,
@@ -297,7 +298,8 @@ async def test_a_name_like_that_of_another_table(users: Users[User], clock: Froz
     await customers.create("ada", PASSWORD)
     for _ in range(3):
         await Login(users, limits=limits).start("customer ada", PASSWORD, ClientInfo())
-    assert await Login(customers, limits=limits).start("ada", PASSWORD, ClientInfo())
+    proof = await Login(customers, limits=limits).start("ada", PASSWORD, ClientInfo())
+    assert isinstance(proof, Proof)
 
 
 @pytest.mark.parametrize("limits", [None, LoginLimits(success=None)])
