@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from .access.in_use import shared_names, user_tables
+from .access.in_use import refuse_common_tokens, shared_names, user_tables
 from .access.unguarded import unguarded
 from .core.configuration import configured
 from .core.database import existence
@@ -76,7 +76,8 @@ def install(
     Raises:
         ConfigurationError: The limit has dependencies, which can't run before a route is found.
             Now or when the application starts: two routers of one user table ask for different
-            second factors, or users can enrol one that their login does not know.
+            second factors, users can enrol one that their login does not know, or the tokens of
+            two user tables have the same key, issuer and audience.
     """
     if limit is not None and limit.asks_dependencies:
         raise ConfigurationError(
@@ -102,8 +103,9 @@ def install(
 
 
 async def _check(app: FastAPI, *, tables: bool) -> None:
-    """Check the logins of an application and its tables, and list what no guard covers."""
+    """Check the logins, tokens and tables of an application, and list what no guard covers."""
     check_logins(app.routes)
+    refuse_common_tokens(app.routes)
     if routes := list(unguarded(app.routes)):
         logger.info("No guard covers: %s.", ", ".join(routes))
     for name in shared_names(app.routes):

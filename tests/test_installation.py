@@ -1,6 +1,7 @@
 """`install`: one error body, and OpenAPI that names what guards answer."""
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from uvicorn.lifespan.on import LifespanOn
 from piccolo_api_fastapi import (
     AnyOf,
     Claims,
+    ConfigurationError,
     Cookie,
     JWTAuth,
     RateLimit,
@@ -33,9 +35,11 @@ from piccolo_api_fastapi import (
     public,
     session_router,
 )
-from tests.conftest import SECRET, new_client, reaches_no_sql
+from piccolo_api_fastapi.errors import InvalidToken
+from tests.conftest import PASSWORD, SECRET, new_client, reaches_no_sql
 from tests.documents import expanded
 from tests.lifespans import start_and_stop
+from tests.models import Customer
 
 
 @pytest.mark.security(118)
@@ -367,3 +371,38 @@ async def test_schemes_with_one_name(
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     expected = "Two schemes are Session in OpenAPI. Give one a name, such as 'staff'."
     assert warned == ([] if name else [expected])
+
+
+@pytest.mark.security(41)
+@pytest.mark.parametrize(
+    ("secret", "options", "error"),
+    [
+        (SECRET, {}, ConfigurationError),
+        (SECRET, {"name": "staff", "audience": "piccolo_api_fastapi"}, ConfigurationError),
+        (SECRET, {"name": "staff"}, None),
+        (SECRET, {"issuer": "https://staff.example.com"}, None),
+        (SECRET[::-1], {}, None),
+    ],
+)
+async def test_tokens_of_two_user_tables(
+    users: Users[User], secret: str, options: dict[str, Any], error: type[Exception] | None
+) -> None:
+    """The application starts only if `claims` takes no customer for a user."""
+    app, customers = FastAPI(), Users(Customer, clock=users.clock)
+    install(app)
+    jwt = JWTAuth(users, secret=SECRET)
+    schemes: dict[str, JWTAuth[Any]] = {
+        "users": jwt,
+        "customers": JWTAuth(customers, secret=secret, **options),
+        "again": JWTAuth(users, secret=SECRET),
+    }
+    for path, scheme in schemes.items():
+        app.include_router(jwt_router(scheme, operation_prefix=path), prefix=f"/{path}")
+    await customers.create("ada", PASSWORD)
+    async with new_client(app) as client:
+        form = {"grant_type": "password", "username": "ada", "password": PASSWORD}
+        answer = await client.post("/customers/token", data=form)
+    with nullcontext() if error else pytest.raises(InvalidToken):
+        jwt.decode(answer.json()["access_token"])
+    with pytest.raises(error, match="of User and Customer") if error else nullcontext():
+        await start_and_stop(app)

@@ -78,6 +78,28 @@ def shared_names(routes: Sequence[BaseRoute]) -> list[str]:
     return sorted(name for name, number in names.items() if number > 1)
 
 
+def refuse_common_tokens(routes: Sequence[BaseRoute]) -> None:
+    """
+    Make sure that no token is one of two user tables: its subject would be another user in each.
+
+    Args:
+        routes: The routes of an application.
+
+    Raises:
+        ConfigurationError: Two schemes with different user tables verify the same tokens.
+    """
+    owners: dict[Any, Any] = {}
+    for scheme in (scheme for context in all_routes(routes) for scheme in _schemes_of(context)):
+        for mark in scheme.token_marks:
+            first = owners.setdefault(mark, scheme.users.table)
+            if first is not scheme.users.table:
+                raise ConfigurationError(
+                    f"The tokens of {first.__name__} and {scheme.users.table.__name__} have the "
+                    "same key, issuer and audience; give one scheme a name, such as "
+                    "JWTAuth(name='staff')."
+                )
+
+
 def _schemes_of(context: RouteContext) -> Iterator[Any]:
     """Yield the schemes of the guards of a route."""
     if (dependant := getattr(context, "dependant", None)) is None:

@@ -27,13 +27,15 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
     sets `manages_credentials = False`; see `in_person`. `resource_metadata` is the URL that a 401
     names as that of the metadata of the API (RFC 9728). `operation_prefix` begins the ids of the
     operations of its routers. `device_kind` is what `devices_router` calls its credentials, which
-    `devices` lists and `end_device` ends.
+    `devices` lists and `end_device` ends. `token_marks` is for tokens that are verified without a
+    query: what those have in common that the scheme accepts.
     """
 
     transport: ClassVar[Literal["header", "cookie"]]
     challenge: str
     operation_prefix: str = ""
     device_kind: ClassVar[str] = ""
+    token_marks: frozenset[tuple[str, ...]] = frozenset()
     resource_metadata: str | None = None
     documented_errors: ClassVar[tuple[type[AuthError], ...]]
     manages_credentials: ClassVar[bool] = True

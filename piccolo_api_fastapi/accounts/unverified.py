@@ -45,10 +45,14 @@ class Unverified(Generic[UserT]):
         if not self._tells:
             # In the background, and with the same work for all: nobody must be able to tell by
             # the time whether a password that they registered with counts for an account.
-            self._mailboxes.send.beside(self.send_again, user)
+            self._send_later(user)
         elif user is not None and await self._mailboxes.addresses.waits(user):
-            self._mailboxes.send.beside(self.send_again, user)
+            self._send_later(user)
             raise EmailNotVerified
+
+    def _send_later(self, user: UserT | None) -> None:
+        send = self._mailboxes.send
+        send.beside(send.later, self.send_again, user)
 
     async def send_again(self, user: UserT | None) -> None:
         """Send another link to a user who waits to be verified, within the limits of mail."""

@@ -156,8 +156,8 @@ class Login(Generic[UserT]):
         attempt = LoginAttempt(identifier, client)
         async with self.limits.attempt(address=client.network) as limited:
             browser = await self.limits.browser(self.known_devices, client, identifier)
-            # Of two user tables, each may have a user of this name.
-            name = f"{own_name(self.users.table)} {one_name(identifier)}".lstrip()
+            # Of two user tables, each may have a user of this name. No name has a line break.
+            name = f"{own_name(self.users.table)}\n{one_name(identifier)}".lstrip()
             await limited.charge_account(browser or f"name {name}")
             await limited.charge_success(name, browser)
             await self._outcomes.begin(attempt)

@@ -241,7 +241,8 @@ def _valid(folded: str) -> str:
 
 
 def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).lower()
+    # Again after `lower`: J with a caron is two characters, but its small letter is one.
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
 
 
 def _invalid_username() -> Unprocessable:

@@ -156,10 +156,10 @@ async def test_nothing_tells(
         await log_in(client, name, password)
         runs.append(list(statements))
     assert runs[0] == runs[1]
-    [(right, ada), (wrong, nobody)] = works
-    assert (right, ada.username, nobody) == (wrong, "ada", None)
+    [(later, right, ada), (also_later, wrong, nobody)] = works
+    assert (later, right, ada.username, nobody) == (also_later, wrong, "ada", None)
     amounts = []
-    for work, user in works:
+    for _, work, user in works:
         statements.clear()
         await work(user)
         amounts.append(len(statements))

@@ -22,6 +22,7 @@ from piccolo_api_fastapi import (
     MemoryStore,
     PasswordFailures,
     PiccoloStore,
+    Proof,
     RateLimit,
     RedisStore,
     Session,
@@ -49,6 +50,7 @@ from tests.conftest import (
     need_redis,
     reaches_no_sql,
 )
+from tests.models import Customer
 
 STORES = ["memory", "redis", "piccolo"]
 PATIENT = timedelta(seconds=30)
@@ -285,6 +287,19 @@ async def test_right_passwords(users: Users[User], ada: User) -> None:
         await users.create("grace", PASSWORD)
         assert (await log_in(other, "grace")).status_code == 200
     assert await Session.count() == 3
+
+
+@pytest.mark.security(93)
+async def test_a_name_like_that_of_another_table(users: Users[User], clock: FrozenClock) -> None:
+    """Whoever takes the name of another user table into theirs uses up the limits of nobody."""
+    customers = Users(Customer, clock=clock)
+    limits = LoginLimits(success=RateLimit("3/hour", scope="success"))
+    await users.create("customer ada", PASSWORD)
+    await customers.create("ada", PASSWORD)
+    for _ in range(3):
+        await Login(users, limits=limits).start("customer ada", PASSWORD, ClientInfo())
+    proof = await Login(customers, limits=limits).start("ada", PASSWORD, ClientInfo())
+    assert isinstance(proof, Proof)
 
 
 @pytest.mark.parametrize("limits", [None, LoginLimits(success=None)])

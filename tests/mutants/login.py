@@ -50,7 +50,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/database/failure_counters.py", "_BOTH} AND", "_BOTH} OR", _STOLEN),
     (
         "login/service.py",
-        'f"{own_name(self.users.table)} {one_name(identifier)}".lstrip()',
+        'f"{own_name(self.users.table)}\\n{one_name(identifier)}".lstrip()',
         "one_name(identifier)",
         "tests/examples/test_two_user_tables.py",
     ),

@@ -105,6 +105,18 @@ async def test_odd_spellings(users: Users[User]) -> None:
             await users.create(typed[0])
 
 
+@pytest.mark.security(14)
+async def test_no_twins(users: Users[User]) -> None:
+    """Nobody registers a name that looks like another, by a capital with a mark beside it."""
+    john = await users.create("\u01f0ohn", email="\u01f0ohn@example.com")
+    for twin in ("J\u030cohn", "j\u030cohn"):
+        assert await found(users, twin) == john.id
+        with pytest.raises(IdentityTaken):
+            await users.create(twin)
+        with pytest.raises(IdentityTaken):
+            await users.create("other", email=f"{twin}@example.com")
+
+
 @pytest.mark.parametrize("batch", [1, 2, 500])
 async def test_rows(users: Users[User], monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
     """Only rows in another form have one, as they are now; a second run changes nothing."""

@@ -40,6 +40,15 @@ def test_bad_username(username: str, code: str) -> None:
 
 
 @pytest.mark.security(14)
+@pytest.mark.parametrize("typed", ["J\u030cohn", "\u01f0ohn", "j\u030cohn"])
+def test_a_small_letter_of_one_character(typed: str) -> None:
+    """Where only the small letter is one character with its mark, there is still one form."""
+    assert identifiers.normal_username(typed, 100) == "\u01f0ohn"
+    assert identifiers.candidates(typed) == (typed, "\u01f0ohn", "\u01f0ohn")
+    assert identifiers.normal_email(f"{typed}@x.org") == "\u01f0ohn@x.org"
+
+
+@pytest.mark.security(14)
 @pytest.mark.parametrize("typed", ["mike@x.org", "mike@X.org", "ＭIKE@x.org", "Mike@x.org"])
 def test_email(typed: str) -> None:
     """One form for one mailbox."""

@@ -151,6 +151,7 @@ class JWTAuth(Scheme[UserT]):
         if audience is None:
             audience = "piccolo_api_fastapi" + (f"/{name}" if name else "")
         self.issuer, self.audience = issuer, audience
+        self.token_marks = frozenset((key.kid, issuer, audience) for key in self.keys)
         if resource is not None:
             self.resource_metadata = metadata_of(resource)
             self.challenge = f'Bearer resource_metadata="{self.resource_metadata}"'

@@ -111,13 +111,12 @@ def presented(connection: HTTPConnection) -> tuple[str, ...]:
 def _from_subprotocols(scope: Scope) -> list[str]:
     # Not from the header, which some servers leave out.
     offered: list[str] = list(scope.get("subprotocols", ()))
-    found = [name for name in offered if name.startswith(TICKET_PREFIX)]
-    scope["subprotocols"] = [name for name in offered if name not in found]
-    return found
+    scope["subprotocols"] = [name for name in offered if not name.startswith(TICKET_PREFIX)]
+    return [name for name in offered if name.startswith(TICKET_PREFIX)]
 
 
 def _from_query(scope: Scope) -> list[str]:
     parts: list[bytes] = scope["query_string"].split(b"&")
     found = [part for part in parts if part.startswith(_IN_QUERY)]
-    scope["query_string"] = b"&".join(part for part in parts if part not in found)
+    scope["query_string"] = b"&".join(part for part in parts if not part.startswith(_IN_QUERY))
     return [part.removeprefix(_PARAMETER).decode("latin-1") for part in found]

@@ -447,6 +447,33 @@ async def test_a_random_moment(
     outbox.last(VerifyEmail)
 
 
+@pytest.mark.security(13)
+@pytest.mark.parametrize("tells", [False, True])
+async def test_a_random_moment_after_a_refused_login(
+    users: Users[User], outbox: Outbox, waits: list[float], *, tells: bool
+) -> None:
+    """So does the link that a login sends again, and what is done in its place for others."""
+    app = FastAPI()
+    accounts = Accounts(
+        users,
+        mail=outbox.__call__,
+        base_url="https://app.example.com",
+        lifetimes=MailLifetimes(spread=timedelta(seconds=3)),
+        tells_unverified=tells,
+    )
+    app.include_router(accounts_router(accounts))
+    app.include_router(session_router(SessionAuth(users)))
+    async with new_client(app) as client:
+        body = {"email": "ada@example.com", "password": PASSWORD}
+        await client.post("/register", json=body)
+        waits.clear()
+        for name in ("ada@example.com", "bob@example.com"):
+            await client.post("/login", json={"username": name, "password": PASSWORD})
+            await accounts.mailboxes.send.wait()
+    assert len(waits) == (1 if tells else 2)  # what is told needs no disguise
+    assert all(0 < wait < 3 for wait in waits)
+
+
 @pytest.mark.parametrize("spread", [timedelta(seconds=-1), timedelta(minutes=2)])
 def test_spreads_that_are_refused(spread: timedelta) -> None:
     """Nobody waits longer than a minute for mail."""
