@@ -43,7 +43,7 @@ from tests.accounts.conftest import BASE_URL, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
 from tests.documents import expanded
 from tests.models import Customer
-from tests.timing import told_apart
+from tests.timing import asks_of, told_apart
 
 
 async def test_register(client: httpx.AsyncClient, outbox: Outbox, events: list[AuthEvent]) -> None:
@@ -180,14 +180,14 @@ ASKED_BY_STRANGERS = ("register", "forgot-password", "verify-email/request")
 @pytest.mark.parametrize("path", ASKED_BY_STRANGERS)
 async def test_one_time(make_app: MakeApp, users: Users[User], path: str) -> None:
     """
-    Known and unknown addresses are answered in the same time: 100 of each, in turn, and 400
-    more where chance, or a difference, moves that (D-U10).
+    Known and unknown addresses are answered in the same time: 100 of each, in turn, and more
+    where chance, or a difference, moves that (D-U10).
     """
     app = make_app(mail=Outbox())
     await users.create("ada", email="ada@example.com")
     password = {"password": PASSWORD} if path == "register" else {}
     known = answering(app, f"/auth/{path}", {"email": "ada@example.com", **password})
-    strangers = [{"email": f"bob{n}@example.com", **password} for n in range(901)]
+    strangers = [{"email": f"bob{n}@example.com", **password} for n in range(asks_of(100))]
     unknown = answering(app, f"/auth/{path}", *strangers)
     await known()
     await unknown()
@@ -241,7 +241,7 @@ def followed(
 async def test_one_time_of_what_follows(users: Users[User], path: str) -> None:
     """
     Nor does the next request take longer: 25 pairs, with hashes that cost what they do outside of
-    tests, and 100 and then 100 more where chance, or a difference, moves that.
+    tests, and more where chance, or a difference, moves that.
     """
     slow = Users(hasher=PasswordHasher(), clock=users.clock)
     accounts = Accounts(slow, mail=Outbox().__call__, base_url=BASE_URL)  # not `at_once`
@@ -250,10 +250,10 @@ async def test_one_time_of_what_follows(users: Users[User], path: str) -> None:
     app.include_router(accounts_router(accounts), prefix="/auth")
     await slow.create("me", PASSWORD)
     more = {"password": PASSWORD} if path == "register" else {}
-    owners = [{"email": f"user{n}@example.com", **more} for n in range(226)]
+    owners = [{"email": f"user{n}@example.com", **more} for n in range(asks_of(25))]
     for owner in owners:
         await slow.create(owner["email"], email=owner["email"])
-    strangers = [{"email": f"bob{n}@example.com", **more} for n in range(226)]
+    strangers = [{"email": f"bob{n}@example.com", **more} for n in range(asks_of(25))]
     asked: list[asyncio.Task[httpx.Response]] = []
     known = followed(app, f"/auth/{path}", owners, asked)
     unknown = followed(app, f"/auth/{path}", strangers, asked)
