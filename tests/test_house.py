@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import runpy
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -169,6 +170,18 @@ def times_asked(path: Path) -> set[tuple[str | None, str]]:
 def test_only_the_clock_asks_for_the_time() -> None:
     """`datetime.now()`, `time.time()` and their kin stand in `clock.py` alone."""
     assert [name_of(path) for path in SOURCES if times_asked(path)] == ["clock.py"]
+
+
+def test_mutants_are_of_this_package() -> None:
+    """The text that a mutant replaces occurs exactly once, and it replaces it by another."""
+    stale = [
+        f"{path}: {old!r}"
+        for file in (ROOT / "tests" / "mutants").glob("*.py")
+        if file.stem != "run"
+        for path, old, new, _ in runpy.run_path(str(file))["MUTANTS"]
+        if (PACKAGE / path).read_text(encoding="utf-8").count(old) != 1 or old == new
+    ]
+    assert stale == []
 
 
 def test_nothing_is_left_for_later() -> None:

@@ -145,8 +145,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         _CHANGE,
-        "        table.email == email,\n        table.undone_at.is_null(),\n",
-        "        table.undone_at.is_null(),\n",
+        "        table.email == email,\n        table.created_at >= since,\n",
+        "        table.created_at >= since,\n",
         f"{_TESTS}/test_queries.py",
     ),
     (

@@ -36,7 +36,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("core/crypto/keys.py", 'b"piccolo_api_fastapi " + purpose', "purpose", _ENCRYPTION),
     ("core/crypto/keys.py", "length=32", "length=33", _ENCRYPTION),
     ("core/crypto/keys.py", ", validate=True", "", _ENCRYPTION),
-    ("core/http/cookies.py", "not name and ", "", _COOKIES),
+    ("core/http/cookies.py", "elif not self._is_neighbour(name):", "else:", _COOKIES),
+    ("core/http/cookies.py", "is_prefixed and name.casefold()", "name.casefold()", _COOKIES),
     ("core/http/client_address.py", "not 16 <= ipv6_prefix", "not 17 <= ipv6_prefix", _ADDRESS),
     ("core/http/client_address.py", "not 16 <= ipv6_prefix", "not 15 <= ipv6_prefix", _ADDRESS),
     (

@@ -25,8 +25,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "core/database/auth_tables.py",
-        "            and getattr(table, attribute)\n",
-        "",
+        " if getattr(table, attribute))",
+        ")",
         "tests/users/test_users.py",
     ),
     (

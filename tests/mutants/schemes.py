@@ -18,14 +18,20 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "schemes/sessions/queries.py",
-        "table.user == user, own.condition, table.expires_at > now",
-        "table.user == user, own.condition",
+        "table.user == user, table.expires_at > now, *conditions",
+        "table.user == user, *conditions",
         _SESSION_QUERIES,
     ),
     (
         "schemes/sessions/queries.py",
-        ".where(table.digest == digest, own.condition, table.expires_at > now)",
-        ".where(table.digest == digest, own.condition)",
+        "live_of_all(own.table, user, now, own.condition)",
+        "live_of_all(own.table, user, now)",
+        _SESSION_SEPARATION,
+    ),
+    (
+        "schemes/sessions/rotation_queries.py",
+        "            own.condition,\n            table.expires_at > now,\n",
+        "            own.condition,\n",
         _SESSION_QUERIES,
     ),
     (
@@ -43,9 +49,9 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("schemes/sessions/queries.py", '"created_at" DESC', '"last_seen_at" DESC', _SESSION_QUERIES),
     ("schemes/sessions/queries.py", '"created_at" DESC', '"expires_at" DESC', _SESSION_QUERIES),
     (
-        "schemes/sessions/queries.py",
-        "table.digest == digest, own.condition, table.expires_at",
-        "table.digest == digest, table.expires_at",
+        "schemes/sessions/rotation_queries.py",
+        "            own.condition,\n            table.expires_at > now,\n",
+        "            table.expires_at > now,\n",
         _SESSION_SEPARATION,
     ),
     (
@@ -62,7 +68,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "schemes/sessions/queries.py",
-        "await own.table.delete().where(own.table.digest == replaces, own.condition)",
+        "await own.table.delete().where(own.table.digest.is_in(list(replaces)), own.condition)",
         "pass",
         _SESSIONS,
     ),
@@ -122,7 +128,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "schemes/jwt/refresh_tokens.py",
-        "body + self._context",
+        "self._context + body",
         "body",
         _JWT_SEPARATION,
     ),
