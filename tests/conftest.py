@@ -311,8 +311,13 @@ async def _database(kind: str, sqlite_path: Path, database_name: str) -> Any:
 
 
 async def _end_tasks() -> None:
-    """The loop goes on, so end what a test left to it."""
+    """
+    The loop goes on, so end what a test left to it, such as work after its last response. What
+    ends by itself in a moment may do so: it may just be opening a connection.
+    """
     left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        _, left = await asyncio.wait(left, timeout=0.2)
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)

@@ -19,6 +19,8 @@ from tests.conftest import PASSWORD, log_in, new_client
 class SlowMail:
     """Cancels the request that it sends for, before it has sent."""
 
+    at_once = True
+
     def __init__(self) -> None:
         self.request: asyncio.Task[Any] | None = None
         self.sent = asyncio.Event()
