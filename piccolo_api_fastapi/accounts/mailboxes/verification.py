@@ -22,6 +22,9 @@ from .lifetimes import MailLifetimes
 from .pacing import Pacing
 from .verification_queries import Before
 
+REHEARSED_ROWS = 6
+"""Rows that are made for nobody: they take as long as to read a user and their code."""
+
 _CODE = re.compile(rf"[0-9]{{{queries.CODE_LENGTH}}}", re.ASCII)
 
 
@@ -228,6 +231,8 @@ class Verification(Generic[UserT]):
             await reserve(self._status, user, now)
             return await queries.count_guess(self._codes.table, user, self._codes.purpose, now)
         except (NotFound, TooManyRequests, FactorDisabled, InvalidTicket):
+            for _ in range(REHEARSED_ROWS):  # a row that is found takes time to read
+                self._codes.table(purpose=self._codes.purpose)
             return None
 
     async def _verify(

@@ -111,21 +111,22 @@ async def count_guess(table: type[Ticket], user: Any, purpose: str, now: datetim
     """
     Count a guess at the code of a user.
 
+    By Piccolo's query builder it would take so much longer than the statement that is run for
+    nobody that the time of a response would tell who was sent a code.
+
     Returns:
         The ticket of the code.
 
     Raises:
         InvalidTicket: The user has no valid code.
     """
-    rows = (
-        await table.update({table.attempts: table.attempts + 1})
-        .where(
-            table.user == user,
-            table.purpose == purpose,
-            table.used_at.is_null(),
-            table.expires_at > now,
-        )
-        .returning(*table.all_columns())
+    rows = await table.raw(
+        f'UPDATE {table._meta.get_formatted_tablename()} SET "attempts" = "attempts" + 1 '  # noqa: S608 - our own
+        'WHERE "user" = {} AND "purpose" = {} AND "used_at" IS NULL AND "expires_at" > {} '
+        "RETURNING *",
+        user,
+        purpose,
+        now,
     )
     if not rows:
         raise InvalidTicket
