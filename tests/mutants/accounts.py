@@ -7,20 +7,20 @@ _TESTS = "tests/accounts/mailboxes"
 MUTANTS: list[tuple[str, str, str, str]] = [
     (
         _VERIFICATION,
-        "            table.used_at.is_null(),\n",
-        "",
+        ' AND "used_at" IS NULL AND',
+        " AND",
         f"{_TESTS}/test_queries.py",
     ),
     (
         _VERIFICATION,
-        "            table.expires_at > now,\n",
-        "",
+        '"expires_at" > {} ',
+        '("expires_at" > {} OR TRUE) ',
         f"{_TESTS}/test_queries.py",
     ),
     (
         _VERIFICATION,
-        "            table.purpose == purpose,\n",
-        "",
+        '"purpose" = {} AND "used_at"',
+        '("purpose" = {} OR TRUE) AND "used_at"',
         f"{_TESTS}/test_queries.py",
     ),
     (
