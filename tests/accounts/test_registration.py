@@ -175,6 +175,7 @@ ASKED_BY_STRANGERS = ("register", "forgot-password", "verify-email/request")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a third look on a busy machine
 @pytest.mark.security(13)
 @pytest.mark.usefixtures("unlimited")
 @pytest.mark.parametrize("path", ASKED_BY_STRANGERS)
@@ -235,6 +236,7 @@ def followed(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a third look on a busy machine
 @pytest.mark.security(13)
 @pytest.mark.usefixtures("unlimited")
 @pytest.mark.parametrize("path", ASKED_BY_STRANGERS)

@@ -173,6 +173,7 @@ async def test_every_code_costs_one_hash(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # a third look on a busy machine
 @pytest.mark.security(13)
 @pytest.mark.usefixtures("unlimited")
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
