@@ -14,7 +14,6 @@ from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.http.bodies import shown
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.router import AuthRouter
@@ -100,7 +99,9 @@ def _add_end(router: APIRouter, schemes: list[Scheme[Any]], person: InPerson[Any
     )
     async def end_device(
         identity: Annotated[Identity[Any], Depends(person.identity)],
-        kind: Annotated[str, Path(description="The kind, as listed."), shown(enum=kinds)],
+        kind: Annotated[
+            str, Path(description="The kind, as listed.", json_schema_extra={"enum": list(kinds)})
+        ],
         device_id: UUID,
     ) -> None:
         """Sign a browser or an app out, or revoke an API token. It stops working at once."""
