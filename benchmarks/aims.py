@@ -98,11 +98,10 @@ PEERS = (
 
 
 def _claims() -> Iterator[Aim]:
-    for title, ending in (("HS256", ""), ("RS256", "-rs256"), ("ES256", "-es256")):
+    endings = {"HS256": "", "RS256": "-rs256", "ES256": "-es256", "EdDSA": "-eddsa"}
+    for title, ending in endings.items():
         measure = beside("postgres", f"claims{ending}", f"pyjwt{ending}")
         yield Aim("protected", f"`jwt.claims` beside PyJWT by hand, {title}", 0.85, measure)
-    measure = beside("postgres", "claims-eddsa", "pyjwt-eddsa")
-    yield Aim("protected", "`jwt.claims` beside PyJWT by hand, EdDSA", 0.85, measure)
 
 
 def _protected_by_hand() -> Iterator[Aim]:

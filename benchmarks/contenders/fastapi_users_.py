@@ -26,6 +26,7 @@ from benchmarks.databases import PG, POOL_SIZE, database_of_this_process, kind_o
 
 from .vocabulary import (
     EMAIL,
+    ISSUE,
     OTHERS,
     PASSWORD,
     SECRET,
@@ -181,4 +182,4 @@ def further(headers: Headers, number: int, variant: str) -> Headers | None:
 
 def issue(variant: str) -> Post | None:
     """How to get another session without a login; `None` for the rest."""
-    return Post("/issue", "application/json", b"") if variant == "session" else None
+    return ISSUE if variant == "session" else None

@@ -33,6 +33,7 @@ from piccolo_api_fastapi.access.guards import Guard
 
 from .vocabulary import (
     EMAIL,
+    ISSUE,
     OTHERS,
     PASSWORD,
     SECRET,
@@ -152,7 +153,7 @@ def login(variant: str) -> Post:
     if _is_by_cookie(variant):
         return post_json("/auth/login")
     if variant.startswith("token") or variant == "any-token":
-        return Post("/issue", "application/json", b"")
+        return ISSUE
     form = {"grant_type": "password", "username": USERNAME, "password": PASSWORD}
     return post_form("/auth/token", **form)
 

@@ -23,6 +23,7 @@ from benchmarks.databases import POOL_SIZE, piccolo_engine
 
 from .vocabulary import (
     EMAIL,
+    ISSUE,
     OTHERS,
     PASSWORD,
     SECRET,
@@ -122,7 +123,7 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 def login(variant: str) -> Post:
     """How to log in."""
-    return Post("/issue", "application/json", b"") if variant == "token" else post_json("/login/")
+    return ISSUE if variant == "token" else post_json("/login/")
 
 
 def credential(headers: Any, body: bytes, variant: str) -> Headers:
@@ -137,4 +138,4 @@ def further(headers: Headers, number: int, variant: str) -> Headers | None:
 
 def issue(variant: str) -> Post | None:
     """How to get another session without a login; `None` for the rest."""
-    return Post("/issue", "application/json", b"") if variant == "session" else None
+    return ISSUE if variant == "session" else None

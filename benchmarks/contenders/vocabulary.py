@@ -93,6 +93,10 @@ class Post:
     body: bytes
 
 
+ISSUE = Post("/issue", "application/json", b"")
+"""Gets another credential without a login."""
+
+
 def post_json(path: str) -> Post:
     """A login by JSON."""
     body = json.dumps({"username": USERNAME, "password": PASSWORD}).encode()

@@ -46,7 +46,7 @@ class Scheme(Guard[UserT], SecurityBase, ABC):
         self.__signature__ = signature_of()
         self.mention = Mention(self)
 
-    def call(self, kind: str, name: str | None) -> None:
+    def set_name(self, kind: str, name: str | None) -> None:
         """
         Set the name in OpenAPI and the prefix of operations.
 

@@ -1,13 +1,13 @@
 """`Registration`: make an account."""
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.events.events import telling
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.errors import IdentityTaken, Unprocessable, ValueTaken
 from piccolo_api_fastapi.mail.messages import DetailTaken, UsernameTaken
 from piccolo_api_fastapi.users import Comparison, UserT
@@ -17,6 +17,8 @@ from . import queries
 from .columns import check_not_null, refusing_values
 from .mailboxes import NewCode
 from .settings import Settings
+
+_REFUSED = "user_register_fail"
 
 CREATES = 3
 """The rows that a registration inserts: the user, the password and the state of the address."""
@@ -95,9 +97,8 @@ class Registration(Generic[UserT]):
         if owner is None:
             await self._register_new(account)
         else:
-            with suppress(IdentityTaken):
-                async with self._registering():
-                    raise IdentityTaken
+            refusal = {"error": IdentityTaken.__name__}
+            await emit(AuthEvent(_REFUSED, self._users.clock(), data=refusal))
             await self._register_again(owner, account)
 
     async def _register_new(self, account: NewAccount) -> None:
@@ -134,7 +135,7 @@ class Registration(Generic[UserT]):
 
     def _registering(self) -> AbstractAsyncContextManager[None]:
         errors = (Unprocessable, IdentityTaken, ValueTaken)
-        return telling("user_register_fail", self._users.clock, *errors)
+        return telling(_REFUSED, self._users.clock, *errors)
 
     async def _create(self, account: NewAccount) -> UserT:
         async with transaction(self._users.table):

@@ -169,7 +169,7 @@ class Accounts(Generic[UserT]):
         await self.settings.tell(kind, user)
 
     async def send_owed(self, user: UserT) -> None:
-        """Send the mail to a user that was stored in the transaction of a change."""
+        """Send the stored mail of a user that is due. There is none without mail."""
         if self.has_mail:
             await self.mailboxes.send.retry(primary_key(user))
 

@@ -2,19 +2,18 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, params
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.middleware import status_of
+from piccolo_api_fastapi.core.http.public_routes import CallableT, marked
 from piccolo_api_fastapi.rate_limiting import RateLimit
 from piccolo_api_fastapi.rate_limiting.attempts import NOT_TRIED
 
 from .limits import Attempt, LoginLimits
-
-EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
 _CAPTCHA = "__piccolo_api_fastapi_captcha__"
 
@@ -25,14 +24,9 @@ a stranger who uses it up keeps the others out.
 """
 
 
-def checks_captcha(captcha: Callable[..., Any] | None) -> Callable[[EndpointT], EndpointT]:
+def checks_captcha(captcha: Callable[..., Any] | None) -> Callable[[CallableT], CallableT]:
     """Mark an endpoint that checks a CAPTCHA itself, for `captcha_of`."""
-
-    def mark(endpoint: EndpointT) -> EndpointT:
-        setattr(endpoint, _CAPTCHA, captcha)
-        return endpoint
-
-    return mark
+    return marked(_CAPTCHA, captcha)
 
 
 def captcha_of(endpoint: object) -> object:

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from starlette.routing import BaseRoute
 
 from piccolo_api_fastapi.access.step_up import PASSWORD
-from piccolo_api_fastapi.core.http.public_routes import all_routes
+from piccolo_api_fastapi.core.http.public_routes import CallableT, all_routes, marked
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .mfa.second_factor import SecondFactor
 
 if TYPE_CHECKING:
     from .service import Login
-
-EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
 
 Kind: TypeAlias = str | SecondFactor
 """What tells factors apart: the name in the database, or the object if it is not recorded."""
@@ -44,7 +42,7 @@ class WayIn:
 
 def logs_in(
     login: "Login[Any]", *, factor: str = PASSWORD, issues: Issues = "session"
-) -> Callable[[EndpointT], EndpointT]:
+) -> Callable[[CallableT], CallableT]:
     """
     Mark an endpoint that starts a login, for `check_logins` and `GET /config`.
 
@@ -53,7 +51,7 @@ def logs_in(
         factor: The name of the factor that the user presents first.
         issues: What a user who is signed in gets.
     """
-    return _mark(_WAY_IN, WayIn(login, factor, issues))
+    return marked(_WAY_IN, WayIn(login, factor, issues))
 
 
 def way_in(endpoint: object) -> WayIn | None:
@@ -61,9 +59,9 @@ def way_in(endpoint: object) -> WayIn | None:
     return getattr(endpoint, _WAY_IN, None)
 
 
-def enrols(factor: SecondFactor) -> Callable[[EndpointT], EndpointT]:
+def enrols(factor: SecondFactor) -> Callable[[CallableT], CallableT]:
     """Mark an endpoint that confirms a second factor, for `check_logins`."""
-    return _mark(_FACTOR, factor)
+    return marked(_FACTOR, factor)
 
 
 def check_logins(routes: Sequence[BaseRoute]) -> None:
@@ -98,14 +96,6 @@ def check_logins(routes: Sequence[BaseRoute]) -> None:
                     f"Users of {table.__name__} can enrol the factor {factor.name!r}, which "
                     f"their login does not know; pass it in Login(factors=[…])."
                 )
-
-
-def _mark(name: str, value: object) -> Callable[[EndpointT], EndpointT]:
-    def mark(endpoint: EndpointT) -> EndpointT:
-        setattr(endpoint, name, value)
-        return endpoint
-
-    return mark
 
 
 def _kinds(factors: Sequence[SecondFactor]) -> frozenset[Kind]:

@@ -1,15 +1,12 @@
 """Delete users who registered and never verified their address."""
 
-import logging
 from datetime import datetime
 from typing import Any
 
 from piccolo_api_fastapi.core.database.outages import is_foreign_key_violation
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import user_table_of
-from piccolo_api_fastapi.core.events.events import AuthEvent, emit
-
-logger = logging.getLogger("piccolo_api_fastapi")
+from piccolo_api_fastapi.core.events.events import AuthEvent, emit, logger
 
 
 async def delete_lapsed(status: Any, condition: Any, now: datetime, batch: int) -> int:

@@ -9,7 +9,6 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.accounts.schemas import CloseAccountIn
 from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.errors import AccountInUse, SessionEnded, ValueTaken
 from piccolo_api_fastapi.mail.delivery import Later
@@ -58,8 +57,7 @@ def _add_get(router: APIRouter, accounts: Accounts[Any]) -> None:
     )
     async def get_me(user: Annotated[Any, Depends(accounts.reader)], later: Later) -> BaseModel:
         """The signed-in user, and whether their address is verified."""
-        if accounts.has_mail:
-            later.add(accounts.mailboxes.send.retry, primary_key(user))
+        later.add(accounts.send_owed, user)
         is_verified = await accounts.users.has_verified_email(user)
         return accounts.models.describe(user, email_verified=is_verified)
 

@@ -109,10 +109,10 @@ def is_without_user(error: BaseException) -> bool:
     The rows of this library refer to their user, or to others that are deleted with the user.
     A row that can't be deleted, as another still refers to it, is not meant.
     """
-    if isinstance(error, sqlite3.IntegrityError):
-        return "FOREIGN KEY" in str(error)
-    is_refused = getattr(error, "sqlstate", None) == _FOREIGN_KEY_VIOLATION
-    return is_refused and "still referenced" not in (getattr(error, "detail", None) or "")
+    if getattr(error, "sqlstate", None) == _RESTRICT_VIOLATION:
+        return False
+    is_kept = "still referenced" in (getattr(error, "detail", None) or "")
+    return is_foreign_key_violation(error) and not is_kept
 
 
 def is_foreign_key_violation(error: BaseException) -> bool:

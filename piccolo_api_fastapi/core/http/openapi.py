@@ -3,12 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from typing import Any, TypeVar
+from typing import Any
 
 from .next_steps import next_schemas
 from .problems import BODIES, TOKEN_BODIES, schema_of
-
-EndpointT = TypeVar("EndpointT", bound=Callable[..., Any])
+from .public_routes import CallableT, marked
 
 TOKENS_OF = "__piccolo_api_fastapi_tokens_of__"
 
@@ -29,19 +28,14 @@ def tag(name: str, description: str) -> str:
     return name
 
 
-def issues_tokens(scheme_name: str) -> Callable[[EndpointT], EndpointT]:
+def issues_tokens(scheme_name: str) -> Callable[[CallableT], CallableT]:
     """
     Mark the endpoint that issues the tokens of a scheme, for its `tokenUrl`.
 
     Args:
         scheme_name: The name of the scheme in OpenAPI.
     """
-
-    def mark(endpoint: EndpointT) -> EndpointT:
-        setattr(endpoint, TOKENS_OF, scheme_name)
-        return endpoint
-
-    return mark
+    return marked(TOKENS_OF, scheme_name)
 
 
 def complete(document: dict[str, Any]) -> None:

@@ -15,6 +15,22 @@ PUBLIC = "__piccolo_api_fastapi_public__"
 UNLIMITED = "__piccolo_api_fastapi_unlimited__"
 
 
+def marked(mark: str, value: object = True) -> Callable[[CallableT], CallableT]:  # noqa: FBT002
+    """
+    Return a decorator that marks an endpoint, for what reads the routes of an application.
+
+    Args:
+        mark: The name of the mark.
+        value: What it says.
+    """
+
+    def set_mark(endpoint: CallableT) -> CallableT:
+        setattr(endpoint, mark, value)
+        return endpoint
+
+    return set_mark
+
+
 def public(endpoint: CallableT) -> CallableT:
     """
     Exempt an endpoint from the guards of its application and routers.
@@ -36,8 +52,7 @@ def public(endpoint: CallableT) -> CallableT:
     Args:
         endpoint: The endpoint. Put `@public` below the decorator of the route.
     """
-    setattr(endpoint, PUBLIC, True)
-    return endpoint
+    return marked(PUBLIC)(endpoint)
 
 
 def unlimited(endpoint: CallableT) -> CallableT:
@@ -62,8 +77,7 @@ def unlimited(endpoint: CallableT) -> CallableT:
     Args:
         endpoint: The endpoint. Put `@unlimited` below the decorator of the route.
     """
-    setattr(endpoint, UNLIMITED, True)
-    return endpoint
+    return marked(UNLIMITED)(endpoint)
 
 
 def is_exempt(connection: HTTPConnection, dependency: object, mark: str = PUBLIC) -> bool:

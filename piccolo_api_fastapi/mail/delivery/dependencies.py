@@ -6,10 +6,9 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends
 
-from .service import quietly
+from .service import in_a_task
 
-_running: set[asyncio.Future[Any]] = set()
-"""The event loop keeps no reference to a task."""
+_running: set[asyncio.Task[None]] = set()
 
 
 class Afterwards:
@@ -37,11 +36,7 @@ class Afterwards:
 
     async def run(self) -> None:
         """Start the work, and wait for it unless the request is cancelled."""
-        tasks = [asyncio.create_task(quietly(work, *given)) for work, given in self._works]
-        _running.update(tasks)
-        for task in tasks:
-            task.add_done_callback(_running.discard)
-        if tasks:
+        if tasks := [in_a_task(_running, work, *given) for work, given in self._works]:
             await asyncio.shield(asyncio.gather(*tasks))
 
 

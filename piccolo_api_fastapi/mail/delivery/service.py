@@ -146,9 +146,7 @@ class Delivery:
 
     def beside(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
         """Run a function in the background."""
-        task = asyncio.create_task(quietly(work, *arguments))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        in_a_task(self._tasks, work, *arguments)
 
     async def wait(self) -> None:
         """Wait until all background work has ended."""
@@ -214,6 +212,23 @@ class Kept:
 
     message: Message
     row: UUID
+
+
+def in_a_task(
+    running: set[asyncio.Task[None]], work: Callable[..., Awaitable[Any]], *arguments: Any
+) -> asyncio.Task[None]:
+    """
+    Start a function in a task of its own. Errors are logged.
+
+    Args:
+        running: Keeps the task until it ends: the event loop keeps no reference to it.
+        work: The async function.
+        arguments: Its arguments.
+    """
+    task = asyncio.create_task(quietly(work, *arguments))
+    running.add(task)
+    task.add_done_callback(running.discard)
+    return task
 
 
 async def quietly(work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:

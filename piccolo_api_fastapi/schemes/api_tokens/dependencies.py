@@ -114,7 +114,7 @@ class TokenAuth(Scheme[UserT]):
         self.lifetimes = Lifetimes(expires_in, allow_unlimited)
         self.max_per_user = max_per_user
         self.accepts_piccolo_api = accepts_piccolo_api
-        self.call("APIToken", name)
+        self.set_name("APIToken", name)
         self.model = HTTPBearer(
             bearerFormat=f"{prefix}_…", description="An API token for scripts and machines."
         )

@@ -147,7 +147,7 @@ class JWTAuth(Scheme[UserT]):
         self.client_id = checked_client_id(client_id)
         self.refresh_lifetime = refresh_lifetime
         self.cap = cap
-        self.call("JWT", name)
+        self.set_name("JWT", name)
         if audience is None:
             audience = "piccolo_api_fastapi" + (f"/{name}" if name else "")
         self.issuer, self.audience = issuer, audience
@@ -193,9 +193,9 @@ class JWTAuth(Scheme[UserT]):
             InvalidToken: The token is malformed, expired or revoked, or its user is disabled.
             InvalidRequest: The request has two `Authorization` headers.
         """
-        token = bearer_token(connection)
-        if token is None and self.websocket_tickets is not None and self.has_ticket(connection):
-            return await self._by_ticket(connection, self.websocket_tickets)
+        token, tickets = bearer_token(connection), self.websocket_tickets
+        if token is None and tickets is not None and presented(connection):
+            return await self._by_ticket(connection, tickets)
         if token is None or token.count(".") != 2:  # noqa: PLR2004 - RFC 7515 section 3.1
             return None
         return await self.identity_of(self.decode(token))

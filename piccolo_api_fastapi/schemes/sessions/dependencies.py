@@ -114,12 +114,11 @@ class SessionAuth(Scheme[UserT]):
     ) -> None:
         if cap is not None and cap < 1:
             raise ConfigurationError("cap must be at least 1, or None for no limit.")
-        self.call("Session", name)
+        self.set_name("Session", name)
         self.users = or_default(users)
         self.table = bound(Session, self.users.table, table)
         self.clock = self.users.clock
         self.cookie = cookie or _cookie_of(name)
-        self.name = name or _name_of(self.cookie)
         self.lifetimes = Lifetimes(idle, absolute)
         self.cap = cap
         self.accepts_piccolo_api = accepts_piccolo_api
@@ -131,7 +130,7 @@ class SessionAuth(Scheme[UserT]):
             {"in": "cookie", "name": self.cookie.name, "description": "A session cookie."}
         )
         self._is_batched = batched
-        self._own(self.name)
+        self._own(name or _name_of(self.cookie))
         super().__init__()
 
     @classmethod

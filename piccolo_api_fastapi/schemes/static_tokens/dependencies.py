@@ -80,7 +80,7 @@ class StaticTokens(Scheme[UserT]):
         self.users = or_default(users)
         self.clock = self.users.clock
         self._names = _digests(secrets)
-        self.call("StaticToken", name)
+        self.set_name("StaticToken", name)
         self.model = HTTPBearer(description="A fixed secret for services.")
         super().__init__()
 
