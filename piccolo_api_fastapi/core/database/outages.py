@@ -109,9 +109,8 @@ def is_without_user(error: BaseException) -> bool:
     The rows of this library refer to their user, or to others that are deleted with the user.
     A row that can't be deleted, as another still refers to it, is not meant.
     """
-    if getattr(error, "sqlstate", None) == _RESTRICT_VIOLATION:
-        return False
-    is_kept = "still referenced" in (getattr(error, "detail", None) or "")
+    is_restricted = getattr(error, "sqlstate", None) == _RESTRICT_VIOLATION
+    is_kept = is_restricted or "still referenced" in (getattr(error, "detail", None) or "")
     return is_foreign_key_violation(error) and not is_kept
 
 

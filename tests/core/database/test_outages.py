@@ -94,6 +94,7 @@ def test_rows_of_deleted_users() -> None:
     assert is_without_user(asyncpg.PostgresError.new(INSERTED))
     assert is_without_user(asyncpg.ForeignKeyViolationError())
     assert not is_without_user(asyncpg.PostgresError.new(DELETED))
+    assert not is_without_user(asyncpg.PostgresError.new({**INSERTED, "C": "23001"}))
     assert not is_without_user(sqlite3.IntegrityError("UNIQUE constraint failed: x.y"))
     assert not is_without_user(ValueError())
 
