@@ -58,6 +58,7 @@ from .mail import ConsoleMail, Mail, Message
 from .mail.delivery import UnsentMail, delete_expired_unsent_mail
 from .mail.notices import KnownBrowser, Notices
 from .mail.smtp import SMTPMail
+from .pages import Brand, Pages
 from .piccolo_app import AuthTables, auth_commands, auth_tables, delete_expired
 from .rate_limiting import (
     FailureLimit,
@@ -114,6 +115,7 @@ __all__ = [
     "AuthEvent",
     "AuthTable",
     "AuthTables",
+    "Brand",
     "Captcha",
     "CaptchaVerifier",
     "Challenge",
@@ -151,6 +153,7 @@ __all__ = [
     "NewToken",
     "Notices",
     "PBKDF2Hasher",
+    "Pages",
     "Password",
     "PasswordFailures",
     "PasswordHasher",

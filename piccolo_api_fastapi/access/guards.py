@@ -11,6 +11,7 @@ from fastapi import Security
 from fastapi.security import SecurityScopes
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import Scope
 
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.middleware import note_vary
@@ -333,13 +334,17 @@ async def admit(guard: Guard[Any], connection: HTTPConnection, answer: Awaitable
         return await answer
     except (Forbidden, StepUpRequired) as error:
         name_metadata(error, guard.schemes)
-        known = connection.scope.get(_IDENTITIES, {}).values()
-        identity = next(filter(None, known), None)
-        await emit_refusal(error, connection, guard.now(), identity)
+        await emit_refusal(error, connection, guard.now(), known_caller(connection.scope))
         raise
     except Unauthenticated as error:
         name_metadata(error, guard.schemes)
         raise
+
+
+def known_caller(scope: Scope) -> Identity[Any] | None:
+    """Return the caller that a guard has found during a request, if one has."""
+    known: dict[Guard[Any], Identity[Any] | None] = scope.get(_IDENTITIES, {})
+    return next(filter(None, known.values()), None)
 
 
 def name_metadata(error: AuthError, schemes: "Iterable[Scheme[Any]]") -> None:

@@ -19,6 +19,7 @@ from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.unverified import offer_after_refusal
+from piccolo_api_fastapi.mail.links import LinkStyle
 from piccolo_api_fastapi.mail.message import Mail
 from piccolo_api_fastapi.mail.messages import AccountClosed
 from piccolo_api_fastapi.mail.wording import Texts, Wording
@@ -63,6 +64,8 @@ class Accounts(Generic[UserT]):
         texts: For classes of messages, functions that return the subject and the whole text.
         paths: The paths of pages that are not at `/verify-email`, `/reset-password`,
             `/change-email` and `/undo-email`, by the keys `verify`, `reset`, `change` and `undo`.
+        links: Where links have their secrets. In the `fragment`, only a script can read them; in
+            the `query`, they are left in access logs.
         schemes: The schemes by which users are signed in; by default those of `guard`.
         guard: The guard of the routes that change an account, such as a `require(…)`; by default
             any of the schemes.
@@ -91,6 +94,7 @@ class Accounts(Generic[UserT]):
         product: str = "",
         texts: Texts | None = None,
         paths: Mapping[str, str] | None = None,
+        links: LinkStyle = "fragment",
         schemes: Sequence[Scheme[UserT]] = (),
         guard: Guard[UserT] | None = None,
         login: Login[UserT] | None = None,
@@ -106,6 +110,7 @@ class Accounts(Generic[UserT]):
             mail=mail,
             base_url=base_url,
             paths=paths,
+            links=links,
             reset_lifetime=reset_lifetime,
             lifetimes=lifetimes,
             wording=Wording(product, texts or {}),

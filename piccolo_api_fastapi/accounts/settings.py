@@ -19,7 +19,7 @@ from piccolo_api_fastapi.access.step_up import StepUp
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
-from piccolo_api_fastapi.mail.links import Links
+from piccolo_api_fastapi.mail.links import Links, LinkStyle
 from piccolo_api_fastapi.mail.message import Mail
 from piccolo_api_fastapi.mail.messages import AccountClosed, PasswordChanged
 from piccolo_api_fastapi.mail.wording import Wording
@@ -51,6 +51,7 @@ class MailSettings:
         mail: Sends messages.
         base_url: The URL of the pages that links open.
         paths: The paths of pages that differ from `PATHS`.
+        links: Where links have their secrets.
         reset_lifetime: The lifetime of a link that sets a new password.
         lifetimes: The lifetimes of all other links and codes.
         wording: The name of the product, and texts of the application's own.
@@ -62,6 +63,7 @@ class MailSettings:
     mail: Mail | None
     base_url: str | None
     paths: Mapping[str, str] | None
+    links: LinkStyle
     reset_lifetime: timedelta
     lifetimes: MailLifetimes | None
     wording: Wording
@@ -69,8 +71,10 @@ class MailSettings:
     def __post_init__(self) -> None:
         if (self.mail is None) is not (self.base_url is None):
             raise ConfigurationError("Give Accounts both mail= and base_url=, or neither.")
-        if self.mail is None and self.wording:
-            raise ConfigurationError("product= and texts= need Accounts(mail=…, base_url=…).")
+        if self.mail is None and (self.wording or self.links != "fragment"):
+            raise ConfigurationError(
+                "product=, texts= and links= need Accounts(mail=…, base_url=…)."
+            )
         if not set(self.paths or ()) <= PATHS.keys():
             raise ConfigurationError("The keys of paths must be verify, reset, change or undo.")
         if self.reset_lifetime > LONGEST_RESET:
@@ -80,7 +84,7 @@ class MailSettings:
         """The mailboxes of these users, or None without mail."""
         if self.mail is None or self.base_url is None:
             return None
-        links = Links(self.base_url, {**PATHS, **(self.paths or {})})
+        links = Links(self.base_url, {**PATHS, **(self.paths or {})}, self.links)
         lifetimes = self.lifetimes or MailLifetimes()
         return Mailboxes(users, self.mail, links, lifetimes, self.wording)
 

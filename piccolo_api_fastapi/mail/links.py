@@ -1,6 +1,7 @@
 """`Links`: the links in messages."""
 
 import re
+from typing import Literal, TypeAlias
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
@@ -9,22 +10,30 @@ _BASE_URL = re.compile(
 )
 
 
+LinkStyle: TypeAlias = Literal["fragment", "query"]
+"""Where a link has its secret: after `#token=`, or after `?token=`."""
+
+
 class Links:
     """
     Links below a configured URL. The `Host` header of a request is never used.
 
-    The secret is in the fragment, which browsers neither send to a server nor put in a `Referer`.
+    A secret in the fragment is neither sent to a server nor put in a `Referer`, but only a script
+    can read it. One in the query is left in access logs.
 
     Args:
         base_url: The URL of the pages, such as `https://app.example.com`. Plain http is allowed
             for localhost only.
         paths: The path of the page for each purpose.
+        style: Where the secret is.
 
     Raises:
         ConfigurationError: The URL or a path has another form.
     """
 
-    def __init__(self, base_url: str, paths: dict[str, str]) -> None:
+    def __init__(
+        self, base_url: str, paths: dict[str, str], style: LinkStyle = "fragment"
+    ) -> None:
         if not _BASE_URL.fullmatch(base_url):
             raise ConfigurationError(
                 f"base_url is {base_url!r}; use a URL such as https://app.example.com. "
@@ -34,9 +43,10 @@ class Links:
             raise ConfigurationError(
                 "Each of paths must start with a slash and have no fragment (#)."
             )
-        self._base_url = base_url.rstrip("/")
-        self._paths = paths
+        self.base_url = base_url.rstrip("/")
+        self.paths = paths
+        self._mark = "#" if style == "fragment" else "?"
 
     def to(self, purpose: str, token: str) -> str:
         """Return the link to the page for a purpose, with a secret."""
-        return f"{self._base_url}{self._paths[purpose]}#token={token}"
+        return f"{self.base_url}{self.paths[purpose]}{self._mark}token={token}"

@@ -49,3 +49,12 @@ def href_of(scope: Scope, context: RouteContext) -> str:
         context: The route, which may have parameters in braces.
     """
     return f"{scope.get('root_path', '')}{context.path_format}"
+
+
+def declared_path(scope: Scope) -> str:
+    """Return the declared path of the route of a request, with the prefixes of its routers."""
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    route = scope["route"]
+    found: Any = context if getattr(context, "original_route", None) is route else route
+    path: str = found.path_format
+    return path

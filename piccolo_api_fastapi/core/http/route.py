@@ -164,14 +164,14 @@ class AuthRoute(APIRoute):
             UnsupportedMediaType: The content type is not the one that the route accepts.
             Unprocessable: The body is malformed or ambiguous.
         """
-        body = await _capped_body(request)
+        body = await capped_body(request)
         if self.body_field is not None:
             content_type = request.headers.get("content-type", "")
             if isinstance(self.body_field.field_info, params.Form):
                 self.check_form(content_type, body)
             else:
                 _check_json(content_type, body)
-        return Request(request.scope, _replay(body, request.receive))
+        return Request(request.scope, replaying(body, request.receive))
 
     def check_form(self, content_type: str, body: bytes) -> None:
         """
@@ -181,7 +181,7 @@ class AuthRoute(APIRoute):
             UnsupportedMediaType: The body is not a URL-encoded form.
             InvalidRequest: The form is malformed, or repeats a field.
         """
-        if not _FORM.fullmatch(content_type.strip()):
+        if not is_form(content_type):
             raise UnsupportedMediaType
         try:
             pairs = urllib.parse.parse_qsl(
@@ -195,6 +195,11 @@ class AuthRoute(APIRoute):
         names = [name for name, _ in pairs]
         if len(set(names)) < len(names) or any("\x00" in name + value for name, value in pairs):
             raise InvalidRequest
+
+
+def is_form(content_type: str) -> bool:
+    """Return whether a content type is that of a URL-encoded form in UTF-8."""
+    return _FORM.fullmatch(content_type.strip()) is not None
 
 
 class PublicRoute(AuthRoute):
@@ -290,7 +295,13 @@ def _without_excerpt(item: dict[str, Any]) -> str:
     return message.partition(",")[0] if item["type"].endswith("_parsing") else message
 
 
-async def _capped_body(request: Request) -> bytes:
+async def capped_body(request: Request) -> bytes:
+    """
+    Read the body of a request.
+
+    Raises:
+        ContentTooLarge: The body is longer than 16 KiB.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -299,7 +310,8 @@ async def _capped_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+def replaying(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body, and then what the client sends."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:

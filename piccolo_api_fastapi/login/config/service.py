@@ -11,7 +11,6 @@ from piccolo_api_fastapi.core.http.operations import href_of, operations_near
 from piccolo_api_fastapi.core.http.public_routes import dependencies_of
 from piccolo_api_fastapi.login.captcha import captcha_of
 from piccolo_api_fastapi.login.consistency import WayIn, way_in
-from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
 from piccolo_api_fastapi.login.service import Login
 from piccolo_api_fastapi.users import Users
 
@@ -46,8 +45,7 @@ def _way(operation: str, way: WayIn) -> WayInOut:
 def _factors(login: Login[Any]) -> Iterator[FactorOut]:
     for factor in login.factors:
         for one in (factor, *factor.companions):
-            sends_code = type(one).send is not SecondFactor.send
-            yield FactorOut(name=one.name, sends_code=sends_code)
+            yield FactorOut(name=one.name, sends_code=one.sends_code)
 
 
 def _requirement(login: Login[Any]) -> Literal["always", "never", "depends"]:

@@ -65,6 +65,11 @@ class SecondFactor(ABC):
         """The `AuthTable.factor` of `self.table`; empty if no table says who has this factor."""
         return str(getattr(getattr(self, "table", None), "factor", ""))
 
+    @property
+    def sends_code(self) -> bool:
+        """Whether a code is sent when it is asked for."""
+        return type(self).send is not SecondFactor.send
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if hasattr(cls, "name"):

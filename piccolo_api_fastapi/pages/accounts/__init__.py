@@ -1,0 +1,117 @@
+"""The pages to register, to verify an address, for passwords, and to close the account."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+
+from piccolo_api_fastapi.access.optional_user import optional
+from piccolo_api_fastapi.accounts import Accounts
+from piccolo_api_fastapi.accounts.router import accounts_router
+from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.errors import ConfigurationError
+from piccolo_api_fastapi.pages.declared import Action, Page, PageSet, Step, operations_of
+from piccolo_api_fastapi.users import UserT
+
+from .by_mail import mail_actions, mail_pages
+from .columns import columns_of
+
+
+def account_pages(accounts: Accounts[UserT], prefix: str, *, captcha: Any = None) -> PageSet:
+    """
+    Make the pages of accounts. Without mail, there are none for what needs it.
+
+    Args:
+        accounts: The accounts.
+        prefix: The path of the pages, with which the URL of mailed links must end.
+        captcha: The CAPTCHA of the forms to register and to reset a password.
+
+    Raises:
+        ConfigurationError: Mailed links lead to other pages, or `accounts` has no schemes.
+    """
+    if not accounts.schemes:
+        raise ConfigurationError("Pages needs Accounts(schemes=[session]).")
+    if accounts.has_mail and not accounts.mailboxes.links.base_url.endswith(prefix):
+        raise ConfigurationError(
+            f"The links that Accounts mails lead to other pages: base_url must end with {prefix}."
+        )
+    router: APIRouter = accounts_router(accounts, captcha=captcha)
+    api, columns = operations_of(router), columns_of(accounts)
+    kept = ("username", "email", *(column.name for column in columns))
+    pages, actions = list(_pages(api, accounts)), list(_actions(api, kept, accounts))
+    if accounts.has_mail:
+        pages += mail_pages(api, accounts)
+        actions += mail_actions(api, accounts)
+    policy = accounts.users.policy
+    return PageSet(
+        folder=Path(__file__).parent,
+        pages=tuple(pages),
+        actions=tuple(actions),
+        facts={
+            "columns": columns,
+            "has_mail": accounts.has_mail,
+            "shortest_password": policy.minimum,
+        },
+        texts={f"column.{column.name}": column.label for column in columns},
+    )
+
+
+def _pages(api: Mapping[str, AuthRoute], accounts: Accounts[Any]) -> tuple[Page, ...]:
+    anybody, me = optional(accounts.guard), api["get_me"]
+    return (
+        Page(name="register", path="/register", guard=anybody, is_entrance=True),
+        Page(name="account", path="", shows=me, in_menu=True),
+        Page(name="password", path="/password", shows=me, in_menu=True),
+        Page(name="close", path="/close", shows=me),
+    )
+
+
+def _actions(
+    api: Mapping[str, AuthRoute], kept: tuple[str, ...], accounts: Accounts[Any]
+) -> tuple[Action, ...]:
+    columns = columns_of(accounts)
+    empties = {column.name: column.empty for column in columns}
+    boxes = tuple(column.name for column in columns if column.type == "checkbox")
+    registered = (
+        Step("verify_email", done="check_mail", is_shown=True)
+        if accounts.has_mail
+        else Step("login", done="registered", keeps_next=True)
+    )
+    return (
+        Action(
+            path="/register",
+            does=api["register"],
+            page="register",
+            then=registered,
+            keeps=kept,
+            carries=("email",),
+            checkboxes=boxes,
+        ),
+        *(
+            Action(
+                path="",
+                does=change,
+                page="account",
+                then=Step("account", done="profile_changed"),
+                keeps=kept,
+                empties=empties,
+                checkboxes=boxes,
+            )
+            for change in [api.get("change_me")]
+            if change is not None
+        ),
+        Action(
+            path="/password",
+            does=api["change_password"],
+            page="password",
+            then=Step("account", done="password_changed"),
+            renames={"password": "new_password"},
+        ),
+        Action(
+            path="/close",
+            does=api["close_account"],
+            page="close",
+            then=Step("login", done="account_closed"),
+        ),
+    )

@@ -1,0 +1,115 @@
+"""The pages that need mail: to verify an address, to change it, and to reset a password."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from piccolo_api_fastapi.access.optional_user import optional
+from piccolo_api_fastapi.accounts import Accounts
+from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.pages.declared import Action, Page, Step
+
+_LOGIN = "login"
+
+
+def mail_pages(api: Mapping[str, AuthRoute], accounts: Accounts[Any]) -> tuple[Page, ...]:
+    """
+    Make the pages. Those that links open are where the links lead.
+
+    Args:
+        api: The operations of accounts.
+        accounts: The accounts.
+    """
+    paths = accounts.mailboxes.links.paths
+    anybody = optional(accounts.guard)
+    return (
+        Page(name="verify_email", path=paths["verify"], guard=anybody, takes_link=True),
+        Page(name="forgot_password", path="/forgot-password"),
+        Page(name="reset_password", path=paths["reset"], takes_link=True),
+        Page(name="email", path="/email", shows=api["get_me"], in_menu=True),
+        Page(name="confirm_email", path=paths["change"], guard=anybody, takes_link=True),
+        Page(name="undo_email", path=paths["undo"], takes_link=True),
+    )
+
+
+def mail_actions(api: Mapping[str, AuthRoute], accounts: Accounts[Any]) -> tuple[Action, ...]:
+    """
+    Make the forms.
+
+    Args:
+        api: The operations of accounts.
+        accounts: The accounts.
+    """
+    paths = accounts.mailboxes.links.paths
+    return (
+        *_verification(api, paths),
+        *_reset(api, paths),
+        Action(
+            path="/email",
+            does=api["change_email"],
+            page="email",
+            then=Step("email", done="confirm_address"),
+            keeps=("email",),
+        ),
+        Action(
+            path=paths["change"],
+            does=api["confirm_email_change"],
+            page="confirm_email",
+            then=Step("account", done="email_changed"),
+            takes_link=True,
+        ),
+        Action(
+            path=paths["undo"],
+            does=api["undo_email_change"],
+            page="undo_email",
+            then=Step(_LOGIN, done="email_undone"),
+            takes_link=True,
+        ),
+    )
+
+
+def _verification(
+    api: Mapping[str, AuthRoute], paths: Mapping[str, str]
+) -> tuple[Action, ...]:
+    def verified(answer: Mapping[str, Any]) -> Step:
+        must_choose = answer["status"] == "choose_password"
+        return Step(_LOGIN, done="choose_password" if must_choose else "verified", keeps_next=True)
+
+    return (
+        Action(
+            path=paths["verify"],
+            does=api["verify_email"],
+            page="verify_email",
+            then=verified,
+            keeps=("email",),
+            takes_link=True,
+        ),
+        Action(
+            path=f"{paths['verify']}/request",
+            does=api["request_email_verification"],
+            page="verify_email",
+            then=Step("verify_email", done="check_mail", is_shown=True),
+            keeps=("email",),
+            carries=("email",),
+        ),
+    )
+
+
+def _reset(api: Mapping[str, AuthRoute], paths: Mapping[str, str]) -> tuple[Action, ...]:
+    return (
+        Action(
+            path="/forgot-password",
+            does=api["forgot_password"],
+            page="forgot_password",
+            then=Step("forgot_password", done="reset_sent"),
+            keeps=("email",),
+        ),
+        Action(
+            path=paths["reset"],
+            does=api["reset_password"],
+            page="reset_password",
+            then=Step(_LOGIN, done="password_reset"),
+            carries=("token",),
+            otherwise={"invalid_ticket": "forgot_password"},
+            takes_link=True,
+        ),
+    )

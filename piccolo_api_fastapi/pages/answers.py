@@ -1,0 +1,114 @@
+"""`Answer`: what the API says to a page, and the errors in it for people."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+
+from .context import Errors
+from .declared import Action
+from .headers import REPLACED
+from .texts import Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    The answer of an operation.
+
+    Args:
+        status: The status.
+        data: The body.
+        headers: The headers that the page passes on, cookies among them.
+        background: What runs after the response.
+    """
+
+    status: int
+    data: Any
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    background: BackgroundTask | None = None
+
+    @classmethod
+    def of(cls, response: Response) -> "Answer":
+        """Read a response of the API."""
+        passed = [
+            (name, value)
+            for name, value in response.raw_headers
+            if name.decode("latin-1").lower() not in REPLACED
+        ]
+        data = json.loads(response.body) if response.body else {}
+        return cls(response.status_code, data, tuple(passed), response.background)
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the operation refused."""
+        return self.status >= 400  # noqa: PLR2004
+
+    @property
+    def code(self) -> str:
+        """The stable code of the error."""
+        return str(self.data.get("code", "")) if self.is_refusal else ""
+
+    @property
+    def waits(self) -> int | None:
+        """After how many minutes one may try again, if the error says it."""
+        for name, value in self.headers:
+            if name.lower() == b"retry-after" and value.isdigit():
+                return max(1, math.ceil(int(value) / 60))
+        return None
+
+    def to(self, response: Response) -> Response:
+        """Give a response the headers, cookies and background task of this answer."""
+        response.raw_headers.extend(self.headers)
+        response.background = self.background
+        return response
+
+
+def errors_for_people(
+    answer: Answer, texts: Texts, t: Callable[..., str], action: Action | None
+) -> Errors:
+    """
+    Return the errors of an answer in the language of the page.
+
+    Texts are found by the stable code of the error, `error.<code>`. An error that has none is
+    shown in the words of the API.
+
+    Args:
+        answer: The answer.
+        texts: The texts that there are.
+        t: Gives a text in the language of the page.
+        action: The form that was sent.
+    """
+    if not answer.is_refusal:
+        return Errors()
+
+    def say(code: str, sentence: str) -> str:
+        return t(f"error.{code}") if texts.has(f"error.{code}") else sentence
+
+    detail = answer.data.get("detail")
+    if isinstance(detail, list):
+        renames = {} if action is None else action.renames
+        general: list[str] = []
+        fields: dict[str, str] = {}
+        for item in detail:
+            name = _field(item["loc"])
+            sentence = say(item["type"], item["msg"])
+            if name:
+                fields.setdefault(renames.get(name, name), sentence)
+            else:
+                general.append(sentence)
+        return Errors(general, fields, answer.code)
+    sentences = [say(answer.code, str(detail))]
+    if (minutes := answer.waits) is not None:
+        sentences.append(t("error.wait", count=minutes))
+    return Errors(sentences, {}, answer.code)
+
+
+def _field(loc: list[Any]) -> str:
+    """The name of the field that an error is about, or an empty text."""
+    names = [part for part in loc[1:] if isinstance(part, str)]
+    return names[-1] if names else ""

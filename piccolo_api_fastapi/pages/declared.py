@@ -1,0 +1,124 @@
+"""`Page`, `Action` and `PageSet`: what a feature brings to the pages."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.routing import iter_route_contexts
+
+from piccolo_api_fastapi.core.http.route import AuthRoute
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """
+    A page that GET shows.
+
+    Args:
+        name: The name of the page, of its template and of its texts.
+        path: The path below the prefix.
+        shows: The operation whose answer the page shows, with its guard.
+        guard: The dependency of a page that shows no operation; its result is not used.
+        reads: The parameters of the query that the template gets as data.
+        takes_link: Whether a mailed link opens the page, with a secret.
+        is_entrance: Whether who is signed in is sent on instead.
+        in_menu: Whether the menu of the account lists the page.
+    """
+
+    name: str
+    path: str
+    shows: AuthRoute | None = None
+    guard: Callable[..., Any] | None = None
+    reads: tuple[str, ...] = ()
+    takes_link: bool = False
+    is_entrance: bool = False
+    in_menu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    What follows an action that succeeded.
+
+    Args:
+        page: The page to go to; `None` for the address in `next`.
+        done: The text that tells of the success: the key `done.<name>`.
+        is_shown: Whether the page is the response itself, with the answer of the operation.
+        keeps_next: Whether the page that follows gets `next`.
+    """
+
+    page: str | None = None
+    done: str | None = None
+    is_shown: bool = False
+    keeps_next: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """
+    A form that POST takes: an operation of the API, presented as a page.
+
+    Args:
+        path: The path below the prefix. It has the parameters of the operation.
+        does: The operation.
+        page: The page that is shown if the operation fails.
+        then: What follows a success: a `Step`, or a function of the operation's answer.
+        keeps: The fields that are shown again after a failure. Secrets never are.
+        carries: The hidden fields of a form of several steps, which the next page gets as data.
+        lists: The fields that may be sent several times.
+        empties: What inputs that were left empty stand for. Others are left out, if they may be.
+        checkboxes: The fields that are false if they were not sent.
+        takes_link: Whether the secret of a mailed link may come from its cookie.
+        query: The fields that the operation takes in its query.
+        renames: The fields whose errors the operation calls otherwise.
+        otherwise: The pages that are shown for errors with certain codes.
+    """
+
+    path: str
+    does: AuthRoute
+    page: str
+    then: Step | Callable[[Mapping[str, Any]], Step] = Step()
+    keeps: tuple[str, ...] = ()
+    carries: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    empties: Mapping[str, Any] = field(default_factory=dict)
+    checkboxes: tuple[str, ...] = ()
+    takes_link: bool = False
+    query: tuple[str, ...] = ()
+    renames: Mapping[str, str] = field(default_factory=dict)
+    otherwise: Mapping[str, str] = field(default_factory=dict)
+
+    def follow(self, answer: Any) -> Step:
+        """Return what follows a success with this answer."""
+        return self.then if isinstance(self.then, Step) else self.then(answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSet:
+    """
+    The pages of one feature.
+
+    Args:
+        folder: The folder that has `templates/` and `texts/`.
+        pages: The pages.
+        actions: The forms.
+        shown: The names of pages that only an action shows, such as the one with a new secret.
+        facts: What templates of these pages may ask for as `facts`, beside the answers: values,
+            or functions of the caller, which is `None` if nobody is signed in.
+        texts: English texts that depend on the configuration, such as the names of columns.
+    """
+
+    folder: Path
+    pages: tuple[Page, ...]
+    actions: tuple[Action, ...] = ()
+    shown: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+def operations_of(router: APIRouter) -> dict[str, AuthRoute]:
+    """Return the routes of a prebuilt router by the names of their operations."""
+    routes = (context.original_route for context in iter_route_contexts(router.routes))
+    return {route.operation: route for route in routes if isinstance(route, AuthRoute)}

@@ -1,0 +1,243 @@
+"""`Pages`: the flows of the library as HTML."""
+
+from collections.abc import Collection, Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Annotated, Any, Generic
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from piccolo_api_fastapi.accounts import Accounts
+from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.errors import ConfigurationError
+from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.login.mfa.totp import TOTP
+from piccolo_api_fastapi.schemes.api_tokens import TokenAuth
+from piccolo_api_fastapi.schemes.sessions import SessionAuth
+from piccolo_api_fastapi.users import UserT
+
+from .accounts import account_pages
+from .api_tokens import token_pages
+from .assets import Assets
+from .brand import Brand
+from .browsers import BrowserUser, serve_browsers
+from .declared import Action, Page, PageSet
+from .headers import PageHeaders, Sources
+from .next_url import safe_next
+from .rendering import Renderer
+from .route import FormRoute, PageRoute
+from .sessions import session_pages
+from .site import Site
+from .texts import Catalogue, Texts
+from .totp import totp_pages
+
+_OWN = Path(__file__).parent
+
+
+@configured
+class Pages(Generic[UserT]):
+    """
+    The flows of the library as HTML, for sites without a front end of their own.
+
+    ```python
+    from fastapi import FastAPI
+    from piccolo_api_fastapi import Brand, Login, Pages, SessionAuth
+
+    session, login = SessionAuth(), Login()
+    app = FastAPI()
+    pages = Pages(session, login, brand=Brand("Movie club"))
+    app.include_router(pages.router)
+    pages.install(app)
+    ```
+
+    There are pages for what is given: without `accounts`, nobody can register. They work without
+    JavaScript. Each form is the operation of the JSON router, with the same checks and limits;
+    the JSON routers need not be mounted.
+
+    Args:
+        session: The scheme that signs browsers in.
+        login: The login. Default: one for the same users.
+        accounts: Brings the pages to register, to verify an address, for passwords, and to close
+            the account.
+        totp: Brings the pages of authenticator apps and recovery codes.
+        tokens: Brings the page of API tokens.
+        more: The pages of further features.
+        brand: The name, the logo and the colours of the site.
+        templates: The folder with templates of your own, which replace those of the package.
+        prefix: The path of the pages, which `Accounts(base_url=…)` ends with.
+        default_next: Where a user goes after logging in, unless the address says it in `next`.
+        trusted_origins: Other origins to which `next` may lead.
+        texts: Texts by language and key, which replace or add to those of the package.
+        headers: Headers of every page, which replace those of the package.
+        sources: Further sources of the Content Security Policy by directive, such as
+            `{"img-src": ["https://images.example.com"]}`.
+        captcha: The `Captcha` of the forms to log in, to register and to reset a password.
+
+    Raises:
+        ConfigurationError: The extra `pages` is not installed; `accounts` has links to other
+            pages; or the parts have different user tables.
+    """
+
+    def __init__(  # noqa: PLR0913 - configuration, all of it optional
+        self,
+        session: SessionAuth[UserT],
+        login: Login[UserT] | None = None,
+        *,
+        accounts: Accounts[UserT] | None = None,
+        totp: TOTP | None = None,
+        tokens: TokenAuth[UserT] | None = None,
+        more: Collection[PageSet] = (),
+        brand: Brand | None = None,
+        templates: str | PathLike[str] | None = None,
+        prefix: str = "/account",
+        default_next: str = "/",
+        trusted_origins: Collection[str] = (),
+        texts: Mapping[str, Catalogue] | None = None,
+        headers: Mapping[str, str] | None = None,
+        sources: Sources | None = None,
+        captcha: Any = None,
+    ) -> None:
+        login = login or Login(session.users)
+        if safe_next(prefix, "") != prefix or prefix.endswith("/"):
+            raise ConfigurationError("prefix must be a path such as /account.")
+        if safe_next(default_next, "") != default_next:
+            raise ConfigurationError("default_next must be a path on this site, such as /.")
+        sets = [session_pages(session, login, captcha=captcha)]
+        if accounts is not None:
+            sets.append(account_pages(accounts, prefix, captcha=captcha))
+        if totp is not None:
+            sets.append(totp_pages(totp, session))
+        if tokens is not None:
+            sets.append(token_pages(tokens, session))
+        self.session = session
+        self.prefix = prefix
+        self._sets = [*sets, *more]
+        brand = brand or Brand("")
+        folders = [_OWN, *(brought.folder for brought in self._sets)]
+        routes: dict[str, PageRoute] = {}
+        self._site = Site(
+            prefix=prefix,
+            pages={page.name: page for brought in self._sets for page in brought.pages},
+            routes=routes,
+            facts=_merged(brought.facts for brought in self._sets),
+            renderer=Renderer(None if templates is None else Path(templates), folders),
+            texts=Texts(folders, _merged(brought.texts for brought in self._sets), texts or {}),
+            brand=brand,
+            headers=PageHeaders(trusted_origins, sources or {}, headers or {}),
+            assets=Assets(brand),
+            default_next=default_next,
+            trusted_origins=tuple(trusted_origins),
+            captcha=captcha,
+            forget=self._forget,
+        )
+        self._check()
+        self.router = self._make_router(routes)
+
+    @property
+    def user(self) -> BrowserUser[UserT]:
+        """
+        The dependency that returns the user, and sends browsers to the page to log in.
+
+        It is for applications without `pages.install(app)`, which does that for every guard.
+        """
+        return BrowserUser(self.session, self._site)
+
+    def install(self, app: FastAPI) -> None:
+        """
+        Send browsers that a guard refuses to the page that helps, and show errors as pages.
+
+        A browser that opens a guarded address without being signed in goes to the page to log in,
+        and comes back afterwards. One that must present a factor again goes to the page for that.
+        Scripts, other clients and forms get the error as before. `/.well-known/change-password`
+        leads to the page with the password (W3C "A Well-Known URL for Changing Passwords").
+
+        Call it after `install(app)`, if you use that.
+
+        Args:
+            app: The application.
+        """
+        serve_browsers(app, self._site)
+
+    def _check(self) -> None:
+        """Make sure that each page has a template and a title, before it is asked for."""
+        for brought in self._sets:
+            for name in (*(page.name for page in brought.pages), *brought.shown):
+                if not self._site.renderer.has(name) or not self._site.texts.has(f"{name}.title"):
+                    raise ConfigurationError(
+                        f"The page {name!r} needs the template {name}.html and the text "
+                        f"{name}.title."
+                    )
+
+    def _make_router(self, routes: dict[str, PageRoute]) -> APIRouter:
+        router = APIRouter(prefix=self.prefix)
+        self._site.assets.add_to(router)
+        for brought in self._sets:
+            for page in brought.pages:
+                routes[page.name] = self._add_page(router, page)
+            for action in brought.actions:
+                self._add_action(router, action)
+        return router
+
+    def _add_page(self, router: APIRouter, page: Page) -> PageRoute:
+        shows = page.shows
+        router.add_api_route(
+            page.path,
+            _looking(page.guard) if shows is None else shows.endpoint,
+            methods=["GET", "HEAD"],
+            dependencies=[] if shows is None else shows.dependencies,
+            response_model=None if shows is None else shows.response_model,
+            name=f"page_{page.name}",
+            route_class_override=PageRoute,
+        )
+        route = self._placed(router, page.path)
+        route.page = page
+        return route
+
+    def _add_action(self, router: APIRouter, action: Action) -> None:
+        does = action.does
+        router.add_api_route(
+            action.path,
+            does.endpoint,
+            methods=["POST"],
+            dependencies=does.dependencies,
+            response_model=does.response_model,
+            status_code=does.status_code,
+            name=f"form_{does.operation}",
+            route_class_override=FormRoute,
+        )
+        route = self._placed(router, action.path)
+        assert isinstance(route, FormRoute)  # noqa: S101 - the class above
+        route.action = action
+
+    def _placed(self, router: APIRouter, path: str) -> PageRoute:
+        route = router.routes[-1]
+        assert isinstance(route, PageRoute)  # noqa: S101 - the classes above
+        route.site, route.own_path = self._site, path
+        route.user_table = self.session.users.table
+        return route
+
+    def _forget(self, connection: HTTPConnection, response: Response) -> None:
+        """Clear the cookie of a session that has ended, so that it is not looked up again."""
+        if self.session.cookie.read(connection.headers.getlist("cookie")):
+            self.session.cookie.clear_on(response)
+
+
+def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def _looking(guard: Any) -> Any:
+    """An endpoint of a page that shows no operation, which asks a guard if there is one."""
+
+    async def look() -> dict[str, str]:
+        return {}
+
+    async def look_as(_: Any) -> dict[str, str]:
+        return {}
+
+    if guard is None:
+        return look
+    look_as.__annotations__["_"] = Annotated[Any, Depends(guard)]
+    return look_as

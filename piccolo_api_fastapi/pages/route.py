@@ -1,0 +1,104 @@
+"""`PageRoute` and `FormRoute`: operations of the API, presented as pages."""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from piccolo_api_fastapi.core.http.route import AuthRoute, Handler, capped_body, is_form
+from piccolo_api_fastapi.errors import AuthError, UnsupportedMediaType
+
+from . import links
+from .answers import Answer
+from .declared import Action, Page
+from .forms import Form, as_api_request, parse_form
+
+if TYPE_CHECKING:
+    from .site import Site
+
+_FORM = "piccolo_api_fastapi.form"
+
+
+class PageRoute(AuthRoute):
+    """A page that GET shows: an operation whose answer is presented as HTML."""
+
+    documents_422 = False
+    site: "Site"
+    page: Page
+    own_path: str = ""
+    """The path below the prefix of the pages."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, include_in_schema=False, **_without_schema(options))
+
+    def document(self, documented: dict[int | str, dict[str, Any]], *errors: type[AuthError]) -> None:
+        """Pages are not in OpenAPI."""
+
+    def _own_errors(self) -> Iterator[type[AuthError]]:
+        return iter(())
+
+    def get_route_handler(self) -> Handler:
+        """Wrap the handler of the API with the presentation."""
+        ask = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await self.present(request, Answer.of(await ask(request)))
+
+        return handle
+
+    async def present(self, request: Request, answer: Answer) -> Response:
+        """Present an answer of the API."""
+        return self.site.show(request, self.page, answer)
+
+    async def ask(self, request: Request) -> Answer:
+        """
+        Ask for what the page shows, during a request to another route.
+
+        Args:
+            request: The request to the other route, whose caller is known.
+        """
+        app: FastAPI = request.scope["app"]
+        self.dependency_overrides_provider = app
+        # Guards look at the route to know whether it is public, or asks for them itself.
+        here = {"route": self, "endpoint": self.endpoint, "method": "GET", "query_string": b""}
+        scope = {**request.scope, **here}
+        return Answer.of(await AuthRoute.get_route_handler(self)(Request(scope, _nothing)))
+
+
+class FormRoute(PageRoute):
+    """A form that POST takes: an operation of the API, asked by a form and presented as HTML."""
+
+    action: Action
+
+    async def read(self, request: Request) -> Request:
+        """
+        Read the form, and return the request of the API that it stands for.
+
+        Raises:
+            ContentTooLarge: The form is longer than 16 KiB.
+            UnsupportedMediaType: It is not URL-encoded.
+            Unprocessable: It is malformed, or repeats a field.
+        """
+        body = await capped_body(request)
+        if body and not is_form(request.headers.get("content-type", "")):
+            raise UnsupportedMediaType
+        form = parse_form(body, self.action.lists)
+        if self.action.takes_link:
+            form = links.with_secret(form, request)
+        request.scope[_FORM] = form
+        return as_api_request(request, self, self.action, form, self.site.captcha_field)
+
+    async def present(self, request: Request, answer: Answer) -> Response:
+        """Present an answer of the API to the form."""
+        form = request.scope.get(_FORM) or Form({}, {})
+        return await self.site.follow(request, self.action, form, answer)
+
+
+def _without_schema(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name != "include_in_schema"}
+
+
+async def _nothing() -> dict[str, Any]:
+    return {"type": "http.request", "body": b"", "more_body": False}

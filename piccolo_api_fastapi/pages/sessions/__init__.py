@@ -1,0 +1,108 @@
+"""The pages to log in and out, to present a factor again, and to end sessions."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from piccolo_api_fastapi.access.optional_user import optional
+from piccolo_api_fastapi.access.person_only import in_person
+from piccolo_api_fastapi.core.http.route import AuthRoute
+from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
+from piccolo_api_fastapi.login.router import reauthentication_router
+from piccolo_api_fastapi.pages.declared import Action, Page, PageSet, Step, operations_of
+from piccolo_api_fastapi.schemes.sessions import SessionAuth
+from piccolo_api_fastapi.schemes.sessions.router import session_router
+from piccolo_api_fastapi.users import UserT
+
+
+def session_pages(
+    session: SessionAuth[UserT], login: Login[UserT], *, captcha: Any = None
+) -> PageSet:
+    """
+    Make the pages to log in and out, to present a factor again, and to end sessions.
+
+    Args:
+        session: The scheme.
+        login: The login.
+        captcha: The CAPTCHA of the log-in.
+    """
+    api = operations_of(session_router(session, login, captcha=captcha))
+    api |= operations_of(reauthentication_router(login, session))
+    person = in_person(session, enrolling=True)
+    return PageSet(
+        folder=Path(__file__).parent,
+        pages=(
+            Page(name="login", path="/login", guard=optional(session), is_entrance=True),
+            Page(name="logout", path="/logout"),
+            Page(name="sessions", path="/sessions", shows=api["list_sessions"], in_menu=True),
+            Page(name="reauthenticate", path="/reauthenticate", guard=person, reads=("acr",)),
+        ),
+        actions=(
+            Action(
+                path="/login",
+                does=api["log_in"],
+                page="login",
+                then=_after_password,
+                keeps=("username",),
+            ),
+            *(_second_step(api) if login.factors else ()),
+            Action(
+                path="/logout",
+                does=api["log_out"],
+                page="logout",
+                then=Step("login", done="logged_out"),
+            ),
+            Action(
+                path="/sessions/{session_id}/end",
+                does=api["end_session"],
+                page="sessions",
+                then=Step("sessions", done="session_ended"),
+            ),
+            Action(
+                path="/sessions/end-others",
+                does=api["end_other_sessions"],
+                page="sessions",
+                query=("everything",),
+                then=Step("sessions", done="others_ended"),
+            ),
+            Action(
+                path="/reauthenticate",
+                does=api["reauthenticate"],
+                page="reauthenticate",
+                carries=("_acr",),
+            ),
+        ),
+        shown=("login_mfa",),
+        facts={
+            "asks_code": bool(login.factors),
+            "sends_code": [one.name for one in _every(login) if one.sends_code],
+        },
+    )
+
+
+def _second_step(api: Mapping[str, AuthRoute]) -> tuple[Action, ...]:
+    carried = {"carries": ("challenge", "_methods"), "otherwise": {"invalid_ticket": "login"}}
+    return (
+        Action(path="/login/mfa", does=api["log_in_mfa"], page="login_mfa", **carried),
+        Action(
+            path="/login/mfa/send",
+            does=api["send_login_code"],
+            page="login_mfa",
+            then=Step("login_mfa", done="code_sent", is_shown=True),
+            **carried,
+        ),
+    )
+
+
+def _after_password(answer: Mapping[str, Any]) -> Step:
+    if answer["status"] == "mfa_required":
+        return Step("login_mfa", is_shown=True)
+    if answer["status"] == "mfa_enrolment_required":
+        return Step("totp", keeps_next=True)
+    return Step()
+
+
+def _every(login: Login[Any]) -> Iterator[SecondFactor]:
+    for factor in login.factors:
+        yield from (factor, *factor.companions)

@@ -1,0 +1,101 @@
+"""`Texts`: what pages say, in the languages that there are."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from piccolo_api_fastapi.errors import ConfigurationError
+
+Catalogue: TypeAlias = Mapping[str, str]
+
+DEFAULT = "en"
+
+RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "ha", "he", "ks", "ku", "ps", "sd", "ug", "ur", "yi"})
+"""Languages whose usual script runs from right to left (Unicode CLDR, `layout` elements)."""
+
+
+class Texts:
+    """
+    The texts of the package and of the application, by language.
+
+    Args:
+        folders: The folders that have `texts/<language>.json`.
+        brought: English texts that depend on the configuration.
+        own: Texts of the application, by language and key. Those that it lacks stay as they are;
+            those that a further language lacks are English.
+
+    Raises:
+        ConfigurationError: A key is unknown.
+    """
+
+    def __init__(
+        self, folders: Iterable[Path], brought: Catalogue, own: Mapping[str, Catalogue]
+    ) -> None:
+        known: dict[str, dict[str, str]] = {}
+        for folder in folders:
+            for file in sorted((folder / "texts").glob("*.json")):
+                read = json.loads(file.read_text("utf-8"))
+                known.setdefault(file.stem, {}).update(read)
+        english = known[DEFAULT] = {**known[DEFAULT], **brought}
+        for language, texts in own.items():
+            if strange := sorted(texts.keys() - english.keys()):
+                raise ConfigurationError(f"texts= has unknown keys: {', '.join(strange)}.")
+            known.setdefault(language, {}).update(texts)
+        self._known = {language: {**english, **texts} for language, texts in known.items()}
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that there are."""
+        return tuple(self._known)
+
+    def choose(self, accept_language: str) -> str:
+        """
+        Return the language that a browser wants most of those that there are.
+
+        Args:
+            accept_language: The header `Accept-Language` (RFC 9110 section 12.5.4).
+        """
+        ranked: list[tuple[float, int, str]] = []
+        for position, part in enumerate(accept_language.split(",")[:20]):
+            name, _, weight = part.strip().partition(";")
+            if quality := _quality(weight):
+                ranked.append((-quality, position, name.strip()))
+        for _, _, wanted in sorted(ranked):
+            for candidate in (wanted, wanted.partition("-")[0]):
+                for language in self._known:
+                    if language.casefold() == candidate.casefold():
+                        return language
+        return DEFAULT
+
+    def has(self, key: str) -> bool:
+        """Return whether there is a text."""
+        return key in self._known[DEFAULT]
+
+    def get(self, language: str, key: str, count: int | None = None) -> str:
+        """
+        Return a text.
+
+        Args:
+            language: The language.
+            key: The key. With a count, `<key>.one` or `<key>.other`.
+            count: The number that decides between them.
+        """
+        if count is not None:
+            key = f"{key}.{'one' if count == 1 else 'other'}"
+        return self._known[language][key]
+
+
+def direction(language: str) -> str:
+    """Return the direction of a language: `ltr` or `rtl`."""
+    return "rtl" if language.partition("-")[0].casefold() in RIGHT_TO_LEFT else "ltr"
+
+
+def _quality(parameter: str) -> float:
+    name, _, number = parameter.strip().partition("=")
+    if not name:
+        return 1.0
+    try:
+        return max(0.0, min(float(number), 1.0))
+    except ValueError:
+        return 0.0
