@@ -31,9 +31,7 @@ class Links:
         ConfigurationError: The URL or a path has another form.
     """
 
-    def __init__(
-        self, base_url: str, paths: dict[str, str], style: LinkStyle = "fragment"
-    ) -> None:
+    def __init__(self, base_url: str, paths: dict[str, str], style: LinkStyle = "fragment") -> None:
         if not _BASE_URL.fullmatch(base_url):
             raise ConfigurationError(
                 f"base_url is {base_url!r}; use a URL such as https://app.example.com. "

@@ -40,7 +40,7 @@ class Answer:
             for name, value in response.raw_headers
             if name.decode("latin-1").lower() not in REPLACED
         ]
-        data = json.loads(response.body) if response.body else {}
+        data = json.loads(bytes(response.body)) if response.body else {}
         return cls(response.status_code, data, tuple(passed), response.background)
 
     @property

@@ -21,6 +21,9 @@ _DEFAULTS: dict[str, tuple[str, str]] = {
 """The colours in the light and in the dark, as in `static/pages.css`."""
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}")
+_DARKEST = 0.04045
+"""The part of a colour below which its brightness is linear (WCAG 2.2, "relative luminance")."""
+
 _LENGTH = re.compile(r"\d{1,2}(\.\d{1,2})?(px|rem|em)|0")
 _FONT = re.compile(r"[A-Za-z0-9 ,\"'-]{1,200}")
 
@@ -66,7 +69,9 @@ class Brand:
         if radius is not None and not _LENGTH.fullmatch(radius):
             raise ConfigurationError("radius must be a length, such as 8px.")
         if font is not None and not _FONT.fullmatch(font):
-            raise ConfigurationError("font must be a list of families, such as 'Inter, sans-serif'.")
+            raise ConfigurationError(
+                "font must be a list of families, such as 'Inter, sans-serif'."
+            )
         self.name = name
         self.logo = logo
         self._light = _checked(colors or {}, 0)
@@ -102,7 +107,7 @@ def contrast(one: str, other: str) -> float:
 def _luminance(color: str) -> float:
     """Return the relative luminance (WCAG 2.2)."""
     red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        part / 12.92 if part <= _DARKEST else ((part + 0.055) / 1.055) ** 2.4
         for part in (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
@@ -112,12 +117,13 @@ def _checked(colors: Mapping[Color, str], mode: int) -> dict[str, str]:
     for name, color in colors.items():
         if not _HEX.fullmatch(color):
             raise ConfigurationError(f"The colour {name} must have the form #rrggbb.")
-    every = {name: pair[mode] for name, pair in _DEFAULTS.items()} | dict(colors)
+    chosen = {str(name): color for name, color in colors.items()}
+    every = {name: pair[mode] for name, pair in _DEFAULTS.items()} | chosen
     for name in ("accent", "text", "danger"):
         ratio = contrast(every[name], every["surface"])
-        if colors and ratio < CONTRAST:
+        if chosen and ratio < CONTRAST:
             raise ConfigurationError(
                 f"The colour {name} is hard to read on the surface: its contrast is "
                 f"{ratio:.1f}, and must be {CONTRAST} or more."
             )
-    return dict(colors)
+    return chosen

@@ -76,7 +76,7 @@ def serve_browsers(app: FastAPI, site: Site) -> None:
     for status in STATUSES:
         before = app.exception_handlers.get(status)
         app.add_exception_handler(status, _handler(app, site, before))
-    if "password" in site.pages:
+    if "password" in site.routes:
         _add_well_known(app, site)
 
 
@@ -101,7 +101,7 @@ def _lead_htmx(request: Request, error: HTTPException, site: Site, response: Res
     """Tell htmx where to send the whole page, which it takes from the header `HX-Redirect`."""
     parts = urlsplit(request.headers.get("hx-current-url", ""))
     here = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    here = safe_next(here, site.default_next)
+    here = safe_next(here, site.composer.default_next)
     if (way := site.detour(request, _answer(error, request), here)) is not None:
         response.headers["HX-Redirect"] = way.headers["Location"]
 
@@ -121,7 +121,9 @@ def _answer(error: HTTPException, connection: HTTPConnection) -> Answer:
     request = Request(connection.scope)
     if isinstance(error, AuthError):
         return Answer.of(problem_response(error, request))
-    return Answer.of(problem_response(HTTPException(error.status_code, headers=error.headers), request))
+    return Answer.of(
+        problem_response(HTTPException(error.status_code, headers=error.headers), request)
+    )
 
 
 def _is_browser(connection: HTTPConnection) -> bool:
@@ -160,4 +162,4 @@ def _add_well_known(app: FastAPI, site: Site) -> None:
     @app.get("/.well-known/change-password", include_in_schema=False)
     @public
     async def change_password(request: Request) -> Response:
-        return RedirectResponse(site.href(request, "password"), 303)
+        return RedirectResponse(site.composer.href(request, "password"), 303)

@@ -123,9 +123,7 @@ def _optional_fields(route: AuthRoute) -> frozenset[str]:
     model = info.annotation if isinstance(info, params.Body) else None
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return frozenset()
-    return frozenset(
-        name for name, field in model.model_fields.items() if not field.is_required()
-    )
+    return frozenset(name for name, field in model.model_fields.items() if not field.is_required())
 
 
 def _malformed() -> Unprocessable:

@@ -26,9 +26,7 @@ _POLICY: Sources = MappingProxyType(
 _FIXED = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": (
-        "publickey-credentials-get=(self), publickey-credentials-create=(self)"
-    ),
+    "Permissions-Policy": ("publickey-credentials-get=(self), publickey-credentials-create=(self)"),
     # With `no-referrer`, browsers send `Origin: null` with a form, which CSRF checks refuse.
     "Referrer-Policy": "same-origin",
     "Vary": "Cookie, Accept-Language",

@@ -23,6 +23,7 @@ from .api_tokens import token_pages
 from .assets import Assets
 from .brand import Brand
 from .browsers import BrowserUser, serve_browsers
+from .composer import Composer
 from .declared import Action, Page, PageSet
 from .headers import PageHeaders, Sources
 from .next_url import safe_next
@@ -114,13 +115,11 @@ class Pages(Generic[UserT]):
         self.session = session
         self.prefix = prefix
         self._sets = [*sets, *more]
-        brand = brand or Brand("")
         folders = [_OWN, *(brought.folder for brought in self._sets)]
-        routes: dict[str, PageRoute] = {}
-        self._site = Site(
+        brand = brand or Brand("")
+        self._composer = Composer(
             prefix=prefix,
             pages={page.name: page for brought in self._sets for page in brought.pages},
-            routes=routes,
             facts=_merged(brought.facts for brought in self._sets),
             renderer=Renderer(None if templates is None else Path(templates), folders),
             texts=Texts(folders, _merged(brought.texts for brought in self._sets), texts or {}),
@@ -128,10 +127,11 @@ class Pages(Generic[UserT]):
             headers=PageHeaders(trusted_origins, sources or {}, headers or {}),
             assets=Assets(brand),
             default_next=default_next,
-            trusted_origins=tuple(trusted_origins),
+            trusted_origins=frozenset(trusted_origins),
             captcha=captcha,
-            forget=self._forget,
         )
+        routes: dict[str, PageRoute] = {}
+        self._site = Site(self._composer, routes, self._forget)
         self._check()
         self.router = self._make_router(routes)
 
@@ -162,17 +162,17 @@ class Pages(Generic[UserT]):
 
     def _check(self) -> None:
         """Make sure that each page has a template and a title, before it is asked for."""
-        for brought in self._sets:
-            for name in (*(page.name for page in brought.pages), *brought.shown):
-                if not self._site.renderer.has(name) or not self._site.texts.has(f"{name}.title"):
-                    raise ConfigurationError(
-                        f"The page {name!r} needs the template {name}.html and the text "
-                        f"{name}.title."
-                    )
+        renderer, texts = self._composer.renderer, self._composer.texts
+        shown = [name for brought in self._sets for name in brought.shown]
+        for name in [*self._composer.pages, *shown]:
+            if not renderer.has(name) or not texts.has(f"{name}.title"):
+                raise ConfigurationError(
+                    f"The page {name!r} needs the template {name}.html and the text {name}.title."
+                )
 
     def _make_router(self, routes: dict[str, PageRoute]) -> APIRouter:
         router = APIRouter(prefix=self.prefix)
-        self._site.assets.add_to(router)
+        self._composer.assets.add_to(router)
         for brought in self._sets:
             for page in brought.pages:
                 routes[page.name] = self._add_page(router, page)

@@ -45,9 +45,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(
-            browser_of=browser_of, groups=groups, svg=svg, time=time
-        )
+        self._environment.globals.update(browser_of=browser_of, groups=groups, svg=svg, time=time)
 
     def has(self, name: str) -> bool:
         """Return whether there is a template of a page."""

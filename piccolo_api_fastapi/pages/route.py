@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,7 +32,9 @@ class PageRoute(AuthRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, include_in_schema=False, **_without_schema(options))
 
-    def document(self, documented: dict[int | str, dict[str, Any]], *errors: type[AuthError]) -> None:
+    def document(
+        self, documented: dict[int | str, dict[str, Any]], *errors: type[AuthError]
+    ) -> None:
         """Pages are not in OpenAPI."""
 
     def _own_errors(self) -> Iterator[type[AuthError]]:
@@ -59,8 +60,7 @@ class PageRoute(AuthRoute):
         Args:
             request: The request to the other route, whose caller is known.
         """
-        app: FastAPI = request.scope["app"]
-        self.dependency_overrides_provider = app
+        self.dependency_overrides_provider = request.scope["app"]
         # Guards look at the route to know whether it is public, or asks for them itself.
         here = {"route": self, "endpoint": self.endpoint, "method": "GET", "query_string": b""}
         scope = {**request.scope, **here}
@@ -88,7 +88,7 @@ class FormRoute(PageRoute):
         if self.action.takes_link:
             form = links.with_secret(form, request)
         request.scope[_FORM] = form
-        return as_api_request(request, self, self.action, form, self.site.captcha_field)
+        return as_api_request(request, self, self.action, form, self.site.composer.captcha_field)
 
     async def present(self, request: Request, answer: Answer) -> Response:
         """Present an answer of the API to the form."""

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
-
 from piccolo_api_fastapi.access.optional_user import optional
 from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.accounts.router import accounts_router
@@ -36,8 +34,8 @@ def account_pages(accounts: Accounts[UserT], prefix: str, *, captcha: Any = None
         raise ConfigurationError(
             f"The links that Accounts mails lead to other pages: base_url must end with {prefix}."
         )
-    router: APIRouter = accounts_router(accounts, captcha=captcha)
-    api, columns = operations_of(router), columns_of(accounts)
+    api = operations_of(accounts_router(accounts, captcha=captcha))
+    columns = columns_of(accounts)
     kept = ("username", "email", *(column.name for column in columns))
     pages, actions = list(_pages(api, accounts)), list(_actions(api, kept, accounts))
     if accounts.has_mail:
@@ -105,7 +103,7 @@ def _actions(
             path="/password",
             does=api["change_password"],
             page="password",
-            then=Step("account", done="password_changed"),
+            then=Step("account", done="changed_password"),
             renames={"password": "new_password"},
         ),
         Action(

@@ -54,22 +54,20 @@ def mail_actions(api: Mapping[str, AuthRoute], accounts: Accounts[Any]) -> tuple
             path=paths["change"],
             does=api["confirm_email_change"],
             page="confirm_email",
-            then=Step("account", done="email_changed"),
+            then=Step("account", done="changed_email"),
             takes_link=True,
         ),
         Action(
             path=paths["undo"],
             does=api["undo_email_change"],
             page="undo_email",
-            then=Step(_LOGIN, done="email_undone"),
+            then=Step(_LOGIN, done="undone_email"),
             takes_link=True,
         ),
     )
 
 
-def _verification(
-    api: Mapping[str, AuthRoute], paths: Mapping[str, str]
-) -> tuple[Action, ...]:
+def _verification(api: Mapping[str, AuthRoute], paths: Mapping[str, str]) -> tuple[Action, ...]:
     def verified(answer: Mapping[str, Any]) -> Step:
         must_choose = answer["status"] == "choose_password"
         return Step(_LOGIN, done="choose_password" if must_choose else "verified", keeps_next=True)
@@ -107,7 +105,7 @@ def _reset(api: Mapping[str, AuthRoute], paths: Mapping[str, str]) -> tuple[Acti
             path=paths["reset"],
             does=api["reset_password"],
             page="reset_password",
-            then=Step(_LOGIN, done="password_reset"),
+            then=Step(_LOGIN, done="reset_password"),
             carries=("token",),
             otherwise={"invalid_ticket": "forgot_password"},
             takes_link=True,

@@ -82,15 +82,22 @@ def session_pages(
 
 
 def _second_step(api: Mapping[str, AuthRoute]) -> tuple[Action, ...]:
-    carried = {"carries": ("challenge", "_methods"), "otherwise": {"invalid_ticket": "login"}}
+    carries, otherwise = ("challenge", "_methods"), {"invalid_ticket": "login"}
     return (
-        Action(path="/login/mfa", does=api["log_in_mfa"], page="login_mfa", **carried),
+        Action(
+            path="/login/mfa",
+            does=api["log_in_mfa"],
+            page="login_mfa",
+            carries=carries,
+            otherwise=otherwise,
+        ),
         Action(
             path="/login/mfa/send",
             does=api["send_login_code"],
             page="login_mfa",
             then=Step("login_mfa", done="code_sent", is_shown=True),
-            **carried,
+            carries=carries,
+            otherwise=otherwise,
         ),
     )
 
