@@ -92,12 +92,10 @@ def as_api_request(
     headers.append((b"content-type", b"application/json"))
     if solved:
         headers.append((HEADER.lower().encode(), solved.encode("ascii", "replace")))
-    scope = {
-        **request.scope,
-        "headers": headers,
-        "query_string": urllib.parse.urlencode(query).encode(),
-    }
-    return Request(scope, replaying(body, request.receive))
+    # In place: guards and limits leave notes in the scope, which are read after the response.
+    request.scope["headers"] = headers
+    request.scope["query_string"] = urllib.parse.urlencode(query).encode()
+    return Request(request.scope, replaying(body, request.receive))
 
 
 def _json(

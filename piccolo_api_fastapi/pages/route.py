@@ -88,6 +88,7 @@ class FormRoute(PageRoute):
         if self.action.takes_link:
             form = links.with_secret(form, request)
         request.scope[_FORM] = form
+        _ = request.query_params  # kept, since the API gets a query of its own
         return as_api_request(request, self, self.action, form, self.site.composer.captcha_field)
 
     async def present(self, request: Request, answer: Answer) -> Response:
