@@ -68,7 +68,8 @@ class Action:
         keeps: The fields that are shown again after a failure. Secrets never are.
         carries: The hidden fields of a form of several steps, which the next page gets as data.
         lists: The fields that may be sent several times.
-        empties: What inputs that were left empty stand for. Others are left out, if they may be.
+        means: What the values of fields stand for, by field. An empty one that stands for nothing
+            is left out, if it may be.
         checkboxes: The fields that are false if they were not sent.
         takes_link: Whether the secret of a mailed link may come from its cookie.
         query: The fields that the operation takes in its query.
@@ -83,7 +84,7 @@ class Action:
     keeps: tuple[str, ...] = ()
     carries: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
-    empties: Mapping[str, Any] = field(default_factory=dict)
+    means: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checkboxes: tuple[str, ...] = ()
     takes_link: bool = False
     query: tuple[str, ...] = ()
@@ -107,7 +108,8 @@ class PageSet:
         shown: The names of pages that only an action shows, such as the one with a new secret.
         facts: What templates of these pages may ask for as `facts`, beside the answers: values,
             or functions of the caller, which is `None` if nobody is signed in.
-        texts: English texts that depend on the configuration, such as the names of columns.
+        texts: English texts that depend on the configuration, such as the names of columns; those
+            in `texts/` replace them.
     """
 
     folder: Path

@@ -36,6 +36,9 @@ _FIXED = {
 _SOURCE = re.compile(r"[!-+\--:<-~]+")
 """Visible ASCII without `,` and `;`, which end a source or a directive (CSP 3 section 2.2)."""
 
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\x20-\x7e]*")
+
 REPLACED = frozenset({"cache-control", "content-length", "content-type", "vary"})
 """The headers of an answer of the API that a page replaces, in lower case."""
 
@@ -50,7 +53,8 @@ class PageHeaders:
         own: Headers of the application, which replace those of the package.
 
     Raises:
-        ConfigurationError: A source has a character that ends it, or is not ASCII.
+        ConfigurationError: A source has a character that ends it, or is not ASCII; or a header
+            can't be sent.
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class PageHeaders:
                 if not _SOURCE.fullmatch(value):
                     raise ConfigurationError(f"A source of {name} has a forbidden character.")
             self._sources.setdefault(name, []).extend(values)
-        self._own = dict(own)
+        self._others = {**{name.lower(): value for name, value in _FIXED.items()}, **_lower(own)}
         self._has_widgets = bool(sources)
 
     def make(self, nonce: str | None) -> dict[str, str]:
@@ -73,7 +77,7 @@ class PageHeaders:
             nonce: The nonce, if the page asked for it.
         """
         policy = self._policy(nonce)
-        return {"Content-Security-Policy": policy, **_FIXED, **self._own}
+        return {"content-security-policy": policy, **self._others}
 
     def _policy(self, nonce: str | None) -> str:
         directives = []
@@ -84,3 +88,11 @@ class PageHeaders:
         if not self._has_widgets:  # whose scripts write markup
             directives.append("require-trusted-types-for 'script'")
         return "; ".join(directives)
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers with names in lower case, so that one replaces another."""
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ConfigurationError(f"The header {name!r} has a forbidden character.")
+    return {name.lower(): value for name, value in headers.items()}

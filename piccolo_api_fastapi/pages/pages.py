@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Generic
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.requests import HTTPConnection
-from starlette.responses import Response
 
 from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.core.configuration import configured
@@ -26,7 +24,7 @@ from .browsers import BrowserUser, serve_browsers
 from .composer import Composer
 from .declared import Action, Page, PageSet
 from .headers import PageHeaders, Sources
-from .next_url import safe_next
+from .next_url import check_origins, safe_next
 from .rendering import Renderer
 from .route import FormRoute, PageRoute
 from .sessions import session_pages
@@ -105,9 +103,10 @@ class Pages(Generic[UserT]):
             raise ConfigurationError("prefix must be a path such as /account.")
         if safe_next(default_next, "") != default_next:
             raise ConfigurationError("default_next must be a path on this site, such as /.")
+        check_origins(trusted_origins)
         sets = [session_pages(session, login, captcha=captcha)]
         if accounts is not None:
-            sets.append(account_pages(accounts, prefix, captcha=captcha))
+            sets.append(account_pages(accounts, session, prefix, captcha=captcha))
         if totp is not None:
             sets.append(totp_pages(totp, session))
         if tokens is not None:
@@ -115,6 +114,7 @@ class Pages(Generic[UserT]):
         self.session = session
         self.prefix = prefix
         self._sets = [*sets, *more]
+        self._check_names()
         folders = [_OWN, *(brought.folder for brought in self._sets)]
         brand = brand or Brand("")
         self._composer = Composer(
@@ -131,8 +131,8 @@ class Pages(Generic[UserT]):
             captcha=captcha,
         )
         routes: dict[str, PageRoute] = {}
-        self._site = Site(self._composer, routes, self._forget)
-        self._check()
+        self._site = Site(self._composer, routes, session)
+        self._check_pages()
         self.router = self._make_router(routes)
 
     @property
@@ -160,11 +160,22 @@ class Pages(Generic[UserT]):
         """
         serve_browsers(app, self._site)
 
-    def _check(self) -> None:
+    def _check_names(self) -> None:
+        """Make sure that no feature replaces the pages or the facts of another one."""
+        for what, names in (
+            ("page", [name for brought in self._sets for name in _pages_of(brought)]),
+            ("path", [page.path for brought in self._sets for page in brought.pages]),
+            ("form", [action.path for brought in self._sets for action in brought.actions]),
+            ("fact", [name for brought in self._sets for name in brought.facts]),
+        ):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ConfigurationError(f"Two features bring the {what} {name!r}.")
+
+    def _check_pages(self) -> None:
         """Make sure that each page has a template and a title, before it is asked for."""
         renderer, texts = self._composer.renderer, self._composer.texts
-        shown = [name for brought in self._sets for name in brought.shown]
-        for name in [*self._composer.pages, *shown]:
+        for name in (name for brought in self._sets for name in _pages_of(brought)):
             if not renderer.has(name) or not texts.has(f"{name}.title"):
                 raise ConfigurationError(
                     f"The page {name!r} needs the template {name}.html and the text {name}.title."
@@ -209,7 +220,7 @@ class Pages(Generic[UserT]):
         )
         route = self._placed(router, action.path)
         assert isinstance(route, FormRoute)  # noqa: S101 - the class above
-        route.action = action
+        route.action, route.shares_limits_of = action, does.operation
 
     def _placed(self, router: APIRouter, path: str) -> PageRoute:
         route = router.routes[-1]
@@ -218,10 +229,9 @@ class Pages(Generic[UserT]):
         route.user_table = self.session.users.table
         return route
 
-    def _forget(self, connection: HTTPConnection, response: Response) -> None:
-        """Clear the cookie of a session that has ended, so that it is not looked up again."""
-        if self.session.cookie.read(connection.headers.getlist("cookie")):
-            self.session.cookie.clear_on(response)
+
+def _pages_of(brought: PageSet) -> list[str]:
+    return [*(page.name for page in brought.pages), *brought.shown]
 
 
 def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

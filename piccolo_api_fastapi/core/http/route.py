@@ -76,6 +76,9 @@ class AuthRoute(APIRoute):
     user_table: type[BaseUser] | None = None
     """The users that a prebuilt route serves."""
 
+    shares_limits_of: str = ""
+    """The operation whose rate limits count requests to this route as well."""
+
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if isinstance(options.get("response_class"), DefaultPlaceholder):
             options["response_class"] = JSONResponse
@@ -132,10 +135,14 @@ class AuthRoute(APIRoute):
             with serving(client_info(Request(scope))):
                 await super().handle(scope, receive, send)
         except HTTPException as error:
-            response = problem_response(error, Request(scope))
+            response = self.refuse_method(error, Request(scope))
             response.headers["Allow"] = _allowed_methods(scope)
             response.headers["Cache-Control"] = "no-store"
             await response(scope, receive, send)
+
+    def refuse_method(self, error: HTTPException, request: Request) -> Response:
+        """Return the response to a method that the route does not have."""
+        return problem_response(error, request)
 
     def members(self, error: HTTPException) -> dict[str, Any]:
         """Return the members of the body of an error beside those of every problem."""

@@ -53,6 +53,11 @@ class ColumnInput:
     choices: tuple[Any, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def means(self) -> dict[str, Any]:
+        """What the values of the input stand for, as far as they are no texts."""
+        return {str(choice): choice for choice in self.choices}
+
 
 def columns_of(accounts: Accounts[Any]) -> tuple[ColumnInput, ...]:
     """
