@@ -110,6 +110,8 @@ class Site:
 
     async def _fail(self, request: Request, action: Action, form: Form, answer: Answer) -> Response:
         name = action.otherwise.get(answer.code, action.page)
+        if name not in self.routes and not form.fields.keys() >= {*action.carries}:
+            name = self._start_of(action)  # a later step, without what the earlier one gave
         here = self._way_back(request, action, form)
         if (way := self.detour(request, answer, here)) is not None:
             return way
@@ -174,12 +176,15 @@ class Site:
         return answer.to(_go(address, query))
 
     def start_of(self, request: Request, action: Action) -> Response:
-        """Return the way to the page with the longest path that begins the path of a form."""
+        """Return the way to the page where the flow of a form starts."""
+        return _go(self.composer.href(request, self._start_of(action)))
+
+    def _start_of(self, action: Action) -> str:
+        """Return the page with the longest path that begins the path of a form."""
         pages = self.composer.pages.values()
         before = [page for page in pages if f"{action.path}/".startswith(f"{page.path}/")]
         start = max(before, key=lambda page: len(page.path), default=None)
-        name = "login" if start is None else start.name
-        return _go(self.composer.href(request, name))
+        return "login" if start is None else start.name
 
     def refuse(self, request: Request, answer: Answer) -> Response:
         """Present an error that no form can mend as a page of its own."""

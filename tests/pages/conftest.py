@@ -1,6 +1,6 @@
 """A site with all pages, and a browser without scripts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import pyotp
 import pytest
 from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -26,7 +27,9 @@ from piccolo_api_fastapi import (
     require,
     session_router,
 )
+from piccolo_api_fastapi.errors import LoginRefused
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
+from piccolo_api_fastapi.pages.route import FormRoute
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import KEY, PASSWORD, unchanged
 from tests.pages.browsing import Browser, Page
@@ -109,6 +112,32 @@ def add_routes(app: FastAPI, session: SessionAuth[Any]) -> None:
         app.add_api_route(path, show, methods=["GET", "HEAD", "POST"], name=path)
 
 
+async def _refuse(_: object) -> None:
+    raise LoginRefused("Not <today>.")
+
+
+VARIANTS: dict[str, Callable[[Users[Any]], Parts]] = {
+    "codes by mail": lambda users: Parts(users, mails_codes=True),
+    "enrolment required": lambda users: Parts(users, login={"mfa_required": True}),
+    "hook": lambda users: Parts(users, login={"on_success": [_refuse]}),
+    "links in the query": lambda users: Parts(users, links="query"),
+    "no mail": lambda users: Parts(users, mail=None, base_url=None),
+}
+"""Sites that differ from the usual one."""
+
+
+@lru_cache
+def _variant(users: Users[User], name: str) -> tuple[Parts, FastAPI]:
+    parts = VARIANTS[name](users)
+    return parts, parts.app()
+
+
+@pytest.fixture
+def other_site(users: Users[User], outbox: Outbox) -> Callable[[str], FastAPI]:
+    """Gives the sites of `VARIANTS` by name."""
+    return lambda name: _variant(users, name)[1]
+
+
 @lru_cache
 def _parts(users: Users[User], session: SessionAuth[User]) -> Parts:
     return Parts(users, session, extra=["first_name"])
@@ -139,6 +168,12 @@ def app(parts: Parts) -> Iterator[FastAPI]:
 def browser(app: FastAPI) -> Browser:
     """A browser."""
     return Browser(app)
+
+
+def forms_of(app: FastAPI) -> list[Any]:
+    """The routes of the forms, with all prefixes."""
+    found: list[Any] = [context for context in iter_route_contexts(app.routes)]
+    return [context for context in found if isinstance(context.original_route, FormRoute)]
 
 
 async def log_in(browser: Browser, username: str = "ada", password: str = PASSWORD) -> Page:
