@@ -24,6 +24,7 @@ from piccolo_api_fastapi import (
     XChaCha20Poly1305,
     accounts_router,
     install,
+    reauthentication_router,
     require,
     session_router,
 )
@@ -149,6 +150,7 @@ def _app(parts: Parts) -> FastAPI:
     install(app)
     app.include_router(session_router(parts.session, parts.login), prefix="/auth")
     app.include_router(accounts_router(parts.accounts), prefix="/auth")
+    app.include_router(reauthentication_router(parts.login, parts.session), prefix="/auth")
     return parts.app(app=app)
 
 
