@@ -215,9 +215,13 @@ async def test_htmx(app: FastAPI) -> None:
     assert response.headers["hx-redirect"] == "/account/login?next=%2Ffilms%3Fx%3D1"
     response = await client_of(app, **htmx).post("/film")
     assert response.headers["hx-redirect"] == "/account/login?next=%2Ffilms%3Fx%3D1"
-    response = await client_of(app, **{**htmx, "hx_current_url": "https://e.com//evil"}).get("/film")
+    response = await client_of(app, **{**htmx, "hx_current_url": "https://e.com//evil"}).get(
+        "/film"
+    )
     assert response.headers["hx-redirect"] == "/account/login"
-    response = await client_of(app, **{**htmx, "hx_current_url": "https://e.com/films"}).get("/film")
+    response = await client_of(app, **{**htmx, "hx_current_url": "https://e.com/films"}).get(
+        "/film"
+    )
     assert response.headers["hx-redirect"] == "/account/login?next=%2Ffilms"
     assert "hx-redirect" not in (await client_of(app, **htmx).get("/api")).headers
     assert "hx-redirect" not in (await client_of(app, **htmx).get("/nothing")).headers

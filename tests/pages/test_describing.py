@@ -13,7 +13,10 @@ CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/14
         (CHROME, "Chrome, Windows"),
         (f"{CHROME} Edg/140.0", "Edge, Windows"),
         (f"{CHROME} OPR/120.0", "Opera, Windows"),
-        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox, Linux"),
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "Firefox, Linux",
+        ),
         ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1", "Safari, iOS"),
         ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) Version/18.0 Safari/605", "Safari, macOS"),
         ("Mozilla/5.0 (Linux; Android 15) SamsungBrowser/28.0", "Samsung Internet, Android"),

@@ -186,13 +186,18 @@ async def test_pages_speak(session: SessionAuth[User]) -> None:
     for accept, language, way in (("de", "de", "ltr"), ("ar-EG", "ar", "rtl"), ("x", "en", "ltr")):
         page = await browser.open("/account/login", headers={"accept-language": accept})
         assert [(it["lang"], it["dir"]) for it in page.tags("html")] == [(language, way)]
-        page = Page(await browser.client.post("/account/login", headers={"accept-language": accept}))
+        page = Page(
+            await browser.client.post("/account/login", headers={"accept-language": accept})
+        )
         assert [it["lang"] for it in page.tags("html")] == [language]
-
-
 
 
 def test_direction() -> None:
     """Regions do not change the direction."""
     assert {direction(language) for language in RIGHT_TO_LEFT} == {"rtl"}
-    assert [direction(name) for name in ("ar-EG", "HE", "en", "de-AT")] == ["rtl", "rtl", "ltr", "ltr"]
+    assert [direction(name) for name in ("ar-EG", "HE", "en", "de-AT")] == [
+        "rtl",
+        "rtl",
+        "ltr",
+        "ltr",
+    ]

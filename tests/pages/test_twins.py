@@ -147,9 +147,7 @@ def test_no_flow_is_written_twice(path: Path) -> None:
     ]
     assert not [name for name in imported if "queries" in name or ".tables" in name]
     posts = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and node.value == "POST"
+        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value == "POST"
     ]
     assert len(posts) == (1 if path.name == "pages.py" else 0)
 
