@@ -74,7 +74,7 @@ async def test_below_a_path(
     made = Parts(users, base_url="https://testserver/api/account", links="query")
     inner = made.app()
     outer: Any = inner
-    if style.startswith("mounted"):
+    if style in {"mounted", "in Starlette"}:
         outer = FastAPI() if style == "mounted" else Starlette()
         outer.mount("/api", inner)
     if style in {"whole", "stripped"}:  # as servers behind a proxy pass it on
