@@ -206,6 +206,7 @@ def _wrong() -> dict[str, Any]:
     users, others = Users(), Users(Customer)
     session = SessionAuth(users)
     mail: dict[str, Any] = {"mail": ConsoleMail(), "schemes": [session]}
+    here: dict[str, Any] = {**mail, "base_url": BASE_URL}
     elsewhere = Accounts(users, base_url="https://app.example.com", **mail)
     by_token = Accounts(users, schemes=[JWTAuth(users, secret=SECRET)])
     narrow = Accounts(users, schemes=[session], guard=JWTAuth(users, secret=SECRET))
@@ -213,6 +214,9 @@ def _wrong() -> dict[str, Any]:
         "base_url must end with": {"accounts": elsewhere},
         "with its session": {"accounts": by_token},
         "Pages needs Accounts": {"accounts": narrow},
+        "without a query": {"accounts": Accounts(users, **here, paths={"reset": "/r?a=b"})},
+        "without a query or": {"accounts": Accounts(users, **here, paths={"undo": "/{id}"})},
+        "the path '/login'": {"accounts": Accounts(users, **here, paths={"undo": "/login"})},
         "schemes": {"accounts": Accounts(users)},
         "same user table": {"login": Login(others)},
         "user table": {"tokens": TokenAuth(others)},
