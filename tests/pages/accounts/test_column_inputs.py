@@ -1,18 +1,19 @@
 """Columns of a user table as inputs: what is typed is stored, and what is stored is shown."""
 
+import uuid
 from collections.abc import AsyncIterator
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from piccolo.apps.user.tables import BaseUser
-from piccolo.columns import JSON, UUID as UUIDColumn
 from piccolo.columns import (
+    JSON,
+    UUID,
     Array,
     Boolean,
     Date,
@@ -63,7 +64,7 @@ class Reader(BaseUser, tablename="reader"):
     plan = Varchar(choices=Plan, default=Plan.free)
     level = Integer(choices=Level, null=True, default=None)
     notes = JSON(null=True, default=None)
-    card = UUIDColumn(null=True, default=None)
+    card = UUID(null=True, default=None)
     pause = Interval(null=True, default=None)
     nick = Varchar(unique=True, null=True, default=None, help_text="Of your own.")
     motto = Varchar(default="")
@@ -147,7 +148,7 @@ async def test_all_kinds(reading: Browser) -> None:
         "ratio": 0.25,
         "plan": "paid",
         "level": 2,
-        "card": UUID(FILLED["card"]),
+        "card": uuid.UUID(FILLED["card"]),
         "nick": "countess",
         "motto": "Onwards",
     }

@@ -15,7 +15,7 @@ from piccolo_api_fastapi.mail import (
 )
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import PASSWORD, reaches_no_sql
-from tests.pages.browsing import Browser
+from tests.pages.browsing import Browser, Page
 from tests.pages.conftest import NEW, log_in
 
 Site = Callable[[str], FastAPI]
@@ -103,7 +103,7 @@ async def test_verify_by_query(querying: Browser, outbox: Outbox) -> None:
     await querying.open("/account/register")
     await querying.submit("/account/register", email="ada@example.com", password=PASSWORD)
     page = await querying.open(path_to(outbox, VerifyEmail))
-    assert [["_by_link"]] == [form.names for form in page.forms]
+    assert [form.names for form in page.forms] == [["_by_link"]]
     page = await querying.submit("/account/verify-email")
     assert (page.path, page.message) == ("/account/login", "Your address is confirmed.")
 
@@ -139,7 +139,7 @@ async def test_change_of_address(
     assert (page.status, page.title) == (401, "Take your account back")
 
 
-async def press_link(browser: Browser, link: str) -> object:
+async def press_link(browser: Browser, link: str) -> Page:
     """Open a link and send its form, with the secret that a person pastes if need be."""
     path, mark, secret = link.partition("#token=")
     await browser.open(link if not mark else path)
