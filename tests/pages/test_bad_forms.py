@@ -37,7 +37,13 @@ BODIES: dict[str, tuple[int, dict[str, Any]]] = {
     "long name": (422, {"data": {"x" * 200: "y"}}),
 }
 
+QUICK = {"json", "too long", "many fields", "unknown field", "empty"}
+EVERYWHERE = [
+    pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in BODIES
+]
 
+
+@reaches_no_sql
 @pytest.mark.parametrize("body", BODIES)
 async def test_login(browser: Browser, body: str) -> None:
     """The page to log in answers bad forms with itself."""
@@ -49,7 +55,7 @@ async def test_login(browser: Browser, body: str) -> None:
 
 
 @reaches_no_sql
-@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("body", EVERYWHERE)
 @pytest.mark.parametrize("is_signed_in", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_every_form(
     browser: Browser, app: FastAPI, ada: User, body: str, *, is_signed_in: bool
@@ -80,6 +86,7 @@ async def test_a_later_step_alone(browser: Browser, path: str) -> None:
         assert (page.status in {401, 422}, page.title) == (True, "Log in")
 
 
+@reaches_no_sql
 @pytest.mark.security(120)
 async def test_secrets_are_not_echoed(browser: Browser, app: FastAPI, ada: User) -> None:
     """Passwords, codes and tokens are on no page; a token that goes on is in its hidden field."""
@@ -109,6 +116,7 @@ TYPED = {
 }
 
 
+@reaches_no_sql
 @pytest.mark.parametrize("typed", TYPED)
 async def test_what_was_typed_stays_inside(browser: Browser, typed: str) -> None:
     """What a user typed is shown again in its input, letter by letter, and nowhere else."""

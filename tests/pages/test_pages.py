@@ -75,18 +75,17 @@ async def test_below_a_path(
     """All links and redirects are below the path at which the application is reached."""
     made = Parts(users, base_url="https://testserver/api/account", links="query")
     inner = made.app()
-    outer: Any = inner
+
+    async def behind_a_proxy(scope: Any, receive: Any, send: Any) -> None:
+        path = scope["path"]
+        assert path.startswith("/api/")
+        path = path.removeprefix("/api") if style == "stripped" else path
+        await inner({**scope, "path": path, "root_path": "/api"}, receive, send)
+
+    outer: Any = behind_a_proxy
     if style in {"mounted", "in Starlette"}:
         outer = FastAPI() if style == "mounted" else Starlette()
         outer.mount("/api", inner)
-    if style in {"whole", "stripped"}:  # as servers behind a proxy pass it on
-
-        async def outer(scope: Any, receive: Any, send: Any) -> None:
-            path = scope["path"]
-            assert path.startswith("/api/")
-            path = path.removeprefix("/api") if style == "stripped" else path
-            await inner({**scope, "path": path, "root_path": "/api"}, receive, send)
-
     browser = Browser(outer)
     page = await browser.open("/api/home")
     assert page.url.startswith("/api/account/login?next=%2Fapi%2Fhome")

@@ -89,9 +89,10 @@ async def test_reset_by_query(querying: Browser, outbox: Outbox, ada: User) -> N
 async def test_used_link(querying: Browser, outbox: Outbox, ada: User) -> None:
     """A link that was used leads to where to ask for another one, and its cookie is deleted."""
     link = await forget(querying, outbox)
-    for number in range(2):
-        await querying.open(link)
-        page = await querying.submit("/account/reset-password", password=f"{NEW} {number}")
+    await querying.open(link)
+    await querying.submit("/account/reset-password", password=NEW)
+    await querying.open(link)
+    page = await querying.submit("/account/reset-password", password=f"{NEW} 2")
     assert (page.status, page.title) == (401, "Forgotten your password?")
     assert "mailed-link" not in querying.client.cookies
     page = await querying.send("/account/reset-password", _by_link="1", password=NEW)

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import pyotp
 import pytest
 from fastapi import FastAPI
+from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import Pages, SessionAuth, User, Users
 from piccolo_api_fastapi.mail import SignInCode
@@ -102,7 +102,7 @@ async def test_enrolment(ada: User, clock: FrozenClock, other_site: Site) -> Non
     assert (await browser.open("/account/login")).title == "Log in"
     await browser.open("/account/mfa/totp?next=/home")
     page = await browser.submit("/account/mfa/totp")
-    phone = pyotp.TOTP(page.said("secret").replace(" ", ""))
+    phone = pyotp_totp.TOTP(page.said("secret").replace(" ", ""))
     page = await browser.submit("/account/mfa/totp/confirm", code=code_of(phone, clock))
     assert [it["href"] for it in page.tags("a")][-1] == "/home"
     assert (await browser.open("/home")).text == '{"username":"ada"}'

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from urllib.parse import unquote
 
-import pyotp
 import pytest
 from fastapi import FastAPI
+from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import User, Users
 from piccolo_api_fastapi.testing import FrozenClock
@@ -29,7 +29,7 @@ async def test_life_of_an_app(browser: Browser, ada: User, clock: FrozenClock) -
     assert (page.status, page.title) == (422, "Enter the next code")
     assert secret not in page.text
     page = await browser.submit(
-        "/account/mfa/totp/confirm", code=code_of(pyotp.TOTP(secret), clock)
+        "/account/mfa/totp/confirm", code=code_of(pyotp_totp.TOTP(secret), clock)
     )
     codes = page.said("codes").split()
     assert (page.title, len(codes)) == ("Your recovery codes", 10)
