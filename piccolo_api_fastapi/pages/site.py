@@ -105,7 +105,7 @@ class Site:
         if step.page is None:
             return answer.to(_go(wanted))
         if step.is_shown:
-            data = answer.data or _only(action.carries, form)
+            data = {**_only(action.carries, form), **(answer.data or {})}
             view = View(step.page, answer, data=data, next=wanted, done=step.done)
             return self.composer.compose(request, view)
         query = {"done": step.done} if step.done else {}
