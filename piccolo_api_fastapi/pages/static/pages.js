@@ -47,4 +47,5 @@ if (secret && field) {
   field.value = secret;
   history.replaceState(null, "", location.pathname + location.search);
   for (const part of document.querySelectorAll("[data-without-link]")) part.hidden = true;
+  for (const part of document.querySelectorAll("[data-with-link]")) part.hidden = false;
 }
