@@ -119,6 +119,8 @@ class PageSet:
 
 
 def operations_of(router: APIRouter) -> dict[str, AuthRoute]:
-    """Return the routes of a prebuilt router by the names of their operations."""
+    """Return the routes of a router by the names of their operations, or else their own names."""
     routes = (context.original_route for context in iter_route_contexts(router.routes))
-    return {route.operation: route for route in routes if isinstance(route, AuthRoute)}
+    return {
+        route.operation or route.name: route for route in routes if isinstance(route, AuthRoute)
+    }
