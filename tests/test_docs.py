@@ -28,19 +28,12 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
+TITLE = re.compile(r'(?P<kind>\w+) title="(?P<path>[\w/.]+)"')
 DIRECTIVES = frozenset(
     name
     for page in PAGES
     for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
 )
-
-
-def blocks_of(page: Path, kind: str) -> Iterator[tuple[int, str]]:
-    """The code blocks of one kind on a page, each with the line it begins on."""
-    text = page.read_text(encoding="utf-8")
-    for match in FENCE.finditer(text):
-        if match["kind"].strip() == kind:
-            yield text.count("\n", 0, match.start("body")), textwrap.dedent(match["body"])
 
 
 @pytest.fixture
@@ -81,12 +74,24 @@ async def execute(source: str, name: str, namespace: dict[str, Any]) -> None:
 
 
 async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
-    """Execute the Python of a page in order; what it defines."""
+    """Execute the Python of a page in order, and write the files it shows; what it defines."""
     namespace: dict[str, Any] = {"__name__": page.stem}
-    for line, source in blocks_of(page, "python"):
-        await prepare(engine)
-        await execute("\n" * line + source, str(page), namespace)
+    text = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        source, kind = textwrap.dedent(match["body"]), match["kind"].strip()
+        if kind == "python":
+            line = text.count("\n", 0, match.start("body"))
+            await prepare(engine)
+            await execute("\n" * line + source, str(page), namespace)
+        elif named := TITLE.fullmatch(kind):
+            write(Path(named["path"]), source)
     return namespace
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file of a page below the reader's folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
 
 
 def examples_of(name: str) -> list[str]:
@@ -136,9 +141,9 @@ async def test_the_python_of_a_page_runs(page: Path, engine: SQLiteEngine) -> No
 
 def test_every_block_says_what_it_is() -> None:
     """No block is Python under another name, so that none escapes the test above."""
-    known = {"python", "console", "javascript", "json", "http", "text", "ini", "nginx", "sql"}
+    known = {"console", "html", "http", "ini", "javascript", "json", "nginx", "python", "sql", "text"}
     kinds = {
-        match["kind"].strip()
+        match["kind"].strip().partition(" ")[0]
         for page in PAGES
         for match in FENCE.finditer(page.read_text(encoding="utf-8"))
     }

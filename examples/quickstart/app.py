@@ -64,7 +64,7 @@ app.include_router(jwt_router(jwt, login), prefix="/auth")
 accounts = Accounts(
     users,
     mail=ConsoleMail(),
-    base_url=f"http://{HOST}:{PORT}/account",
+    base_url=f"http://127.0.0.1:{PORT}/account",
     schemes=[session, jwt],
     login=login,
 )

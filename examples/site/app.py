@@ -44,7 +44,7 @@ login = Login(users, factors=[totp])
 accounts = Accounts(
     users,
     mail=ConsoleMail(),
-    base_url=f"http://{HOST}:{PORT}/account",  # ends with the prefix of the pages
+    base_url=f"http://127.0.0.1:{PORT}/account",  # ends with the prefix of the pages
     product="Movie club",
     schemes=[session],
     login=login,
