@@ -28,7 +28,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
-TITLE = re.compile(r'(?P<kind>\w+) title="(?P<path>[\w/.]+)"')
+TITLE = re.compile(r'\w+ title="([\w/.]+)"')
 DIRECTIVES = frozenset(
     name
     for page in PAGES
@@ -73,25 +73,30 @@ async def execute(source: str, name: str, namespace: dict[str, Any]) -> None:
         await running
 
 
-async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
-    """Execute the Python of a page in order, and write the files it shows; what it defines."""
-    namespace: dict[str, Any] = {"__name__": page.stem}
+def blocks_of(page: Path) -> Iterator[tuple[int, str, str]]:
+    """The code blocks of a page: the line each begins on, its kind and its text."""
     text = page.read_text(encoding="utf-8")
     for match in FENCE.finditer(text):
-        source, kind = textwrap.dedent(match["body"]), match["kind"].strip()
-        if kind == "python":
-            line = text.count("\n", 0, match.start("body"))
-            await prepare(engine)
-            await execute("\n" * line + source, str(page), namespace)
-        elif named := TITLE.fullmatch(kind):
-            write(Path(named["path"]), source)
-    return namespace
+        line = text.count("\n", 0, match.start("body"))
+        yield line, match["kind"].strip(), textwrap.dedent(match["body"])
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file of a page below the reader's folder."""
+    """Write a file of a page into the reader's folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
+
+
+async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
+    """Write the files of a page and execute its Python, in order; what it defines."""
+    namespace: dict[str, Any] = {"__name__": page.stem}
+    for line, kind, text in blocks_of(page):
+        if kind == "python":
+            await prepare(engine)
+            await execute("\n" * line + text, str(page), namespace)
+        elif titled := TITLE.fullmatch(kind):
+            write(Path(titled[1]), text)
+    return namespace
 
 
 def examples_of(name: str) -> list[str]:
@@ -141,7 +146,18 @@ async def test_the_python_of_a_page_runs(page: Path, engine: SQLiteEngine) -> No
 
 def test_every_block_says_what_it_is() -> None:
     """No block is Python under another name, so that none escapes the test above."""
-    known = {"console", "html", "http", "ini", "javascript", "json", "nginx", "python", "sql", "text"}
+    known = {
+        "console",
+        "html",
+        "http",
+        "ini",
+        "javascript",
+        "json",
+        "nginx",
+        "python",
+        "sql",
+        "text",
+    }
     kinds = {
         match["kind"].strip().partition(" ")[0]
         for page in PAGES

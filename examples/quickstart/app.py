@@ -29,7 +29,6 @@ from piccolo_api_fastapi import (
     session_router,
 )
 
-
 HOST, PORT = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
 
 # An example's key. Yours is secret: `piccolo piccolo_api_fastapi generate_encryption_key`.
