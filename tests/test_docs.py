@@ -18,7 +18,7 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY, create_db_tables
 
 import piccolo_api_fastapi
-from piccolo_api_fastapi import Users, errors, features, testing
+from piccolo_api_fastapi import Users, errors, features, pages, testing
 from tests.conftest import PASSWORD, SECRET, use_engine
 
 ROOT = Path(__file__).parent.parent
@@ -110,7 +110,7 @@ ALIASES = {"CaptchaVerifier", "Mail"}
 
 PUBLIC = {
     name: getattr(module, name)
-    for module in (features, piccolo_api_fastapi)
+    for module in (features, pages, piccolo_api_fastapi)
     for name in module.__all__
 }
 NAMES = sorted(set(piccolo_api_fastapi.__all__) - ALIASES)
