@@ -99,7 +99,7 @@ class Pages(Generic[UserT]):
         captcha: Any = None,
     ) -> None:
         login = login or Login(session.users)
-        if safe_next(prefix, "") != prefix or prefix.endswith("/"):
+        if not prefix or safe_next(prefix, "") != prefix or prefix.endswith("/"):
             raise ConfigurationError("prefix must be a path such as /account.")
         if safe_next(default_next, "") != default_next:
             raise ConfigurationError("default_next must be a path on this site, such as /.")

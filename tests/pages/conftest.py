@@ -110,7 +110,7 @@ def add_routes(app: FastAPI, session: SessionAuth[Any]) -> None:
         async def show(user: user) -> dict[str, str]:  # type: ignore[valid-type]
             return {"username": user.username}  # type: ignore[attr-defined]
 
-        app.add_api_route(path, show, methods=["GET", "HEAD", "POST"], name=path)
+        app.add_api_route(path, show, methods=["GET", "HEAD", "POST"], include_in_schema=False)
 
 
 async def _refuse(_: object) -> None:

@@ -13,9 +13,25 @@ from tests.pages.browsing import Browser
 from tests.pages.conftest import log_in
 
 PATHS = (
-    "", "/login", "/logout", "/register", "/password", "/close", "/sessions", "/reauthenticate",
-    "/email", "/verify-email", "/forgot-password", "/reset-password", "/change-email",
-    "/undo-email", "/mfa", "/mfa/totp", "/mfa/recovery-codes", "/api-tokens", "/nothing",
+    "",
+    "/login",
+    "/logout",
+    "/register",
+    "/password",
+    "/close",
+    "/sessions",
+    "/reauthenticate",
+    "/email",
+    "/verify-email",
+    "/forgot-password",
+    "/reset-password",
+    "/change-email",
+    "/undo-email",
+    "/mfa",
+    "/mfa/totp",
+    "/mfa/recovery-codes",
+    "/api-tokens",
+    "/nothing",
 )
 
 

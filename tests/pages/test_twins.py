@@ -125,6 +125,7 @@ def test_every_page_is_an_operation(users: Users[User], outbox: Outbox) -> None:
             assert route.endpoint.__code__ is twin.endpoint.__code__
 
 
+@reaches_no_sql
 def test_a_strange_form_is_seen(users: Users[User], outbox: Outbox) -> None:
     """The comparison is not blind: a form with a dependency less is another one."""
     parts = Parts(users)
@@ -146,9 +147,7 @@ def test_no_flow_is_written_twice(path: Path) -> None:
     ]
     assert not [name for name in imported if "queries" in name or ".tables" in name]
     posts = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and node.value == "POST"
+        node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value == "POST"
     ]
     assert len(posts) == (1 if path.name == "pages.py" else 0)
 
@@ -223,6 +222,7 @@ async def test_reauthentication_has_one_budget(browser: Browser, ada: User) -> N
     assert statuses == [401] * 5 + [429, 429]
 
 
+@reaches_no_sql
 def test_an_action_needs_no_list(users: Users[User]) -> None:
     """`Action` and `PageSet` are all that a form is declared with."""
     api = operations_of(session_router(Parts(users, mail=None, base_url=None).session))

@@ -45,7 +45,9 @@ async def test_by_code(browser: Browser, outbox: Outbox) -> None:
     await browser.open("/account/register?next=/home")
     page = await browser.submit(
         "/account/register",
-        email="ada@example.com", password=PASSWORD, first_name="Ada <b>",
+        email="ada@example.com",
+        password=PASSWORD,
+        first_name="Ada <b>",
     )
     assert (page.status, page.title, page.message) == (202, "Confirm your address", CHECK_MAIL)
     assert (page.value("email"), page.value("next")) == ("ada@example.com", "/home")

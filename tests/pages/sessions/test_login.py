@@ -79,9 +79,7 @@ async def test_code_by_mail(ada: User, outbox: Outbox, other_site: Site) -> None
 
 
 @pytest.mark.parametrize("action", ["mfa", "mfa/send"])
-async def test_dead_challenge(
-    ada: User, clock: FrozenClock, action: str, other_site: Site
-) -> None:
+async def test_dead_challenge(ada: User, clock: FrozenClock, action: str, other_site: Site) -> None:
     """An expired challenge leads back to the first step, with a reason."""
     browser = Browser(other_site("codes by mail"))
     await browser.open("/account/login?next=/home")
@@ -166,9 +164,7 @@ async def test_login_csrf(app: FastAPI, ada: User, headers: dict[str, str], stat
     if status == 403:
         page = Page(response)
         page.check()
-        assert page.errors == [
-            "Another site sent this form. Open the page here and try again."
-        ]
+        assert page.errors == ["Another site sent this form. Open the page here and try again."]
 
 
 async def test_hook(ada: User, other_site: Site) -> None:

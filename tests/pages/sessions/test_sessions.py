@@ -127,7 +127,9 @@ async def test_cross_site(browser: Browser, app: FastAPI, users: Users[User], ad
     cross = {"sec-fetch-site": "cross-site"}
     count = 0
     for route in forms_of(app):
-        path = route.path_format.replace("{session_id}", str(uuid4())).replace("{token_id}", str(uuid4()))
+        path = route.path_format.replace("{session_id}", str(uuid4())).replace(
+            "{token_id}", str(uuid4())
+        )
         response = await browser.client.post(path, data={"username": "x"}, headers=cross)
         assert response.status_code == 403, path
         assert response.headers["content-type"] == "text/html; charset=utf-8", path
