@@ -105,9 +105,8 @@ class Pages(Generic[UserT]):
             raise ConfigurationError("prefix must be a path such as /account.")
         if safe_next(default_next, "") != default_next:
             raise ConfigurationError("default_next must be a path on this site, such as /.")
-        sets = [session_pages(session, login, captcha=captcha)]
-        if accounts is not None:
-            sets.append(account_pages(accounts, prefix, captcha=captcha))
+        sets = [] if accounts is None else [account_pages(accounts, prefix, captcha=captcha)]
+        sets.append(session_pages(session, login, captcha=captcha))
         if totp is not None:
             sets.append(totp_pages(totp, session))
         if tokens is not None:

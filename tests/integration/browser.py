@@ -7,13 +7,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -56,12 +57,13 @@ class Chromium:
 
     async def listen(self) -> None:
         """Hand out answers and events until the browser ends."""
-        async for text in self._socket:
-            message = json.loads(text)
-            if "id" in message:
-                self._answers.pop(message["id"]).set_result(message)
-            elif page := self._pages.get(message.get("sessionId", "")):
-                page.notice(message["method"], message["params"])
+        with suppress(ConnectionClosed):
+            async for text in self._socket:
+                message = json.loads(text)
+                if "id" in message:
+                    self._answers.pop(message["id"]).set_result(message)
+                elif page := self._pages.get(message.get("sessionId", "")):
+                    page.notice(message["method"], message["params"])
 
     @asynccontextmanager
     async def tab(self, *, javascript: bool = True, beside: "Page | None" = None) -> Any:

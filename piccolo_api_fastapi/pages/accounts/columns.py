@@ -22,6 +22,18 @@ _INPUTS = MappingProxyType(
     }
 )
 
+_TOKENS = MappingProxyType(
+    {
+        "first_name": "given-name",
+        "last_name": "family-name",
+        "name": "name",
+        "phone": "tel",
+        "country": "country",
+        "date_of_birth": "bday",
+    }
+)
+"""What browsers fill in, by the usual names of columns (WCAG 2.2, success criterion 1.3.5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnInput:
@@ -32,6 +44,7 @@ class ColumnInput:
         name: The name of the column.
         label: What it is called, unless the texts say otherwise: `column.<name>`.
         type: The type of the input in HTML.
+        autocomplete: What browsers fill in, or `None`.
         hint: The help text of the column, or `None`.
         empty: What an input that was left empty stands for.
     """
@@ -39,6 +52,7 @@ class ColumnInput:
     name: str
     label: str
     type: str
+    autocomplete: str | None
     hint: str | None
     empty: Any
 
@@ -55,4 +69,5 @@ def _input(name: str, field: FieldInfo) -> ColumnInput:
     kinds = get_args(field.annotation) or (field.annotation,)
     html = next((_INPUTS[kind] for kind in kinds if kind in _INPUTS), "text")
     label = name.replace("_", " ").capitalize()
-    return ColumnInput(name, label, html, field.description, "" if html == "text" else None)
+    empty = "" if html == "text" else None
+    return ColumnInput(name, label, html, _TOKENS.get(name), field.description, empty)
