@@ -113,7 +113,7 @@ def _page(request: Request, error: HTTPException, site: Site) -> Response:
     if request.method in ("GET", "HEAD") and isinstance(error, _LEADING):
         way = site.detour(request, answer, with_query(request))
     response = way or site.refuse(request, answer)
-    response.headers["Vary"] = "Accept, Cookie"
+    response.headers["Vary"] = "Accept, Accept-Language, Cookie"
     return response
 
 

@@ -196,7 +196,9 @@ class Visitor:
 
     async def submit_unchecked(self, action: str, **fields: str | bool) -> None:
         """Submit what the browser itself would not let through."""
-        await self.page.run("document.forms.length && [...document.forms].map((one) => { one.noValidate = true })")
+        await self.page.run(
+            "document.forms.length && [...document.forms].map((one) => { one.noValidate = true })"
+        )
         await self.submit(action, **fields)
 
     async def follow(self, path: str) -> None:
