@@ -137,7 +137,8 @@ class Composer:
         base, caller = self.base(request), known_caller(request.scope)
         t = self._speaker(language)
         urls = {page.name: base + page.path for page in self.pages.values()}
-        listed = [page for page in self.pages.values() if page.in_menu and caller is not None]
+        is_member = caller is not None and not caller.is_enrolling
+        listed = [page for page in self.pages.values() if page.in_menu and is_member]
         return {
             "page": PageInfo(name, t(f"{name}.title"), urls.get(name, "")),
             "brand": self.brand,

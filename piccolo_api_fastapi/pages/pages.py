@@ -104,9 +104,10 @@ class Pages(Generic[UserT]):
         if safe_next(default_next, "") != default_next:
             raise ConfigurationError("default_next must be a path on this site, such as /.")
         check_origins(trusted_origins)
-        sets = [session_pages(session, login, captcha=captcha)]
+        sets: list[PageSet] = []
         if accounts is not None:
             sets.append(account_pages(accounts, session, prefix, captcha=captcha))
+        sets.append(session_pages(session, login, captcha=captcha))
         if totp is not None:
             sets.append(totp_pages(totp, session))
         if tokens is not None:

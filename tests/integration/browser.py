@@ -7,13 +7,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -56,12 +57,13 @@ class Chromium:
 
     async def listen(self) -> None:
         """Hand out answers and events until the browser ends."""
-        async for text in self._socket:
-            message = json.loads(text)
-            if "id" in message:
-                self._answers.pop(message["id"]).set_result(message)
-            elif page := self._pages.get(message.get("sessionId", "")):
-                page.notice(message["method"], message["params"])
+        with suppress(ConnectionClosed):
+            async for text in self._socket:
+                message = json.loads(text)
+                if "id" in message:
+                    self._answers.pop(message["id"]).set_result(message)
+                elif page := self._pages.get(message.get("sessionId", "")):
+                    page.notice(message["method"], message["params"])
 
     @asynccontextmanager
     async def tab(self, *, javascript: bool = True, beside: "Page | None" = None) -> Any:
@@ -73,9 +75,7 @@ class Chromium:
             beside: The tab whose cookies it shares.
         """
         profile = beside.profile if beside else await self._new_profile()
-        target = await self.call(
-            "Target.createTarget", url="about:blank", browserContextId=profile
-        )
+        target = await self.call("Target.createTarget", url="about:blank", browserContextId=profile)
         session = await self.call(
             "Target.attachToTarget", targetId=target["targetId"], flatten=True
         )
@@ -163,14 +163,11 @@ class Page:
         assert "exceptionDetails" not in answer["result"], answer
         return answer["result"]["result"].get("value")
 
-    async def run_aside(self, *scripts: str) -> Any:
-        """Return the value of the last script in a world that the page's policy does not bind."""
+    async def aside(self) -> int:
+        """Make a world for `run(…, contextId=…)` that the policy of the page does not bind."""
         frame = (await self.call("Page.getFrameTree"))["frameTree"]["frame"]["id"]
         world = await self.call("Page.createIsolatedWorld", frameId=frame)
-        value = None
-        for script in scripts:
-            value = await self.run(script, contextId=world["executionContextId"])
-        return value
+        return int(world["executionContextId"])
 
     async def wait(self, condition: str) -> None:
         """Wait until an expression is true."""
