@@ -11,7 +11,7 @@ APPLICATION = """
 from fastapi import FastAPI, Request
 from fastapi.security import SecurityScopes
 
-from piccolo_api_fastapi import AnyOf, JWTAuth, SessionAuth, Users, optional, require
+from piccolo_api_fastapi import CSP, AnyOf, JWTAuth, SessionAuth, Users, optional, require
 
 users = Users()
 session = SessionAuth(users)
@@ -38,6 +38,8 @@ async def mistakes() -> None:
     user = await users.find("ada")
     user.username  # error
     (await users.create("ada", email="ada@example.com")).user_name  # error
+    CSP.strict().adding(script_scr=["self"])  # error
+    CSP(default_src=["self"], script_src=[1])  # error
 """
 
 # Without its cache, mypy reads all of FastAPI and Piccolo each time.

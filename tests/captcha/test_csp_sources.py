@@ -13,20 +13,26 @@ HCAPTCHA = "https://hcaptcha.com https://*.hcaptcha.com"
     [
         (
             HCaptcha("secret"),
-            f"default-src 'none'; script-src 'self' {HCAPTCHA}; frame-src {HCAPTCHA}; "
-            f"style-src {HCAPTCHA}; connect-src {HCAPTCHA}",
+            (
+                f"default-src 'none'; script-src 'self' {HCAPTCHA}; frame-src {HCAPTCHA}; "
+                f"style-src {HCAPTCHA}; connect-src {HCAPTCHA}"
+            ),
         ),
         (
             Turnstile("secret"),
-            "default-src 'none'; script-src 'self' https://challenges.cloudflare.com; "
-            "frame-src https://challenges.cloudflare.com",
+            (
+                "default-src 'none'; script-src 'self' https://challenges.cloudflare.com; "
+                "frame-src https://challenges.cloudflare.com"
+            ),
         ),
         *[
             (
                 captcha,
-                f"default-src 'none'; script-src 'self' {GOOGLE} "
-                f"https://www.gstatic.com/recaptcha/; frame-src {GOOGLE} "
-                "https://recaptcha.google.com/recaptcha/",
+                (
+                    f"default-src 'none'; script-src 'self' {GOOGLE} "
+                    f"https://www.gstatic.com/recaptcha/; frame-src {GOOGLE} "
+                    "https://recaptcha.google.com/recaptcha/"
+                ),
             )
             for captcha in (ReCaptchaV2("secret"), ReCaptchaV3("secret", action="login"))
         ],

@@ -320,7 +320,7 @@ async def test_nonce() -> None:
         nonces = set(body.split(" "))
         assert len(nonces) == 1
         assert policy == f"script-src 'self' 'nonce-{body.split(' ')[0]}'"
-        assert NONCES.findall(policy) == [*nonces]
+        assert NONCES.findall(policy or "") == [*nonces]
         assert caching == "no-store"
         seen |= nonces
     assert len(seen) == 4

@@ -4,17 +4,18 @@ import asyncio
 import base64
 import json
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from websockets.asyncio.client import ClientConnection, connect
 
 from piccolo_api_fastapi import CSP, AuthEvent, csp_report_router, install, subscribe
 from tests.integration.browser import Page, _tab, browsing, needs_chromium
+from tests.integration.certificates import write_certificate
 from tests.integration.serving import serving
 
 pytestmark = needs_chromium
@@ -105,6 +106,38 @@ async def visit(page: Page, address: str, condition: str) -> None:
     await page.wait(condition)
 
 
+@contextmanager
+def hearing(number: int) -> Iterator[Callable[[], Awaitable[list[AuthEvent]]]]:
+    """Within it, a function waits for a number of events, and returns them."""
+    told: list[AuthEvent] = []
+    complete = threading.Event()
+
+    def hear(event: AuthEvent) -> None:
+        told.append(event)
+        if len(told) == number:
+            complete.set()
+
+    async def reports() -> list[AuthEvent]:
+        assert await asyncio.to_thread(complete.wait, 60), told
+        return told
+
+    unsubscribe = subscribe(hear)
+    yield reports
+    unsubscribe()
+
+
+def assert_blocked(told: list[AuthEvent], address: str) -> None:
+    """Each script and style without the nonce was reported."""
+    assert {(event.data["directive"], event.data["blocked"]) for event in told} == {
+        ("script-src-elem", "inline"),
+        ("script-src-elem", f"{address}/foreign.js"),
+        ("script-src-attr", "inline"),
+        ("style-src-elem", "inline"),
+    }
+    assert {event.data["document"] for event in told} == {f"{address}/page"}
+    assert {event.data["disposition"] for event in told} == {"enforce"}
+
+
 def application(csp: CSP) -> FastAPI:
     """An application with a page, scripts, docs, and an endpoint for reports."""
     app = FastAPI(title="Movie club")
@@ -128,51 +161,43 @@ def application(csp: CSP) -> FastAPI:
 
 async def test_nonces(tmp_path: Path) -> None:
     """Scripts with the nonce and what they load run; nothing else does, and all is reported."""
-    told: list[AuthEvent] = []
-    complete = threading.Event()
-
-    def hear(event: AuthEvent) -> None:
-        told.append(event)
-        if len(told) == 5:
-            complete.set()
-
-    unsubscribe = subscribe(hear)
-    with serving(application(CSP.strict(report_to="/csp"))) as address:
+    with serving(application(CSP.strict(report_to="/csp"))) as address, hearing(5) as reports:
         async with browser_without_network(address, tmp_path) as page:
             await visit(page, f"{address}/page", "window.ran?.includes('app.js')")
-            ran = await page.run("ran")
+            assert await page.run("ran") == ["own", "app.js"]
             colour = await page.run("getComputedStyle(document.querySelector('h1')).color")
+            assert colour == "rgb(1, 2, 3)"
             await page.wait("violations.length === 5")
-            assert await asyncio.to_thread(complete.wait, 20), told
-    unsubscribe()
-    assert ran == ["own", "app.js"]
-    assert colour == "rgb(1, 2, 3)"
-    assert {(event.data["directive"], event.data["blocked"]) for event in told} == {
-        ("script-src-elem", "inline"),
-        ("script-src-elem", f"{address}/foreign.js"),
-        ("script-src-attr", "inline"),
-        ("style-src-elem", "inline"),
-    }
-    assert {event.data["document"] for event in told} == {f"{address}/page"}
-    assert {event.data["disposition"] for event in told} == {"enforce"}
+            assert_blocked(await reports(), address)
+
+
+async def test_reports_over_tls(tmp_path: Path) -> None:
+    """Over TLS the browser sends the newer format, several violations in one request."""
+    formats: set[str] = set()
+    app = application(CSP.strict(report_to="/csp"))
+
+    @app.middleware("http")
+    async def record(request: Request, call_next: Any) -> Response:
+        if request.url.path == "/csp":
+            formats.add(request.headers["Content-Type"])
+        answer: Response = await call_next(request)
+        return answer
+
+    certificate = write_certificate(tmp_path)
+    flags = ("--ignore-certificate-errors", "--short-reporting-delay")
+    with serving(app, certificate) as address, hearing(5) as reports:
+        async with browsing(f"{address}/page", tmp_path, *flags):
+            assert_blocked(await reports(), address)
+    assert formats == {"application/reports+json"}
 
 
 async def test_report_only(tmp_path: Path) -> None:
     """A policy on trial blocks nothing, and reports the same."""
-    told = threading.Event()
-    dispositions: set[str] = set()
-
-    def hear(event: AuthEvent) -> None:
-        dispositions.add(event.data["disposition"])
-        told.set()
-
-    unsubscribe = subscribe(hear)
-    with serving(application(CSP.strict(report_only=True, report_to="/csp"))) as address:
+    csp = CSP.strict(report_only=True, report_to="/csp")
+    with serving(application(csp)) as address, hearing(5) as reports:
         async with browser_without_network(address, tmp_path) as page:
             await visit(page, f"{address}/page", "window.ran?.length === 6")
-            assert await asyncio.to_thread(told.wait, 20)
-    unsubscribe()
-    assert dispositions == {"report"}
+            assert {event.data["disposition"] for event in await reports()} == {"report"}
 
 
 async def test_docs(tmp_path: Path) -> None:

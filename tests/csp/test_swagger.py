@@ -140,9 +140,11 @@ def test_sources() -> None:
         base64.b64encode(hashlib.sha256(text).digest()).decode()
         for text in (b"a{}", b"", b"1<2&&'</b>'")
     ]
-    assert found["style_src"] == ["'self'", f"'sha256-{digests[0]}'"]
-    assert found["script_src"] == [f"'sha256-{digest}'" for digest in digests[1:]]
-    assert found["img_src"] == []
+    assert found == {
+        "style_src": ["'self'", f"'sha256-{digests[0]}'"],
+        "script_src": [f"'sha256-{digest}'" for digest in digests[1:]],
+        "img_src": [],
+    }
 
 
 def test_addresses_that_no_header_carries() -> None:

@@ -68,11 +68,11 @@ class Page:
 
 
 @asynccontextmanager
-async def browsing(address: str, profile: Path) -> AsyncIterator[Page]:
+async def browsing(address: str, profile: Path, *flags: str) -> AsyncIterator[Page]:
     """Within it, a browser shows a page."""
     assert CHROMIUM is not None
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=700,760"]
-    command += [f"--user-data-dir={profile}", "--remote-debugging-port=0", address]
+    command += [f"--user-data-dir={profile}", "--remote-debugging-port=0", *flags, address]
     with (profile / "log").open("w") as log:
         browser = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: ASYNC220
     try:
