@@ -53,11 +53,12 @@ COMMANDS = {
 
 def told(output: str) -> dict[int, str]:
     """What a checker says of each line: the type that it reveals, or `error`."""
-    found = {}
+    found: dict[int, str] = {}
     for line, kind, text in re.findall(r"app\.py:(\d+):(?:\d+ -)? (\w+): (.*)", output):
         revealed = re.search(r'is "([^"]*)"$', text)
         # Without the modules that mypy puts before a name.
-        found[int(line)] = re.sub(r"\w+\.", "", revealed[1]) if revealed else kind
+        name = re.sub(r"\w+\.", "", revealed[1]) if revealed else kind
+        found.setdefault(int(line), name)  # notes follow the error that they explain
     return found
 
 

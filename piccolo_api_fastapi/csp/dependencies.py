@@ -6,9 +6,8 @@ from copy import copy
 from functools import partial
 
 from fastapi import FastAPI, Response
-from starlette._utils import get_route_path
 from starlette.datastructures import MutableHeaders
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 from starlette.types import Scope
 from typing_extensions import Unpack
@@ -131,7 +130,7 @@ class CSP:
         return csp
 
     @property
-    def nonce(self) -> Callable[[HTTPConnection], Awaitable[str]]:
+    def nonce(self) -> Callable[[Request], Awaitable[str]]:
         """
         Return a dependency that gives the nonce of the request, and applies this policy.
 
@@ -177,11 +176,11 @@ class CSP:
         """
         answer.writers[self.header] = partial(self._write, scope, answer)
 
-    async def _nonce(self, connection: HTTPConnection) -> str:
-        answer = answer_of(connection.scope)
+    async def _nonce(self, request: Request) -> str:
+        answer = answer_of(request.scope)
         if answer is None:
             raise ConfigurationError("csp.nonce needs install(app).")
-        self.apply(connection.scope, answer)
+        self.apply(request.scope, answer)
         if answer.nonce is None:
             answer.nonce = secrets.token_urlsafe(16)
         return answer.nonce
@@ -221,8 +220,8 @@ def covering(app: FastAPI, csp: CSP) -> Prepare:
 
     def prepare(scope: Scope, answer: Answer) -> None:
         if scope["type"] == "http":
-            is_docs = get_route_path(scope) in swagger.paths_of(app)
-            (docs if is_docs else csp).apply(scope, answer)
+            path = scope["path"].removeprefix(scope.get("root_path", ""))
+            (docs if path in swagger.paths_of(app) else csp).apply(scope, answer)
 
     return prepare
 

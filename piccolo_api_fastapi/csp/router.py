@@ -11,7 +11,7 @@ from piccolo_api_fastapi.core.events.repeated import tell_counted
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
-from piccolo_api_fastapi.errors import Unprocessable, UnsupportedMediaType
+from piccolo_api_fastapi.errors import AuthError, Unprocessable, UnsupportedMediaType
 from piccolo_api_fastapi.rate_limiting import RateLimit
 
 from .reports import CSP_REPORT, REPORTS, violations_of
@@ -57,6 +57,19 @@ _BODY: dict[str, Any] = {
 }
 
 
+async def number_of_reports(request: Request) -> int:
+    """Return what a request costs, so that the limit bounds the events."""
+    try:
+        return max(1, len(await _violations(request)))
+    except AuthError:
+        return 1
+
+
+async def _violations(request: Request) -> list[dict[str, Any]]:
+    content_type = request.headers.get("Content-Type", "")
+    return violations_of(content_type, await request.body())
+
+
 class ReportRoute(AuthRoute):
     """A route for reports, which browsers send several of at once."""
 
@@ -79,29 +92,30 @@ def csp_report_router(
     app.include_router(csp_report_router())
     ```
 
-    Anybody can send reports, so they prove nothing. A body may have 64 KiB, and equal reports of
-    one second are one event with their number.
+    Anybody can send reports, so they prove nothing. A body may have 64 KiB and 50 reports, and
+    equal reports of one second are one event with their number.
 
     Args:
         path: The path.
-        limit: The limit of requests, by default 100 a minute for each address.
+        limit: The limit of requests. By default 100 reports a minute for each address.
         clock: The clock for events.
     """
     router = APIRouter(route_class=ReportRoute, tags=[_TAG])
+    if limit is None:
+        limit = RateLimit("100/minute", cost=number_of_reports, scope="csp_reports")
 
     @router.post(
         path,
         operation_id="report_csp_violations",
         summary="Report violations of a Content Security Policy",
         status_code=204,
-        dependencies=[Depends(limit or RateLimit("100/minute", scope="csp_reports"))],
+        dependencies=[Depends(limit)],
         responses=responses(UnsupportedMediaType, Unprocessable),
         openapi_extra={"requestBody": _BODY},
     )
     async def report_csp_violations(request: Request) -> None:
         """Tell the application what a browser blocked. Browsers send this by themselves."""
-        content_type = request.headers.get("Content-Type", "")
-        for data in violations_of(content_type, await request.body()):
+        for data in await _violations(request):
             kind = tuple(data.values())
             tell_counted(AuthEvent("sys_csp_violation", clock(), data=data), kind, "reports")
 

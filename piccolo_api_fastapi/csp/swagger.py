@@ -30,8 +30,10 @@ _KINDS = {"stylesheet": "style", "icon": "icon"}
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~-]*")
 
 
-def paths_of(app: FastAPI) -> tuple[str | None, str | None]:
+def paths_of(app: FastAPI) -> tuple[str | None, ...]:
     """Return the paths of the Swagger UI pages that FastAPI serves."""
+    if not app.openapi_url or not app.docs_url:
+        return ()
     return app.docs_url, app.swagger_ui_oauth2_redirect_url
 
 

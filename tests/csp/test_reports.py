@@ -293,6 +293,22 @@ async def test_limits(told: list[AuthEvent]) -> None:
         assert answers == [204] * number + [429]
 
 
+async def test_limit_of_reports(browser: httpx.AsyncClient, told: list[AuthEvent]) -> None:
+    """The default limit counts reports, so that full bodies make no more events than small ones."""
+    statuses = []
+    for request in range(10):
+        reports = [
+            {"type": "csp-violation", "body": {"documentURL": f"https://a.example/{request}/{n}"}}
+            for n in range(30)
+        ]
+        answer = await browser.post("/csp", json=reports, headers=NEW)
+        statuses.append(answer.status_code)
+    assert statuses == [204] * 3 + [429] * 7
+    assert len([event for event in told if event.name == "sys_csp_violation"]) == 90
+    malformed = [await browser.post("/csp", content=b"x", headers=OLD) for _ in range(11)]
+    assert [answer.status_code for answer in malformed] == [422] * 10 + [429]
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_guarded_applications(session: SessionAuth[User], told: list[AuthEvent]) -> None:
     """Browsers send reports without credentials, so guards of the application don't apply."""

@@ -81,6 +81,22 @@ async def test_docs(name: str) -> None:
         assert hashes_of(html) < sources(policy, "script-src")
 
 
+@pytest.mark.parametrize("settings", [{"docs_url": None}, {"openapi_url": None}])
+async def test_no_docs(settings: dict[str, Any]) -> None:
+    """Where FastAPI serves no docs, their paths are paths like others."""
+    app = FastAPI(**settings)
+    install(app, csp=CSP.strict())
+    for path in ("/docs", "/docs/oauth2-redirect"):
+
+        @app.get(path)
+        async def own() -> str:
+            return "mine"
+
+        _, policy = await docs_of(app, path)
+        assert "strict-dynamic" in policy
+        assert "sha256-" not in policy
+
+
 async def test_modes() -> None:
     """Of a policy on trial, the docs have one on trial; other pages have the application's."""
     app = FastAPI()
