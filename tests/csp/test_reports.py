@@ -11,12 +11,14 @@ from fastapi import Depends, FastAPI
 from piccolo_api_fastapi import (
     CSP,
     AuthEvent,
+    MemoryStore,
     RateLimit,
     SessionAuth,
     User,
     csp_report_router,
     install,
     subscribe,
+    use_store,
 )
 from piccolo_api_fastapi.csp.reports import LONGEST, MAXIMUM_REPORTS
 from piccolo_api_fastapi.testing import FrozenClock
@@ -82,6 +84,7 @@ def told() -> Iterator[list[AuthEvent]]:
 @pytest.fixture
 async def browser(clock: FrozenClock) -> AsyncIterator[httpx.AsyncClient]:
     """A browser without credentials."""
+    use_store(MemoryStore(clock=clock))
     app = FastAPI()
     install(app)
     app.include_router(csp_report_router(clock=clock))
@@ -278,8 +281,9 @@ async def test_equal_reports(browser: httpx.AsyncClient, told: list[AuthEvent]) 
     assert [event.data["reports"] for event in told] == [1, 4]
 
 
-async def test_limits(told: list[AuthEvent]) -> None:
+async def test_limits(clock: FrozenClock) -> None:
     """The endpoint is limited by address, by 100 a minute unless another limit is given."""
+    use_store(MemoryStore(clock=clock))
     limits: list[tuple[RateLimit | None, int]] = [(None, 100), (RateLimit("3/minute"), 3)]
     for limit, number in limits:
         app = FastAPI()
