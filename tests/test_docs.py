@@ -105,8 +105,8 @@ def examples_of(name: str) -> list[str]:
     return [match["body"] for match in FENCE.finditer(text) if match["kind"] == "python"]
 
 
-ALIASES = {"CaptchaVerifier", "Mail"}
-"""Public names of types, which have no docstring of their own at run time."""
+ALIASES = {"NONCE", "CaptchaVerifier", "Mail"}
+"""Public names of types and texts, which have no docstring of their own at run time."""
 
 PUBLIC = {
     name: getattr(module, name)
