@@ -250,7 +250,7 @@ async def _address(profile: Path) -> str:
     """Return the address of the DevTools, which the browser writes into its profile."""
     port = profile / "DevToolsActivePort"
     for _ in range(600):
-        if port.exists() and len(lines := port.read_text().split()) == 2:  # noqa: PLR2004
+        if port.exists() and len(lines := port.read_text().split()) == 2:
             return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
         await asyncio.sleep(0.05)
     raise AssertionError((profile / "log").read_text())

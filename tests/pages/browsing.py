@@ -139,7 +139,7 @@ class Page:
         assert "Accept-Language" in self.headers["vary"]
         assert len(self.headers.get_list("content-security-policy")) == 1
         assert self.text.startswith("<!doctype html>")
-        assert [1, 1] == [len(list(self.tags(name))) for name in ("h1", "main")]
+        assert [len(list(self.tags(name))) for name in ("h1", "main")] == [1, 1]
         assert len(set(self._read.ids)) == len(self._read.ids), self._read.ids
         assert not any("style" in given for _, given in self._read.tags)
         assert not list(self.tags("style"))

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-import piccolo_api_fastapi.errors as errors
 import piccolo_api_fastapi.pages as package
-from piccolo_api_fastapi import ConfigurationError, Pages, SessionAuth, User, Users
+from piccolo_api_fastapi import ConfigurationError, Pages, SessionAuth, User, Users, errors
 from piccolo_api_fastapi.pages.site import DETOURS
 from piccolo_api_fastapi.pages.texts import RIGHT_TO_LEFT, Texts, direction
 from piccolo_api_fastapi.testing import Outbox

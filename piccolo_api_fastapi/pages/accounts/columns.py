@@ -97,9 +97,7 @@ def _input(name: str, kind: Any, column: Column, hint: str | None) -> ColumnInpu
     attributes = {"step": "any"} if kind in _FRACTIONS else {}
     # Of a unique column, several users may have null, but not an empty text.
     empty = None if column._meta.null or html != "text" else ""
-    return ColumnInput(
-        name, label, html, _TOKENS.get(name), hint, empty, choices, attributes
-    )
+    return ColumnInput(name, label, html, _TOKENS.get(name), hint, empty, choices, attributes)
 
 
 def _kind_of(annotation: Any) -> Any:

@@ -11,8 +11,8 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 from piccolo.apps.user.tables import BaseUser
-from piccolo.columns import JSON, UUID as UUIDColumn
 from piccolo.columns import (
+    JSON,
     Array,
     Boolean,
     Date,
@@ -25,6 +25,7 @@ from piccolo.columns import (
     Timestamptz,
     Varchar,
 )
+from piccolo.columns import UUID as UUIDColumn
 from piccolo.table import create_db_tables
 
 from piccolo_api_fastapi import Accounts, Users, auth_tables

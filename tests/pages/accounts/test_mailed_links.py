@@ -103,7 +103,7 @@ async def test_verify_by_query(querying: Browser, outbox: Outbox) -> None:
     await querying.open("/account/register")
     await querying.submit("/account/register", email="ada@example.com", password=PASSWORD)
     page = await querying.open(path_to(outbox, VerifyEmail))
-    assert [["_by_link"]] == [form.names for form in page.forms]
+    assert [form.names for form in page.forms] == [["_by_link"]]
     page = await querying.submit("/account/verify-email")
     assert (page.path, page.message) == ("/account/login", "Your address is confirmed.")
 

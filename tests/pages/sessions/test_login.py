@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pyotp
 import pytest
@@ -23,9 +22,9 @@ Site = Callable[[str], FastAPI]
 async def test_log_in_and_out(browser: Browser, ada: User) -> None:
     """A wrong password keeps the name, the right one leads back, and the session ends."""
     page = await browser.open("/home?x=1&y=%22")
-    assert ("/account/login?next=%2Fhome%3Fx%3D1%26y%3D%2522", "Log in") == (page.url, page.title)
+    assert (page.url, page.title) == ("/account/login?next=%2Fhome%3Fx%3D1%26y%3D%2522", "Log in")
     page = await browser.submit("/account/login", username="ada", password="wrong one")
-    assert (401, "ada", None) == (page.status, page.value("username"), page.value("password"))
+    assert (page.status, page.value("username"), page.value("password")) == (401, "ada", None)
     assert page.errors == ["The username or the password is wrong."]
     assert "wrong one" not in page.text
     assert "WWW-Authenticate" in page.headers

@@ -93,10 +93,10 @@ async def test_second_factor_again(browser: Browser, ada: User, clock: FrozenClo
     assert (await browser.open("/strong")).path == "/strong"
     clock.advance(timedelta(hours=1))
     page = await browser.open("/account/reauthenticate?acr=mfa&next=/home")
-    assert [["_acr", "code", "next"]] == [form.names for form in page.forms[1:]]
+    assert [form.names for form in page.forms[1:]] == [["_acr", "code", "next"]]
     page = await browser.submit("/account/reauthenticate", code="000000")
     assert (page.status, page.errors) == (401, ["The code is wrong."])
-    assert [["_acr", "code", "next"]] == [form.names for form in page.forms[1:]]
+    assert [form.names for form in page.forms[1:]] == [["_acr", "code", "next"]]
     page = await browser.submit("/account/reauthenticate", code=code_of(phone, clock))
     assert page.path == "/home"
 
