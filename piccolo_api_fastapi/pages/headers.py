@@ -3,10 +3,10 @@
 import re
 from collections.abc import Collection, Mapping
 
-from piccolo_api_fastapi.core.http.csp import NONCE, Directives, Policy, Sources
+from piccolo_api_fastapi.core.http.csp import NONCE, Policy, Sources
 from piccolo_api_fastapi.errors import ConfigurationError
 
-_DIRECTIVES: Directives = {
+_SOURCES: Sources = {
     "default_src": [],
     "style_src": ["self", NONCE],
     "script_src": ["self", NONCE],
@@ -51,9 +51,9 @@ class PageHeaders:
     def __init__(
         self, form_targets: Collection[str], widgets: Collection[Sources], own: Mapping[str, str]
     ) -> None:
-        policy = Policy(**_DIRECTIVES)
+        policy = Policy(**_SOURCES)
         if not any(widgets):  # whose scripts write markup
-            policy = Policy(**_DIRECTIVES, require_trusted_types_for=["script"])
+            policy = Policy(**_SOURCES, require_trusted_types_for=["script"])
         for sources in (Sources(form_action=sorted(form_targets)), *widgets):
             policy = policy.adding(**sources)
         self._policy = policy

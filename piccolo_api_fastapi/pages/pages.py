@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Generic, cast
+from typing import Annotated, Any, Generic
 
 from fastapi import APIRouter, Depends, FastAPI
 
@@ -129,7 +129,7 @@ class Pages(Generic[UserT]):
             brand=brand,
             headers=PageHeaders(
                 trusted_origins,
-                [cast("Sources", sources or {}), getattr(captcha, "csp_sources", {})],
+                [_sources_of(sources), _sources_of(getattr(captcha, "csp_sources", None))],
                 headers or {},
             ),
             assets=Assets(brand),
@@ -243,6 +243,10 @@ def _pages_of(brought: PageSet) -> list[str]:
 
 def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: value for part in parts for name, value in part.items()}
+
+
+def _sources_of(given: Mapping[str, Sequence[str]] | None) -> Sources:
+    return Sources(**(given or {}))  # type: ignore[typeddict-item]  # checked by `Policy`
 
 
 def _looking(guard: Any) -> Any:
