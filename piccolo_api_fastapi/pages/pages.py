@@ -246,7 +246,8 @@ def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _sources_of(given: Mapping[str, Sequence[str]] | None) -> Sources:
-    return Sources(**(given or {}))  # type: ignore[typeddict-item]  # checked by `Policy`
+    sources: Any = given or {}
+    return Sources(**sources)  # checked by `Policy`
 
 
 def _looking(guard: Any) -> Any:
