@@ -1,6 +1,5 @@
 """Every page in each of its states: reachable for people, and closed to other sites."""
 
-import re
 
 import pytest
 
@@ -27,5 +26,5 @@ async def test_every_page(visit: Visit, site: Site, axe: str, colors: bool) -> N
         async with visit() as visitor:
             async for state in gallery(visitor):
                 problems[state] = await inspect(visitor, axe, colors=colors)
-    assert {} == {state: found for state, found in problems.items() if found}
-    assert STATES == len(problems)
+    assert {state: found for state, found in problems.items() if found} == {}
+    assert len(problems) == STATES

@@ -50,12 +50,12 @@ async def _use_api_token(ada: Visitor) -> None:
     await ada.follow("/api-tokens")
     async with httpx.AsyncClient(base_url=ada.site.address) as script:
         headers = {"Authorization": f"Bearer {secret}"}
-        assert "ada" == (await script.get("/token", headers=headers)).json()
+        assert (await script.get("/token", headers=headers)).json() == "ada"
         button = "form[action$='/revoke'] button"
         async with ada.page.loading():
             await ada.page.click(button)
         assert await ada.said() == "The token is revoked."
-        assert 401 == (await script.get("/token", headers=headers)).status_code
+        assert (await script.get("/token", headers=headers)).status_code == 401
 
 
 async def _change_password(ada: Visitor, other: Visitor) -> None:
@@ -69,10 +69,10 @@ async def _change_password(ada: Visitor, other: Visitor) -> None:
 async def _end_other_session(ada: Visitor, other: Visitor, code: str) -> None:
     await _log_in(other, NEW, "recovery_code", code)
     await ada.go("/sessions")
-    assert 2 == len(await ada.texts(".rows li"))
+    assert len(await ada.texts(".rows li")) == 2
     async with ada.page.loading():
         await ada.page.click("form[action$='/end'] button")
-    assert 1 == len(await ada.texts(".rows li"))
+    assert len(await ada.texts(".rows li")) == 1
     await other.go(f"{ada.site.address}/home")
     assert "Log in" in await other.title()
 
