@@ -37,6 +37,7 @@ ARABIC = {
     "login.error.invalid_credentials": "اسم المستخدم أو كلمة المرور غير صحيحة.",
     "problem": "حدثت مشكلة",
     "show": "إظهار",
+    "show_password": "إظهار كلمة المرور",
     "account.title": "حسابك",
     "sessions.title": "الجلسات",
     "log_out": "تسجيل الخروج",
