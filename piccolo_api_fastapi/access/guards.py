@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 FoundT = TypeVar("FoundT")
 
 _IDENTITIES = "piccolo_api_fastapi.identities"
+_REFUSED_BY = "piccolo_api_fastapi.refused_by"
 
 
 class Guard(Generic[UserT]):
@@ -334,10 +335,12 @@ async def admit(guard: Guard[Any], connection: HTTPConnection, answer: Awaitable
         return await answer
     except (Forbidden, StepUpRequired) as error:
         name_metadata(error, guard.schemes)
+        connection.scope[_REFUSED_BY] = guard
         await emit_refusal(error, connection, guard.now(), known_caller(connection.scope))
         raise
     except Unauthenticated as error:
         name_metadata(error, guard.schemes)
+        connection.scope[_REFUSED_BY] = guard
         raise
 
 
@@ -345,6 +348,12 @@ def known_caller(scope: Scope) -> Identity[Any] | None:
     """Return the caller that a guard has found during a request, if one has."""
     known: dict[Guard[Any], Identity[Any] | None] = scope.get(_IDENTITIES, {})
     return next(filter(None, known.values()), None)
+
+
+def refusing_guard(scope: Scope) -> Guard[Any] | None:
+    """Return the guard that refused a request, if one has."""
+    guard: Guard[Any] | None = scope.get(_REFUSED_BY)
+    return guard
 
 
 def name_metadata(error: AuthError, schemes: "Iterable[Scheme[Any]]") -> None:

@@ -24,8 +24,9 @@ _HEX = re.compile(r"#[0-9a-fA-F]{6}")
 _DARKEST = 0.04045
 """The part of a colour below which its brightness is linear (WCAG 2.2, "relative luminance")."""
 
-_LENGTH = re.compile(r"\d{1,2}(\.\d{1,2})?(px|rem|em)|0")
-_FONT = re.compile(r"[A-Za-z0-9 ,\"'-]{1,200}")
+_LENGTH = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?(px|rem|em)|0")
+_FAMILY = r"""([A-Za-z0-9 -]+|"[A-Za-z0-9 -]+"|'[A-Za-z0-9 -]+')"""
+_FONT = re.compile(rf"{_FAMILY}( *, *{_FAMILY})*")
 
 
 @configured

@@ -1,6 +1,6 @@
 """What browsers see of an application: the way to log in, and errors as pages."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,9 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
-from piccolo_api_fastapi.access.guards import Guard, View, admit
+from piccolo_api_fastapi.access.guards import Guard, View, admit, refusing_guard
 from piccolo_api_fastapi.access.identity import UserT
-from piccolo_api_fastapi.core.http.public_routes import public
+from piccolo_api_fastapi.core.http.operations import path_of
+from piccolo_api_fastapi.core.http.public_routes import is_exempt, public
 from piccolo_api_fastapi.core.http.route import problem_response
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -31,8 +32,6 @@ STATUSES = (400, 401, 403, 404, 405, 409, 413, 415, 429, 503)
 """The statuses that browsers see as pages."""
 
 _LEADING = (Unauthenticated, StepUpRequired, EmailNotVerified, EnrolmentRequired)
-
-Handler = Callable[[Request, Any], Awaitable[Response] | Response]
 
 
 class BrowserUser(View[UserT]):
@@ -52,17 +51,63 @@ class BrowserUser(View[UserT]):
         self, connection: HTTPConnection, scopes: SecurityScopes, **_: None
     ) -> UserT:
         """Return the user."""
+        if is_exempt(connection, self):
+            return None  # type: ignore[return-value]  # the value is not used: see `public`
         guard = self._guard
         try:
             found = await admit(guard, connection, guard.identify(connection, scopes.scopes))
         except _LEADING as error:
-            if not _is_page(connection):
-                raise
-            way = self._site.detour(connection, _answer(error, connection), with_query(connection))
+            way = None
+            if _is_navigation(connection):
+                way = await _way(connection, error, self._site, with_query(connection))
             if way is None:
                 raise
             raise HTTPException(303, headers=dict(way.headers)) from None
         return found.user
+
+
+class BrowserErrors:
+    """
+    The handler of a status: browsers see it as a page, all others as before.
+
+    Args:
+        app: The application.
+        before: The handler that the application had for the status.
+    """
+
+    def __init__(self, app: FastAPI, before: Any) -> None:
+        self._app = app
+        self._before = before
+        self.sites: list[Site] = []
+
+    async def __call__(self, request: Request, error: HTTPException) -> Response:
+        """Answer a request with an error."""
+        site = self._site_of(request)
+        if _is_page(request):
+            return await _page(request, error, site)
+        response: Any = self._other(error)(request, error)
+        if isinstance(response, Awaitable):
+            response = await response
+        assert isinstance(response, Response)  # noqa: S101 - a handler of a request returns one
+        response.headers.add_vary_header("Accept")
+        if request.headers.get("hx-request") == "true" and isinstance(error, _LEADING):
+            await _lead_htmx(request, error, site, response)
+        return response
+
+    def _site_of(self, request: Request) -> Site:
+        """Return the pages that sign in whom the guard accepts, or else those near by."""
+        guard = refusing_guard(request.scope)
+        able = [site for site in self.sites if guard is None or site.serves(guard)]
+        near = [site for site in able if f"{path_of(request.scope)}/".startswith(_below(site))]
+        return next(iter(near or able or self.sites))
+
+    def _other(self, error: HTTPException) -> Any:
+        """Return the handler that an application without pages would ask."""
+        if self._before is not None:
+            return self._before
+        handlers = self._app.exception_handlers
+        kinds = (kind for kind in type(error).__mro__ if kind in handlers)
+        return next((handlers[kind] for kind in kinds), http_exception_handler)
 
 
 def serve_browsers(app: FastAPI, site: Site) -> None:
@@ -74,46 +119,47 @@ def serve_browsers(app: FastAPI, site: Site) -> None:
         site: The pages.
     """
     for status in STATUSES:
-        before = app.exception_handlers.get(status)
-        app.add_exception_handler(status, _handler(app, site, before))
+        handler: Any = app.exception_handlers.get(status)
+        if not isinstance(handler, BrowserErrors):
+            handler = BrowserErrors(app, handler)
+            app.add_exception_handler(status, handler)
+        handler.sites.append(site)
     if "password" in site.routes:
         _add_well_known(app, site)
 
 
-def _handler(app: FastAPI, site: Site, before: Any) -> Handler:
-    async def handle(request: Request, error: HTTPException) -> Response:
-        if _is_browser(request):
-            return _page(request, error, site)
-        other = before or app.exception_handlers.get(HTTPException, http_exception_handler)
-        response: Any = other(request, error)
-        if isinstance(response, Awaitable):
-            response = await response
-        assert isinstance(response, Response)  # noqa: S101 - a handler of a request returns one
-        response.headers.add_vary_header("Accept")
-        if request.headers.get("hx-request") == "true" and isinstance(error, _LEADING):
-            _lead_htmx(request, error, site, response)
-        return response
-
-    return handle
+async def _way(
+    connection: HTTPConnection, error: HTTPException, site: Site, here: str
+) -> Response | None:
+    """Return the way to the page that helps, or `None` if none does."""
+    guard = refusing_guard(connection.scope)
+    if not isinstance(error, _LEADING) or (guard is not None and not site.serves(guard)):
+        return None
+    way = site.detour(connection, _answer(error, connection), here)
+    # Who is signed in would be sent back at once, for ever.
+    is_in_circles = isinstance(error, Unauthenticated) and not isinstance(error, StepUpRequired)
+    return None if is_in_circles and await site.is_signed_in(connection) else way
 
 
-def _lead_htmx(request: Request, error: HTTPException, site: Site, response: Response) -> None:
+async def _lead_htmx(
+    request: Request, error: HTTPException, site: Site, response: Response
+) -> None:
     """Tell htmx where to send the whole page, which it takes from the header `HX-Redirect`."""
     parts = urlsplit(request.headers.get("hx-current-url", ""))
     here = f"{parts.path}?{parts.query}" if parts.query else parts.path
     here = safe_next(here, site.composer.default_next)
-    if (way := site.detour(request, _answer(error, request), here)) is not None:
+    if (way := await _way(request, error, site, here)) is not None:
         response.headers["HX-Redirect"] = way.headers["Location"]
 
 
-def _page(request: Request, error: HTTPException, site: Site) -> Response:
+async def _page(request: Request, error: HTTPException, site: Site) -> Response:
     """Present an error as a page, or as the way to one."""
-    answer = _answer(error, request)
     way = None
-    if request.method in ("GET", "HEAD") and isinstance(error, _LEADING):
-        way = site.detour(request, answer, with_query(request))
-    response = way or site.refuse(request, answer)
-    response.headers["Vary"] = "Accept, Accept-Language, Cookie"
+    if _is_navigation(request):
+        way = await _way(request, error, site, with_query(request))
+    response = way or site.refuse(request, _answer(error, request))
+    for name in ("Accept", "Accept-Language", "Cookie"):
+        response.headers.add_vary_header(name)
     return response
 
 
@@ -126,12 +172,17 @@ def _answer(error: HTTPException, connection: HTTPConnection) -> Answer:
     )
 
 
-def _is_browser(connection: HTTPConnection) -> bool:
-    """Return whether a request is the navigation of a browser, by cookie if by any credential."""
-    return isinstance(connection, Request) and _is_page(connection)
+def _below(site: Site) -> str:
+    return f"{site.composer.prefix}/"
+
+
+def _is_navigation(connection: HTTPConnection) -> bool:
+    """Return whether a browser opens an address. The body of a POST would be lost on the way."""
+    return _is_page(connection) and connection.scope["method"] in ("GET", "HEAD")
 
 
 def _is_page(connection: HTTPConnection) -> bool:
+    """Return whether a request is from a browser for a page, by cookie if by any credential."""
     headers = connection.headers
     if connection.scope["type"] != "http" or "authorization" in headers:
         return False

@@ -105,11 +105,11 @@ def _json(
     lists: Mapping[str, list[str]],
 ) -> bytes:
     """Write the body. An input that was left empty is missing from it, if it may be."""
-    optional = _optional_fields(route) - action.empties.keys()
+    optional, none = _optional_fields(route), dict[str, Any]()
     given: dict[str, Any] = {
-        name: value or action.empties.get(name, "")
+        name: action.means.get(name, none).get(value, value)
         for name, value in fields.items()
-        if value or name not in optional
+        if value or name not in optional or "" in action.means.get(name, none)
     }
     boxes = {name: name in fields for name in action.checkboxes}
     return json.dumps({**given, **boxes, **lists}).encode()

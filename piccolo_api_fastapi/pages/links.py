@@ -3,6 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from piccolo_api_fastapi.core.http.operations import path_of
+
 from .forms import Form
 
 BY_LINK = "_by_link"
@@ -30,7 +32,7 @@ def moved(request: Request) -> Response | None:
     token = request.query_params.get("token", "")
     if not token or len(token) > LONGEST or not token.isascii() or not token.isprintable():
         return None
-    path = request.scope["path"]
+    path = path_of(request.scope)
     response = RedirectResponse(path, 303, headers={"Referrer-Policy": "no-referrer"})
     response.headers["Cache-Control"] = "no-store"
     response.set_cookie(
@@ -60,4 +62,4 @@ def with_secret(form: Form, request: Request) -> Form:
 def forget(request: Request, response: Response) -> None:
     """Delete the cookie of this page, once its secret is of no use any more."""
     if is_held(request):
-        response.delete_cookie(COOKIE, path=request.scope["path"], httponly=True, samesite="lax")
+        response.delete_cookie(COOKIE, path=path_of(request.scope), httponly=True, samesite="lax")

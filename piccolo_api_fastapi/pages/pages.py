@@ -1,16 +1,15 @@
 """`Pages`: the flows of the library as HTML."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Generic
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.requests import HTTPConnection
-from starlette.responses import Response
 
 from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.http.csp import Sources
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.mfa.totp import TOTP
@@ -25,8 +24,8 @@ from .brand import Brand
 from .browsers import BrowserUser, serve_browsers
 from .composer import Composer
 from .declared import Action, Page, PageSet
-from .headers import PageHeaders, Sources
-from .next_url import safe_next
+from .headers import PageHeaders
+from .next_url import check_origins, safe_next
 from .rendering import Renderer
 from .route import FormRoute, PageRoute
 from .sessions import session_pages
@@ -73,8 +72,9 @@ class Pages(Generic[UserT]):
         texts: Texts by language and key, which replace or add to those of the package.
         headers: Headers of every page, which replace those of the package.
         sources: Further sources of the Content Security Policy by directive, such as
-            `{"img-src": ["https://images.example.com"]}`.
-        captcha: The `Captcha` of the forms to log in, to register and to reset a password.
+            `{"img_src": ["https://images.example.com"]}`.
+        captcha: The `Captcha` of the forms to log in, to register and to reset a password. Its
+            `csp_sources` are added to the policy.
 
     Raises:
         ConfigurationError: The extra `pages` is not installed; `accounts` has links to other
@@ -97,15 +97,18 @@ class Pages(Generic[UserT]):
         trusted_origins: Collection[str] = (),
         texts: Mapping[str, Catalogue] | None = None,
         headers: Mapping[str, str] | None = None,
-        sources: Sources | None = None,
+        sources: Mapping[str, Sequence[str]] | None = None,
         captcha: Any = None,
     ) -> None:
         login = login or Login(session.users)
-        if safe_next(prefix, "") != prefix or prefix.endswith("/"):
+        if not prefix or safe_next(prefix, "") != prefix or prefix.endswith("/"):
             raise ConfigurationError("prefix must be a path such as /account.")
         if safe_next(default_next, "") != default_next:
             raise ConfigurationError("default_next must be a path on this site, such as /.")
-        sets = [] if accounts is None else [account_pages(accounts, prefix, captcha=captcha)]
+        check_origins(trusted_origins)
+        sets: list[PageSet] = []
+        if accounts is not None:
+            sets.append(account_pages(accounts, session, prefix, captcha=captcha))
         sets.append(session_pages(session, login, captcha=captcha))
         if totp is not None:
             sets.append(totp_pages(totp, session))
@@ -114,6 +117,7 @@ class Pages(Generic[UserT]):
         self.session = session
         self.prefix = prefix
         self._sets = [*sets, *more]
+        self._check_names()
         folders = [_OWN, *(brought.folder for brought in self._sets)]
         brand = brand or Brand("")
         self._composer = Composer(
@@ -123,15 +127,19 @@ class Pages(Generic[UserT]):
             renderer=Renderer(None if templates is None else Path(templates), folders),
             texts=Texts(folders, _merged(brought.texts for brought in self._sets), texts or {}),
             brand=brand,
-            headers=PageHeaders(trusted_origins, sources or {}, headers or {}),
+            headers=PageHeaders(
+                trusted_origins,
+                [_sources_of(sources), _sources_of(getattr(captcha, "csp_sources", None))],
+                headers or {},
+            ),
             assets=Assets(brand),
             default_next=default_next,
             trusted_origins=frozenset(trusted_origins),
             captcha=captcha,
         )
         routes: dict[str, PageRoute] = {}
-        self._site = Site(self._composer, routes, self._forget)
-        self._check()
+        self._site = Site(self._composer, routes, session)
+        self._check_pages()
         self.router = self._make_router(routes)
 
     @property
@@ -159,11 +167,22 @@ class Pages(Generic[UserT]):
         """
         serve_browsers(app, self._site)
 
-    def _check(self) -> None:
+    def _check_names(self) -> None:
+        """Make sure that no feature replaces the pages or the facts of another one."""
+        for what, names in (
+            ("page", [name for brought in self._sets for name in _pages_of(brought)]),
+            ("path", [page.path for brought in self._sets for page in brought.pages]),
+            ("form", [action.path for brought in self._sets for action in brought.actions]),
+            ("fact", [name for brought in self._sets for name in brought.facts]),
+        ):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ConfigurationError(f"Two features bring the {what} {name!r}.")
+
+    def _check_pages(self) -> None:
         """Make sure that each page has a template and a title, before it is asked for."""
         renderer, texts = self._composer.renderer, self._composer.texts
-        shown = [name for brought in self._sets for name in brought.shown]
-        for name in [*self._composer.pages, *shown]:
+        for name in (name for brought in self._sets for name in _pages_of(brought)):
             if not renderer.has(name) or not texts.has(f"{name}.title"):
                 raise ConfigurationError(
                     f"The page {name!r} needs the template {name}.html and the text {name}.title."
@@ -208,7 +227,7 @@ class Pages(Generic[UserT]):
         )
         route = self._placed(router, action.path)
         assert isinstance(route, FormRoute)  # noqa: S101 - the class above
-        route.action = action
+        route.action, route.shares_limits_of = action, does.operation
 
     def _placed(self, router: APIRouter, path: str) -> PageRoute:
         route = router.routes[-1]
@@ -217,14 +236,18 @@ class Pages(Generic[UserT]):
         route.user_table = self.session.users.table
         return route
 
-    def _forget(self, connection: HTTPConnection, response: Response) -> None:
-        """Clear the cookie of a session that has ended, so that it is not looked up again."""
-        if self.session.cookie.read(connection.headers.getlist("cookie")):
-            self.session.cookie.clear_on(response)
+
+def _pages_of(brought: PageSet) -> list[str]:
+    return [*(page.name for page in brought.pages), *brought.shown]
 
 
 def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: value for part in parts for name, value in part.items()}
+
+
+def _sources_of(given: Mapping[str, Sequence[str]] | None) -> Sources:
+    sources: Any = given or {}
+    return Sources(**sources)  # checked by `Policy`
 
 
 def _looking(guard: Any) -> Any:

@@ -45,11 +45,12 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._names = frozenset(self._environment.list_templates())
         self._environment.globals.update(browser_of=browser_of, groups=groups, svg=svg, time=time)
 
     def has(self, name: str) -> bool:
         """Return whether there is a template of a page."""
-        return f"{name}.html" in self._environment.list_templates()
+        return f"{name}.html" in self._names
 
     def render(self, context: PageContext) -> str:
         """Render the template of a page."""

@@ -3,10 +3,17 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from piccolo_api_fastapi.core.http.route import AuthRoute, Handler, capped_body, is_form
+from piccolo_api_fastapi.core.http.route import (
+    AuthRoute,
+    Handler,
+    capped_body,
+    is_form,
+    problem_response,
+)
 from piccolo_api_fastapi.errors import AuthError, UnsupportedMediaType
 
 from . import links
@@ -53,6 +60,10 @@ class PageRoute(AuthRoute):
         """Present an answer of the API."""
         return self.site.show(request, self.page, answer)
 
+    def refuse_method(self, error: HTTPException, request: Request) -> Response:
+        """Present the error as a page."""
+        return self.site.refuse(request, Answer.of(problem_response(error, request)))
+
     async def ask(self, request: Request) -> Answer:
         """
         Ask for what the page shows, during a request to another route.
@@ -90,6 +101,12 @@ class FormRoute(PageRoute):
         request.scope[_FORM] = form
         _ = request.query_params  # kept, since the API gets a query of its own
         return as_api_request(request, self, self.action, form, self.site.composer.captcha_field)
+
+    def refuse_method(self, error: HTTPException, request: Request) -> Response:
+        """Lead a browser that opens the address of a form to the page where its flow starts."""
+        if request.method in ("GET", "HEAD"):
+            return self.site.start_of(request, self.action)
+        return super().refuse_method(error, request)
 
     async def present(self, request: Request, answer: Answer) -> Response:
         """Present an answer of the API to the form."""

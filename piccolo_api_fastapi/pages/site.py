@@ -1,14 +1,17 @@
 """`Site`: presents the answers of the API as pages."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
-from piccolo_api_fastapi.access.guards import known_caller
+from piccolo_api_fastapi.access.guards import Guard, known_caller
+from piccolo_api_fastapi.core.http.operations import path_of
+from piccolo_api_fastapi.errors import AuthError, InvalidSession
+from piccolo_api_fastapi.schemes.sessions import SessionAuth
 
 from . import links
 from .answers import Answer
@@ -38,12 +41,12 @@ class Site:
     Args:
         composer: Makes the pages.
         routes: The routes of the pages that GET shows, by name.
-        forget: Clears the cookie of a session that has ended.
+        session: The scheme that signs browsers in.
     """
 
     composer: Composer
     routes: "Mapping[str, PageRoute]"
-    forget: Callable[[HTTPConnection, Response], None]
+    session: SessionAuth[Any]
 
     def show(self, request: Request, page: Page, answer: Answer) -> Response:
         """Present the answer to a GET: the page, or the way to another one."""
@@ -66,8 +69,32 @@ class Site:
             return answer.to(_go(wanted))
         response = self.composer.compose(request, View(page.name, next=wanted))
         if caller is None:
-            self.forget(request, response)
+            self._forget(request, response)
         return response
+
+    def _forget(self, connection: HTTPConnection, response: Response) -> None:
+        """Clear the cookie of a session that has ended, so that it is not looked up again."""
+        try:
+            held = self.session.cookie.read(connection.headers.getlist("cookie"))
+        except InvalidSession:
+            held = ["malformed"]
+        if held:
+            self.session.cookie.clear_on(response)
+
+    async def is_signed_in(self, connection: HTTPConnection) -> bool:
+        """Return whether the page to log in would send the browser on."""
+        try:
+            found = await self.session.find(connection)
+        except AuthError:
+            return False
+        return found is not None and not found.is_enrolling
+
+    def serves(self, guard: Guard[Any]) -> bool:
+        """Return whether a guard accepts those who log in here."""
+        return any(
+            isinstance(scheme, SessionAuth) and scheme.cookie == self.session.cookie
+            for scheme in guard.schemes
+        )
 
     async def follow(
         self, request: Request, action: Action, form: Form, answer: Answer
@@ -83,8 +110,9 @@ class Site:
 
     async def _fail(self, request: Request, action: Action, form: Form, answer: Answer) -> Response:
         name = action.otherwise.get(answer.code, action.page)
-        is_shown_by_get = action.page in self.routes
-        here = self.composer.href(request, action.page) if is_shown_by_get else ""
+        if name not in self.routes and not form.fields.keys() >= {*action.carries}:
+            name = self._start_of(action)  # a later step, without what the earlier one gave
+        here = self._way_back(request, action, form)
         if (way := self.detour(request, answer, here)) is not None:
             return way
         shown = await self._data_of(request, name)
@@ -100,12 +128,19 @@ class Site:
         )
         return self.composer.compose(request, view)
 
+    def _way_back(self, request: Request, action: Action, form: Form) -> str:
+        """Return where to go after a detour: to the page, or past one that only lets in."""
+        page = self.composer.pages.get(action.page)
+        if page is None or page.is_entrance:
+            return self.composer.next_of(request, form)
+        return self.composer.href(request, page.name)
+
     def _succeed(self, request: Request, action: Action, form: Form, answer: Answer) -> Response:
         step, wanted = action.follow(answer.data), self.composer.next_of(request, form)
         if step.page is None:
             return answer.to(_go(wanted))
         if step.is_shown:
-            data = {**_only(action.carries, form), **(answer.data or {})}
+            data = {**_only(action.carries, form), **answer.data}
             view = View(step.page, answer, data=data, next=wanted, done=step.done)
             return self.composer.compose(request, view)
         query = {"done": step.done} if step.done else {}
@@ -130,12 +165,26 @@ class Site:
         name = DETOURS.get(answer.code)
         if name is None or name not in self.routes:
             return None
+        address = self.composer.href(connection, name)
+        if address == here.partition("?")[0]:  # or the browser would go round in circles
+            return None
         query = {}
         if here not in ("", self.composer.default_next) and len(here) <= LONGEST:
             query[NEXT] = here
         if asked := answer.data.get("acr_values"):
             query["acr"] = asked
-        return answer.to(_go(self.composer.href(connection, name), query))
+        return answer.to(_go(address, query))
+
+    def start_of(self, request: Request, action: Action) -> Response:
+        """Return the way to the page where the flow of a form starts."""
+        return _go(self.composer.href(request, self._start_of(action)))
+
+    def _start_of(self, action: Action) -> str:
+        """Return the page with the longest path that begins the path of a form."""
+        pages = self.composer.pages.values()
+        before = [page for page in pages if f"{action.path}/".startswith(f"{page.path}/")]
+        start = max(before, key=lambda page: len(page.path), default=None)
+        return "login" if start is None else start.name
 
     def refuse(self, request: Request, answer: Answer) -> Response:
         """Present an error that no form can mend as a page of its own."""
@@ -145,7 +194,7 @@ class Site:
 
 def with_query(connection: HTTPConnection) -> str:
     """Return the path and the query of a request."""
-    path = quote(connection.scope["path"], safe="/:@!$&'()*+,;=-._~")
+    path = path_of(connection.scope)
     query = connection.scope["query_string"].decode("latin-1")
     return f"{path}?{query}" if query else path
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from string import Formatter
 from typing import TypeAlias
 
 from piccolo_api_fastapi.errors import ConfigurationError
@@ -21,12 +22,12 @@ class Texts:
 
     Args:
         folders: The folders that have `texts/<language>.json`.
-        brought: English texts that depend on the configuration.
+        brought: English texts that depend on the configuration, for keys without a text.
         own: Texts of the application, by language and key. Those that it lacks stay as they are;
             those that a further language lacks are English.
 
     Raises:
-        ConfigurationError: A key is unknown.
+        ConfigurationError: A key is unknown, or a text has values that the English one lacks.
     """
 
     def __init__(
@@ -37,10 +38,9 @@ class Texts:
             for file in sorted((folder / "texts").glob("*.json")):
                 read = json.loads(file.read_text("utf-8"))
                 known.setdefault(file.stem, {}).update(read)
-        english = known[DEFAULT] = {**known[DEFAULT], **brought}
+        english = known[DEFAULT] = {**brought, **known[DEFAULT]}
         for language, texts in own.items():
-            if strange := sorted(texts.keys() - english.keys()):
-                raise ConfigurationError(f"texts= has unknown keys: {', '.join(strange)}.")
+            _check(texts, english)
             known.setdefault(language, {}).update(texts)
         self._known = {language: {**english, **texts} for language, texts in known.items()}
 
@@ -84,6 +84,26 @@ class Texts:
         if count is not None:
             key = f"{key}.{'one' if count == 1 else 'other'}"
         return self._known[language][key]
+
+
+def _check(texts: Catalogue, english: Catalogue) -> None:
+    for key, text in texts.items():
+        if key not in english:
+            raise ConfigurationError(f"texts= has the unknown key {key!r}.")
+        # `.one` may have the number, even if the English text says it in words.
+        counted = {"count"} if key.endswith((".one", ".other")) else set[str]()
+        if not _values_of(text) <= _values_of(english[key]) | counted:
+            raise ConfigurationError(
+                f"texts= has values in {key!r} that it does not get; write {{{{ for a brace."
+            )
+
+
+def _values_of(text: str) -> set[str]:
+    """The values that a text asks for, or one that no text gets if it is malformed."""
+    try:
+        return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    except ValueError:
+        return {""}
 
 
 def direction(language: str) -> str:

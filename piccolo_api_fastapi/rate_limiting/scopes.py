@@ -7,6 +7,8 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Scope
 
+from piccolo_api_fastapi.core.http.operations import operations_near
+
 REMEMBERED = 4096
 
 _names: dict[tuple[int, str], tuple[Any, str]] = {}
@@ -25,7 +27,7 @@ def route_scope(scope: Scope) -> str:
 
     The path of the request would be a limit for each value of a parameter.
     """
-    route = _effective_route(scope)
+    route = _twin(scope) or _effective_route(scope)
     if route is None:
         return EVERYTHING
     root_path: str = scope.get("root_path", "")
@@ -37,6 +39,13 @@ def route_scope(scope: Scope) -> str:
             _names.clear()
         _names[id(route), root_path] = known
     return known[1]
+
+
+def _twin(scope: Scope) -> Any:
+    """The operation that a form of a page stands for, if the application has it as well."""
+    own = scope.get("route")
+    operation = getattr(own, "shares_limits_of", "")
+    return operations_near(scope, own.user_table).get(operation) if own and operation else None
 
 
 def _effective_route(scope: Scope) -> Any:

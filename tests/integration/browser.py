@@ -210,16 +210,17 @@ class Page:
 
 
 @asynccontextmanager
-async def open_chromium(profile: Path) -> AsyncIterator[Chromium]:
+async def open_chromium(profile: Path, *flags: str) -> AsyncIterator[Chromium]:
     """
     Within it, a browser runs.
 
     Args:
         profile: An empty folder.
+        flags: Further flags of the command line.
     """
     assert CHROMIUM is not None
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=700,760"]
-    command += [f"--user-data-dir={profile}", "--remote-debugging-port=0", "about:blank"]
+    command += [f"--user-data-dir={profile}", "--remote-debugging-port=0", *flags, "about:blank"]
     with (profile / "log").open("w") as log:
         browser = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: ASYNC220
     try:
@@ -231,9 +232,9 @@ async def open_chromium(profile: Path) -> AsyncIterator[Chromium]:
 
 
 @asynccontextmanager
-async def browsing(address: str, profile: Path) -> AsyncIterator[Page]:
+async def browsing(address: str, profile: Path, *flags: str) -> AsyncIterator[Page]:
     """Within it, a browser shows a page."""
-    async with open_chromium(profile) as chromium, chromium.tab() as page:
+    async with open_chromium(profile, *flags) as chromium, chromium.tab() as page:
         await page.open(address)
         yield page
 

@@ -2,6 +2,7 @@
 
 import posixpath
 from typing import Any
+from urllib.parse import quote
 
 from fastapi.routing import RouteContext, iter_route_contexts
 from piccolo.apps.user.tables import BaseUser
@@ -49,6 +50,14 @@ def href_of(scope: Scope, context: RouteContext) -> str:
         context: The route, which may have parameters in braces.
     """
     return f"{scope.get('root_path', '')}{context.path_format}"
+
+
+def path_of(scope: Scope) -> str:
+    """Return the path of a request as the browser has it: encoded, below any `root_path`."""
+    root_path = scope.get("root_path", "")
+    path = f"{root_path}{scope['path'].removeprefix(root_path)}"
+    # Of two slashes at the beginning, the second would begin the name of another host.
+    return "/" + quote(path, safe="/:@!$&'()*+,=-._~").lstrip("/")
 
 
 def declared_path(scope: Scope) -> str:

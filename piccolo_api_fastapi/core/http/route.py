@@ -64,6 +64,9 @@ class AuthRoute(APIRoute):
     documents_422 = True
     """Whether OpenAPI shows a 422 for input that does not validate."""
 
+    maximum_body: ClassVar[int] = MAXIMUM_BODY
+    """The bytes that a body may have."""
+
     media_type: ClassVar[str] = PROBLEM_MEDIA_TYPE
     """The content type of errors."""
 
@@ -75,6 +78,9 @@ class AuthRoute(APIRoute):
 
     user_table: type[BaseUser] | None = None
     """The users that a prebuilt route serves."""
+
+    shares_limits_of: str = ""
+    """The operation whose rate limits count requests to this route as well."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if isinstance(options.get("response_class"), DefaultPlaceholder):
@@ -132,10 +138,14 @@ class AuthRoute(APIRoute):
             with serving(client_info(Request(scope))):
                 await super().handle(scope, receive, send)
         except HTTPException as error:
-            response = problem_response(error, Request(scope))
+            response = self.refuse_method(error, Request(scope))
             response.headers["Allow"] = _allowed_methods(scope)
             response.headers["Cache-Control"] = "no-store"
             await response(scope, receive, send)
+
+    def refuse_method(self, error: HTTPException, request: Request) -> Response:
+        """Return the response to a method that the route does not have."""
+        return problem_response(error, request)
 
     def members(self, error: HTTPException) -> dict[str, Any]:
         """Return the members of the body of an error beside those of every problem."""
@@ -160,11 +170,11 @@ class AuthRoute(APIRoute):
         Read and check the body, and return a request that replays it.
 
         Raises:
-            ContentTooLarge: The body is longer than 16 KiB.
+            ContentTooLarge: The body is longer than `maximum_body`.
             UnsupportedMediaType: The content type is not the one that the route accepts.
             Unprocessable: The body is malformed or ambiguous.
         """
-        body = await capped_body(request)
+        body = await capped_body(request, self.maximum_body)
         if self.body_field is not None:
             content_type = request.headers.get("content-type", "")
             if isinstance(self.body_field.field_info, params.Form):
@@ -295,17 +305,21 @@ def _without_excerpt(item: dict[str, Any]) -> str:
     return message.partition(",")[0] if item["type"].endswith("_parsing") else message
 
 
-async def capped_body(request: Request) -> bytes:
+async def capped_body(request: Request, maximum: int = MAXIMUM_BODY) -> bytes:
     """
     Read the body of a request.
 
+    Args:
+        request: The request.
+        maximum: The maximum number of bytes.
+
     Raises:
-        ContentTooLarge: The body is longer than 16 KiB.
+        ContentTooLarge: The body is longer.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAXIMUM_BODY:
+        if len(body) > maximum:
             raise ContentTooLarge
     return bytes(body)
 

@@ -1,6 +1,6 @@
 """The pages to register, to verify an address, for passwords, and to close the account."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +10,30 @@ from piccolo_api_fastapi.accounts.router import accounts_router
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.pages.declared import Action, Page, PageSet, Step, operations_of
+from piccolo_api_fastapi.schemes.sessions import SessionAuth
 from piccolo_api_fastapi.users import UserT
 
 from .by_mail import mail_actions, mail_pages
 from .columns import columns_of
 
 
-def account_pages(accounts: Accounts[UserT], prefix: str, *, captcha: Any = None) -> PageSet:
+def account_pages(
+    accounts: Accounts[UserT], session: SessionAuth[UserT], prefix: str, *, captcha: Any = None
+) -> PageSet:
     """
     Make the pages of accounts. Without mail, there are none for what needs it.
 
     Args:
         accounts: The accounts.
+        session: The scheme that signs browsers in.
         prefix: The path of the pages, with which the URL of mailed links must end.
         captcha: The CAPTCHA of the forms to register and to reset a password.
 
     Raises:
-        ConfigurationError: Mailed links lead to other pages, or `accounts` has no schemes.
+        ConfigurationError: Mailed links lead to other pages, or `accounts` has other schemes.
     """
-    if not accounts.schemes:
-        raise ConfigurationError("Pages needs Accounts(schemes=[session]).")
+    if session not in accounts.schemes or session not in accounts.guard.schemes:
+        raise ConfigurationError("Pages needs Accounts(schemes=[session]), with its session.")
     if accounts.has_mail and not accounts.mailboxes.links.base_url.endswith(prefix):
         raise ConfigurationError(
             f"The links that Accounts mails lead to other pages: base_url must end with {prefix}."
@@ -37,9 +41,10 @@ def account_pages(accounts: Accounts[UserT], prefix: str, *, captcha: Any = None
     api = operations_of(accounts_router(accounts, captcha=captcha))
     columns = columns_of(accounts)
     kept = ("username", "email", *(column.name for column in columns))
-    pages, actions = list(_pages(api, accounts)), list(_actions(api, kept, accounts))
+    anybody = optional(session)
+    pages, actions = list(_pages(api, anybody)), list(_actions(api, kept, accounts))
     if accounts.has_mail:
-        pages += mail_pages(api, accounts)
+        pages += mail_pages(api, accounts, anybody)
         actions += mail_actions(api, accounts)
     policy = accounts.users.policy
     return PageSet(
@@ -55,8 +60,8 @@ def account_pages(accounts: Accounts[UserT], prefix: str, *, captcha: Any = None
     )
 
 
-def _pages(api: Mapping[str, AuthRoute], accounts: Accounts[Any]) -> tuple[Page, ...]:
-    anybody, me = optional(accounts.guard), api["get_me"]
+def _pages(api: Mapping[str, AuthRoute], anybody: Callable[..., Any]) -> tuple[Page, ...]:
+    me = api["get_me"]
     return (
         Page(name="register", path="/register", guard=anybody, is_entrance=True),
         Page(name="account", path="", shows=me, in_menu=True),
@@ -69,7 +74,8 @@ def _actions(
     api: Mapping[str, AuthRoute], kept: tuple[str, ...], accounts: Accounts[Any]
 ) -> tuple[Action, ...]:
     columns = columns_of(accounts)
-    empties = {column.name: column.empty for column in columns}
+    chosen = {column.name: column.means for column in columns}
+    changed = {column.name: {**column.means, "": column.empty} for column in columns}
     boxes = tuple(column.name for column in columns if column.type == "checkbox")
     registered = (
         Step("verify_email", done="check_mail", is_shown=True)
@@ -84,6 +90,7 @@ def _actions(
             then=registered,
             keeps=kept,
             carries=("email",),
+            means=chosen,
             checkboxes=boxes,
         ),
         *(
@@ -93,7 +100,7 @@ def _actions(
                 page="account",
                 then=Step("account", done="profile_changed"),
                 keeps=kept,
-                empties=empties,
+                means=changed,
                 checkboxes=boxes,
             )
             for change in [api.get("change_me")]

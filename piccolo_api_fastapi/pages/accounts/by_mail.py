@@ -1,9 +1,8 @@
 """The pages that need mail: to verify an address, to change it, and to reset a password."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from piccolo_api_fastapi.access.optional_user import optional
 from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.pages.declared import Action, Page, Step
@@ -11,16 +10,18 @@ from piccolo_api_fastapi.pages.declared import Action, Page, Step
 _LOGIN = "login"
 
 
-def mail_pages(api: Mapping[str, AuthRoute], accounts: Accounts[Any]) -> tuple[Page, ...]:
+def mail_pages(
+    api: Mapping[str, AuthRoute], accounts: Accounts[Any], anybody: Callable[..., Any]
+) -> tuple[Page, ...]:
     """
     Make the pages. Those that links open are where the links lead.
 
     Args:
         api: The operations of accounts.
         accounts: The accounts.
+        anybody: The guard of pages that are for everybody, which finds who is signed in.
     """
     paths = accounts.mailboxes.links.paths
-    anybody = optional(accounts.guard)
     return (
         Page(name="verify_email", path=paths["verify"], guard=anybody, takes_link=True),
         Page(name="forgot_password", path="/forgot-password"),

@@ -80,6 +80,7 @@ def session_pages(
             "asks_code": _has_second_factor,
             "sends_code": [one.name for one in _every(login) if one.sends_code],
         },
+        texts=_names(login),
     )
 
 
@@ -115,6 +116,13 @@ def _after_password(answer: Mapping[str, Any]) -> Step:
     if answer["status"] == "mfa_enrolment_required":
         return Step("totp", keeps_next=True)
     return Step()
+
+
+def _names(login: Login[Any]) -> dict[str, str]:
+    """The texts of factors that the package does not know."""
+    names = {one.name: one.name.replace("_", " ").capitalize() for one in _every(login)}
+    labels = {f"factor.{name}": label for name, label in names.items()}
+    return labels | {f"send.{name}": f"Send me a code: {label}" for name, label in names.items()}
 
 
 def _every(login: Login[Any]) -> Iterator[SecondFactor]:

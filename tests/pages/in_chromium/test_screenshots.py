@@ -34,6 +34,7 @@ async def test_screenshots(visit: Visit, site: Site) -> None:
     await create_users(site, name="Ada")
     with no_rate_limits():
         async with visit() as visitor, visit() as other:
+            await visitor.page.call("Emulation.setScrollbarsHidden", hidden=True)
             async for state in gallery(visitor, token="Nightly backup"):
                 if state not in PICTURES:
                     continue

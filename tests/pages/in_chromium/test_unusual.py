@@ -67,6 +67,8 @@ async def test_double_click(visit: Visit, site: Site) -> None:
         form = await visitor.fill("/verify-email", code=code)
         async with visitor.page.loading():
             await visitor.page.click(f"{form} button", times=2)
+        await visitor.page.wait("document.title.startsWith('Log in')")
+        assert await visitor.said() == "Your address is confirmed."
         await visitor.log_in("ada@example.com", PASSWORD)
         await visitor.go("/sessions")
         assert len(await visitor.texts(".rows li")) == 1

@@ -1,0 +1,200 @@
+"""A site with all pages, and a browser without scripts."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import lru_cache
+from typing import Annotated, Any
+
+import pyotp
+import pytest
+from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
+
+from piccolo_api_fastapi import (
+    TOTP,
+    Accounts,
+    Brand,
+    EmailCode,
+    Login,
+    Pages,
+    SessionAuth,
+    TokenAuth,
+    User,
+    Users,
+    XChaCha20Poly1305,
+    accounts_router,
+    install,
+    reauthentication_router,
+    require,
+    session_router,
+)
+from piccolo_api_fastapi.errors import LoginRefused
+from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
+from piccolo_api_fastapi.pages.route import FormRoute
+from piccolo_api_fastapi.testing import FrozenClock, Outbox
+from tests.conftest import KEY, PASSWORD, unchanged
+from tests.pages.browsing import Browser, Page
+
+BASE_URL = "https://testserver/account"
+NEW = "another horse battery"
+
+_OUTBOX = Outbox()
+
+
+@pytest.fixture
+def outbox() -> Iterator[Outbox]:
+    """What was mailed."""
+    yield _OUTBOX
+    vars(_OUTBOX).update(vars(Outbox()))
+
+
+def totp_of(users: Users[Any]) -> TOTP:
+    """Authenticators."""
+    return TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+
+
+class Parts:
+    """The parts of a site, which `options` of `Accounts` and of `Login` change."""
+
+    def __init__(
+        self,
+        users: Users[Any],
+        session: SessionAuth[Any] | None = None,
+        *,
+        mails_codes: bool = False,
+        login: dict[str, Any] | None = None,
+        **accounts: Any,
+    ) -> None:
+        self.users = users
+        self.session = session or SessionAuth(users)
+        self.totp, self.tokens = totp_of(users), TokenAuth(users)
+        factors: list[SecondFactor] = [self.totp]
+        if mails_codes:
+            encryption = XChaCha20Poly1305(KEY)
+            factors.append(EmailCode(users, mail=_OUTBOX, encryption=encryption))
+        self.login: Login[Any] = Login(users, factors=factors, **(login or {}))
+        given = {"mail": _OUTBOX, "base_url": BASE_URL, "schemes": [self.session], **accounts}
+        given = {name: value for name, value in given.items() if value is not None}
+        self.accounts: Accounts[Any] = Accounts(users, login=self.login, **given)
+
+    def pages(self, **options: Any) -> Pages[Any]:
+        """The pages of all parts."""
+        given = {
+            "accounts": self.accounts,
+            "totp": self.totp,
+            "tokens": self.tokens,
+            "brand": Brand("Movie club"),
+            **options,
+        }
+        return Pages(self.session, self.login, **given)
+
+    def app(self, pages: Pages[Any] | None = None, app: FastAPI | None = None) -> FastAPI:
+        """An application with the pages, and with routes of its own for the guards."""
+        app, pages = app or FastAPI(), pages or self.pages()
+        app.include_router(pages.router)
+        pages.install(app)
+        add_routes(app, self.session)
+        return app
+
+
+def add_routes(app: FastAPI, session: SessionAuth[Any]) -> None:
+    """Routes of an application: `/home`, `/fresh`, `/strong` and `/verified`."""
+    for path, guard in {
+        "/home": session,
+        "/fresh": require(session, within=timedelta(minutes=5)),
+        "/strong": require(session, mfa=True),
+        "/verified": require(session, verified=True),
+    }.items():
+        user: Any = Annotated[User, Depends(guard)]
+
+        async def show(user: user) -> dict[str, str]:  # type: ignore[valid-type]
+            return {"username": user.username}  # type: ignore[attr-defined]
+
+        app.add_api_route(path, show, methods=["GET", "HEAD", "POST"], include_in_schema=False)
+
+
+async def _refuse(_: object) -> None:
+    raise LoginRefused("Not <today>.")
+
+
+VARIANTS: dict[str, Callable[[Users[Any]], Parts]] = {
+    "codes by mail": lambda users: Parts(users, mails_codes=True),
+    "enrolment required": lambda users: Parts(users, login={"mfa_required": True}),
+    "hook": lambda users: Parts(users, login={"on_success": [_refuse]}),
+    "links in the query": lambda users: Parts(users, links="query"),
+    "no mail": lambda users: Parts(users, mail=None, base_url=None),
+}
+"""Sites that differ from the usual one."""
+
+
+@lru_cache
+def _variant(users: Users[User], name: str) -> tuple[Parts, FastAPI]:
+    parts = VARIANTS[name](users)
+    return parts, parts.app()
+
+
+@pytest.fixture
+def other_site(users: Users[User], outbox: Outbox) -> Callable[[str], FastAPI]:
+    """Gives the sites of `VARIANTS` by name."""
+    return lambda name: _variant(users, name)[1]
+
+
+@lru_cache
+def _parts(users: Users[User], session: SessionAuth[User]) -> Parts:
+    return Parts(users, session, extra=["first_name"])
+
+
+@lru_cache
+def _app(parts: Parts) -> FastAPI:
+    app = FastAPI()
+    install(app)
+    app.include_router(session_router(parts.session, parts.login), prefix="/auth")
+    app.include_router(accounts_router(parts.accounts), prefix="/auth")
+    app.include_router(reauthentication_router(parts.login, parts.session), prefix="/auth")
+    return parts.app(app=app)
+
+
+@pytest.fixture
+def parts(users: Users[User], session: SessionAuth[User], outbox: Outbox) -> Parts:
+    """The parts of the site, with the defaults."""
+    return _parts(users, session)
+
+
+@pytest.fixture
+def app(parts: Parts) -> Iterator[FastAPI]:
+    """The site, with the JSON API of sessions and accounts under `/auth`."""
+    yield from unchanged(_app, parts)
+
+
+@pytest.fixture
+def browser(app: FastAPI) -> Browser:
+    """A browser."""
+    return Browser(app)
+
+
+def forms_of(app: FastAPI) -> list[Any]:
+    """The routes of the forms, with all prefixes."""
+    found: list[Any] = [context for context in iter_route_contexts(app.routes)]
+    return [context for context in found if isinstance(context.original_route, FormRoute)]
+
+
+async def log_in(browser: Browser, username: str = "ada", password: str = PASSWORD) -> Page:
+    """Log in by the page."""
+    await browser.open("/account/login")
+    return await browser.submit("/account/login", username=username, password=password)
+
+
+async def enrol(browser: Browser, clock: FrozenClock) -> tuple[pyotp.TOTP, list[str]]:
+    """Set up an authenticator app, and return it with the recovery codes."""
+    await browser.open("/account/mfa/totp")
+    page = await browser.submit("/account/mfa/totp")
+    phone = pyotp.TOTP(page.said("secret").replace(" ", ""))
+    page = await browser.submit("/account/mfa/totp/confirm", code=code_of(phone, clock))
+    assert page.message == "The app is set up."
+    return phone, page.said("codes").split()
+
+
+def code_of(phone: pyotp.TOTP, clock: FrozenClock) -> str:
+    """The code that an app shows, which is a new one."""
+    clock.advance(timedelta(seconds=30))
+    return phone.at(clock.now)
