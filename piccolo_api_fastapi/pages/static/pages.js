@@ -63,3 +63,12 @@ const takeSecret = () => {
 };
 takeSecret();
 addEventListener("hashchange", takeSecret);
+
+// A second click sends a form no second time.
+const sent = new WeakSet();
+addEventListener("submit", (event) => {
+  const form = event.target;
+  if (sent.has(form)) event.preventDefault();
+  sent.add(form);
+  setTimeout(() => sent.delete(form), 3000);
+});
