@@ -145,7 +145,7 @@ class Composer:
             "lang": language,
             "dir": direction(language),
             "urls": urls,
-            "menu": [MenuItem(it.name, t(f"{it.name}.title"), urls[it.name]) for it in listed],
+            "menu": [MenuItem(it.name, t(self._menu_key(it.name)), urls[it.name]) for it in listed],
             "username": None if caller is None else str(caller.user.username),
             "home": self.default_next,
             "facts": {
@@ -156,6 +156,10 @@ class Composer:
             "t": t,
             "captcha": self.captcha if self.captcha_field else None,
         }
+
+    def _menu_key(self, name: str) -> str:
+        """Return the key of a page's name in the menu, which is its title unless that is long."""
+        return f"{name}.menu" if self.texts.has(f"{name}.menu") else f"{name}.title"
 
     def _done(self, request: Request, language: str, done: str | None) -> str:
         """Return what was done just before, as a sentence of a fixed list."""

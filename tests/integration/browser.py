@@ -7,14 +7,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -22,7 +21,7 @@ needs_chromium = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"
 )
 
-PATIENCE = 10
+PATIENCE = 20
 """Seconds after which a page that does not come is an error."""
 
 
@@ -37,7 +36,7 @@ class Chromium:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._numbers = count(1)
-        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._answers: dict[int, dict[str, Any]] = {}
         self._pages: dict[str, Page] = {}
 
     async def call(self, method: str, session: str = "", **params: Any) -> dict[str, Any]:
@@ -51,19 +50,18 @@ class Chromium:
         """Send one command of the protocol, and return its answer, which may be an error."""
         number = next(self._numbers)
         command = {"id": number, "method": method, "params": params}
-        answered = self._answers[number] = asyncio.get_running_loop().create_future()
         await self._socket.send(json.dumps(command | ({"sessionId": session} if session else {})))
-        return await asyncio.wait_for(answered, PATIENCE)
+        while number not in self._answers:
+            await self.listen()
+        return self._answers.pop(number)
 
     async def listen(self) -> None:
-        """Hand out answers and events until the browser ends."""
-        with suppress(ConnectionClosed):
-            async for text in self._socket:
-                message = json.loads(text)
-                if "id" in message:
-                    self._answers.pop(message["id"]).set_result(message)
-                elif page := self._pages.get(message.get("sessionId", "")):
-                    page.notice(message["method"], message["params"])
+        """Wait for an answer or an event. No task does it, since a test's tasks end with it."""
+        message = json.loads(await asyncio.wait_for(self._socket.recv(), PATIENCE))
+        if "id" in message:
+            self._answers[message["id"]] = message
+        elif page := self._pages.get(message.get("sessionId", "")):
+            page.notice(message["method"], message["params"])
 
     @asynccontextmanager
     async def tab(self, *, javascript: bool = True, beside: "Page | None" = None) -> Any:
@@ -105,20 +103,18 @@ class Page:
         self._chromium = chromium
         self._session = session
         self.profile = profile
-        self.loads = 0
         self.complaints: list[str] = []
         """Messages of the console."""
         self.requests: list[dict[str, Any]] = []
         """Requests, as `Network.requestWillBeSent` tells of them."""
         self.documents: list[dict[str, Any]] = []
         """Responses that are pages."""
-        self._loaded = asyncio.Event()
+        self._is_loaded = False
 
     def notice(self, event: str, params: dict[str, Any]) -> None:
         """Note an event."""
         if event == "Page.loadEventFired":
-            self.loads += 1
-            self._loaded.set()
+            self._is_loaded = True
         elif event == "Log.entryAdded":
             self.complaints.append(params["entry"]["text"])
         elif event == "Runtime.exceptionThrown":
@@ -137,10 +133,11 @@ class Page:
     @asynccontextmanager
     async def loading(self) -> AsyncIterator[None]:
         """Wait at the end until another page is loaded."""
-        self._loaded.clear()
+        self._is_loaded = False
         yield
         try:
-            await asyncio.wait_for(self._loaded.wait(), PATIENCE)
+            while not self._is_loaded:
+                await self._chromium.listen()
         except asyncio.TimeoutError:
             shown = await self.run("document.body.innerText")
             raise AssertionError(f"Nothing was loaded after: {shown}") from None
@@ -227,12 +224,8 @@ async def open_chromium(profile: Path, *flags: str) -> AsyncIterator[Chromium]:
     with (profile / "log").open("w") as log:
         browser = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: ASYNC220
     try:
-        async with connect(await _address(profile), max_size=None) as socket:
-            chromium = Chromium(socket)
-            listening = asyncio.create_task(chromium.listen())
-            yield chromium
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+        async with connect(await _address(profile), max_size=None, ping_interval=None) as socket:
+            yield Chromium(socket)
     finally:
         browser.terminate()
         await asyncio.to_thread(browser.wait, 20)

@@ -11,24 +11,35 @@ from tests.pages.in_chromium.site import Site, Visitor
 LONG = '<b>"ÄÖÜ&\u202eشكرا' + "W" * 80
 """A value that breaks out of what does not hold it."""
 
+TOKEN = LONG.replace("\u202e", "")
+"""The same as the name of an API token, in which characters that turn the text are refused."""
+
 STATES = 49
 """How many there are."""
 
 
-async def create_users(site: Site) -> None:
-    """Create `ada`, who has a password; `mfa`, who gets codes by mail; `must`, who must enrol."""
-    for name in ("ada", "mfa", "must"):
-        await site.users.create(name, PASSWORD, email=f"{name}@example.com")
-    await User.update({User.first_name: LONG}, force=True)
+async def create_users(site: Site, name: str = LONG) -> None:
+    """
+    Create `ada`, who has a password; `mfa`, who gets codes by mail; `must`, who must enrol.
+
+    Args:
+        site: The site.
+        name: The first name of them all.
+    """
+    for username in ("ada", "mfa", "must"):
+        await site.users.create(username, PASSWORD, email=f"{username}@example.com")
+    await User.update({User.first_name: name}, force=True)
 
 
-async def gallery(visitor: Visitor) -> AsyncIterator[str]:
+async def gallery(visitor: Visitor, token: str = TOKEN) -> AsyncIterator[str]:
     """
     Show the pages, and yield the name of each once it is there.
 
     Args:
         visitor: A browser without a session; the users are those of `create_users`.
+        token: The name of the API token.
     """
+    visitor.token = token
     for part in (_strangers, _mail, _second_step, _account, _tokens, _factors, _lapsed):
         async for state in part(visitor):
             yield state
@@ -119,7 +130,7 @@ async def _tokens(visitor: Visitor) -> AsyncIterator[str]:
     await visitor.submit("/reauthenticate", password=PASSWORD)
     await visitor.submit_unchecked("/api-tokens", name="")
     yield "api_tokens, no name"
-    await visitor.submit("/api-tokens", name=LONG.replace("\u202e", ""))
+    await visitor.submit("/api-tokens", name=visitor.token)
     yield "api_token"
     await visitor.follow("/api-tokens")
     yield "api_tokens, one"

@@ -37,6 +37,10 @@ MessageT = TypeVar("MessageT", bound=Message)
 HOME = """<!doctype html><html lang="en"><title>Home</title><link rel="icon" href="data:,">
 <h1>Home</h1><p id="who">{}</p>"""
 
+ATTACK = """<!doctype html><title>Attack</title><link rel="icon" href="data:,">
+<form method="post" action="{action}"><input name="username" value="mallory">
+<input name="password" value="correct horse battery"></form><iframe src="{framed}"></iframe>"""
+
 
 class Site:
     """
@@ -103,6 +107,11 @@ class Site:
         async def home(user: Annotated[User, Depends(self.session)]) -> HTMLResponse:
             return HTMLResponse(HOME.format(user.username), headers={"Cache-Control": "no-store"})
 
+        @app.get("/attack{action:path}")
+        async def attack(action: str) -> HTMLResponse:
+            account = f"{self.address}/account"
+            return HTMLResponse(ATTACK.format(action=account + action, framed=f"{account}/login"))
+
         @app.get("/token")
         async def by_token(user: Annotated[User, Depends(self.tokens)]) -> str:
             return user.username
@@ -168,6 +177,8 @@ class Visitor:
     def __init__(self, page: Page, site: Site) -> None:
         self.page = page
         self.site = site
+        self.token = ""
+        """The name of the next API token."""
 
     async def go(self, path: str) -> None:
         """Open a page below `/account`, or another one by a whole address."""

@@ -14,7 +14,7 @@ from tests.pages.in_chromium.site import Site
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("colors", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-async def test_every_page(visit: Visit, site: Site, axe: str, colors: bool) -> None:
+async def test_every_page(visit: Visit, site: Site, axe: str, *, colors: bool) -> None:
     """
     Each has its headers, one heading, labels, tokens, descriptions and the focus on its errors,
     fits 320 px, loads nothing from elsewhere, and axe finds nothing in three sets of colours.

@@ -86,7 +86,7 @@ async def _reset(ada: Visitor, link: str) -> None:
 
 @needs_chromium
 @pytest.mark.parametrize("javascript", [False, pytest.param(True, marks=pytest.mark.slow)])
-async def test_walk(chromium: Chromium, database_of_any_loop: Any, javascript: bool) -> None:
+async def test_walk(chromium: Chromium, database_of_any_loop: Any, *, javascript: bool) -> None:
     """
     A person registers, verifies, logs in, enrols, uses codes, tokens and sessions, changes and
     resets the password, and closes the account; with JavaScript or without.
