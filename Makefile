@@ -16,7 +16,7 @@ REDIS = python3 -c "import os, socket, urllib.parse as u; w = u.urlsplit(os.gete
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-demo: $(VENV)-demo/.stamp  ## Run the quickstart on HOST:PORT (127.0.0.1:8000)
+demo: $(VENV)-demo/.stamp  ## Run the quickstart, pages and API, on HOST:PORT (127.0.0.1:8000)
 	$(VENV)-demo/bin/python -m examples.quickstart
 
 test: $(VENV)/.stamp  ## Run the tests but the slow ones, in parallel
@@ -49,7 +49,7 @@ $(VENV)/.stamp: pyproject.toml
 # Only what the quickstart needs, so that it is up in a moment.
 $(VENV)-demo/.stamp: pyproject.toml
 	test -x $(VENV)-demo/bin/python || python3 -m venv $(VENV)-demo
-	$(VENV)-demo/bin/pip install --quiet --editable '.[sqlite]' 'uvicorn[standard]'
+	$(VENV)-demo/bin/pip install --quiet --editable '.[pages,sqlite]' 'uvicorn[standard]'
 	touch $@
 
 # The peers have pins of their own.

@@ -41,8 +41,10 @@ from .core.events.log import EventRecord, delete_old_events, protect_events, rec
 from .core.http.client import ClientInfo
 from .core.http.client_address import ClientAddress
 from .core.http.cookies import Cookie
+from .core.http.csp import NONCE
 from .core.http.problems import ErrorBody, responses
 from .core.http.public_routes import public, unlimited
+from .csp import CSP, csp_report_router
 from .errors import AuthError, ConfigurationError
 from .installation import install
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
@@ -106,6 +108,8 @@ from .users import (
 )
 
 __all__ = [
+    "CSP",
+    "NONCE",
     "TOTP",
     "APIToken",
     "AccountLimits",
@@ -200,6 +204,7 @@ __all__ = [
     "change_email_router",
     "change_password_router",
     "config_router",
+    "csp_report_router",
     "delete_expired",
     "delete_expired_devices",
     "delete_expired_email_changes",

@@ -25,6 +25,7 @@ from .core.http.openapi import TOKENS_OF, complete
 from .core.http.problems import add_responses, errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
 from .core.http.route import early_refusal, incomplete, problem_response, validation_error
+from .csp import CSP, covering
 from .errors import AuthError, ConfigurationError, StoreUnavailable, Unprocessable
 from .login.consistency import check_logins
 from .rate_limiting import RateLimit
@@ -41,6 +42,7 @@ def install(
     *,
     client_address: ClientAddress | None = None,
     limit: RateLimit | None = None,
+    csp: CSP | None = None,
     check_tables: bool = True,
 ) -> None:
     """
@@ -71,6 +73,8 @@ def install(
         client_address: Finds the address of the client behind proxies, for rate limits, sessions
             and events.
         limit: A `RateLimit` for all requests, even those that match no route.
+        csp: A `CSP` for all responses, even those that no route makes. FastAPI's own `/docs` gets
+            `CSP.swagger()` instead.
         check_tables: Whether to check at start-up that the tables exist.
 
     Raises:
@@ -89,6 +93,7 @@ def install(
         admit=None if limit is None else limit.admit,
         refuse=early_refusal,
         check=partial(_check, app, tables=check_tables),
+        prepare=None if csp is None else covering(app, csp),
     )
     # Innermost: a `CORSMiddleware` then answers preflights itself, and adds its headers to
     # refusals, whether it was added before or after.

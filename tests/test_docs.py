@@ -18,7 +18,7 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY, create_db_tables
 
 import piccolo_api_fastapi
-from piccolo_api_fastapi import Users, errors, features, testing
+from piccolo_api_fastapi import Users, errors, features, pages, testing
 from tests.conftest import PASSWORD, SECRET, use_engine
 
 ROOT = Path(__file__).parent.parent
@@ -28,19 +28,12 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
+TITLE = re.compile(r'\w+ title="([\w/.]+)"')
 DIRECTIVES = frozenset(
     name
     for page in PAGES
     for name in re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
 )
-
-
-def blocks_of(page: Path, kind: str) -> Iterator[tuple[int, str]]:
-    """The code blocks of one kind on a page, each with the line it begins on."""
-    text = page.read_text(encoding="utf-8")
-    for match in FENCE.finditer(text):
-        if match["kind"].strip() == kind:
-            yield text.count("\n", 0, match.start("body")), textwrap.dedent(match["body"])
 
 
 @pytest.fixture
@@ -80,12 +73,29 @@ async def execute(source: str, name: str, namespace: dict[str, Any]) -> None:
         await running
 
 
+def blocks_of(page: Path) -> Iterator[tuple[int, str, str]]:
+    """The code blocks of a page: the line each begins on, its kind and its text."""
+    text = page.read_text(encoding="utf-8")
+    for match in FENCE.finditer(text):
+        line = text.count("\n", 0, match.start("body"))
+        yield line, match["kind"].strip(), textwrap.dedent(match["body"])
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file of a page into the reader's folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
 async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
-    """Execute the Python of a page in order; what it defines."""
+    """Write the files of a page and execute its Python, in order; what it defines."""
     namespace: dict[str, Any] = {"__name__": page.stem}
-    for line, source in blocks_of(page, "python"):
-        await prepare(engine)
-        await execute("\n" * line + source, str(page), namespace)
+    for line, kind, text in blocks_of(page):
+        if kind == "python":
+            await prepare(engine)
+            await execute("\n" * line + text, str(page), namespace)
+        elif titled := TITLE.fullmatch(kind):
+            write(Path(titled[1]), text)
     return namespace
 
 
@@ -95,12 +105,12 @@ def examples_of(name: str) -> list[str]:
     return [match["body"] for match in FENCE.finditer(text) if match["kind"] == "python"]
 
 
-ALIASES = {"CaptchaVerifier", "Mail"}
-"""Public names of types, which have no docstring of their own at run time."""
+ALIASES = {"NONCE", "CaptchaVerifier", "Mail"}
+"""Public names of types and texts, which have no docstring of their own at run time."""
 
 PUBLIC = {
     name: getattr(module, name)
-    for module in (features, piccolo_api_fastapi)
+    for module in (features, pages, piccolo_api_fastapi)
     for name in module.__all__
 }
 NAMES = sorted(set(piccolo_api_fastapi.__all__) - ALIASES)
@@ -136,9 +146,20 @@ async def test_the_python_of_a_page_runs(page: Path, engine: SQLiteEngine) -> No
 
 def test_every_block_says_what_it_is() -> None:
     """No block is Python under another name, so that none escapes the test above."""
-    known = {"python", "console", "javascript", "json", "http", "text", "ini", "nginx", "sql"}
+    known = {
+        "console",
+        "html",
+        "http",
+        "ini",
+        "javascript",
+        "json",
+        "nginx",
+        "python",
+        "sql",
+        "text",
+    }
     kinds = {
-        match["kind"].strip()
+        match["kind"].strip().partition(" ")[0]
         for page in PAGES
         for match in FENCE.finditer(page.read_text(encoding="utf-8"))
     }

@@ -20,6 +20,7 @@ from piccolo_api_fastapi import (
     EmailCode,
     JWTAuth,
     Login,
+    Pages,
     PiccoloStore,
     RateLimitState,
     SessionAuth,
@@ -120,6 +121,7 @@ class Application:
         ):
             self.app.include_router(router, prefix=f"/{prefix}")
         self._add_routes(captcha, anyone)
+        self.site = self._site(login, totp, options)
         self.ended: dict[str, str] = {}
 
     async def _verify(self, *_: Any) -> bool:
@@ -128,6 +130,18 @@ class Application:
 
     async def _send(self, *_: Any) -> None:
         """Send no code."""
+
+    def _site(self, login: Login[User], totp: TOTP, options: dict[str, Any]) -> FastAPI:
+        """Another application, with the pages alone."""
+        url = "https://app.example.com/pages"
+        accounts = Accounts(mail=Outbox(is_down=True), base_url=url, **options)
+        pages = Pages(
+            self.session, login, accounts=accounts, totp=totp, tokens=self.token, prefix="/pages"
+        )
+        app = FastAPI()
+        app.include_router(pages.router)
+        pages.install(app)
+        return app
 
     def _add_routes(self, captcha: Captcha, anyone: AnyOf[User]) -> None:
         guards: dict[str, Any] = {
@@ -158,11 +172,11 @@ class Application:
             await client.post("/jwt/token/revoke", data={"token": tokens["refresh_token"]})
         self.ended = {"cookie": cookie, "token": secret, **tokens}
 
-    def operations(self) -> list[tuple[str, str, str]]:
+    def operations(self, app: FastAPI | None = None) -> list[tuple[str, str, str]]:
         """The method, the path and the name of each route."""
         return [
             (method, str(route.path_format), str(route.name))
-            for route in iter_route_contexts(self.app.routes)
+            for route in iter_route_contexts((app or self.app).routes)
             for method in route.methods or ()
             if isinstance(route.original_route, APIRoute)
         ]
@@ -261,8 +275,9 @@ async def ask(
     headers, values = application.headers(n), application.body(n)
     if name == "register" and path.startswith("/plain"):
         values["username"] = values["email"]
-    body = {field: values[field] for field in FIELDS.get(name, ())}
-    sent: Any = {"data" if name in FORMS else "json": body}
+    body = {field: values[field] for field in FIELDS.get(name.removeprefix("form_"), ())}
+    is_form = name in FORMS or name.startswith("form_")
+    sent: Any = {"data" if is_form else "json": body}
     path = path.replace("{", "").replace("}", "")
     request = client.request(method, path, headers=headers, **sent)
     return (await request).status_code
@@ -283,6 +298,30 @@ async def test_every_route(served: Application, part: str) -> None:
             async with new_client(served.app) as client:
                 await check(partial(ask, served, client, operation))
             assert served.vendor_calls <= LOGINS or part == "app"
+
+
+@pytest.mark.slow
+@pytest.mark.security(98)
+@pytest.mark.parametrize("name", [name for name in FIELDS if "token" not in name])
+async def test_forms(served: Application, name: str) -> None:
+    """So do 500 forms of strangers to a page that takes them."""
+    [form] = [one for one in served.operations(served.site) if one[2] == f"form_{name}"]
+    async with new_client(served.site) as client:
+        await check(partial(ask, served, client, form))
+
+
+@pytest.mark.slow
+async def test_pages(served: Application) -> None:
+    """So do 500 requests for pages, and to forms of those who are logged in."""
+    operations = served.operations(served.site)
+    others = [one for one in operations if one[2].removeprefix("form_") not in FIELDS]
+    assert len(others) > 20
+    async with new_client(served.site) as client:
+
+        async def visit(number: int) -> int:
+            return await ask(served, client, others[number % len(others)], number)
+
+        await check(visit)
 
 
 @pytest.mark.slow

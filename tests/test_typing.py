@@ -11,7 +11,7 @@ APPLICATION = """
 from fastapi import FastAPI, Request
 from fastapi.security import SecurityScopes
 
-from piccolo_api_fastapi import AnyOf, JWTAuth, SessionAuth, Users, optional, require
+from piccolo_api_fastapi import CSP, AnyOf, JWTAuth, SessionAuth, Users, optional, require
 
 users = Users()
 session = SessionAuth(users)
@@ -38,6 +38,8 @@ async def mistakes() -> None:
     user = await users.find("ada")
     user.username  # error
     (await users.create("ada", email="ada@example.com")).user_name  # error
+    CSP.strict().adding(script_scr=["self"])  # error
+    CSP(default_src=["self"], script_src=[1])  # error
 """
 
 # Without its cache, mypy reads all of FastAPI and Piccolo each time.
@@ -51,11 +53,12 @@ COMMANDS = {
 
 def told(output: str) -> dict[int, str]:
     """What a checker says of each line: the type that it reveals, or `error`."""
-    found = {}
+    found: dict[int, str] = {}
     for line, kind, text in re.findall(r"app\.py:(\d+):(?:\d+ -)? (\w+): (.*)", output):
         revealed = re.search(r'is "([^"]*)"$', text)
         # Without the modules that mypy puts before a name.
-        found[int(line)] = re.sub(r"\w+\.", "", revealed[1]) if revealed else kind
+        name = re.sub(r"\w+\.", "", revealed[1]) if revealed else kind
+        found.setdefault(int(line), name)  # notes follow the error that they explain
     return found
 
 

@@ -9,7 +9,7 @@ os.environ.setdefault("PICCOLO_CONF", "examples.quickstart.piccolo_conf")
 import uvicorn
 from piccolo.apps.migrations.commands.forwards import run_forwards
 
-from examples.quickstart.app import app, users
+from examples.quickstart.app import HOST, PORT, app, users
 from piccolo_api_fastapi.errors import IdentityTaken
 
 PASSWORD = "correct horse battery"
@@ -28,11 +28,11 @@ async def prepare() -> None:
 def main() -> None:
     """Serve the quickstart."""
     asyncio.run(prepare())
-    host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
-    print(f"\n  http://{host}:{port}/docs\n")
+    print(f"\n  pages          http://{HOST}:{PORT}/account")
+    print(f"  API            http://{HOST}:{PORT}/docs\n")
     print(f"  user           ada    {PASSWORD}   (ada@example.com)")
     print(f"  administrator  grace  {PASSWORD}   (grace@example.com)\n")
-    uvicorn.run(app, host=host, port=port)
+    uvicorn.run(app, host=HOST, port=PORT)
 
 
 if __name__ == "__main__":

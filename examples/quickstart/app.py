@@ -1,4 +1,4 @@
-"""A site with a login for browsers and for apps, and routes that ask who is there."""
+"""A site with a login for browsers, apps and scripts, pages, and routes that ask who is there."""
 
 import os
 import secrets
@@ -8,12 +8,18 @@ from fastapi import Depends, FastAPI, Security, WebSocket
 from pydantic import BaseModel
 
 from piccolo_api_fastapi import (
+    TOTP,
+    Accounts,
     AnyOf,
+    Brand,
+    ConsoleMail,
     Cookie,
     Identity,
     JWTAuth,
     Login,
+    Pages,
     SessionAuth,
+    TokenAuth,
     User,
     Users,
     install,
@@ -22,6 +28,11 @@ from piccolo_api_fastapi import (
     require,
     session_router,
 )
+
+HOST, PORT = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
+
+# An example's key. Yours is secret: `piccolo piccolo_api_fastapi generate_encryption_key`.
+os.environ.setdefault("AUTH_ENCRYPTION_KEYS", "YW4gZXhhbXBsZSdzIGtleSBvZiB0aGlydHktdHdvIGI=")
 
 
 def scopes_of(user: User) -> list[str]:
@@ -34,16 +45,39 @@ users = Users(scopes_of=scopes_of)
 # Plain http, for the demo. On https, leave `cookie` out: the default is the safe one.
 session = SessionAuth(users, cookie=Cookie.insecure_for_http_on_localhost())
 jwt = JWTAuth(users, secret=os.environ.get("JWT_SECRET") or secrets.token_urlsafe(32))
+tokens = TokenAuth(users)
 
-current_user = AnyOf(session, jwt)
+current_user = AnyOf(session, jwt, tokens)
 CurrentUser = Annotated[User, Depends(current_user)]
 
 app = FastAPI(title="piccolo_api_fastapi quickstart")
 install(app)
 
-login = Login(users)
+# For front ends and apps: JSON.
+totp = TOTP(users, issuer="Quickstart")
+login = Login(users, factors=[totp])
 app.include_router(session_router(session, login), prefix="/auth")
 app.include_router(jwt_router(jwt, login), prefix="/auth")
+
+# For browsers: pages. Mail is printed.
+accounts = Accounts(
+    users,
+    mail=ConsoleMail(),
+    base_url=f"http://127.0.0.1:{PORT}/account",
+    schemes=[session, jwt],
+    login=login,
+)
+pages = Pages(
+    session,
+    login,
+    accounts=accounts,
+    totp=totp,
+    tokens=tokens,
+    brand=Brand("Quickstart"),
+    default_next="/account",
+)
+app.include_router(pages.router)
+pages.install(app)
 
 
 class Me(BaseModel):

@@ -64,7 +64,7 @@ class InPerson(Require[UserT]):
         if step_up := self._for_change:
             if self._like_login and acr(identity.factors) == MULTI_FACTOR:
                 step_up = replace(step_up, mfa=True)
-            step_up.check(self._recent(identity), self.now())
+            step_up.check(self._recent(identity), self.now(), identity.factors)
         return identity
 
     async def check(
@@ -82,7 +82,7 @@ class InPerson(Require[UserT]):
             StepUpRequired: The factor was not presented, or too long ago.
         """
         try:
-            step_up.check(self._recent(identity), self.now())
+            step_up.check(self._recent(identity), self.now(), identity.factors)
         except StepUpRequired as error:
             await emit_refusal(error, connection, self.now(), identity)
             raise

@@ -1,7 +1,7 @@
 """Factors: what each is worth, and which ones a user has presented when."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Literal, TypeAlias
@@ -28,16 +28,20 @@ class FactorKind:
     Args:
         amr: The values that it adds to the claim `amr` (RFC 8176 section 2).
         worth: What it is worth.
+        proves: What the user shows by it, such as `mailbox`. Two that show the same are one.
     """
 
     amr: tuple[str, ...]
     worth: Worth
+    proves: str
 
 
 _factors: dict[str, FactorKind] = {}
 
 
-def declare_factor(name: str, *, amr: Sequence[str], worth: Worth) -> None:
+def declare_factor(
+    name: str, *, amr: Sequence[str], worth: Worth, proves: str | None = None
+) -> None:
     """
     Declare a factor. Undeclared names in a session or a token count for nothing.
 
@@ -51,11 +55,13 @@ def declare_factor(name: str, *, amr: Sequence[str], worth: Worth) -> None:
         name: The name of the factor, as in `Identity.factors`.
         amr: The values that it adds to the claim `amr` (RFC 8176 section 2).
         worth: What it is worth.
+        proves: What the user shows by it. Default: its name. A second factor does not count
+            beside a first one that proves the same, such as a code beside a link in one mailbox.
 
     Raises:
         ConfigurationError: Another factor has this name.
     """
-    kind = FactorKind(tuple(amr), worth)
+    kind = FactorKind(tuple(amr), worth, proves or name)
     if _factors.setdefault(name, kind) != kind:
         raise ConfigurationError(f"A factor named {name!r} exists; choose another name.")
 
@@ -64,8 +70,27 @@ declare_factor(PASSWORD, amr=["pwd"], worth="first")
 
 
 def is_second_factor(name: str) -> bool:
-    """Whether a factor makes a login multi-factor."""
+    """Whether a factor can make a login multi-factor."""
     return name in _factors and _factors[name].worth != "first"
+
+
+def second_factors(presented: Iterable[str]) -> frozenset[str]:
+    """
+    Return those of several factors that make a login multi-factor.
+
+    A second factor does not count if the first one proves the same. Without a first one, the
+    application itself has vouched for the user.
+
+    Args:
+        presented: The names of all factors that the user has presented.
+    """
+    kinds = {name: _factors[name] for name in presented if name in _factors}
+    first = {kind.proves for kind in kinds.values() if kind.worth == "first"}
+    return frozenset(
+        name
+        for name, kind in kinds.items()
+        if kind.worth == "both" or (kind.worth == "second" and first != {kind.proves})
+    )
 
 
 Factors = Mapping[str, datetime]
@@ -95,7 +120,7 @@ def read_factors(written: str) -> dict[str, datetime]:
 
 def acr(factors: Factors) -> str:
     """The level that these factors reach."""
-    return MULTI_FACTOR if any(map(is_second_factor, factors)) else SINGLE_FACTOR
+    return MULTI_FACTOR if second_factors(factors) else SINGLE_FACTOR
 
 
 def amr(factors: Factors) -> tuple[str, ...]:
@@ -135,14 +160,19 @@ class StepUp:
     def __bool__(self) -> bool:
         return self.mfa or self.factor is not None or self.within is not None
 
-    def check(self, factors: Factors, now: datetime) -> None:
+    def check(self, factors: Factors, now: datetime, login: Factors | None = None) -> None:
         """
         Refuse a request whose factors are missing or too old.
+
+        Args:
+            factors: The factors that count, and when each was presented.
+            now: The current time.
+            login: All that the user has presented, if those that count are fewer.
 
         Raises:
             StepUpRequired: The factor is missing or was presented too long ago.
         """
-        for names in self._counting(factors):
+        for names in self._counting(factors, factors if login is None else login):
             latest = max((factors[name] for name in names), default=None)
             if latest is None or (self.within is not None and now - latest >= self.within):
                 raise self.error()
@@ -153,12 +183,12 @@ class StepUp:
         acr_values = self.factor or (MULTI_FACTOR if self.mfa else None)
         return StepUpRequired(max_age=max_age, acr=acr_values)
 
-    def _counting(self, factors: Factors) -> list[set[str]]:
+    def _counting(self, factors: Factors, login: Factors) -> list[frozenset[str]]:
         """Sets of presented factors. One factor of each set must be recent."""
         counting = []
         if self.mfa:
-            counting.append({name for name in factors if is_second_factor(name)})
-        known = factors.keys() & _factors.keys()
+            counting.append(second_factors({**login, **factors}) & factors.keys())
+        known = frozenset(factors.keys() & _factors.keys())
         if self.factor is not None:
             counting.append(known & {self.factor})
         return counting or [known]

@@ -17,6 +17,7 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.core.events.repeated import emit_counted
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
+from piccolo_api_fastapi.core.http.csp import Sources
 from piccolo_api_fastapi.core.http.forms import has_form
 from piccolo_api_fastapi.errors import (
     CaptchaFailed,
@@ -82,6 +83,9 @@ class Captcha:
     documented_errors = (CaptchaRequired, CaptchaFailed, CaptchaUnavailable)
     vendor: ClassVar[str] = "custom"
     action: str | None = None
+
+    csp_sources: ClassVar[Sources] = {}
+    """What the widget loads: a `CSP` of the page needs these sources, `csp.adding(**…)`."""
 
     def __init__(
         self,

@@ -1,14 +1,22 @@
 """`Captcha` for hCaptcha, reCAPTCHA and Turnstile."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.http.csp import Sources
 
 from .dependencies import Captcha
 from .siteverify import expect, site_verify
 
 RECAPTCHA_URL = "https://www.google.com/recaptcha/api/siteverify"
+
+_HCAPTCHA = ("https://hcaptcha.com", "https://*.hcaptcha.com")
+_TURNSTILE = ("https://challenges.cloudflare.com",)
+_RECAPTCHA: Sources = {
+    "script_src": ("https://www.google.com/recaptcha/", "https://www.gstatic.com/recaptcha/"),
+    "frame_src": ("https://www.google.com/recaptcha/", "https://recaptcha.google.com/recaptcha/"),
+}
 
 
 @configured
@@ -37,6 +45,14 @@ class HCaptcha(Captcha):
     """
 
     vendor = "hcaptcha"
+
+    csp_sources: ClassVar[Sources] = {
+        "script_src": _HCAPTCHA,
+        "frame_src": _HCAPTCHA,
+        "style_src": _HCAPTCHA,
+        "connect_src": _HCAPTCHA,
+    }
+    """Of docs.hcaptcha.com, "Content-Security-Policy Settings"."""
 
     def __init__(
         self,
@@ -79,6 +95,9 @@ class ReCaptchaV2(Captcha):
 
     vendor = "recaptcha_v2"
 
+    csp_sources: ClassVar[Sources] = _RECAPTCHA
+    """Of developers.google.com/recaptcha/docs/faq, "I'm using content-security-policy (CSP)"."""
+
     def __init__(
         self,
         secret: str,
@@ -119,6 +138,9 @@ class ReCaptchaV3(Captcha):
     """
 
     vendor = "recaptcha_v3"
+
+    csp_sources: ClassVar[Sources] = _RECAPTCHA
+    """Of developers.google.com/recaptcha/docs/faq, "I'm using content-security-policy (CSP)"."""
 
     def __init__(
         self,
@@ -162,6 +184,9 @@ class Turnstile(Captcha):
     """
 
     vendor = "turnstile"
+
+    csp_sources: ClassVar[Sources] = {"script_src": _TURNSTILE, "frame_src": _TURNSTILE}
+    """Of developers.cloudflare.com/turnstile/reference/content-security-policy."""
 
     def __init__(
         self,

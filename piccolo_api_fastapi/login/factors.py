@@ -1,13 +1,13 @@
 """`SecondFactors`: which second factors a user has, and the check of their codes."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
 from piccolo.apps.user.tables import BaseUser
 
-from piccolo_api_fastapi.access.step_up import is_second_factor
+from piccolo_api_fastapi.access.step_up import is_second_factor, second_factors
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FactorDisabled,
@@ -83,23 +83,37 @@ class SecondFactors:
             if factor in own and (one is factor or await one.is_enrolled(user))
         ]
 
+    async def asked(self, user: BaseUser, presented: Collection[str]) -> list[SecondFactor]:
+        """
+        Return the factors that a login asks a user for, each followed by its companions.
+
+        Args:
+            user: The user.
+            presented: What the user has presented. If that is multi-factor, none is asked for.
+        """
+        if second_factors(presented):
+            return []
+        return [one for one in await self.enrolled(user) if _is_another(one, presented)]
+
     async def is_required(self, user: BaseUser) -> bool:
         """Whether a user must have a second factor."""
         required = self._required
         answer = required(user) if callable(required) else required
         return await answer if isawaitable(answer) else answer
 
-    async def refuse_enrolled(self, user: BaseUser) -> None:
+    async def refuse_enrolled(self, user: BaseUser, presented: Collection[str]) -> None:
         """
         Make sure that a user has enrolled no factor since the login asked for none.
 
         Raises:
             InvalidCredentials: The user has one now.
         """
-        if await self.enrolled(user):
+        if await self.asked(user, presented):
             raise InvalidCredentials
 
-    async def choose(self, user: BaseUser, code: str, method: str | None) -> SecondFactor:
+    async def choose(
+        self, user: BaseUser, code: str, method: str | None, presented: Collection[str] = ()
+    ) -> SecondFactor:
         """
         Return the factor that a code is for.
 
@@ -107,12 +121,14 @@ class SecondFactors:
             user: The user, who must have enrolled it.
             code: The code as typed.
             method: The name of the factor; by default the first that accepts the code.
+            presented: What the user has presented. A factor that proves the same is none.
 
         Raises:
             InvalidCode: The user has no such factor.
         """
         for factor, one in self._all():
             is_meant = one.accepts(code) if method is None else one.name == method
+            is_meant = is_meant and _is_another(one, presented)
             if not is_meant or not await factor.is_enrolled(user):
                 continue
             if one is factor or await one.is_enrolled(user):
@@ -126,6 +142,7 @@ class SecondFactors:
         method: str | None,
         limited: Attempt,
         *,
+        presented: Collection[str] = (),
         credential: Any = None,
     ) -> LoginAttempt:
         """
@@ -136,6 +153,7 @@ class SecondFactors:
             code: The code as typed.
             method: The name of the factor; by default the first that accepts the code.
             limited: The charges of the attempt.
+            presented: What the first step of a login proved.
             credential: The id of the credential of a user who is signed in, which wrong codes
                 count for; `None` for a login.
 
@@ -151,7 +169,7 @@ class SecondFactors:
         # Before a factor is found, only a name that there is may go into events and to hooks.
         attempt = replace(attempt, factor=method if method in self._names else "")
         try:
-            factor = await self.choose(attempt.user, code, method)
+            factor = await self.choose(attempt.user, code, method, presented)
             attempt = replace(attempt, factor=factor.name)
             await self._check(factor, attempt.user, code, credential)
         except TooManyRequests:  # no code was checked
@@ -171,3 +189,8 @@ class SecondFactors:
             return
         async with self._guesses.attempt(user, credential):
             await factor.verify_again(user, code)
+
+
+def _is_another(factor: SecondFactor, presented: Collection[str]) -> bool:
+    """Whether a factor proves something else than what the user has presented."""
+    return factor.name in second_factors([*presented, factor.name])

@@ -8,6 +8,7 @@ from typing import Any, Generic
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from piccolo_api_fastapi.access.step_up import MULTI_FACTOR, acr
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import own_name
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
@@ -172,22 +173,68 @@ class Login(Generic[UserT]):
             await self._outcomes.refuse_unknown(proof, attempt)
         return await self._proceed(proof, attempt, channel)
 
+    async def enter(
+        self,
+        user: Any,
+        factor: str,
+        client: ClientInfo,
+        *,
+        channel: Channel = "session",
+        scope: str = "",
+        client_id: str = "",
+    ) -> Proof[UserT] | Challenge:
+        """
+        Log in a user who has proved a first factor other than the password: the whole login, or
+        its first step. What follows is the same as after a password.
+
+        Args:
+            user: The primary key of the user.
+            factor: The name of the factor, as declared by `declare_factor`.
+            client: The client that sent the request; see `client`.
+            channel: What the login issues.
+            scope: The scopes that the client requested; kept for `finish`.
+            client_id: The name that the client gave itself; kept for `finish`.
+
+        Returns:
+            The proof that sessions and token families are issued on, or the challenge that
+            `finish` takes.
+
+        Raises:
+            InvalidCredentials: The user is disabled or was deleted.
+            LoginRefused: A hook refused.
+        """
+        proof = await self.users.proof_of(user)
+        if proof is None:
+            raise InvalidCredentials
+        attempt = LoginAttempt(proof.user.username, client, proof.user, factor)
+        await self._outcomes.begin(attempt)
+        proof = replace(
+            proof,
+            factors={factor: self.users.clock()},
+            scope=scope,
+            client_id=client_id,
+            known=self._second.known,
+        )
+        await self._outcomes.refuse_unknown(proof, attempt)
+        return await self._proceed(proof, attempt, channel)
+
     async def _proceed(
         self, proof: Proof[UserT], attempt: LoginAttempt, channel: Channel
     ) -> Proof[UserT] | Challenge:
         """Ask for a second factor or complete the login: every first step ends here."""
         user = proof.user
-        if enrolled := await self._second.enrolled(user):
-            methods = [factor.name for factor in enrolled]
+        if asked := await self._second.asked(user, proof.factors):
+            methods = [factor.name for factor in asked]
             challenge = await self._challenges.issue(proof, methods, channel)
-            if len(enrolled) == 1:
-                await enrolled[0].send(user)
+            if len(asked) == 1:
+                await asked[0].send(user)
             return challenge
         if self.factors:
+            is_enough = acr(proof.factors) == MULTI_FACTOR
             proof = replace(
                 proof,
-                is_enrolling=await self._second.is_required(user),
-                recheck=partial(self._second.refuse_enrolled, user),
+                is_enrolling=not is_enough and await self._second.is_required(user),
+                recheck=partial(self._second.refuse_enrolled, user, tuple(proof.factors)),
             )
         return await self._outcomes.succeed(proof, replace(attempt, user=user))
 
@@ -226,7 +273,8 @@ class Login(Generic[UserT]):
             user = step.proof.user
             attempt = LoginAttempt(user.username, client, user)
             await self._outcomes.begin(attempt)
-            attempt = await self._second.verify(attempt, code, method, limited)
+            presented = tuple(step.proof.factors)
+            attempt = await self._second.verify(attempt, code, method, limited, presented=presented)
             # The code is used up by now: of several requests with it, one gets here.
             proof = await step.complete({attempt.factor: self.users.clock()})
             proof = replace(proof, known=self._second.known)
@@ -250,8 +298,9 @@ class Login(Generic[UserT]):
             TooManyRequests: There were too many failures from this address.
         """
         async with self.limits.attempt(address=client.network):
-            user = (await self._challenges.open(challenge, channel)).proof.user
-            await (await self._second.choose(user, "", method)).send(user)
+            proof = (await self._challenges.open(challenge, channel)).proof
+            factor = await self._second.choose(proof.user, "", method, tuple(proof.factors))
+            await factor.send(proof.user)
 
     async def present(
         self,

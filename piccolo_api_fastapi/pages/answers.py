@@ -74,8 +74,8 @@ def errors_for_people(
     """
     Return the errors of an answer in the language of the page.
 
-    Texts are found by the stable code of the error, `error.<code>`. An error that has none is
-    shown in the words of the API.
+    Texts are found by the stable code of the error: `<page>.error.<code>`, else `error.<code>`. An
+    error that has none is shown in the words of the API.
 
     Args:
         answer: The answer.
@@ -85,7 +85,10 @@ def errors_for_people(
     """
 
     def say(code: str, sentence: str) -> str:
-        return t(f"error.{code}") if texts.has(f"error.{code}") else sentence
+        general = f"error.{code}"
+        own = f"{action.page}.{general}" if action is not None else general
+        key = own if texts.has(own) else general
+        return t(key) if texts.has(key) else sentence
 
     detail = answer.data.get("detail")
     if isinstance(detail, list):

@@ -158,7 +158,7 @@ async def _page(request: Request, error: HTTPException, site: Site) -> Response:
     if _is_navigation(request):
         way = await _way(request, error, site, with_query(request))
     response = way or site.refuse(request, _answer(error, request))
-    for name in ("Accept", "Cookie"):
+    for name in ("Accept", "Accept-Language", "Cookie"):
         response.headers.add_vary_header(name)
     return response
 

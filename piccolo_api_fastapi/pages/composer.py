@@ -137,14 +137,15 @@ class Composer:
         base, caller = self.base(request), known_caller(request.scope)
         t = self._speaker(language)
         urls = {page.name: base + page.path for page in self.pages.values()}
-        listed = [page for page in self.pages.values() if page.in_menu and caller is not None]
+        is_member = caller is not None and not caller.is_enrolling
+        listed = [page for page in self.pages.values() if page.in_menu and is_member]
         return {
             "page": PageInfo(name, t(f"{name}.title"), urls.get(name, "")),
             "brand": self.brand,
             "lang": language,
             "dir": direction(language),
             "urls": urls,
-            "menu": [MenuItem(it.name, t(f"{it.name}.title"), urls[it.name]) for it in listed],
+            "menu": [MenuItem(it.name, t(self._menu_key(it.name)), urls[it.name]) for it in listed],
             "username": None if caller is None else str(caller.user.username),
             "home": self.default_next,
             "facts": {
@@ -155,6 +156,10 @@ class Composer:
             "t": t,
             "captcha": self.captcha if self.captcha_field else None,
         }
+
+    def _menu_key(self, name: str) -> str:
+        """Return the key of a page's name in the menu, which is its title unless that is long."""
+        return f"{name}.menu" if self.texts.has(f"{name}.menu") else f"{name}.title"
 
     def _done(self, request: Request, language: str, done: str | None) -> str:
         """Return what was done just before, as a sentence of a fixed list."""

@@ -63,6 +63,10 @@ class PageContext:
     """
     What the template of a page may use, by these names.
 
+    ```html
+    {% if username is not none %}<p>{{ t("account.title") }}: {{ username }}</p>{% endif %}
+    ```
+
     Args:
         page: Which page it is.
         brand: The name, the logo and the colours of the site.
@@ -73,14 +77,14 @@ class PageContext:
         data: The answer of the operation that the page shows, as the API gives it; else empty.
         facts: What the feature of the page adds, such as the rules for passwords.
         urls: The paths of the pages that there are, by name.
-        menu: The pages of the account, for who is signed in.
-        username: The name of who is signed in, or `None`.
+        menu: The pages of the account, for users who are signed in.
+        username: The username of the caller, or `None` for strangers.
         next: Where to go after the page; the default is an empty text.
         home: Where the name of the site leads.
         done: What was done just before, as a sentence, or an empty text.
         styles: The paths of the stylesheets.
         script: The path of the script.
-        t: Gives the text of a key, with its values: `t("sign_in")`, `t("left", count=3)`.
+        t: Gives the text of a key, with its values: `t("login.title")`, `t("days", count=3)`.
         csp_nonce: Gives the nonce of this page, for inline scripts and styles of one's own.
         captcha: The widget of a CAPTCHA, if the form needs one.
     """

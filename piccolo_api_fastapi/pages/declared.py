@@ -16,6 +16,12 @@ class Page:
     """
     A page that GET shows.
 
+    ```python
+    from piccolo_api_fastapi.pages import Page
+
+    page = Page(name="help", path="/help", in_menu=True)
+    ```
+
     Args:
         name: The name of the page, of its template and of its texts.
         path: The path below the prefix.
@@ -23,7 +29,7 @@ class Page:
         guard: The dependency of a page that shows no operation; its result is not used.
         reads: The parameters of the query that the template gets as data.
         takes_link: Whether a mailed link opens the page, with a secret.
-        is_entrance: Whether who is signed in is sent on instead.
+        is_entrance: Whether the page redirects users who are signed in.
         in_menu: Whether the menu of the account lists the page.
     """
 
@@ -42,6 +48,12 @@ class Step:
     """
     What follows an action that succeeded.
 
+    ```python
+    from piccolo_api_fastapi.pages import Step
+
+    step = Step("sessions", done="session_ended")
+    ```
+
     Args:
         page: The page to go to; `None` for the address in `next`.
         done: The text that tells of the success: the key `done.<name>`.
@@ -59,6 +71,22 @@ class Step:
 class Action:
     """
     A form that POST takes: an operation of the API, presented as a page.
+
+    ```python
+    from fastapi import APIRouter
+    from piccolo_api_fastapi.features import AuthRoute
+    from piccolo_api_fastapi.pages import Action, Step, operations_of
+
+    api = APIRouter(route_class=AuthRoute)
+
+
+    @api.post("/doors/close")
+    async def close_doors() -> None: ...
+
+
+    close = operations_of(api)["close_doors"]
+    action = Action(path="/doors", does=close, page="doors", then=Step("doors"))
+    ```
 
     Args:
         path: The path below the prefix. It has the parameters of the operation.
@@ -99,7 +127,14 @@ class Action:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSet:
     """
-    The pages of one feature.
+    The pages of one feature, for `Pages(more=[…])`.
+
+    ```python
+    from pathlib import Path
+    from piccolo_api_fastapi.pages import Page, PageSet
+
+    pages = PageSet(folder=Path("help"), pages=(Page(name="help", path="/help"),))
+    ```
 
     Args:
         folder: The folder that has `templates/` and `texts/`.
@@ -121,6 +156,20 @@ class PageSet:
 
 
 def operations_of(router: APIRouter) -> dict[str, AuthRoute]:
-    """Return the routes of a prebuilt router by the names of their operations."""
+    """
+    Return the routes of a router by the names of their operations, or else their own names.
+
+    ```python
+    from piccolo_api_fastapi import SessionAuth, session_router
+    from piccolo_api_fastapi.pages import operations_of
+
+    log_in = operations_of(session_router(SessionAuth()))["log_in"]
+    ```
+
+    Args:
+        router: A prebuilt router, or one with `APIRouter(route_class=AuthRoute)`.
+    """
     routes = (context.original_route for context in iter_route_contexts(router.routes))
-    return {route.operation: route for route in routes if isinstance(route, AuthRoute)}
+    return {
+        route.operation or route.name: route for route in routes if isinstance(route, AuthRoute)
+    }

@@ -1,14 +1,15 @@
 """`Pages`: the flows of the library as HTML."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Generic
+from typing import Annotated, Any, Generic, cast
 
 from fastapi import APIRouter, Depends, FastAPI
 
 from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.http.csp import Sources
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.mfa.totp import TOTP
@@ -23,7 +24,7 @@ from .brand import Brand
 from .browsers import BrowserUser, serve_browsers
 from .composer import Composer
 from .declared import Action, Page, PageSet
-from .headers import PageHeaders, Sources
+from .headers import PageHeaders
 from .next_url import check_origins, safe_next
 from .rendering import Renderer
 from .route import FormRoute, PageRoute
@@ -71,8 +72,9 @@ class Pages(Generic[UserT]):
         texts: Texts by language and key, which replace or add to those of the package.
         headers: Headers of every page, which replace those of the package.
         sources: Further sources of the Content Security Policy by directive, such as
-            `{"img-src": ["https://images.example.com"]}`.
-        captcha: The `Captcha` of the forms to log in, to register and to reset a password.
+            `{"img_src": ["https://images.example.com"]}`.
+        captcha: The `Captcha` of the forms to log in, to register and to reset a password. Its
+            `csp_sources` are added to the policy.
 
     Raises:
         ConfigurationError: The extra `pages` is not installed; `accounts` has links to other
@@ -95,7 +97,7 @@ class Pages(Generic[UserT]):
         trusted_origins: Collection[str] = (),
         texts: Mapping[str, Catalogue] | None = None,
         headers: Mapping[str, str] | None = None,
-        sources: Sources | None = None,
+        sources: Mapping[str, Sequence[str]] | None = None,
         captcha: Any = None,
     ) -> None:
         login = login or Login(session.users)
@@ -104,9 +106,10 @@ class Pages(Generic[UserT]):
         if safe_next(default_next, "") != default_next:
             raise ConfigurationError("default_next must be a path on this site, such as /.")
         check_origins(trusted_origins)
-        sets = [session_pages(session, login, captcha=captcha)]
+        sets: list[PageSet] = []
         if accounts is not None:
             sets.append(account_pages(accounts, session, prefix, captcha=captcha))
+        sets.append(session_pages(session, login, captcha=captcha))
         if totp is not None:
             sets.append(totp_pages(totp, session))
         if tokens is not None:
@@ -124,7 +127,11 @@ class Pages(Generic[UserT]):
             renderer=Renderer(None if templates is None else Path(templates), folders),
             texts=Texts(folders, _merged(brought.texts for brought in self._sets), texts or {}),
             brand=brand,
-            headers=PageHeaders(trusted_origins, sources or {}, headers or {}),
+            headers=PageHeaders(
+                trusted_origins,
+                [_sources_of(sources), _sources_of(getattr(captcha, "csp_sources", None))],
+                headers or {},
+            ),
             assets=Assets(brand),
             default_next=default_next,
             trusted_origins=frozenset(trusted_origins),
@@ -236,6 +243,10 @@ def _pages_of(brought: PageSet) -> list[str]:
 
 def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: value for part in parts for name, value in part.items()}
+
+
+def _sources_of(given: Mapping[str, Sequence[str]] | None) -> Sources:
+    return cast("Sources", given or {})  # checked by `Policy`
 
 
 def _looking(guard: Any) -> Any:

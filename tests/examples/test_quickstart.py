@@ -120,6 +120,18 @@ async def test_disabled(client: httpx.AsyncClient) -> None:
     assert (await client.get("/me", headers=bearer(tokens["access_token"]))).status_code == 401
 
 
+async def test_pages(client: httpx.AsyncClient) -> None:
+    """A browser that opens `/me` is sent to the page to log in, and comes back."""
+    client.headers["Accept"] = "text/html"
+    client.follow_redirects = True
+    answer = await client.get("/me")
+    assert answer.url.path == "/account/login"
+    form = {"username": "ada", "password": PASSWORD, "next": answer.url.params["next"]}
+    assert (await client.post("/account/login", data=form)).json()["username"] == "ada"
+    for path in ("/account", "/account/sessions", "/account/mfa", "/account/api-tokens"):
+        assert (await client.get(path)).status_code == 200, path
+
+
 @pytest.fixture
 async def process(tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """`python -m examples.quickstart` on a free port and a fresh file."""
@@ -162,7 +174,9 @@ async def test_as_a_process(process: asyncio.subprocess.Process) -> None:
     printed = await read_until(process, "Uvicorn running on")
     docs = re.search(r"http://\S+/docs", printed)
     ada, grace = (re.search(rf"{name} +({PASSWORD})", printed) for name in ("ada", "grace"))
+    pages = re.search(r"http://\S+/account", printed)
     assert docs
+    assert pages
     assert ada
     assert grace
     address = docs[0].removesuffix("/docs")
@@ -175,6 +189,7 @@ async def test_as_a_process(process: asyncio.subprocess.Process) -> None:
         assert (await log_in(client, "ada", ada[1])).status_code == 200
         assert (await client.get("/me")).json()["email"] == "ada@example.com"
         assert (await client.get("/admin")).status_code == 403
+        assert "Your account" in (await client.get(pages[0])).text
         cookie = {"Cookie": "; ".join(f"{name}={text}" for name, text in client.cookies.items())}
 
         client.cookies.clear()

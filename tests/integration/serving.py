@@ -31,19 +31,23 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
+def serving(app: Any, certificate: tuple[str, str] | None = None) -> Iterator[str]:
     """
     Within it, the application is served by uvicorn in a thread.
 
     Args:
         app: Any ASGI application.
+        certificate: The paths of a certificate and its key, for https.
 
     Yields:
         Its address, such as `http://127.0.0.1:49152`.
     """
     listener = socket.create_server(("127.0.0.1", 0))
+    public, key = certificate or (None, None)
     config = uvicorn.Config(
         app,
+        ssl_certfile=public,
+        ssl_keyfile=key,
         loop="uvloop" if os.environ.get("EVENT_LOOP") == "uvloop" else "asyncio",
         log_config=None,
         lifespan="off",
@@ -55,7 +59,7 @@ def serving(app: Any) -> Iterator[str]:
     thread.start()
     try:
         assert server.is_up.wait(10)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http{'s' if certificate else ''}://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(10)

@@ -75,7 +75,7 @@ async def test_own_headers_and_sources(users: Users[User]) -> None:
         SessionAuth(users),
         brand=Brand("Movies", colors={"accent": "#7a1fa2"}),
         headers={"referrer-policy": "no-referrer", "X-Robots-Tag": "noindex"},
-        sources={"img-src": ["https://img.example.com"], "frame-src": ["https://x.example.com"]},
+        sources={"img_src": ["https://img.example.com"], "frame_src": ["https://x.example.com"]},
     )
     app = FastAPI()
     app.include_router(pages.router)
@@ -91,7 +91,7 @@ async def test_own_headers_and_sources(users: Users[User]) -> None:
 
 def test_policy() -> None:
     """Without further sources, nothing but the site itself, and trusted types."""
-    policy = PageHeaders((), {}, {}).make(None)["content-security-policy"]
+    policy = PageHeaders((), (), {}).make(None)["content-security-policy"]
     assert policy == (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
         "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -101,18 +101,18 @@ def test_policy() -> None:
 
 def test_nonce() -> None:
     """A page that asks for the nonce gets it in the two directives that take one."""
-    policy = PageHeaders((), {}, {}).make("abc")["content-security-policy"]
+    policy = PageHeaders((), (), {}).make("abc")["content-security-policy"]
     assert policy.count("'nonce-abc'") == 2
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        {"sources": {"img-src": ["https://x; script-src *"]}},
-        {"sources": {"img-src": ["a,b"]}},
-        {"sources": {"img-src": ["a b"]}},
-        {"sources": {"img-src": ["\u00e9"]}},
-        {"sources": {"img-src": "https://x"}},
+        {"sources": {"img_src": ["https://x; script-src *"]}},
+        {"sources": {"img_src": ["a,b"]}},
+        {"sources": {"img_src": ["a b"]}},
+        {"sources": {"img_src": ["\u00e9"]}},
+        {"sources": {"img_src": "https://x"}},
         {"headers": {"X-A": "a\r\nSet-Cookie: a=b"}},
         {"headers": {"X A": "a"}},
         {"headers": {"X-A": "\u00e9"}},

@@ -25,7 +25,7 @@ LISTENER_SECONDS = 10.0
 """The time limit of an async `after_commit` listener. Then it is cancelled, and that is logged."""
 
 _CRITICAL = re.compile(r"_reuse$")
-_FAILED = re.compile(r"_(fail|fail_max|lock|reuse|exceeded|unavailable|misconfigured)$")
+_FAILED = re.compile(r"_(fail|fail_max|lock|reuse|exceeded|unavailable|misconfigured|violation)$")
 _GRAVE = re.compile(r"^user_deleted$")
 
 

@@ -30,22 +30,27 @@ class Answer:
         vary: The names of the request headers in which a credential was looked for. Caches must
             not give the response to requests in which these differ (RFC 9111 section 4.1).
         status: The status, once the response has started.
+        nonce: The nonce of the page, once a dependency has asked for it.
+        writers: The functions that write headers which depend on those of the response, each by
+            the header that it writes.
         on_begin: The functions to call with the status when the response has started.
     """
 
-    __slots__ = ("headers", "on_begin", "status", "vary")
+    __slots__ = ("headers", "nonce", "on_begin", "status", "vary", "writers")
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
         self.vary = ""
         self.status: int | None = None
+        self.nonce: str | None = None
+        self.writers: dict[str, Callable[[MutableHeaders], None]] = {}
         self.on_begin: list[Callable[[int], Awaitable[None]]] = []
 
     def begin(self, message: Message) -> bool:
         """Add the requested headers if the message starts the response. Returns whether it does."""
         self.status = message.get("status", _OF_WEBSOCKETS.get(message["type"]))
         begins = self.status is not None
-        asked = self.headers or self.vary
+        asked = self.headers or self.vary or self.writers
         if begins and asked and message["type"] != "websocket.close":  # which has no headers
             headers = MutableHeaders(raw=list(message.get("headers", ())))
             self.complete(headers, is_cached=message["type"] == "http.response.start")
@@ -62,6 +67,8 @@ class Answer:
         """
         for name, value in self.headers.items():
             headers.setdefault(name, value)
+        for write in self.writers.values():
+            write(headers)
         if self.vary and is_cached:
             headers.setdefault("Cache-Control", "private, no-cache")
             headers["Vary"] = (
@@ -116,6 +123,9 @@ Admit: TypeAlias = Callable[[HTTPConnection], AbstractAsyncContextManager[object
 Check: TypeAlias = Callable[[], Awaitable[None]]
 """Looks whether the application can serve, and raises `ConfigurationError` if not."""
 
+Prepare: TypeAlias = Callable[[Scope, Answer], None]
+"""Requests headers for the response to any request, before the routes are asked."""
+
 
 class AnswerMiddleware:
     """
@@ -127,6 +137,7 @@ class AnswerMiddleware:
         admit: Surrounds each request, or refuses it.
         refuse: Makes the response to a request that `admit` refuses.
         check: Is called once the application has started, before it serves.
+        prepare: Requests headers for every response, also in a mounted application.
     """
 
     def __init__(
@@ -137,21 +148,28 @@ class AnswerMiddleware:
         admit: Admit | None,
         refuse: Callable[[HTTPException, Scope], Response],
         check: Check | None,
+        prepare: Prepare | None,
     ) -> None:
         self.app = app
         self.client_address = client_address
         self.admit = admit
         self.refuse = refuse
         self.check = check
+        self.prepare = prepare
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request. An application mounted in an installed one adds nothing."""
-        if scope["type"] == "lifespan" or ANSWER in scope:
-            if self.check is not None and scope["type"] == "lifespan":
-                send = _checked(send, self.check)
+        """Serve a request. An application mounted in an installed one adds its policy only."""
+        if scope["type"] == "lifespan":
+            checked = send if self.check is None else _checked(send, self.check)
+            await self.app(scope, receive, checked)
+            return
+        is_mounted = ANSWER in scope
+        answer: Answer = scope.setdefault(ANSWER, Answer())
+        if self.prepare is not None:
+            self.prepare(scope, answer)
+        if is_mounted:
             await self.app(scope, receive, send)
             return
-        answer = scope[ANSWER] = Answer()
         if self.client_address is not None:
             scope[CLIENT_ADDRESS] = self.client_address
             scope.pop(CLIENT, None)  # an outer application may have found another

@@ -64,6 +64,9 @@ class AuthRoute(APIRoute):
     documents_422 = True
     """Whether OpenAPI shows a 422 for input that does not validate."""
 
+    maximum_body: ClassVar[int] = MAXIMUM_BODY
+    """The bytes that a body may have."""
+
     media_type: ClassVar[str] = PROBLEM_MEDIA_TYPE
     """The content type of errors."""
 
@@ -167,11 +170,11 @@ class AuthRoute(APIRoute):
         Read and check the body, and return a request that replays it.
 
         Raises:
-            ContentTooLarge: The body is longer than 16 KiB.
+            ContentTooLarge: The body is longer than `maximum_body`.
             UnsupportedMediaType: The content type is not the one that the route accepts.
             Unprocessable: The body is malformed or ambiguous.
         """
-        body = await capped_body(request)
+        body = await capped_body(request, self.maximum_body)
         if self.body_field is not None:
             content_type = request.headers.get("content-type", "")
             if isinstance(self.body_field.field_info, params.Form):
@@ -302,17 +305,21 @@ def _without_excerpt(item: dict[str, Any]) -> str:
     return message.partition(",")[0] if item["type"].endswith("_parsing") else message
 
 
-async def capped_body(request: Request) -> bytes:
+async def capped_body(request: Request, maximum: int = MAXIMUM_BODY) -> bytes:
     """
     Read the body of a request.
 
+    Args:
+        request: The request.
+        maximum: The maximum number of bytes.
+
     Raises:
-        ContentTooLarge: The body is longer than 16 KiB.
+        ContentTooLarge: The body is longer.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAXIMUM_BODY:
+        if len(body) > maximum:
             raise ContentTooLarge
     return bytes(body)
 

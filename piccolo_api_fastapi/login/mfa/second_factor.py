@@ -45,6 +45,8 @@ class SecondFactor(ABC):
     Attributes:
         name: The name of the factor in requests, events and `Identity.factors`.
         amr: The values that it adds to the claim `amr` (RFC 8176 section 2).
+        proves: What the user shows by it, such as `mailbox`. Default: the name. It is not asked
+            for after a first factor that proves the same.
         worth: `"second"`, or `"both"` if it can start a login as well and is multi-factor by
             itself.
         notices: The mail about its events: sentences by the name of the event; see
@@ -56,6 +58,7 @@ class SecondFactor(ABC):
     name: ClassVar[str]
     amr: ClassVar[Sequence[str]] = ()
     worth: ClassVar[Worth] = "second"
+    proves: ClassVar[str | None] = None
     notices: ClassVar[Mapping[str, Notice]] = {}
     users: Users[Any]
     companions: Sequence["SecondFactor"] = ()
@@ -73,7 +76,7 @@ class SecondFactor(ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if hasattr(cls, "name"):
-            declare_factor(cls.name, amr=cls.amr, worth=cls.worth)
+            declare_factor(cls.name, amr=cls.amr, worth=cls.worth, proves=cls.proves)
             declare_notices(cls.notices)
 
     @abstractmethod

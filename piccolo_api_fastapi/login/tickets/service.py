@@ -74,9 +74,9 @@ class Tickets:
         Issue a ticket.
 
         Args:
-            user: The primary key of the user.
+            user: The primary key of the user; `None` while it is not known who it is.
             data: The data that the ticket is bound to, such as an address.
-            replace: Whether the user's older tickets of this purpose end.
+            replace: Whether the user's older tickets of this purpose end. Those of nobody stay.
 
         Returns:
             The token. Show it once.
@@ -97,8 +97,9 @@ class Tickets:
         )
         async with transaction(table):
             # Without the lock, several calls at once would not see the rows of each other.
-            await self.users.lock(user)
-            if replace:
+            if user is not None:
+                await self.users.lock(user)
+            if replace and user is not None:
                 await self.end(user)
             await table.insert(row)
         return token

@@ -29,6 +29,18 @@ _INPUTS: Mapping[Any, str] = MappingProxyType(
 _FRACTIONS = frozenset({float, Decimal, time, NaiveDatetime})
 """The types whose inputs would refuse values between steps of 1, or of a minute."""
 
+_TOKENS = MappingProxyType(
+    {
+        "first_name": "given-name",
+        "last_name": "family-name",
+        "name": "name",
+        "phone": "tel",
+        "country": "country",
+        "date_of_birth": "bday",
+    }
+)
+"""What browsers fill in, by the usual names of columns (WCAG 2.2, success criterion 1.3.5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnInput:
@@ -39,6 +51,7 @@ class ColumnInput:
         name: The name of the column.
         label: What it is called, unless the texts say otherwise: `column.<name>`.
         type: The type of the input in HTML, or `select`.
+        autocomplete: What browsers fill in, or `None`.
         hint: The help text of the column, or `None`.
         empty: What an input that was left empty stands for.
         choices: The values to choose from, if the column has choices.
@@ -48,6 +61,7 @@ class ColumnInput:
     name: str
     label: str
     type: str
+    autocomplete: str | None
     hint: str | None
     empty: Any
     choices: tuple[Any, ...] = ()
@@ -83,7 +97,7 @@ def _input(name: str, kind: Any, column: Column, hint: str | None) -> ColumnInpu
     attributes = {"step": "any"} if kind in _FRACTIONS else {}
     # Of a unique column, several users may have null, but not an empty text.
     empty = None if column._meta.null or html != "text" else ""
-    return ColumnInput(name, label, html, hint, empty, choices, attributes)
+    return ColumnInput(name, label, html, _TOKENS.get(name), hint, empty, choices, attributes)
 
 
 def _kind_of(annotation: Any) -> Any:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.optional_user import optional
 from piccolo_api_fastapi.access.person_only import in_person
+from piccolo_api_fastapi.access.step_up import MULTI_FACTOR, acr
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
@@ -75,7 +77,7 @@ def session_pages(
         ),
         shown=("login_mfa",),
         facts={
-            "asks_code": bool(login.factors),
+            "asks_code": _has_second_factor,
             "sends_code": [one.name for one in _every(login) if one.sends_code],
         },
         texts=_names(login),
@@ -101,6 +103,11 @@ def _second_step(api: Mapping[str, AuthRoute]) -> tuple[Action, ...]:
             otherwise=otherwise,
         ),
     )
+
+
+def _has_second_factor(caller: Identity[Any] | None) -> bool:
+    """Whether a caller logged in, or enrolled since, with a second factor that can be asked for."""
+    return caller is not None and acr(caller.factors) == MULTI_FACTOR
 
 
 def _after_password(answer: Mapping[str, Any]) -> Step:

@@ -13,7 +13,7 @@ from piccolo_api_fastapi.access.bearer import bearer_token
 from piccolo_api_fastapi.access.devices import Device
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
-from piccolo_api_fastapi.access.step_up import Factors, is_second_factor
+from piccolo_api_fastapi.access.step_up import Factors, second_factors
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.crypto.keys import KeyRing, ring_of
 from piccolo_api_fastapi.core.database.outages import store
@@ -320,8 +320,10 @@ class JWTAuth(Scheme[UserT]):
         """
         now = self.users.clock()
         step_ups = {**identity.step_ups, factor: now} if for_change else {}
-        factors = rotation_queries.all_factors({**identity.factors, factor: now}, step_ups)
-        if not await self._record(identity, factors, is_second=is_second_factor(factor)):
+        presented = {**identity.factors, factor: now}
+        factors = rotation_queries.all_factors(presented, step_ups)
+        is_second = factor in second_factors(presented)
+        if not await self._record(identity, factors, is_second=is_second):
             raise InvalidToken
 
     async def spend_step_ups(self, identity: Identity[UserT]) -> None:

@@ -13,7 +13,7 @@ from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.access.devices import Device
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.scheme import Scheme
-from piccolo_api_fastapi.access.step_up import is_second_factor, last_presented
+from piccolo_api_fastapi.access.step_up import last_presented, second_factors
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.lookups import CANDIDATES
 from piccolo_api_fastapi.core.database.outages import store
@@ -273,11 +273,11 @@ class SessionAuth(Scheme[UserT]):
             SessionEnded: The session ended, or its cookie was replaced, meanwhile.
         """
         now = self.users.clock()
-        factors, is_second = {**identity.factors, factor: now}, is_second_factor(factor)
+        factors = {**identity.factors, factor: now}
         presented = self._presented(identity, connection)
         async with store():
             token = await rotation_queries.record_factor(
-                self.own, presented, factors, now, is_second=is_second
+                self.own, presented, factors, now, is_second=factor in second_factors(factors)
             )
         self._give_renewed(response, token)
 

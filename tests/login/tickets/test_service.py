@@ -159,3 +159,17 @@ def test_configuration(
     """Settings under which no ticket could be good are refused."""
     with pytest.raises(ConfigurationError):
         Tickets(users, purpose, lifetime=lifetime, attempts=attempts)
+
+
+async def test_a_ticket_of_nobody(users: Users[User]) -> None:
+    """A login may begin before it is known who it is; one of 24 callers uses the ticket up."""
+    tickets = Tickets(users, "login of nobody", lifetime=timedelta(minutes=5), attempts=30)
+    token = await tickets.issue(None, "data", replace=True)
+    ticket = await tickets.present(token)
+    assert (ticket.user, ticket.data) == (None, "data")
+
+    async def burn() -> bool:
+        await tickets.burn(ticket)
+        return True
+
+    assert await assert_single_winner(burn)

@@ -26,6 +26,7 @@ from piccolo.columns import (
     Timestamptz,
     Varchar,
 )
+from piccolo.columns import UUID as UUIDColumn
 from piccolo.table import create_db_tables
 
 from piccolo_api_fastapi import Accounts, Users, auth_tables

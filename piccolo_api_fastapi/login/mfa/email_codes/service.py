@@ -72,6 +72,7 @@ class EmailCode(SecondFactor):
     """
 
     name = "email_code"
+    proves = "mailbox"
     amr = ("otp",)
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional but mail

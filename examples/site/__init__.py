@@ -1,0 +1,1 @@
+"""A site of HTML pages with accounts, second factors and API tokens; mail is printed."""
