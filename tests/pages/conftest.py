@@ -33,6 +33,7 @@ from piccolo_api_fastapi.pages.route import FormRoute
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import KEY, PASSWORD, unchanged
 from tests.pages.browsing import Browser, Page
+from tests.pages.catalogue import TEXTS
 
 if TYPE_CHECKING:
     from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
@@ -202,7 +203,7 @@ async def enrol(browser: Browser, clock: FrozenClock) -> tuple[pyotp_totp.TOTP, 
     page = await browser.submit("/account/mfa/totp")
     phone = pyotp_totp.TOTP(page.said("secret").replace(" ", ""))
     page = await browser.submit("/account/mfa/totp/confirm", code=code_of(phone, clock))
-    assert page.message == "The app is set up."
+    assert page.message == TEXTS["done.totp_confirmed"]
     return phone, page.said("codes").split()
 
 

@@ -33,6 +33,7 @@ from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import PASSWORD, SECRET, reaches_no_sql
 from tests.models import Customer, Member
 from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import BASE_URL, Parts, log_in, totp_of
 from tests.pages.greetings import greeting_pages
 
@@ -61,7 +62,7 @@ async def test_own_users(customers: Users[Customer], outbox: Outbox) -> None:
     page = await browser.open("/account")
     assert (page.value("phone"), page.value("country")) == ("1", "GB")
     page = await browser.submit("/account", phone="")
-    assert page.message == "Your details are saved."
+    assert page.message == TEXTS["done.profile_changed"]
     [row] = await Customer.select(Customer.phone)
     assert row["phone"] is None
     for path in ("/account/sessions", "/account/api-tokens", "/account/mfa"):
@@ -136,7 +137,7 @@ async def test_captcha(users: Users[User], ada: User) -> None:
     browser = Browser(app)
     form = {"username": "ada", "password": PASSWORD}
     page = await browser.send("/account/login", form)
-    assert (page.status, page.errors) == (403, ["Solve the CAPTCHA."])
+    assert (page.status, page.errors) == (403, [TEXTS["error.captcha_required"]])
     page = await browser.send("/account/login", form, solution="wrong\r\n\u00e9")
     assert page.status == 403
     headers = {"captcha-response": "solved"}

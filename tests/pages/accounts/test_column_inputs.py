@@ -26,7 +26,6 @@ from piccolo.columns import (
     Timestamptz,
     Varchar,
 )
-from piccolo.columns import UUID as UUIDColumn
 from piccolo.table import create_db_tables
 
 from piccolo_api_fastapi import Accounts, Users, auth_tables
@@ -34,6 +33,7 @@ from piccolo_api_fastapi.pages.accounts.columns import ColumnInput, columns_of
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, use_engine
 from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import Parts, log_in
 
 
@@ -136,7 +136,7 @@ FILLED = {
 async def test_all_kinds(reading: Browser) -> None:
     """Each kind is stored, shown as it was typed, and survives saving the page again."""
     page = await reading.submit("/account", **FILLED)
-    assert page.message == "Your details are saved.", page.errors
+    assert page.message == TEXTS["done.profile_changed"], page.errors
     [row] = await Reader.select(*[getattr(Reader, name) for name in FILLED])
     stored = {
         "newsletter": True,
@@ -158,7 +158,7 @@ async def test_all_kinds(reading: Browser) -> None:
     again = dict(page.form("/account").fields)
     assert again.keys() == FILLED.keys()
     page = await reading.submit("/account")
-    assert page.message == "Your details are saved.", page.errors
+    assert page.message == TEXTS["done.profile_changed"], page.errors
     assert await Reader.select(*[getattr(Reader, name) for name in FILLED]) == [row]
 
 
@@ -167,7 +167,7 @@ async def test_emptied(reading: Browser) -> None:
     await reading.submit("/account", **FILLED)
     kept = {"newsletter": None, "plan": "free"}
     page = await reading.submit("/account", **{**dict.fromkeys(FILLED, ""), **kept})
-    assert page.message == "Your details are saved.", page.errors
+    assert page.message == TEXTS["done.profile_changed"], page.errors
     [row] = await Reader.select(*[getattr(Reader, name) for name in FILLED])
     assert (row.pop("newsletter"), row.pop("plan"), row.pop("motto")) == (False, "free", "")
     assert set(row.values()) == {None}
@@ -197,11 +197,11 @@ async def test_registration(reading: Browser) -> None:
         page = await reading.submit(
             "/account/register", username=name, password=PASSWORD, level="1"
         )
-        assert page.message == "Your account is made. Log in.", page.errors
+        assert page.message == TEXTS["done.registered"], page.errors
     page = await log_in(reading, "eve")
     page = await reading.open("/account")
     page = await reading.submit("/account", nick="")
-    assert page.message == "Your details are saved."
+    assert page.message == TEXTS["done.profile_changed"]
     rows = await Reader.select(Reader.level).where(Reader.username != "ada")
     assert [row["level"] for row in rows] == [1, 1]
 
@@ -229,5 +229,12 @@ def test_inputs(database: Any) -> None:
         "nick": "text",
         "motto": "text",
     }
-    assert found[0] == ColumnInput("newsletter", "Newsletter", "checkbox", "Once a month.", None)
+    assert found[0] == ColumnInput(
+        name="newsletter",
+        label="Newsletter",
+        type="checkbox",
+        autocomplete=None,
+        hint="Once a month.",
+        empty=None,
+    )
     assert columns_of(Accounts(users, schemes=[SessionAuth(users)])) == ()
