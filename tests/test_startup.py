@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-AT_FIRST_USE = {"aiosmtplib", "cryptography", "httpx", "jwt", "redis", "segno", "smtplib"}
+AT_FIRST_USE = {
+    "aiosmtplib",
+    "cryptography",
+    "httpx",
+    "jinja2",
+    "jwt",
+    "redis",
+    "segno",
+    "smtplib",
+}
 
 
 def loaded_by(source: str) -> set[str]:
@@ -19,3 +28,10 @@ def test_loaded_at_first_use() -> None:
     loaded = loaded_by("from piccolo_api_fastapi import SessionAuth, install\nSessionAuth()")
     assert {"piccolo_api_fastapi", "fastapi", "piccolo"} <= loaded
     assert set() == loaded & AT_FIRST_USE
+
+
+def test_templates_are_loaded_by_pages_alone() -> None:
+    """Jinja2 is loaded by the first `Pages`, and not by what is imported for it."""
+    named = "from piccolo_api_fastapi import Brand, Pages, SessionAuth\nBrand('Movies')"
+    assert "jinja2" not in loaded_by(named)
+    assert "jinja2" in loaded_by(f"{named}\nPages(SessionAuth())")

@@ -301,17 +301,13 @@ async def test_every_route(served: Application, part: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.security(98)
-async def test_forms(served: Application) -> None:
-    """So do 500 forms of strangers to each page that takes them."""
-    operations = served.operations(served.site)
-    forms = [one for one in operations if one[2].removeprefix("form_") in FIELDS]
-    assert {"form_log_in", "form_register", "form_change_email"} <= {name for _, _, name in forms}
-    for operation in forms:
-        await RateLimitState.delete(force=True)
-        async with new_client(served.site) as client:
-            await check(partial(ask, served, client, operation))
+@pytest.mark.parametrize("name", [name for name in FIELDS if "token" not in name])
+async def test_forms(served: Application, name: str) -> None:
+    """So do 500 forms of strangers to a page that takes them."""
+    [form] = [one for one in served.operations(served.site) if one[2] == f"form_{name}"]
+    async with new_client(served.site) as client:
+        await check(partial(ask, served, client, form))
 
 
 @pytest.mark.slow

@@ -43,8 +43,10 @@ class Links:
             )
         self.base_url = base_url.rstrip("/")
         self.paths = paths
-        self._mark = "#" if style == "fragment" else "?"
+        self._style = style
 
     def to(self, purpose: str, token: str) -> str:
         """Return the link to the page for a purpose, with a secret."""
-        return f"{self.base_url}{self.paths[purpose]}{self._mark}token={token}"
+        page = f"{self.base_url}{self.paths[purpose]}"
+        in_query = "&" if "?" in page else "?"
+        return f"{page}{'#' if self._style == 'fragment' else in_query}token={token}"

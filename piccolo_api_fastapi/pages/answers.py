@@ -83,8 +83,6 @@ def errors_for_people(
         t: Gives a text in the language of the page.
         action: The form that was sent.
     """
-    if not answer.is_refusal:
-        return Errors()
 
     def say(code: str, sentence: str) -> str:
         general = f"error.{code}"

@@ -113,6 +113,17 @@ def add_routes(app: FastAPI, session: SessionAuth[Any]) -> None:
         app.add_api_route(path, show, methods=["GET", "HEAD", "POST"], include_in_schema=False)
 
 
+@lru_cache
+def _users(clock: FrozenClock) -> Users[User]:
+    return Users(clock=clock)
+
+
+@pytest.fixture
+def users(database: Any, clock: FrozenClock) -> Users[User]:
+    """The users of either database: an application takes long to build."""
+    return _users(clock)
+
+
 async def _refuse(_: object) -> None:
     raise LoginRefused("Not <today>.")
 

@@ -50,7 +50,7 @@ async def test_login(browser: Browser, body: str) -> None:
 
 @reaches_no_sql
 @pytest.mark.parametrize("body", BODIES)
-@pytest.mark.parametrize("is_signed_in", [True, False])
+@pytest.mark.parametrize("is_signed_in", [True, pytest.param(False, marks=pytest.mark.slow)])
 async def test_every_form(
     browser: Browser, app: FastAPI, ada: User, body: str, *, is_signed_in: bool
 ) -> None:

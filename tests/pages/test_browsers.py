@@ -122,7 +122,7 @@ def client_of(app: FastAPI, **headers: str) -> httpx.AsyncClient:
     [
         {"accept": HTML},
         {"accept": HTML, "sec_fetch_dest": "document"},
-        {"accept": "text/html"},
+        {"accept": "text/html;level=1;q=0.5"},
         {"accept": "application/json;q=0.5, text/html;q=0.6"},
         {"accept": "TEXT/HTML; q=1.0, */*"},
         {"accept": HTML, "cookie": "__Host-session=ended"},

@@ -4,8 +4,9 @@
 # mypy: disable-error-code="arg-type"
 # pyright: reportArgumentType=false
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from piccolo_api_fastapi import (
     Users,
     require,
 )
+from piccolo_api_fastapi.errors import EmailNotVerified
 from piccolo_api_fastapi.pages import Page, PageSet
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import PASSWORD, SECRET, reaches_no_sql
@@ -172,73 +174,97 @@ async def test_page_from_outside(users: Users[User], ada: User) -> None:
     assert page.title == "Greeting"
 
 
-def _sets(session: SessionAuth[Any]) -> dict[str, PageSet]:
-    """Sets of pages that do not go with the others, by what is wrong."""
+def _set(session: SessionAuth[Any], **changes: Any) -> PageSet:
+    """The pages from outside, with one page, one form or one fact of another name."""
     good = greeting_pages(session)
-    [page] = good.pages
-    return {
-        "Two features bring the page 'login'": replace(good, pages=(replace(page, name="login"),)),
-        "Two features bring the page 'login_mfa'": replace(good, shown=("login_mfa",)),
-        "Two features bring the path '/login'": replace(
-            good, pages=(replace(page, path="/login"),)
-        ),
-        "Two features bring the form '/login'": replace(
-            good, actions=(replace(good.actions[0], path="/login"),)
-        ),
-        "Two features bring the fact 'asks_code'": replace(good, facts={"asks_code": 1}),
-        "The page 'hello' needs the template hello.html": replace(
-            good, pages=(Page(name="hello", path="/hello"),)
-        ),
-        "The page 'code' needs the template": replace(good, shown=("code",)),
-    }
+    [page], [action] = good.pages, good.actions
+    if "page" in changes:
+        return replace(good, pages=(replace(page, **changes["page"]),))
+    if "action" in changes:
+        return replace(good, actions=(replace(action, **changes["action"]),))
+    return replace(good, **changes)
 
 
 @reaches_no_sql
-@pytest.mark.parametrize("wrong", _sets(SessionAuth()))
-def test_sets_that_clash(session: SessionAuth[User], wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "changes"),
+    [
+        ("the page 'login'", {"page": {"name": "login"}}),
+        ("the page 'login_mfa'", {"shown": ("login_mfa",)}),
+        ("the path '/login'", {"page": {"path": "/login"}}),
+        ("the form '/login'", {"action": {"path": "/login"}}),
+        ("the fact 'asks_code'", {"facts": {"asks_code": 1}}),
+        ("needs the template hello.html", {"page": {"name": "hello"}}),
+        ("needs the template code.html", {"shown": ("code",)}),
+    ],
+)
+def test_sets_that_clash(session: SessionAuth[User], wrong: str, changes: Any) -> None:
     """What two features bring under one name, or what has no template, is refused when built."""
     with pytest.raises(ConfigurationError, match=wrong):
-        Pages(session, more=[_sets(session)[wrong]])
+        Pages(session, more=[_set(session, **changes)])
 
 
-def _wrong() -> dict[str, Any]:
-    """Arguments that do not go together, by what is wrong."""
-    users, others = Users(), Users(Customer)
-    session = SessionAuth(users)
-    mail: dict[str, Any] = {"mail": ConsoleMail(), "schemes": [session]}
-    elsewhere = Accounts(users, base_url="https://app.example.com", **mail)
-    by_token = Accounts(users, schemes=[JWTAuth(users, secret=SECRET)])
-    narrow = Accounts(users, schemes=[session], guard=JWTAuth(users, secret=SECRET))
-    return {
-        "base_url must end with": {"accounts": elsewhere},
-        "with its session": {"accounts": by_token},
-        "Pages needs Accounts": {"accounts": narrow},
-        "schemes": {"accounts": Accounts(users)},
-        "same user table": {"login": Login(others)},
-        "user table": {"tokens": TokenAuth(others)},
-        "other user table|user table": {"totp": totp_of(Users(Member))},
-        "accounts must be": {"accounts": session},
-        "session must be": {"session": JWTAuth(users, secret=SECRET)},
-        "prefix must be a path": {"prefix": "account"},
-        "prefix must be": {"prefix": "/account/"},
-        "prefix must": {"prefix": "//account"},
-        "prefix": {"prefix": ""},
-        "default_next must": {"default_next": "https://example.com"},
-        "default_next": {"default_next": "//e"},
-        "more must be": {"more": greeting_pages(session)},
-        "brand must be": {"brand": "Movies"},
-        "given": {"session": session},
-    }
+def _accounts(session: SessionAuth[User], **options: Any) -> Accounts[User]:
+    mail: dict[str, Any] = {"mail": ConsoleMail(), "base_url": BASE_URL}
+    return Accounts(session.users, schemes=[session], **{**mail, **options})
+
+
+def _by_token(session: SessionAuth[User]) -> JWTAuth[User]:
+    return JWTAuth(session.users, secret=SECRET)
+
+
+Make = Callable[[SessionAuth[User]], dict[str, Any]]
+
+WRONG: list[tuple[str, Make]] = [
+    ("must end with", lambda it: {"accounts": _accounts(it, base_url="https://a.example.com")}),
+    ("without a query", lambda it: {"accounts": _accounts(it, paths={"reset": "/r?a=b"})}),
+    ("without a query", lambda it: {"accounts": _accounts(it, paths={"undo": "/{id}"})}),
+    ("without a query", lambda it: {"accounts": _accounts(it, paths={"undo": "//e"})}),
+    ("the path '/login'", lambda it: {"accounts": _accounts(it, paths={"undo": "/login"})}),
+    ("with its session", lambda it: {"accounts": Accounts(it.users, schemes=[_by_token(it)])}),
+    ("with its session", lambda it: {"accounts": _accounts(it, guard=_by_token(it))}),
+    ("Pages needs Accounts", lambda it: {"accounts": Accounts(it.users)}),
+    ("user table", lambda _: {"login": Login(Users(Customer))}),
+    ("user table", lambda _: {"tokens": TokenAuth(Users(Customer))}),
+    ("user table", lambda _: {"totp": totp_of(Users(Member))}),
+    ("accounts must be", lambda it: {"accounts": it}),
+    ("session must be", lambda it: {"session": _by_token(it)}),
+    ("prefix must be a path", lambda _: {"prefix": "account"}),
+    ("prefix must be a path", lambda _: {"prefix": "/account/"}),
+    ("prefix must be a path", lambda _: {"prefix": "//account"}),
+    ("prefix must be a path", lambda _: {"prefix": ""}),
+    ("default_next must be", lambda _: {"default_next": "https://example.com"}),
+    ("default_next must be", lambda _: {"default_next": "//e"}),
+    ("more must be", lambda it: {"more": greeting_pages(it)}),
+    ("brand must be", lambda _: {"brand": "Movies"}),
+]
 
 
 @reaches_no_sql
-@pytest.mark.parametrize("wrong", [name for name in _wrong() if name != "given"])
-def test_configuration(database: object, wrong: str) -> None:
+@pytest.mark.parametrize(("wrong", "make"), WRONG)
+def test_configuration(session: SessionAuth[User], wrong: str, make: Make) -> None:
     """Arguments that do not go together are refused when the pages are made."""
-    every = _wrong()
-    given = {**every["given"], **every[wrong]}
+    given: dict[str, Any] = {"session": session, **make(session)}
     with pytest.raises(ConfigurationError, match=wrong):
         Pages(**given)
+
+
+@reaches_no_sql
+async def test_no_circles(session: SessionAuth[User], tmp_path: Path) -> None:
+    """A page whose own guard leads to it is an error, and not a circle."""
+
+    async def refuse() -> None:
+        raise EmailNotVerified
+
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "verify_email.html").write_text("never shown")
+    page = Page(name="verify_email", path="/here", guard=refuse)
+    texts = {"verify_email.title": "Here"}
+    app = FastAPI()
+    made = PageSet(folder=tmp_path, pages=(page,), texts=texts)
+    app.include_router(Pages(session, more=[made]).router)
+    page_shown = await Browser(app).open("/account/here?x=1")
+    assert (page_shown.status, page_shown.path) == (403, "/account/here")
 
 
 @reaches_no_sql

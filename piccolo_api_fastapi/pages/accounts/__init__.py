@@ -9,7 +9,9 @@ from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.accounts.router import accounts_router
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import ConfigurationError
+from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.pages.declared import Action, Page, PageSet, Step, operations_of
+from piccolo_api_fastapi.pages.next_url import safe_next
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
 from piccolo_api_fastapi.users import UserT
 
@@ -34,10 +36,8 @@ def account_pages(
     """
     if session not in accounts.schemes or session not in accounts.guard.schemes:
         raise ConfigurationError("Pages needs Accounts(schemes=[session]), with its session.")
-    if accounts.has_mail and not accounts.mailboxes.links.base_url.endswith(prefix):
-        raise ConfigurationError(
-            f"The links that Accounts mails lead to other pages: base_url must end with {prefix}."
-        )
+    if accounts.has_mail:
+        _check_links(accounts.mailboxes.links, prefix)
     api = operations_of(accounts_router(accounts, captcha=captcha))
     columns = columns_of(accounts)
     kept = ("username", "email", *(column.name for column in columns))
@@ -58,6 +58,15 @@ def account_pages(
         },
         texts={f"column.{column.name}": column.label for column in columns},
     )
+
+
+def _check_links(links: Links, prefix: str) -> None:
+    if not links.base_url.endswith(prefix):
+        raise ConfigurationError(
+            f"The links that Accounts mails lead to other pages: base_url must end with {prefix}."
+        )
+    if any(safe_next(path, "") != path or set(path) & set("?#{}") for path in links.paths.values()):
+        raise ConfigurationError("Pages needs paths= of Accounts without a query or parameters.")
 
 
 def _pages(api: Mapping[str, AuthRoute], anybody: Callable[..., Any]) -> tuple[Page, ...]:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from decimal import Decimal
-from types import MappingProxyType, NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from types import MappingProxyType, NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from piccolo.columns import Column
 from pydantic import NaiveDatetime
@@ -101,9 +101,6 @@ def _input(name: str, kind: Any, column: Column, hint: str | None) -> ColumnInpu
 
 
 def _kind_of(annotation: Any) -> Any:
-    """The type of a column: its annotation without `None` and without bounds."""
-    if get_origin(annotation) in (Union, UnionType):
-        annotation = next(kind for kind in get_args(annotation) if kind is not NoneType)
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return annotation
+    """The type of a column: its annotation without `None`, which all have, and without bounds."""
+    kind = next(kind for kind in get_args(annotation) if kind is not NoneType)
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind

@@ -1,6 +1,5 @@
 """Every page in each of its states: reachable for people, and closed to other sites."""
 
-
 import pytest
 
 from piccolo_api_fastapi.testing import no_rate_limits
