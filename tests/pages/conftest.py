@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyotp
 import pytest
@@ -29,11 +29,13 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.errors import LoginRefused
-from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
 from piccolo_api_fastapi.pages.route import FormRoute
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import KEY, PASSWORD, unchanged
 from tests.pages.browsing import Browser, Page
+
+if TYPE_CHECKING:
+    from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
 
 BASE_URL = "https://testserver/account"
 NEW = "another horse battery"
@@ -107,8 +109,8 @@ def add_routes(app: FastAPI, session: SessionAuth[Any]) -> None:
     }.items():
         user: Any = Annotated[User, Depends(guard)]
 
-        async def show(user: user) -> dict[str, str]:  # type: ignore[valid-type]
-            return {"username": user.username}  # type: ignore[attr-defined]
+        async def show(user: user) -> dict[str, str]:
+            return {"username": user.username}
 
         app.add_api_route(path, show, methods=["GET", "HEAD", "POST"], include_in_schema=False)
 
@@ -185,7 +187,7 @@ def browser(app: FastAPI) -> Browser:
 
 def forms_of(app: FastAPI) -> list[Any]:
     """The routes of the forms, with all prefixes."""
-    found: list[Any] = [context for context in iter_route_contexts(app.routes)]
+    found: list[Any] = list(iter_route_contexts(app.routes))
     return [context for context in found if isinstance(context.original_route, FormRoute)]
 
 

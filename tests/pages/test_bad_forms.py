@@ -127,7 +127,7 @@ async def test_query(browser: Browser, ada: User, clock: FrozenClock) -> None:
     query = urlencode({"username": "ada", "next": "/home"})
     page = await browser.send(f"/account/login?{query}", password="x")
     assert page.status == 422
-    assert list(page.tags("input"))[0].get("value") is None
+    assert next(iter(page.tags("input"))).get("value") is None
     assert page.value("next") == "/home"
     await log_in(browser)
     page = await browser.send("/account/sessions/end-others?everything=true")

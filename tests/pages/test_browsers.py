@@ -63,18 +63,22 @@ def build(session: SessionAuth[User], jwt: JWTAuth[User], order: str) -> FastAPI
     async def by_token(user: Annotated[User, Depends(jwt)]) -> dict[str, str]:
         return {"username": user.username}
 
+    _add_errors(app)
+    _add_pages(app, pages)
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
     @app.get("/raised")
     async def raised() -> None:
         raise Unauthenticated
-
-    @app.get("/teapot")
-    async def teapot() -> None:
-        raise Teapot(403)
 
     @app.get("/gone/{status}")
     async def gone(status: int) -> None:
         raise HTTPException(status, {"reason": "<secret>"}, headers={"X-A": "b"})
 
+
+def _add_pages(app: FastAPI, pages: Pages[User]) -> None:
     @app.get("/page")
     async def page(user: Annotated[User, Depends(pages.user)]) -> dict[str, str]:
         return {"username": user.username}
@@ -87,8 +91,6 @@ def build(session: SessionAuth[User], jwt: JWTAuth[User], order: str) -> FastAPI
     async def ws(websocket: WebSocket, user: Annotated[User, Depends(pages.user)]) -> None:
         await websocket.accept()
         await websocket.close()
-
-    return app
 
 
 ORDERS = ("pages", "install, pages", "pages, install")
@@ -339,7 +341,7 @@ async def test_two_sites(users: Users[User], ada: User, clock: FrozenClock) -> N
     page = await browser.open("/staff/nothing")
     assert "/staff/logout" in [form.action for form in page.forms] or page.status == 404
     page = await browser.open("/staff/sessions")
-    assert [form.action for form in page.forms][0] == "/staff/logout"
+    assert next(form.action for form in page.forms) == "/staff/logout"
     await browser.submit("/staff/logout")
     assert (await browser.open("/desk")).path == "/staff/login"
     assert (await browser.open("/shop")).path == "/shop"

@@ -4,7 +4,7 @@
 # mypy: disable-error-code="arg-type"
 # pyright: reportArgumentType=false
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,9 @@ from tests.pages.greetings import greeting_pages
 
 
 @pytest.fixture
-async def customers(database: Any, clock: FrozenClock) -> AsyncIterator[Users[Customer]]:
+def customers(database: Any, clock: FrozenClock) -> Users[Customer]:
     """Users of a table of the application's own, with UUIDs for keys."""
-    yield Users(Customer, clock=clock)
+    return Users(Customer, clock=clock)
 
 
 async def test_own_users(customers: Users[Customer], outbox: Outbox) -> None:

@@ -4,10 +4,11 @@ import json
 import re
 from pathlib import Path
 from string import Formatter
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from fastapi import FastAPI
+from pydantic_core.core_schema import ErrorType
 
 import piccolo_api_fastapi.pages as package
 from piccolo_api_fastapi import ConfigurationError, Pages, SessionAuth, User, Users, errors
@@ -21,7 +22,7 @@ from tests.pages.conftest import Parts
 ROOT = Path(package.__file__).parent
 FOLDERS = [ROOT, *sorted(path.parent for path in ROOT.glob("*/texts"))]
 CALL = re.compile(r"""\bt\(\s*"([a-z_.]+)"(?:\s*,\s*(count))?""")
-BUILT = {"column.", "factor.", "send."}
+BUILT = {"column.", "factor.", "hint.", "send."}
 """Beginnings that templates complete by themselves."""
 
 
@@ -87,14 +88,16 @@ def told_by_python(users: Users[User]) -> set[str]:
         if isinstance(kind, type) and issubclass(kind, errors.AuthError)
     }
     policy = {f"error.{word}" for word in _codes_of_fields()}
-    titles = {f"{name}.title" for name in [*names, "error"]}
+    titles = {f"{name}.{kind}" for name in [*names, "error"] for kind in ("title", "menu")}
+    codes |= {f"{name}.{code}" for name in names for code in codes}
     return titles | done | codes | policy | {"error.wait.one", "error.wait.other"}
 
 
 def _codes_of_fields() -> set[str]:
     """The codes of invalid fields, of Pydantic's and of the package's own."""
     sources = "".join(path.read_text("utf-8") for path in ROOT.parent.rglob("*.py"))
-    return {*re.findall(r'"([a-z_]+)"', sources), "missing"}
+    of_pydantic = get_args(ErrorType)
+    return {*re.findall(r'"([a-z_]+)"', sources), *of_pydantic}
 
 
 @reaches_no_sql

@@ -34,7 +34,7 @@ async def test_password(browser: Browser, app: FastAPI, ada: User, outbox: Outbo
     page = await browser.open("/account/password")
     assert page.value("_username") == "ada"
     page = await browser.submit("/account/password", current_password="wrong one", new_password=NEW)
-    assert (page.status, page.errors) == (401, ["The username or the password is wrong."])
+    assert (page.status, page.errors) == (401, ["The password is wrong."])
     page = await browser.submit(
         "/account/password", current_password=PASSWORD, new_password="short"
     )

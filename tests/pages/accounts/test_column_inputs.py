@@ -1,18 +1,19 @@
 """Columns of a user table as inputs: what is typed is stored, and what is stored is shown."""
 
+import uuid
 from collections.abc import AsyncIterator
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import (
     JSON,
+    UUID,
     Array,
     Boolean,
     Date,
@@ -25,7 +26,6 @@ from piccolo.columns import (
     Timestamptz,
     Varchar,
 )
-from piccolo.columns import UUID as UUIDColumn
 from piccolo.table import create_db_tables
 
 from piccolo_api_fastapi import Accounts, Users, auth_tables
@@ -64,7 +64,7 @@ class Reader(BaseUser, tablename="reader"):
     plan = Varchar(choices=Plan, default=Plan.free)
     level = Integer(choices=Level, null=True, default=None)
     notes = JSON(null=True, default=None)
-    card = UUIDColumn(null=True, default=None)
+    card = UUID(null=True, default=None)
     pause = Interval(null=True, default=None)
     nick = Varchar(unique=True, null=True, default=None, help_text="Of your own.")
     motto = Varchar(default="")
@@ -148,7 +148,7 @@ async def test_all_kinds(reading: Browser) -> None:
         "ratio": 0.25,
         "plan": "paid",
         "level": 2,
-        "card": UUID(FILLED["card"]),
+        "card": uuid.UUID(FILLED["card"]),
         "nick": "countess",
         "motto": "Onwards",
     }
@@ -196,7 +196,7 @@ async def test_registration(reading: Browser) -> None:
         page = await reading.submit(
             "/account/register", username=name, password=PASSWORD, level="1"
         )
-        assert page.message == "Your account is made. Log in.", page.errors
+        assert page.message == "Your account has been created. Log in.", page.errors
     page = await log_in(reading, "eve")
     page = await reading.open("/account")
     page = await reading.submit("/account", nick="")
@@ -228,5 +228,7 @@ def test_inputs(database: Any) -> None:
         "nick": "text",
         "motto": "text",
     }
-    assert found[0] == ColumnInput("newsletter", "Newsletter", "checkbox", "Once a month.", None)
+    assert found[0] == ColumnInput(
+        "newsletter", "Newsletter", "checkbox", None, "Once a month.", None
+    )
     assert columns_of(Accounts(users, schemes=[SessionAuth(users)])) == ()

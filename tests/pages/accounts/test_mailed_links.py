@@ -15,7 +15,7 @@ from piccolo_api_fastapi.mail import (
 )
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import PASSWORD, reaches_no_sql
-from tests.pages.browsing import Browser
+from tests.pages.browsing import Browser, Page
 from tests.pages.conftest import NEW, log_in
 
 Site = Callable[[str], FastAPI]
@@ -126,20 +126,20 @@ async def test_change_of_address(
         "Open the link that we have sent to the new address.",
     )
     page = await press_link(used, path_to(outbox, ConfirmEmail))
-    assert (page.path, page.message) == ("/account", "The new address counts.")
+    assert (page.path, page.message) == ("/account", "Your account uses the new address.")
     assert "lovelace@example.com" in page.said("dd")
     page = await press_link(used, path_to(outbox, EmailChanged))
     assert (page.path, page.message) == (
         "/account/login",
-        "Your account is yours again. Look into your mail.",
+        "Your account uses your former address again. Check your e-mail for the link.",
     )
     [row] = await User.select(User.email)
     assert row["email"] == "ada@example.com"
     page = await press_link(used, path_to(outbox, EmailChanged))
-    assert (page.status, page.title) == (401, "Take your account back")
+    assert (page.status, page.title) == (401, "Undo the change of your address")
 
 
-async def press_link(browser: Browser, link: str) -> object:
+async def press_link(browser: Browser, link: str) -> Page:
     """Open a link and send its form, with the secret that a person pastes if need be."""
     path, mark, secret = link.partition("#token=")
     await browser.open(link if not mark else path)

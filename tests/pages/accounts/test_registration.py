@@ -14,7 +14,7 @@ from tests.pages.browsing import Browser
 from tests.pages.conftest import log_in
 
 Site = Callable[[str], FastAPI]
-CHECK_MAIL = "Look into your mail: we have sent you a message."
+CHECK_MAIL = "Check your e-mail: we have sent you a message."
 
 
 async def test_without_mail(other_site: Site, database: object) -> None:
@@ -30,7 +30,7 @@ async def test_without_mail(other_site: Site, database: object) -> None:
     assert described["aria-invalid"] == "true"
     assert described["aria-describedby"] == "field-password-hint field-password-error"
     page = await browser.submit("/account/register", password=PASSWORD)
-    assert (page.path, page.message) == ("/account/login", "Your account is made. Log in.")
+    assert (page.path, page.message) == ("/account/login", "Your account has been created. Log in.")
     page = await browser.submit("/account/login", username="ada", password=PASSWORD)
     assert page.url == "/home?x=1"
     other = Browser(other_site("no mail"))
@@ -93,7 +93,7 @@ async def test_known_address(browser: Browser, outbox: Outbox, ada: User) -> Non
     for email in ("ada@example.com", "bob@example.com"):
         await browser.open("/account/forgot-password")
         page = await browser.submit("/account/forgot-password", email=email)
-        pages.append((page.url, page.text, page.status))
+        pages.append((page.status, page.text, page.url))
     assert pages[0] == pages[1]
 
 

@@ -54,7 +54,7 @@ async def test_scopes_and_lifetimes(users: Users[User], grace: User, clock: Froz
     page = await browser.open("/account/api-tokens")
     boxes = [it["value"] for it in page.tags("input") if it.get("name") == "scopes"]
     assert {"account", "admin"} <= set(boxes)
-    week = [it["value"] for it in page.tags("option")][0]
+    week = next(it["value"] for it in page.tags("option"))
     page = await browser.submit("/account/api-tokens", name="script", scopes=boxes, expires_at=week)
     assert page.status == 201, page.errors
     [row] = await APIToken.select()

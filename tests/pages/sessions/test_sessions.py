@@ -76,7 +76,7 @@ async def test_reauthenticate(browser: Browser, ada: User, clock: FrozenClock) -
     page = await browser.open("/fresh?x=1")
     assert page.url == "/account/reauthenticate?next=%2Ffresh%3Fx%3D1"
     page = await browser.submit("/account/reauthenticate", password="wrong one")
-    assert (page.status, page.errors) == (401, ["The username or the password is wrong."])
+    assert (page.status, page.errors) == (401, ["The password is wrong."])
     page = await browser.submit("/account/reauthenticate", password=PASSWORD)
     assert page.url == "/fresh?x=1"
     page = await browser.send("/account/reauthenticate", password=PASSWORD, code="1")
@@ -106,9 +106,8 @@ async def test_no_second_factor(browser: Browser, ada: User) -> None:
     await log_in(browser)
     page = await browser.open("/strong")
     assert page.url == "/account/reauthenticate?next=%2Fstrong&acr=mfa"
-    page = await browser.submit("/account/reauthenticate", code="123456")
-    assert page.status == 401
-    assert "/account/mfa" in [it["href"] for it in page.tags("a")]
+    assert "Set one up first." in page.text
+    assert "/account/mfa/totp?next=/strong" in [it["href"] for it in page.tags("a")]
 
 
 async def test_acr_of_the_address(browser: Browser, ada: User) -> None:

@@ -18,7 +18,7 @@ async def test_life_of_an_app(browser: Browser, ada: User, clock: FrozenClock) -
     """Begin, a wrong code, confirm, new codes, another app, remove."""
     await log_in(browser)
     page = await browser.open("/account/mfa")
-    assert "Your password alone" in page.text
+    assert "protected by a password only" in page.text
     await browser.open("/account/mfa/totp?next=/home")
     page = await browser.submit("/account/mfa/totp")
     assert page.title == "Scan the QR code"
@@ -42,7 +42,7 @@ async def test_life_of_an_app(browser: Browser, ada: User, clock: FrozenClock) -
     page = await browser.submit("/account/mfa/recovery-codes")
     assert not set(codes) & set(page.said("codes").split())
     page = await browser.open("/account/mfa/totp")
-    assert "works until the new one is confirmed" in page.text
+    assert "works until you confirm the new one" in page.text
     await enrol(browser, clock)
     await browser.open("/account/mfa")
     page = await browser.submit("/account/mfa/totp/remove")
