@@ -64,7 +64,9 @@ class Chromium:
             page.notice(message["method"], message["params"])
 
     @asynccontextmanager
-    async def tab(self, *, javascript: bool = True, beside: "Page | None" = None) -> Any:
+    async def tab(
+        self, *, javascript: bool = True, beside: "Page | None" = None
+    ) -> AsyncIterator["Page"]:
         """
         Open a tab, in a profile of its own unless it is beside another.
 

@@ -19,6 +19,7 @@ class Visit(Protocol):
         self, *, javascript: bool = True, beside: Visitor | None = None
     ) -> AbstractAsyncContextManager[Visitor]:
         """Open it."""
+        ...
 
 
 @pytest.fixture(scope="module")

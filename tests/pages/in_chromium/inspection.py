@@ -90,28 +90,17 @@ DARK = {"name": "prefers-color-scheme", "value": "dark"}
 FORCED = {"name": "forced-colors", "value": "active"}
 
 
-async def inspect(
-    visitor: Visitor, axe: str, *, colors: bool = False, errors_in: str = "Error: "
-) -> list[str]:
+async def inspect(visitor: Visitor, *, errors_in: str = "Error: ") -> list[str]:
     """
-    Return the problems of a page.
+    Return the problems of a page that its headers, its requests and its elements show.
 
     Args:
         visitor: Shows the page.
-        axe: The source of axe-core.
-        colors: Whether to look at it in the dark and in forced colours, too.
         errors_in: How the titles of pages with errors begin.
     """
     page = visitor.page
     problems = _heard(visitor)
     problems += await page.run(SHAPE.replace("Error: ", errors_in))
-    world = await page.aside()
-    await page.run(axe, contextId=world, returnByValue=False)
-    problems += await page.run(AXE % "null", contextId=world)
-    for features in ([DARK], [FORCED]) if colors else ():
-        await page.call("Emulation.setEmulatedMedia", features=features)
-        problems += await page.run(AXE % '["color-contrast"]', contextId=world)
-    await page.call("Emulation.setEmulatedMedia", features=[])
     size = {"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": False}
     await page.call("Emulation.setDeviceMetricsOverride", **size)
     if not await page.run(FITS):
@@ -119,6 +108,26 @@ async def inspect(
     await page.call("Emulation.clearDeviceMetricsOverride")
     await page.wait("innerWidth > 320")
     await page.run("new Promise(requestAnimationFrame)")
+    return problems
+
+
+async def inspect_by_axe(visitor: Visitor, axe: str, *, colors: bool = False) -> list[str]:
+    """
+    Return the problems of a page that axe finds.
+
+    Args:
+        visitor: Shows the page.
+        axe: The source of axe-core.
+        colors: Whether to look at it in the dark and in forced colours, too.
+    """
+    page = visitor.page
+    world = await page.aside()
+    await page.run(axe, contextId=world, returnByValue=False)
+    problems: list[str] = await page.run(AXE % "null", contextId=world)
+    for features in ([DARK], [FORCED]) if colors else ():
+        await page.call("Emulation.setEmulatedMedia", features=features)
+        problems += await page.run(AXE % '["color-contrast"]', contextId=world)
+    await page.call("Emulation.setEmulatedMedia", features=[])
     return problems
 
 

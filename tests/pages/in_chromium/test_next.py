@@ -57,7 +57,7 @@ def _hosts(visitor: Visitor) -> set[str]:
     }
 
 
-@pytest.mark.security(119)
+@pytest.mark.security(106)
 async def test_after_login(visit: Visit, site: Site) -> None:
     """Each address is a path of the site or the default, however strange it is."""
     await site.users.create("ada", PASSWORD)
@@ -73,7 +73,7 @@ async def test_after_login(visit: Visit, site: Site) -> None:
             assert _hosts(visitor) == {site.address.partition("//")[2]}
 
 
-@pytest.mark.security(119)
+@pytest.mark.security(106)
 async def test_generated(visit: Visit, site: Site) -> None:
     """A signed-in browser is sent on at once, and 198 generated addresses keep it here."""
     await site.users.create("ada", PASSWORD)
@@ -85,7 +85,7 @@ async def test_generated(visit: Visit, site: Site) -> None:
         assert _hosts(visitor) == {site.address.partition("//")[2]}
 
 
-@pytest.mark.security(119)
+@pytest.mark.security(106)
 async def test_forged_field(visit: Visit, site: Site) -> None:
     """The hidden field is checked again, also after a second factor and a registration."""
     await site.users.create("mfa", PASSWORD, email="mfa@example.com")

@@ -10,7 +10,7 @@ from piccolo_api_fastapi.testing import no_rate_limits
 from tests.integration.browser import Chromium, needs_chromium
 from tests.pages.in_chromium.conftest import Visit, visiting
 from tests.pages.in_chromium.gallery import create_users, gallery
-from tests.pages.in_chromium.inspection import FITS, inspect
+from tests.pages.in_chromium.inspection import FITS, inspect, inspect_by_axe
 from tests.pages.in_chromium.site import Site, open_site
 
 pytestmark = [
@@ -68,7 +68,7 @@ async def test_own_colors(chromium: Chromium, database_of_any_loop: Any, axe: st
                 "getComputedStyle(document.querySelector('main form > button')).backgroundColor"
             )
             assert await visitor.page.run(button) == "rgb(122, 31, 162)"
-            assert await inspect(visitor, axe, colors=True) == []
+            assert await inspect(visitor) + await inspect_by_axe(visitor, axe, colors=True) == []
 
 
 @pytest.mark.parametrize(("language", "direction"), [("de", "ltr"), ("ar", "rtl")])
@@ -86,7 +86,8 @@ async def test_languages(
             async for state in gallery(visitor):
                 found = await visitor.page.run("document.documentElement.lang + document.dir")
                 assert found == language + direction
-                problems[state] = await inspect(visitor, axe, errors_in=errors)
+                problems[state] = await inspect(visitor, errors_in=errors)
+                problems[state] += await inspect_by_axe(visitor, axe)
             assert {state: found for state, found in problems.items() if found} == {}
 
 

@@ -50,7 +50,7 @@ async def _shown(visitor: Visitor, site: Site) -> list[str]:
     return [token, secret, plain, *codes]
 
 
-@pytest.mark.security(120)
+@pytest.mark.security(115)
 async def test_traces(visit: Visit, site: Site) -> None:
     """No secret is in the access log, in a `Referer`, in the history or in a later page."""
     await site.users.create("ada", PASSWORD, email="ada@example.com")

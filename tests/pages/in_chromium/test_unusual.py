@@ -113,7 +113,7 @@ async def test_expired_challenge(visit: Visit, site: Site) -> None:
 async def test_session_ended_meanwhile(visit: Visit, site: Site) -> None:
     """Each form leads to the log-in and back to its page, which a form in vain does not change."""
     await site.users.create("ada", PASSWORD, email="ada@example.com")
-    forms = {
+    forms: dict[str, dict[str, str | bool]] = {
         "": {"first_name": "x"},
         "/password": {"current_password": PASSWORD, "new_password": NEW},
         "/email": {"email": "new@example.com", "current_password": PASSWORD},
