@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi.errors import Conflict, InUse, NotFound, ValueTaken
 
+from .openapi import ID
 from .routes import Routes
 
 
@@ -51,11 +52,11 @@ def _create(routes: Routes) -> None:
 
 
 def _update(routes: Routes) -> None:
-    crud, name = routes.crud, routes.responses.key_name
+    crud = routes.crud
 
     async def update_rows(caller: Annotated[Any, routes.caller("update")], body: Any) -> Response:
         """Change several rows, all or none."""
-        items = [(getattr(item, name), item) for item in body.items]
+        items = [(getattr(item, ID), item) for item in body.items]
         return routes.responses.rows(await crud.update_many(caller, items), 200)
 
     routes.add(

@@ -46,9 +46,11 @@ class Input:
                 body = self.model.model_validate(dict(body))
             except ValidationError as error:
                 raise _unprocessable(error) from None
-        sent = body.model_fields_set & self.fields.keys()
+        names = {attribute(name) if self._is_own else name: name for name in self.fields}
         return {
-            name: self._stored(name, getattr(body, name)) for name in self.fields if name in sent
+            name: self._stored(name, getattr(body, place))
+            for place, name in names.items()
+            if place in body.model_fields_set
         }
 
     def _stored(self, name: str, value: Any) -> Any:
@@ -93,6 +95,16 @@ class Output:
         return show(value) if is_json and show else value
 
 
+def attribute(name: str) -> str:
+    """
+    Return the attribute of a column in a model that is built here.
+
+    Columns may be called `json`, `schema` or `model_year`, which Pydantic keeps for itself. Their
+    own names are those of the members in JSON.
+    """
+    return f"column_{name}"
+
+
 def _is_text(model: type[BaseModel], name: str) -> bool:
     annotation = model.model_fields[name].annotation if name in model.model_fields else None
     return "str" in str(annotation) or "Json" in str(annotation)
@@ -121,7 +133,9 @@ def make_input(table: type[Table], name: str, setting: str, given: Given, *, pat
     if isinstance(given, type):
         return Input(given, _fields_of(table, setting, given), is_own=False)
     fields = own_fields(table, setting, given)
-    definitions: Any = {field.name: _definition(field, patch=patch) for field in fields}
+    definitions: Any = {
+        attribute(field.name): _definition(field, patch=patch) for field in fields
+    }
     doc = (
         f"The values to change of a row of {table.__name__}."
         if patch
@@ -157,7 +171,8 @@ def make_output(
 def shown_model(name: str, fields: Sequence[Field], doc: str) -> type[BaseModel]:
     """Make the model of rows in responses, for OpenAPI."""
     definitions: Any = {
-        field.name: (_shown(field), _described(field, is_required=True)) for field in fields
+        attribute(field.name): (_shown(field), _described(field, is_required=True))
+        for field in fields
     }
     return create_model(name, __doc__=doc, **definitions)
 
@@ -194,10 +209,14 @@ def _definition(field: Field, *, patch: bool) -> tuple[Any, Any]:
 
 def _described(field: Field, *, is_required: bool, **schema: Any) -> Any:
     """Return the Pydantic field of a column. A value that may be left out has no default there."""
-    text: Any = field.column._meta.help_text
+    further: Any = {
+        "alias": field.name,
+        "description": field.column._meta.help_text,
+        "json_schema_extra": schema,
+    }
     if is_required:
-        return PydanticField(..., description=text, json_schema_extra=schema)
-    return PydanticField(default_factory=_nothing, description=text, json_schema_extra=schema)
+        return PydanticField(..., **further)
+    return PydanticField(default_factory=_nothing, **further)
 
 
 def _nothing() -> None:

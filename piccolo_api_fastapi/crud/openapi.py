@@ -8,11 +8,14 @@ from pydantic import Field as PydanticField
 
 from .columns import kind_of
 from .includes import Include, Parent
-from .models import many_of, shown_type
+from .models import attribute, many_of, shown_type
 from .query import Grammar
 
 if TYPE_CHECKING:
     from .crud import Crud
+
+ID = "key_of_row"
+"""The attribute of the primary key in the model of one of several changes."""
 
 _IF_MATCH = {
     "name": "If-Match",
@@ -76,7 +79,8 @@ def _page(name: str, item: Any, **further: Any) -> type[BaseModel]:
 
 def _with_id(crud: "Crud", key: Any) -> type[BaseModel]:
     """Make the model of the changes of one of several rows."""
-    fields: Any = {crud.table._meta.primary_key._meta.name: (key, ...)}
+    name = crud.table._meta.primary_key._meta.name
+    fields: Any = {ID: (key, PydanticField(..., alias=name))}
     model = crud.inputs["update"].model
     return create_model(f"{crud.name}UpdateOne", __base__=model, __doc__=model.__doc__, **fields)
 
@@ -84,10 +88,11 @@ def _with_id(crud: "Crud", key: Any) -> type[BaseModel]:
 def _view(crud: "Crud") -> type[BaseModel]:
     """Make the model of a row with some of its fields, or with relations."""
     fields: dict[str, Any] = {}
-    for name, field in crud.output.fields.items():
-        fields[name] = (shown_type(field), PydanticField(default_factory=_nothing))
-    for name, include in crud.includes.items():
-        fields[name] = (_related(crud, include), PydanticField(default_factory=_nothing))
+    kinds = {name: shown_type(field) for name, field in crud.output.fields.items()}
+    kinds |= {name: _related(crud, include) for name, include in crud.includes.items()}
+    for name, kind in kinds.items():
+        further: Any = {"default_factory": _nothing, "alias": name}
+        fields[attribute(name)] = (kind, PydanticField(**further))
     doc = f"Some fields of a row of {crud.name}, or a row with its relations."
     return create_model(f"{crud.name}View", __doc__=doc, **fields)
 

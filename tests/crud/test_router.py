@@ -1,6 +1,7 @@
 """The routes of a table, from end to end."""
 
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -31,6 +32,11 @@ def movies(session: SessionAuth[User], **options: Any) -> Any:
 @pytest.fixture
 def app(session: SessionAuth[User]) -> FastAPI:
     """An application with movies."""
+    return _app(session)
+
+
+@lru_cache
+def _app(session: SessionAuth[User]) -> FastAPI:
     return make_app(session, movies=movies(session))
 
 
