@@ -71,7 +71,7 @@ def _number(limit: float | None, show: Convert) -> Kind:
     return Kind(
         given,
         Annotated[float | None, Field(description="Null for a number that JSON does not have.")],
-        values.parse_float,
+        partial(values.parse_float, limit=limit),
         {"type": "number"},
         show=show,
         restore=float,

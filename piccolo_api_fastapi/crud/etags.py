@@ -2,14 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic_core import to_json
 
 _TAG = re.compile(r'\s*(W/)?("[\x21\x23-\x7e\x80-\xff]*")\s*')
-
-_VERSION = re.compile(r'"v(-?[0-9]{1,18})"')
 
 
 def etag_of(shown: Mapping[str, Any]) -> str:
@@ -37,7 +36,17 @@ def tags_in(header: str, *, weak: bool = False) -> frozenset[str] | None:
     return frozenset(match[2] for match in found if match and (weak or not match[1]))
 
 
-def versions_in(tags: frozenset[str]) -> list[int]:
-    """Return the versions that entity tags stand for."""
-    found = (_VERSION.fullmatch(tag) for tag in sorted(tags))
-    return [int(match[1]) for match in found if match]
+def versions_in(tags: frozenset[str], parse: Callable[[str], int]) -> list[int]:
+    """
+    Return the versions that entity tags stand for.
+
+    Args:
+        tags: The entity tags.
+        parse: Returns the number that a text stands for, or raises `ValueError` if the column
+            can't hold it.
+    """
+    versions = []
+    for tag in sorted(tags):
+        with suppress(ValueError):
+            versions.append(parse(tag.removeprefix('"v').removesuffix('"')))
+    return versions

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from piccolo.columns import JSON, Column, ForeignKey
+from piccolo.columns.defaults.base import Default
 from piccolo.table import Table
+from piccolo.utils.sql_values import convert_to_sql_value
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
@@ -106,6 +108,12 @@ def refuse_secrets(setting: str, columns: Sequence[Column]) -> None:
             raise ConfigurationError(
                 f"{setting}={dotted(column)} is a secret column, which would leak its values."
             )
+
+
+def default_of(column: Column) -> Any:
+    """Return the default of a column, as it is stored."""
+    value = column.get_default_value()
+    return convert_to_sql_value(value.python() if isinstance(value, Default) else value, column)
 
 
 def foreign_keys(fields: Iterable[Field]) -> list[tuple[Field, ForeignKey[Any]]]:

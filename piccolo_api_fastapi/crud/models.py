@@ -133,9 +133,7 @@ def make_input(table: type[Table], name: str, setting: str, given: Given, *, pat
     if isinstance(given, type):
         return Input(given, _fields_of(table, setting, given), is_own=False)
     fields = own_fields(table, setting, given)
-    definitions: Any = {
-        attribute(field.name): _definition(field, patch=patch) for field in fields
-    }
+    definitions: Any = {attribute(field.name): _definition(field, patch=patch) for field in fields}
     doc = (
         f"The values to change of a row of {table.__name__}."
         if patch

@@ -123,7 +123,7 @@ class Grammar:
         query = ListQuery(self._limit)
         if not raw:
             return query
-        query.sent = _split(raw)
+        query.sent = split(raw)
         errors = [
             refused(name, why)
             for name, texts in query.sent.items()
@@ -152,7 +152,7 @@ def refused(name: str, why: str) -> FieldError:
     return FieldError(("query", name[:100]), why, "parameter_invalid")
 
 
-def _split(raw: bytes) -> dict[str, list[str]]:
+def split(raw: bytes) -> dict[str, list[str]]:
     """Return the texts of each parameter."""
     sent: dict[str, list[str]] = {}
     for part in raw.split(b"&"):

@@ -14,6 +14,7 @@ from .columns import kind_of
 from .crud import Crud
 from .etags import tags_in
 from .hooks import Row
+from .query import split
 from .reader import Page
 
 JSON = "application/json"
@@ -131,8 +132,8 @@ class Responses:
 
     def _next(self, request: Request, place: str, following: str) -> str:
         """Return the query of the next page, encoded anew, so that no text of a client is sent."""
-        sent = self._crud.grammars.list.parse(request.scope["query_string"])
-        pairs = [(name, text) for name, texts in sent.sent.items() for text in texts]
+        sent = split(request.scope["query_string"])
+        pairs = [(name, text) for name, texts in sent.items() for text in texts]
         kept = [(name, text) for name, text in pairs if name != following]
         return urlencode([*kept, (following, place)])
 

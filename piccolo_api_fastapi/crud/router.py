@@ -106,7 +106,8 @@ def crud_router(  # noqa: PLR0913 - configuration, all of it optional
         operations: The operations: `list`, `read`, `create`, `update`, `replace` (PUT), `delete`,
             `bulk` and `options`. Default: `list` and `read`, and with `write=` also `create`,
             `update` and `delete`.
-        require_match: Whether changes and deletions need the header `If-Match`.
+        require_match: Whether changes and deletions need the header `If-Match`, which bulk
+            requests can't have.
         limit: A `RateLimit` of all routes.
         tags: The tags in OpenAPI. Default: the plural of the name of the table.
         options: The arguments of `Crud`, such as `write=` and `owner=`.
@@ -122,6 +123,8 @@ def crud_router(  # noqa: PLR0913 - configuration, all of it optional
     guards = Guards(crud.guard, permissions or {})
     routes = Routes(router, crud, guards, limit, require_match=require_match)
     wanted = _operations(crud, operations)
+    if require_match and "bulk" in wanted and wanted & {"update", "delete"}:
+        raise ConfigurationError("require_match and the operation bulk exclude each other.")
     # Before the routes with a key in their path.
     if "options" in wanted:
         ADD["options"](routes)

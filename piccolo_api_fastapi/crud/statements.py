@@ -19,7 +19,7 @@ from piccolo_api_fastapi.errors import (
     Unprocessable,
 )
 
-from .fields import Field
+from .fields import Field, default_of
 from .hooks import Row
 from .relations import Relations
 from .scopes import Caller, Scope
@@ -111,10 +111,10 @@ class Statements:
             if column._meta.name in values:
                 yield name_of(column), values[column._meta.name]
                 continue
-            default = column.get_default_value()
+            default = default_of(column)
             if isinstance(default, QueryString) and default.template in {"DEFAULT", "null"}:
                 continue  # the database counts
-            yield name_of(column), convert_to_sql_value(default, column)
+            yield name_of(column), default
 
     async def update(
         self,

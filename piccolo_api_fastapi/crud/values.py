@@ -5,6 +5,7 @@ import binascii
 import math
 import re
 import struct
+import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Context, Decimal
 from uuid import UUID
@@ -49,11 +50,17 @@ def parse_integer(text: str) -> int:
     return int(text)
 
 
-def parse_float(text: str) -> float:
-    """Return a finite number as JSON writes it."""
+def parse_float(text: str, limit: float | None = None) -> float:
+    """
+    Return a finite number as JSON writes it.
+
+    Args:
+        text: The text.
+        limit: The largest number that the column holds.
+    """
     number = float(text) if NUMBER.fullmatch(text) else math.inf
-    if not math.isfinite(number):
-        raise ValueError("Use a number.")
+    if not abs(number) <= (limit or sys.float_info.max):
+        raise ValueError("Use a number that fits the column.")
     return number
 
 

@@ -5,15 +5,13 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from piccolo.utils.sql_values import convert_to_sql_value
-
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import after_commit, transaction
 from piccolo_api_fastapi.errors import FieldError, PreconditionFailed, Unprocessable
 
 from .etags import tags_in, versions_in
-from .fields import Field, foreign_keys
+from .fields import default_of, foreign_keys
 from .hooks import CrudHooks, Row, Values, call, changed
 from .models import Input
 from .presenter import Presenter
@@ -135,7 +133,7 @@ class Writer:
         """
         shown = self._presenter.output.fields
         missing = {
-            name: _default(field)
+            name: default_of(field.column)
             for name, field in self._inputs["create"].fields.items()
             if name not in values and name in shown and not field.column._meta.primary_key
         }
@@ -166,7 +164,7 @@ class Writer:
             return [], row
         version = self._presenter.version
         if version is not None:
-            found = versions_in(tags)
+            found = versions_in(tags, version.kind.parse)
             marks = ", ".join(["{}"] * len(found))
             name = name_of(version.column)
             return [SQL(f"{name} IN ({marks})", tuple(found)) if found else NOTHING], row
@@ -179,7 +177,3 @@ class Writer:
     async def _later(self, hook: Callable[..., Any] | None, caller: Any, row: Row) -> None:
         if hook is not None:
             await after_commit(partial(call, hook, caller, dict(row)))
-
-
-def _default(field: Field) -> Any:
-    return convert_to_sql_value(field.column.get_default_value(), field.column)
