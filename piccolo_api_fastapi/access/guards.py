@@ -279,7 +279,7 @@ class View(Generic[UserT]):
     def __init__(self, guard: Guard[UserT]) -> None:
         self._guard = guard
         self.documented_errors = getattr(guard, "documented_errors", ())
-        self.__signature__ = signature_of(guard.schemes)
+        self.__signature__ = signature_of(guard.schemes, getattr(guard, "_scopes", ()))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other._guard is self._guard

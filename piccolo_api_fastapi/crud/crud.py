@@ -116,7 +116,7 @@ class Crud:
         self.table, self.guard = table, guard
         self.name = settings.checked_model_name(name or table.__name__)
         self.max_bulk = max_bulk
-        users = settings.users_of(guard)
+        users = settings.user_table_of(guard)
         self.scope = EVERYBODY
         if owner is not None:
             self.scope = scope_of_owner(owner, users, sees_all, public_read=public_read)

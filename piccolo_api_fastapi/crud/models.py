@@ -12,7 +12,7 @@ from pydantic import Field as PydanticField
 
 from piccolo_api_fastapi.errors import ConfigurationError, FieldError, Unprocessable
 
-from .fields import Field, field_of, own_fields
+from .fields import Field, field_of, own_fields, readable
 from .hooks import Row
 
 Given = Sequence[Column] | type[BaseModel]
@@ -144,21 +144,18 @@ def make_input(table: type[Table], name: str, setting: str, given: Given, *, pat
     return Input(model, fields, is_own=True)
 
 
-def make_output(
-    table: type[Table], name: str, given: Given | None, default: Sequence[Field]
-) -> Output:
+def make_output(table: type[Table], name: str, given: Given | None) -> Output:
     """
     Make the output of a table.
 
     Args:
         table: The table.
         name: The name of the model.
-        given: The columns or the model; `None` for the default.
-        default: The fields of the default.
+        given: The columns or the model; `None` for all that are not secret.
     """
     if isinstance(given, type):
         return Output(given, _fields_of(table, "read", given), is_own=False)
-    fields = list(default) if given is None else own_fields(table, "read", given)
+    fields = readable(table) if given is None else own_fields(table, "read", given)
     key = table._meta.primary_key
     if key._meta.name not in {field.name for field in fields}:
         fields.insert(0, field_of(key))

@@ -32,7 +32,7 @@ class Relations:
         self,
         table: type[Table],
         scope: Scope,
-        users: type[BaseUser] | None,
+        users: type[BaseUser],
         related: "Sequence[Crud]",
     ) -> None:
         self._table = table
@@ -73,7 +73,7 @@ class Relations:
         return EVERYBODY
 
     def _only_oneself(self, target: type[Table], key: str) -> Scope:
-        if self._users is None or table_of(self._users) != table_of(target):
+        if table_of(self._users) != table_of(target):
             raise ConfigurationError(
                 f"A foreign key to {target.__name__} can be written and joined only with a guard "
                 "that finds users of that table."

@@ -6,7 +6,6 @@ from typing import Any, Literal, TypedDict
 
 from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
-from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import Column
 from piccolo.table import Table
 from pydantic import BaseModel
@@ -26,7 +25,7 @@ from .names import plural, snake
 from .permissions import Guards, Permission
 from .route import CrudRoute
 from .routes import ADD, Routes
-from .settings import users_of
+from .settings import user_table_of
 
 Operation = Literal["list", "read", "create", "update", "replace", "delete", "bulk", "options"]
 
@@ -118,7 +117,7 @@ def crud_router(  # noqa: PLR0913 - configuration, all of it optional
     """
     crud = _crud_of(table, guard, options)
     word = snake(crud.name)
-    router = AuthRouter(users=users_of(crud.guard) or BaseUser, route_class=CrudRoute)
+    router = AuthRouter(users=user_table_of(crud.guard), route_class=CrudRoute)
     router.tags = [*([plural(word)] if tags is None else tags)]
     guards = Guards(crud.guard, permissions or {})
     routes = Routes(router, crud, guards, limit, require_match=require_match)

@@ -95,7 +95,7 @@ def owner_of(table: type[Table]) -> list[Column]:
 
 
 def scope_of_owner(
-    owner: Column, users: type[BaseUser] | None, sees_all: str | None, *, public_read: bool
+    owner: Column, users: type[BaseUser], sees_all: str | None, *, public_read: bool
 ) -> Scope:
     """
     Return the scope of a table whose rows have an owner.
@@ -109,7 +109,7 @@ def scope_of_owner(
     Raises:
         ConfigurationError: The column does not lead to that user table.
     """
-    if not isinstance(owner, ForeignKey) or users is None:
+    if not isinstance(owner, ForeignKey):
         raise ConfigurationError(
             f"owner={owner._meta.name} must be a foreign key to the user table of the guard."
         )

@@ -9,11 +9,14 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import BigInt, Column, Integer
 from piccolo.table import Table
 
+from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.in_use import users_of
+from piccolo_api_fastapi.access.optional_user import Optional
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from . import parameters
-from .fields import Field, dotted, foreign_keys, readable, refuse_secrets
+from .fields import Field, dotted, foreign_keys, refuse_secrets
 from .includes import Include, includes_of
 from .models import Given, Input, Output, make_input, make_output
 from .permissions import strict_of
@@ -70,11 +73,10 @@ def checked_model_name(name: str) -> str:
     return name
 
 
-def users_of(guard: Any) -> type[BaseUser] | None:
-    """Return the user table of a guard, if its schemes have users."""
-    schemes = strict_of(guard).schemes
-    users = next((scheme.users for scheme in schemes if hasattr(scheme, "users")), None)
-    return None if users is None else users.table
+def user_table_of(guard: Guard[Any] | Optional[Any]) -> type[BaseUser]:
+    """Return the user table of a guard."""
+    table: type[BaseUser] = users_of("Crud", strict_of(guard).schemes).table
+    return table
 
 
 def refuse_without_owner() -> None:
@@ -84,7 +86,7 @@ def refuse_without_owner() -> None:
 
 def output_of(table: type[Table], name: str, read: Given | None) -> Output:
     """Return what clients read."""
-    output = make_output(table, name, read, readable(table))
+    output = make_output(table, name, read)
     refuse_secrets("read", [field.column for field in output.fields.values()])
     if table._meta.primary_key._meta.name not in output.fields:
         raise ConfigurationError("read must have the primary key, by which rows are named.")

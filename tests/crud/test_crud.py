@@ -436,10 +436,11 @@ async def test_limit(session: SessionAuth[User], ada: User) -> None:
     assert found == [200, 200, 404, 429]
 
 
-async def test_machines(database: Any) -> None:
-    """A guard without users reads and writes what has no owner."""
+async def test_machines(users: Users[User]) -> None:
+    """Services read and write as users do."""
+    await users.create_service("batch")
     app = FastAPI()
-    token = StaticTokens({"batch": "a-secret-of-more-than-thirty-two-bytes"})
+    token = StaticTokens({"batch": "a-secret-of-more-than-thirty-two-bytes"}, users)
     app.include_router(crud_router(Director, token, write=[Director.name]), prefix="/directors")
     async with new_client(app) as client:
         assert (await client.get("/directors")).status_code == 401
