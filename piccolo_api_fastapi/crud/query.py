@@ -137,7 +137,7 @@ class Grammar:
         """Add a parameter to a query. Returns why it is refused."""
         parameter = self.parameters.get(name)
         if parameter is None:
-            return "There is no such parameter."
+            return UNKNOWN
         if len(texts) > 1 and not parameter.is_repeated:
             return "Send this parameter once."
         try:
@@ -147,9 +147,13 @@ class Grammar:
         return None
 
 
+UNKNOWN = "There is no such parameter."
+
+
 def refused(name: str, why: str) -> FieldError:
     """Return the error of a parameter."""
-    return FieldError(("query", name[:100]), why, "parameter_invalid")
+    code = "extra_forbidden" if why is UNKNOWN else "parameter_invalid"
+    return FieldError(("query", name[:100]), why, code)
 
 
 def split(raw: bytes) -> dict[str, list[str]]:
