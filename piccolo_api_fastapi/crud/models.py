@@ -1,6 +1,7 @@
 """Pydantic models of rows: built per column, or made by the application."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from piccolo.columns import Column
@@ -204,14 +205,9 @@ def _definition(field: Field, *, patch: bool) -> tuple[Any, Any]:
 
 def _described(field: Field, *, is_required: bool, **schema: Any) -> Any:
     """Return the Pydantic field of a column. A value that may be left out has no default there."""
-    further: Any = {
-        "alias": field.name,
-        "description": field.column._meta.help_text,
-        "json_schema_extra": schema,
-    }
-    if is_required:
-        return PydanticField(..., **further)
-    return PydanticField(default_factory=_nothing, **further)
+    text: Any = field.column._meta.help_text
+    make = partial(PydanticField, alias=field.name, description=text, json_schema_extra=schema)
+    return make() if is_required else make(default_factory=_nothing)
 
 
 def _nothing() -> None:

@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from piccolo_api_fastapi.errors import FieldError, NotFound, PreconditionRequired, Unprocessable
+from piccolo_api_fastapi.errors import FieldError, PreconditionRequired, Unprocessable
 
 from .columns import kind_of
 from .crud import Crud
@@ -41,11 +41,8 @@ class Responses:
         Return the primary key in a path.
 
         Raises:
-            NotFound: It begins as that of no row does.
             Unprocessable: It is not of the type of the column.
         """
-        if text.startswith("_"):
-            raise NotFound
         try:
             return self.key_kind.parse(_without_nul(text))
         except (ValueError, ArithmeticError) as error:

@@ -19,7 +19,6 @@ from piccolo.columns import (
     Interval,
     Numeric,
     Real,
-    Secret,
     Serial,
     SmallInt,
     Text,
@@ -39,6 +38,7 @@ from piccolo_api_fastapi import User
 class Director(Table, tablename="crud_director"):
     """Everybody's."""
 
+    id: Serial
     name = Varchar(length=50, unique=True)
     salary = Integer(secret=True)
 
@@ -58,13 +58,14 @@ class Genre(Enum):
 class Movie(Table, tablename="crud_movie"):
     """Somebody's, about a director who is everybody's."""
 
+    id: Serial
     owner = ForeignKey(User, null=False)
     title = Varchar(length=100, required=True, help_text="What the poster says.")
     rating = Integer(default=5)
     genre = Varchar(length=1, choices=Genre, default=Genre.drama)
     director = ForeignKey(Director, null=True, on_delete=OnDelete.restrict)
     released = Date(null=True, default=None)
-    pin = Secret(length=20, null=True, default=None)
+    pin = Varchar(length=20, null=True, default=None, secret=True)
     notes = Text(null=True, default=None, db_column_name="remarks")
 
 
@@ -80,6 +81,7 @@ class Album(Table, tablename="crud_album"):
 class Track(Table, tablename="crud_track"):
     """The owner is that of the album."""
 
+    id: Serial
     album = ForeignKey(Album, null=True)
     title = Varchar(length=50, default="")
     seconds = Integer(null=True, default=None)

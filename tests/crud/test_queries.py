@@ -50,7 +50,9 @@ MATCHES: dict[str, Match] = {
     "__gt": lambda found, value: found > value,
     "__gte": lambda found, value: found >= value,
     "__isnull": lambda found, value: (found is None) is (value == "true"),
-    "__contains": lambda found, value: found is not None and lower(value) in (lower(found) or ""),
+    "__contains": lambda found, value: (
+        found is not None and (lower(value) or "") in (lower(found) or "")
+    ),
     "__starts": lambda found, value: (
         found is not None and (lower(found) or "").startswith(lower(value) or "")
     ),
@@ -89,13 +91,13 @@ def expected(rows: list[Row], filters: dict[str, Any], sort: list[str]) -> list[
         names = [(name.partition("__"), value) for name, value in filters.items()]
         if all(MATCHES[bar + op](row[column], value) for (column, bar, op), value in names):
             kept.append(row)
-    names = []
+    order: list[str] = []
     for name in sort:
-        if name.removeprefix("-") not in [known.removeprefix("-") for known in names]:
-            names.append(name)
+        if name.removeprefix("-") not in [known.removeprefix("-") for known in order]:
+            order.append(name)
 
     def compare(one: Row, other: Row) -> int:
-        for name in names:
+        for name in order:
             a, b = one[name.removeprefix("-")], other[name.removeprefix("-")]
             if a == b:
                 continue

@@ -69,7 +69,7 @@ class Node(Table, tablename="crud_node"):
     """Refers to itself."""
 
     owner = ForeignKey(User)
-    parent = ForeignKey("self")
+    parent: ForeignKey[Any] = ForeignKey("self")
 
 
 class Comment(Table, tablename="crud_comment"):

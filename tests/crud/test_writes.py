@@ -261,6 +261,10 @@ async def test_methods(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, HEAD, PATCH, PUT")
     answer = await client.delete("/movies")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    answer = await client.put("/movies/_options", json={"title": "a"})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await client.get("/movies/_bulk")).headers["allow"] == "PATCH, POST"
 
 
 @pytest.mark.parametrize(
