@@ -1,6 +1,7 @@
 """`Crud`: the rows of one table, for callers who see and change only their own."""
 
 from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import Any, Literal
 
 from piccolo.columns import Column
@@ -132,21 +133,26 @@ class Crud:
         self.includes = settings.includes(self, include, relations)
         fields = self.output.fields
         self.presenter = Presenter(self.output, self.includes, counter)
-        parts = (table, fields, self.scope, relations, self.includes)
-        self._reader = Reader(*parts, search)
-        self._labels = Labels(*parts, search)
+        parts = (table, relations, fields, self.scope, self.includes, search)
+        self._reader = Reader(*parts)
+        self._make_labels = partial(Labels, *parts, sizes=(page_size, max_page_size))
         self._by_offset = paging == "offset"
         self.grammars = settings.grammars_of(
             self,
             filters=filters,
             sort=sort,
-            search=(search, self._labels.search),
+            search=search,
             paging=(paging, page_size, max_page_size),
         )
         statements = Statements(table, list(fields.values()), self.scope, relations, counter)
         self._writer = Writer(
             statements, self.presenter, self.scope, hooks or CrudHooks(), self.inputs
         )
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The labels of rows, which not every table needs."""
+        return self._make_labels()
 
     async def list(self, caller: Caller, query: str | bytes = "") -> Page:
         """
@@ -178,7 +184,7 @@ class Crud:
 
     async def options(self, caller: Caller, query: str | bytes = "") -> Page:
         """Return a page of rows by `id` and `label`, which `get_readable()` of the table makes."""
-        return await self._labels.options(caller, self.grammars.options.parse(_raw(query)))
+        return await self.labels.options(caller, _raw(query))
 
     async def create(self, caller: Identity[Any], values: Values | BaseModel) -> Row:
         """

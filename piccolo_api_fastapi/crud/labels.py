@@ -1,15 +1,16 @@
 """Options: rows by their keys and labels, for what people choose from."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from piccolo.columns import Column
+from piccolo.table import Table
 
+from . import parameters
 from .columns import kind_of
 from .fields import refuse_secrets
 from .joins import Joins
-from .query import ListQuery
+from .query import Grammar, ListQuery
 from .reader import Page, Reader
+from .relations import Relations
 from .scopes import Caller
 
 if TYPE_CHECKING:
@@ -17,22 +18,35 @@ if TYPE_CHECKING:
 
 
 class Labels(Reader):
-    """Lists rows by their labels, which `get_readable()` of the table makes."""
+    """
+    Lists rows by their labels, which `get_readable()` of the table makes.
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
+    Args:
+        table: The table.
+        relations: The scopes of other tables.
+        parts: The other arguments of `Reader`.
+        sizes: The number of rows of a page, and its maximum.
+
+    Raises:
+        ConfigurationError: A column of the label is secret, or of a table whose scope is not known.
+    """
+
+    def __init__(
+        self, table: type[Table], relations: Relations, *parts: Any, sizes: tuple[int, int]
+    ) -> None:
+        super().__init__(table, relations, *parts)
         self._readable: Readable = self._table.get_readable()
-        columns: Sequence[Any] = self._readable.columns
+        columns: list[Any] = [*self._readable.columns]
         refuse_secrets("get_readable", columns)
+        for key in (key for column in columns for key in column._meta.call_chain):
+            relations.scope_of(key)  # refuses unknown ones now
         self._search = self._search or [column for column in columns if kind_of(column).is_text]
+        paging = parameters.paging_of("cursor", *sizes)
+        self.grammar = Grammar([*parameters.search_of(self._search), *paging], sizes[0])
 
-    @property
-    def search(self) -> Sequence[Column]:
-        """The columns that are searched."""
-        return self._search
-
-    async def options(self, caller: Caller, query: ListQuery) -> Page:
+    async def options(self, caller: Caller, raw: bytes) -> Page:
         """Return a page of options, in the order of their keys."""
+        query = self.grammar.parse(raw)
         query.fields = frozenset()
         page = await self.page(caller, query, by_offset=False)
         numbers = range(len(self._readable.columns))
@@ -43,7 +57,7 @@ class Labels(Reader):
         return Page(items, page.next)
 
     def _along(self, query: ListQuery, joins: Joins) -> list[str]:  # noqa: ARG002 - the same for all
-        columns: Sequence[Any] = self._readable.columns
+        columns: list[Any] = [*self._readable.columns]
         return [
             f'{joins.name(column)} AS "{number}.label"' for number, column in enumerate(columns)
         ]

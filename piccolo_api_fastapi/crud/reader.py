@@ -48,9 +48,9 @@ class Reader:
 
     Args:
         table: The table.
+        relations: The scopes of other tables.
         fields: The fields that clients read.
         scope: The rows that callers see.
-        relations: The scopes of other tables.
         includes: The relations that are returned along.
         search: The columns that a text is searched in.
     """
@@ -58,9 +58,9 @@ class Reader:
     def __init__(
         self,
         table: type[Table],
+        relations: Relations,
         fields: Mapping[str, Field],
         scope: Scope,
-        relations: Relations,
         includes: Mapping[str, Include],
         search: Sequence[Column],
     ) -> None:

@@ -2,14 +2,12 @@
 
 from typing import Any, ClassVar
 
-from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from piccolo_api_fastapi.core.http.route import AuthRoute, Handler, problem_response
+from piccolo_api_fastapi.core.http.route import AuthRoute, Handler, methods_of, problem_response
 from piccolo_api_fastapi.errors import AuthError, NotFound
 
 MAXIMUM_BODY = 1024 * 1024
@@ -28,13 +26,18 @@ class CrudRoute(AuthRoute):
         if not scope["path_params"].get("id", "").startswith("_"):
             await super().handle(scope, receive, send)
             return
-        methods = _methods_beside_keys(scope)
+        methods = self.allowed_methods(scope)
         error: HTTPException = HTTPException(405) if methods else NotFound()
         response = problem_response(error, Request(scope))
         response.headers["Cache-Control"] = "no-store"
         if methods:
             response.headers["Allow"] = ", ".join(sorted(methods))
         await response(scope, receive, send)
+
+    def allowed_methods(self, scope: Scope) -> set[str]:
+        """Return the methods of a path. A word such as `_bulk` is not taken for a key."""
+        is_word = scope["path"].rpartition("/")[2].startswith("_")
+        return methods_of(scope, "{id}" if is_word else None)
 
     def members(self, error: HTTPException) -> dict[str, Any]:
         """Return the members of the body of an error: those of bulk requests say which row."""
@@ -54,13 +57,3 @@ class CrudRoute(AuthRoute):
             return response
 
         return tagged
-
-
-def _methods_beside_keys(scope: Scope) -> set[str]:
-    """Return the methods of the routes of this path whose last part is a word and no key."""
-    methods: set[str] = set()
-    for route in iter_route_contexts(scope["app"].routes):
-        is_key = (route.path_format or "").endswith("{id}")
-        if route.methods and not is_key and route.matches(scope)[0] is not Match.NONE:
-            methods |= route.methods
-    return methods

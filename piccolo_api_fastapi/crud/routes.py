@@ -159,7 +159,7 @@ def _add_options(routes: Routes) -> None:
         f"list_{routes.one}_options",
         summary=f"List {routes.many} to choose from",
         response_model=routes.bodies.options,
-        parameters=openapi.query_of(crud.grammars.options),
+        parameters=openapi.query_of(crud.labels.grammar),
         errors=[Unprocessable],
         documented={200: {"headers": {"Link": _LINK}}},
     )

@@ -40,7 +40,6 @@ class Grammars:
 
     list: Grammar
     read: Grammar
-    options: Grammar
 
 
 def check_table(table: type[Table]) -> None:
@@ -206,7 +205,7 @@ def grammars_of(
     *,
     filters: Sequence[Column],
     sort: Sequence[Column],
-    search: tuple[Sequence[Column], Sequence[Column]],
+    search: Sequence[Column],
     paging: tuple[str, int, int],
 ) -> Grammars:
     """
@@ -216,7 +215,7 @@ def grammars_of(
         crud: The table.
         filters: The columns to filter by.
         sort: The columns to sort by.
-        search: The columns that lists are searched in, and those of options.
+        search: The columns that `q` searches.
         paging: The kind of paging, the size of a page and its maximum.
     """
     shape = [
@@ -225,18 +224,10 @@ def grammars_of(
     ]
     of_list = [
         *parameters.filters_of(filters),
-        *parameters.search_of(search[0]),
+        *parameters.search_of(search),
         *parameters.sort_of(sort),
         *parameters.paging_of(*paging),
         *shape,
         parameters.count_of(),
     ]
-    of_options = [
-        *parameters.search_of(search[1]),
-        *parameters.paging_of("cursor", paging[1], paging[2]),
-    ]
-    return Grammars(
-        Grammar(parameters.checked(of_list), paging[1]),
-        Grammar(shape),
-        Grammar(of_options, paging[1]),
-    )
+    return Grammars(Grammar(parameters.checked(of_list), paging[1]), Grammar(shape))

@@ -59,9 +59,9 @@ class Writer:
 
     async def create(self, caller: Identity[Any], values: Values) -> Row:
         """Insert a row. Its owner is the caller, unless a hook says otherwise."""
-        self._check_path(caller, values)
         async with self.transaction(self._hooks.before_create):
             wanted = await changed(self._hooks.before_create, values, caller)
+            self._check_path(caller, wanted)
             owned = {**self._owner(caller), **wanted}
             row = await self._statements.insert(caller, owned, self._links["create"])
             await self._later(self._hooks.after_create, caller, row)

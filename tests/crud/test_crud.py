@@ -310,7 +310,7 @@ async def test_permissions(
     statuses: list[int],
 ) -> None:
     """A permission is asked wherever its operation is, before the row is sought (D-K10, D-K21)."""
-    guards = {"guard": require(session, admin=True)}
+    guards: dict[str, Any] = {"guard": require(session, admin=True)}
     given = {name: guards.get(scope, scope) for name, scope in permissions.items()}
     app = make_app(
         session,

@@ -265,6 +265,7 @@ async def test_methods(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
     assert answer.headers["content-type"] == "application/problem+json"
     assert (await client.get("/movies/_bulk")).headers["allow"] == "PATCH, POST"
+    assert (await client.options("/movies/_bulk")).headers["allow"] == "PATCH, POST"
 
 
 @pytest.mark.parametrize(
