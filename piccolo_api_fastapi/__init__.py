@@ -46,6 +46,7 @@ from .core.http.csp import NONCE
 from .core.http.problems import ErrorBody, responses
 from .core.http.public_routes import public, unlimited
 from .csp import CSP, csp_report_router
+from .crud import Crud, CrudHooks, crud_router
 from .errors import AuthError, ConfigurationError
 from .installation import install
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
@@ -134,6 +135,8 @@ __all__ = [
     "ConfigurationError",
     "ConsoleMail",
     "Cookie",
+    "Crud",
+    "CrudHooks",
     "EmailChange",
     "EmailCode",
     "EmailStatus",
@@ -213,6 +216,7 @@ __all__ = [
     "change_password_router",
     "config_router",
     "csp_report_router",
+    "crud_router",
     "delete_expired",
     "delete_expired_devices",
     "delete_expired_email_changes",

@@ -25,14 +25,17 @@ All errors, as one tree.
     ├── Conflict                409  another request made a change first
     │   ├── IdentityTaken       409  the username or e-mail address is taken
     │   ├── ValueTaken          409  another unique value is taken
+    │   ├── InUse               409  other rows refer to the row
     │   ├── AccountInUse        409  rows of the application refer to the user
     │   ├── LastManager         409  no other user may manage roles
     │   └── TokenLimitReached   409  the maximum number of API tokens is reached
+    ├── PreconditionFailed      412  the row changed since it was read
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
     ├── Unprocessable           422  the input is invalid
     │   ├── WrongConfirmation   422  the first code of a new authenticator is wrong
     │   └── WeakPassword        422  the password policy refused
+    ├── PreconditionRequired    428  the header If-Match is missing
     ├── TooManyRequests         429  a rate limit is exceeded
     ├── Unavailable             503  try again later
     │   ├── HasherBusy          503  too many passwords are being hashed
@@ -122,6 +125,9 @@ class AuthError(HTTPException):
 
     leads_to: "ClassVar[LeadsTo | None]" = None
     """What the user has to do next, for the member `next` of the body."""
+
+    place: tuple[str | int, ...] = ()
+    """Which of several inputs was refused, for the member `loc` of the body."""
 
     def __init__(
         self, message: str | None = None, *, headers: Mapping[str, str] | None = None
@@ -345,10 +351,30 @@ class IdentityTaken(Conflict):
 
 
 class ValueTaken(Conflict):
-    """A unique value belongs to another user."""
+    """
+    A unique value belongs to another user or another row.
+
+    Args:
+        fields: The names of the fields that must be unique together, if they are known.
+    """
 
     code = "value_taken"
     message = "One of these values is taken."
+
+    def __init__(self, message: str | None = None, *, fields: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.fields = tuple(fields)
+
+    def members(self) -> dict[str, Any]:
+        """Return `fields`, if they are known."""
+        return {"fields": list(self.fields)} if self.fields else {}
+
+
+class InUse(Conflict):
+    """Other rows refer to the row, and the database keeps it for them."""
+
+    code = "in_use"
+    message = "This can't be deleted, because other data still refers to it."
 
 
 class AccountInUse(Conflict):
@@ -370,6 +396,14 @@ class TokenLimitReached(Conflict):
 
     code = "token_limit_reached"
     message = "You have reached the maximum number of API tokens. Revoke one first."
+
+
+class PreconditionFailed(AuthError):
+    """The row is not the one that `If-Match` names: it was changed meanwhile (RFC 9110 13.1.1)."""
+
+    status = 412
+    code = "precondition_failed"
+    message = "This was changed meanwhile. Please reload and try again."
 
 
 class ContentTooLarge(AuthError):
@@ -445,6 +479,14 @@ class WeakPassword(Unprocessable, ValueError):
 
     def __str__(self) -> str:
         return " ".join(error.msg for error in self.errors)
+
+
+class PreconditionRequired(AuthError):
+    """The request must name the version that it changes, in `If-Match` (RFC 6585 section 3)."""
+
+    status = 428
+    code = "precondition_required"
+    message = "Send the ETag of the row in If-Match."
 
 
 class TooManyRequests(AuthError):

@@ -73,6 +73,9 @@ class AuthRoute(APIRoute):
     cache_control: ClassVar[str] = "no-store"
     """The header `Cache-Control` of a success."""
 
+    maximum_body: ClassVar[int] = MAXIMUM_BODY
+    """Bytes that a body may have."""
+
     operation: str = ""
     """The operation id without the prefix of its router."""
 
@@ -139,13 +142,17 @@ class AuthRoute(APIRoute):
                 await super().handle(scope, receive, send)
         except HTTPException as error:
             response = self.refuse_method(error, Request(scope))
-            response.headers["Allow"] = _allowed_methods(scope)
+            response.headers["Allow"] = ", ".join(sorted(self.allowed_methods(scope)))
             response.headers["Cache-Control"] = "no-store"
             await response(scope, receive, send)
 
     def refuse_method(self, error: HTTPException, request: Request) -> Response:
         """Return the response to a method that the route does not have."""
         return problem_response(error, request)
+
+    def allowed_methods(self, scope: Scope) -> set[str]:
+        """Return the methods of all routes of a path (RFC 9110 section 10.2.1)."""
+        return methods_of(scope)
 
     def members(self, error: HTTPException) -> dict[str, Any]:
         """Return the members of the body of an error beside those of every problem."""
@@ -290,13 +297,20 @@ def code_of(error: HTTPException) -> str:
     return code or phrase(error.status_code).lower().translate(_IN_CODES)
 
 
-def _allowed_methods(scope: Scope) -> str:
-    """Return the methods of all routes of this path (RFC 9110 section 10.2.1)."""
+def methods_of(scope: Scope, without: str | None = None) -> set[str]:
+    """
+    Return the methods of all routes of a path.
+
+    Args:
+        scope: The request.
+        without: The end of the paths of routes to leave out.
+    """
     methods: set[str] = set()
     for route in iter_route_contexts(scope["app"].routes):
-        if route.methods and route.matches(scope)[0] is not Match.NONE:
+        is_left_out = without is not None and (route.path_format or "").endswith(without)
+        if route.methods and not is_left_out and route.matches(scope)[0] is not Match.NONE:
             methods |= route.methods
-    return ", ".join(sorted(methods))
+    return methods
 
 
 def _without_excerpt(item: dict[str, Any]) -> str:

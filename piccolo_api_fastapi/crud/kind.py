@@ -1,0 +1,76 @@
+"""`Kind`: what the values of a type of column are like."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+Convert = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """
+    What values of a type of column are like.
+
+    Args:
+        given: The annotation of a value in a body.
+        shown: The annotation of a value in a response.
+        parse: Returns the value that a text in a query stands for, or raises `ValueError`.
+        schema: The JSON schema of that text.
+        show: Returns what JSON shows of a stored value; `None` to show it as it is.
+        store: Returns what is stored of a value of a body; `None` to store it as it is.
+        restore: Returns the value of a text in a cursor, in place of `parse`.
+        write: Returns the text of a cursor for a value.
+        is_ordered: Whether queries can ask for less and for more.
+        is_text: Whether queries can ask for parts.
+        is_compared: Whether queries can ask for equal values.
+        element: The kind of the elements of an array.
+    """
+
+    given: Any
+    shown: Any
+    parse: Callable[[str], Any]
+    schema: dict[str, Any]
+    show: Convert | None = None
+    store: Convert | None = None
+    restore: Callable[[str], Any] | None = None
+    write: Callable[[Any], str] = str
+    is_ordered: bool = False
+    is_text: bool = False
+    is_compared: bool = True
+    element: "Kind | None" = None
+
+
+def form(kind: type, parse: Callable[[str], Any], schema: dict[str, Any], **further: Any) -> Kind:
+    """
+    Return a kind whose values JSON writes as texts of a certain form.
+
+    Args:
+        kind: The type of the values.
+        parse: Returns the value of a text, or raises `ValueError`.
+        schema: The JSON schema of the texts.
+        further: Further fields of the kind.
+    """
+
+    def read(value: Any) -> Any:
+        if isinstance(value, kind) and (kind is not date or type(value) is date):
+            return value  # from code: JSON has no such value
+        if type(value) is not str:
+            raise PydanticCustomError("string_type", "Input should be a valid string")
+        try:
+            return parse(value)
+        except (ValueError, ArithmeticError) as error:
+            raise PydanticCustomError("value_form", "{why}", {"why": str(error)}) from None
+
+    documented = WithJsonSchema({"type": "string", **schema})
+    return Kind(
+        Annotated[Any, BeforeValidator(read), documented],
+        Annotated[Any, documented],
+        parse,
+        {"type": "string", **schema},
+        **further,
+    )

@@ -1,0 +1,67 @@
+"""The guard of each operation of a `crud_router`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.in_use import refuse_other_users
+from piccolo_api_fastapi.access.optional_user import Optional
+from piccolo_api_fastapi.access.requirements import require
+from piccolo_api_fastapi.errors import ConfigurationError
+
+Permission = str | Guard[Any]
+"""A scope, or a guard."""
+
+OPERATIONS = ("list", "read", "create", "update", "delete", "bulk")
+"""The operations that permissions are given for."""
+
+_SAME = {"list": "read", "read": "list", "options": "list", "replace": "update"}
+"""Operations that need what another one needs, unless they are named."""
+
+
+def strict_of(guard: Guard[Any] | Optional[Any]) -> Guard[Any]:
+    """Return the guard that lets nobody in who is not signed in."""
+    return guard._guard if isinstance(guard, Optional) else guard  # noqa: SLF001 - its own guard
+
+
+class Guards:
+    """
+    Finds the guard of an operation.
+
+    Args:
+        guard: The guard of all operations; an optional one for reading only.
+        permissions: What operations need beside it.
+
+    Raises:
+        ConfigurationError: An operation is unknown, or a guard has another user table.
+    """
+
+    def __init__(
+        self, guard: Guard[Any] | Optional[Any], permissions: Mapping[str, Permission]
+    ) -> None:
+        unknown = sorted(permissions.keys() - set(OPERATIONS))
+        if unknown:
+            raise ConfigurationError(
+                f"permissions has {', '.join(unknown)}; use {', '.join(OPERATIONS)}."
+            )
+        self._guard = guard
+        self._strict: Guard[Any] = strict_of(guard)
+        self._given = {name: self._made(given) for name, given in permissions.items()}
+
+    def _made(self, given: Permission) -> Guard[Any]:
+        if isinstance(given, str):
+            return require(self._strict, scopes=[given])
+        refuse_other_users("crud_router", self._strict, given)
+        return given
+
+    def of(self, operation: str) -> Guard[Any] | Optional[Any]:
+        """Return the guard of an operation."""
+        for name in (operation, _SAME.get(operation, ""), _SAME.get(_SAME.get(operation, ""), "")):
+            if name in self._given:
+                return self._given[name]
+        is_reading = operation in {"list", "read", "options"}
+        return self._guard if is_reading else self._strict
+
+    def of_bulk(self, operation: str) -> Guard[Any] | Optional[Any]:
+        """Return the guard that bulk requests of an operation must pass as well."""
+        return self._given.get("bulk") or self.of(operation)
