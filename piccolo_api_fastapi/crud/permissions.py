@@ -50,7 +50,7 @@ class Guards:
 
     def _made(self, given: Permission) -> Guard[Any]:
         if isinstance(given, str):
-            return require(self._strict, scopes=[given])
+            return require(self._strict, permission=given)
         refuse_other_users("crud_router", self._strict, given)
         return given
 

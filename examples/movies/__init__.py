@@ -1,0 +1,1 @@
+"""A service with people, movies and reviews: owners, editors and an administrator."""
