@@ -80,7 +80,7 @@ reviews = Crud(
     sort=[Review.stars],
     include=[Review.movie],
 )
-editing = {name: "people:write" for name in ("create", "update", "delete")}
+editing = dict.fromkeys(("create", "update", "delete"), "people:write")
 
 app = FastAPI(title="A movie club")
 install(app, limit=RateLimit("600/minute"))
