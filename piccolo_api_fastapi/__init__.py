@@ -44,8 +44,8 @@ from .core.http.cookies import Cookie
 from .core.http.csp import NONCE
 from .core.http.problems import ErrorBody, responses
 from .core.http.public_routes import public, unlimited
-from .csp import CSP, csp_report_router
 from .crud import Crud, CrudHooks, crud_router
+from .csp import CSP, csp_report_router
 from .errors import AuthError, ConfigurationError
 from .installation import install
 from .login import Challenge, Login, LoginAttempt, reauthentication_router
@@ -204,8 +204,8 @@ __all__ = [
     "change_email_router",
     "change_password_router",
     "config_router",
-    "csp_report_router",
     "crud_router",
+    "csp_report_router",
     "delete_expired",
     "delete_expired_devices",
     "delete_expired_email_changes",

@@ -73,9 +73,6 @@ class AuthRoute(APIRoute):
     cache_control: ClassVar[str] = "no-store"
     """The header `Cache-Control` of a success."""
 
-    maximum_body: ClassVar[int] = MAXIMUM_BODY
-    """Bytes that a body may have."""
-
     operation: str = ""
     """The operation id without the prefix of its router."""
 
