@@ -24,7 +24,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.access.identity import NEVER
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.crud import statements
+from piccolo_api_fastapi.crud.sql import run
 from piccolo_api_fastapi.errors import (
     Conflict,
     InUse,
@@ -543,13 +543,12 @@ async def test_a_row_that_changes_meanwhile(
     """A change that met no row, though nothing forbids it, may be tried again."""
     movies = Crud(Movie, session, write=[Movie.title, Movie.director], owner=Movie.owner)
     row = await movies.create(caller_of(ada), {"title": "a"})
-    run = statements.run
 
     async def lose(table: Any, statement: Any) -> Any:
         is_write = statement.text.startswith(("UPDATE", "INSERT"))
         return [] if is_write else await run(table, statement)
 
-    monkeypatch.setattr(statements, "run", lose)
+    monkeypatch.setattr("piccolo_api_fastapi.crud.statements.run", lose)
     director = Director(name="a")
     await director.save()
     with pytest.raises(Conflict):

@@ -316,13 +316,15 @@ def test_what_a_table_refers_to_itself(database: Any) -> None:
 @reaches_no_sql
 def test_scopes_that_are_known(database: Any) -> None:
     """The scopes of tables on the way to the owner, of those that lead to nobody, and of others."""
-    crud(Fruit, write=[Fruit.tree], filters=[Fruit.tree.parent.id])
+    fruit: Any = Fruit
+    comment: Any = Comment
+    crud(Fruit, write=[Fruit.tree], filters=[fruit.tree.parent.id])
     crud(Tree, include=[Fruit.tree])
     crud(Director, include=[Movie.director], related=[crud(Movie)])
     crud(Album, include=[Track.album])
     comments = crud(
         Comment,
-        owner=Comment.track.album.owner,
+        owner=comment.track.album.owner,
         create=[Comment.track],
         include=[Comment.album],
         filters=[Comment.track.title],
