@@ -1,5 +1,6 @@
 """Related rows that are returned along: by a join, or by one more query for all rows."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ MAX_CHILDREN = 100
 """Rows that are returned along with one row."""
 
 
-class Include:
+class Include(ABC):
     """
     A relation whose rows are returned along.
 
@@ -54,6 +55,16 @@ class Include:
         self.model: type[BaseModel] = shown_model(model_name, self.fields, doc)
         self._shows = [(field.name, field.kind.show) for field in self.fields if field.kind.show]
 
+    @abstractmethod
+    async def complete(self, rows: Sequence[Row], caller: Caller) -> None:
+        """
+        Add the related rows.
+
+        Args:
+            rows: The rows, which are changed.
+            caller: The caller.
+        """
+
     def render(self, row: Row) -> Row:
         """Return a row as JSON shows it. The row is changed."""
         for name, show in self._shows:
@@ -74,10 +85,11 @@ class Parent(Include):
         ]
         return [f'{row}.{key} AS "{self.name}."', *columns]
 
-    def nest(self, row: Row) -> None:
-        """Make a row of its values. It is `None` if there is none, or the caller sees none."""
-        values = {field.name: row.pop(f"{self.name}.{field.name}") for field in self.fields}
-        row[self.name] = values if row.pop(f"{self.name}.") is not None else None
+    async def complete(self, rows: Sequence[Row], caller: Caller) -> None:  # noqa: ARG002
+        """Make a row of what was selected: `None` if there is none, or the caller sees none."""
+        for row in rows:
+            values = {field.name: row.pop(f"{self.name}.{field.name}") for field in self.fields}
+            row[self.name] = values if row.pop(f"{self.name}.") is not None else None
 
 
 class Children(Include):
@@ -95,7 +107,7 @@ class Children(Include):
         self.key: str = target_of(self.column)[1]._meta.name
         self._scope = relations.scope_of_children(self.column)
 
-    async def load(self, rows: Sequence[Row], caller: Caller) -> None:
+    async def complete(self, rows: Sequence[Row], caller: Caller) -> None:
         """Add the children of rows, with one query."""
         for row in rows:
             row[self.name] = []

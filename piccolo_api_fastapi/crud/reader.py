@@ -168,12 +168,7 @@ class Reader:
             for name in place_names(orders):
                 del row[name]
         for name in query.include:
-            include = self._includes[name]
-            if isinstance(include, Children):
-                await include.load(rows, caller)
-            elif isinstance(include, Parent):
-                for row in rows:
-                    include.nest(row)
+            await self._includes[name].complete(rows, caller)
 
     def _seen(self, caller: Caller) -> SQL | None:
         return self._scope.condition(self._name, caller, reading=True)

@@ -87,13 +87,6 @@ def is_user_table(table: type[Table]) -> bool:
     return issubclass(table, BaseUser) or table_of(table) == table_of(BaseUser)
 
 
-def owner_of(table: type[Table]) -> list[Column]:
-    """Return the columns of a table that lead to users."""
-    return [
-        column for column in table._meta.foreign_key_columns if is_user_table(target_of(column)[0])
-    ]
-
-
 def scope_of_owner(
     owner: Column, users: type[BaseUser], sees_all: str | None, *, public_read: bool
 ) -> Scope:

@@ -1,6 +1,8 @@
 """The tables of an application: things with owners, and what is everybody's."""
 
+from decimal import Decimal as DecimalValue
 from enum import Enum
+from typing import Any
 
 from piccolo.columns import (
     JSON,
@@ -129,5 +131,26 @@ class Everything(Table, tablename="crud_everything"):
     director = ForeignKey(Director, null=True, default=None)
 
 
-TABLES: list[type[Table]] = [Director, Movie, Album, Track, Country, Everything]
+class Step(Enum):
+    """How much more."""
+
+    half = DecimalValue("0.5")
+    whole = DecimalValue("1.0")
+
+
+class Node(Table, tablename="crud_node"):
+    """In a tree, with steps to choose from."""
+
+    id: Serial
+    parent: ForeignKey[Any] = ForeignKey("self", null=True)
+    step = Numeric(digits=(3, 1), choices=Step, default=Step.half)
+    steps = Array(Varchar(length=1), choices=Genre, default=list)
+
+    @classmethod
+    def get_readable(cls) -> Readable:
+        """The steps of both."""
+        return Readable(template="%s of %s", columns=[cls.step, cls.parent.step])
+
+
+TABLES: list[type[Table]] = [Director, Movie, Album, Track, Country, Everything, Node]
 """Those that others refer to come first."""

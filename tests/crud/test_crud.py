@@ -24,7 +24,9 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.access.identity import NEVER
 from piccolo_api_fastapi.core.database.transactions import transaction
+from piccolo_api_fastapi.crud.sql import run
 from piccolo_api_fastapi.errors import (
+    Conflict,
     InUse,
     NotFound,
     PreconditionFailed,
@@ -34,7 +36,7 @@ from piccolo_api_fastapi.errors import (
 )
 from tests.conftest import new_client
 from tests.crud.conftest import make_app, signed_in
-from tests.crud.tables import Album, Director, Everything, Movie, Track
+from tests.crud.tables import Album, Director, Everything, Movie, Node, Track
 
 ALL: Any = ["list", "read", "create", "update", "replace", "delete", "bulk", "options"]
 
@@ -507,3 +509,49 @@ async def test_constraints(session: SessionAuth[User], users: Users[User], ada: 
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["type"] == "value_refused"
     assert "crud_movie" not in answer.text
+
+
+async def test_trees(session: SessionAuth[User], ada: User) -> None:
+    """A table that refers to itself has parents and children, labels over joins, and choices."""
+    nodes = crud_router(
+        Node,
+        session,
+        write=[Node.parent, Node.step, Node.steps],
+        include=[Node.parent],
+        operations=["list", "read", "create", "bulk", "options"],
+    )
+    app = make_app(session, nodes=nodes)
+    async with signed_in(app, "ada") as client:
+        root = (await client.post("/nodes", json={"step": "1.0", "steps": ["d", "c"]})).json()
+        assert (root["step"], root["steps"], root["parent"]) == ("1.0", ["d", "c"], None)
+        answer = await client.post("/nodes/_bulk", json={"items": [{"parent": root["id"]}]})
+        [leaf] = answer.json()["items"]
+        assert (leaf["step"], leaf["steps"]) == ("0.5", [])
+        answer = await client.get(f"/nodes/{leaf['id']}?include=parent")
+        assert answer.json()["parent"] == root
+        answer = await client.get("/nodes/_options?limit=1")
+        [item] = answer.json()["items"]
+        assert (item["id"], item["label"].partition(" ")[2]) == (root["id"], "of None")
+        for body in ({"step": "0.7"}, {"steps": ["x"]}, {"step": "x"}):
+            assert (await client.post("/nodes", json=body)).status_code == 422
+        assert (await client.patch("/nodes/_bulk", json={})).status_code == 405
+
+
+async def test_a_row_that_changes_meanwhile(
+    session: SessionAuth[User], ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that met no row, though nothing forbids it, may be tried again."""
+    movies = Crud(Movie, session, write=[Movie.title, Movie.director], owner=Movie.owner)
+    row = await movies.create(caller_of(ada), {"title": "a"})
+
+    async def lose(table: Any, statement: Any) -> Any:
+        is_write = statement.text.startswith(("UPDATE", "INSERT"))
+        return [] if is_write else await run(table, statement)
+
+    monkeypatch.setattr("piccolo_api_fastapi.crud.statements.run", lose)
+    director = Director(name="a")
+    await director.save()
+    with pytest.raises(Conflict):
+        await movies.update(caller_of(ada), row["id"], {"title": "b"})
+    with pytest.raises(Conflict):
+        await movies.create(caller_of(ada), {"title": "b", "director": director.id})

@@ -18,6 +18,7 @@ from piccolo.columns import (
 )
 from piccolo.columns.readable import Readable
 from piccolo.table import TABLE_REGISTRY, Table
+from pydantic import BaseModel
 
 from piccolo_api_fastapi import (
     ConfigurationError,
@@ -65,7 +66,7 @@ class Place(Table, tablename="crud_place"):
     at = Point()
 
 
-class Node(Table, tablename="crud_node"):
+class Node(Table, tablename="crud_owned_node"):
     """Refers to itself."""
 
     owner = ForeignKey(User)
@@ -98,6 +99,24 @@ class LeafOfUUID(Table, tablename="crud_uuid_leaf"):
 
     key = UUID(primary_key=True)
     owner = ForeignKey(Member)
+
+
+class Tree(Table, tablename="crud_tree"):
+    """Refers to itself, and leads to nobody."""
+
+    parent: ForeignKey[Any] = ForeignKey("self")
+
+
+class Fruit(Table, tablename="crud_fruit"):
+    """Leads to a tree, and to nobody."""
+
+    tree = ForeignKey(Tree)
+
+
+class Titled(BaseModel):
+    """Without a key."""
+
+    title: str
 
 
 # These are never created, and no other test looks at them.
@@ -164,6 +183,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: crud(Odd, sort=[Odd.data]), "spans is an array of Interval"),
     (lambda: crud(Odd, read=[Odd.blobs]), "blobs is an array of Bytea"),
     (lambda: crud(Everything, sort=[Everything.json]), "sort=json is of a type that has no order"),
+    (lambda: crud(Movie, read=Titled), "read must have the primary key"),
     (lambda: crud(Place), "at is a Point, whose values have no form in JSON"),
     (lambda: crud(Movie, include=[Movie.title]), "include=title must be a foreign key"),
     (lambda: crud(Movie, include=[Movie.owner]), "include=owner would show users"),
@@ -291,6 +311,25 @@ def test_what_a_table_refers_to_itself(database: Any) -> None:
     assert list(made.includes) == ["parent"]
     with pytest.raises(ConfigurationError, match="include: two members would be called parent"):
         crud(Node, owner=Node.owner, include=[Node.parent, Node.parent])
+
+
+@reaches_no_sql
+def test_scopes_that_are_known(database: Any) -> None:
+    """The scopes of tables on the way to the owner, of those that lead to nobody, and of others."""
+    fruit: Any = Fruit
+    comment: Any = Comment
+    crud(Fruit, write=[Fruit.tree], filters=[fruit.tree.parent.id])
+    crud(Tree, include=[Fruit.tree])
+    crud(Director, include=[Movie.director], related=[crud(Movie)])
+    crud(Album, include=[Track.album])
+    comments = crud(
+        Comment,
+        owner=comment.track.album.owner,
+        create=[Comment.track],
+        include=[Comment.album],
+        filters=[Comment.track.title],
+    )
+    assert list(comments.includes) == ["album"]
 
 
 async def start(app: FastAPI) -> None:
