@@ -5,10 +5,10 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
-import pyotp
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.routing import iter_route_contexts
+from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -33,6 +33,7 @@ from piccolo_api_fastapi.pages.route import FormRoute
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import KEY, PASSWORD, unchanged
 from tests.pages.browsing import Browser, Page
+from tests.pages.catalogue import TEXTS
 
 if TYPE_CHECKING:
     from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
@@ -107,9 +108,8 @@ def add_routes(app: FastAPI, session: SessionAuth[Any]) -> None:
         "/strong": require(session, mfa=True),
         "/verified": require(session, verified=True),
     }.items():
-        user: Any = Annotated[User, Depends(guard)]
 
-        async def show(user: user) -> dict[str, str]:
+        async def show(user: Annotated[User, Depends(guard)]) -> dict[str, str]:
             return {"username": user.username}
 
         app.add_api_route(path, show, methods=["GET", "HEAD", "POST"], include_in_schema=False)
@@ -197,17 +197,17 @@ async def log_in(browser: Browser, username: str = "ada", password: str = PASSWO
     return await browser.submit("/account/login", username=username, password=password)
 
 
-async def enrol(browser: Browser, clock: FrozenClock) -> tuple[pyotp.TOTP, list[str]]:
+async def enrol(browser: Browser, clock: FrozenClock) -> tuple[pyotp_totp.TOTP, list[str]]:
     """Set up an authenticator app, and return it with the recovery codes."""
     await browser.open("/account/mfa/totp")
     page = await browser.submit("/account/mfa/totp")
-    phone = pyotp.TOTP(page.said("secret").replace(" ", ""))
+    phone = pyotp_totp.TOTP(page.said("secret").replace(" ", ""))
     page = await browser.submit("/account/mfa/totp/confirm", code=code_of(phone, clock))
-    assert page.message == "The app is set up."
+    assert page.message == TEXTS["done.totp_confirmed"]
     return phone, page.said("codes").split()
 
 
-def code_of(phone: pyotp.TOTP, clock: FrozenClock) -> str:
+def code_of(phone: pyotp_totp.TOTP, clock: FrozenClock) -> str:
     """The code that an app shows, which is a new one."""
     clock.advance(timedelta(seconds=30))
     return phone.at(clock.now)

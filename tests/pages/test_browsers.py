@@ -29,6 +29,7 @@ from piccolo_api_fastapi.pages.browsers import BrowserErrors
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, log_in, reaches_no_sql, unchanged, web_socket
 from tests.pages.browsing import HEADERS, Browser, Page
+from tests.pages.catalogue import TEXTS
 
 HTML = HEADERS["accept"]
 
@@ -183,7 +184,7 @@ async def test_post(app: FastAPI) -> None:
         assert response.status_code == 401
         page = Page(response)
         page.check()
-        assert page.errors == ["Log in first."]
+        assert page.errors == [TEXTS["error.not_authenticated"]]
         assert "/account/login" in [it["href"] for it in page.tags("a")]
     response = await client_of(app, accept="*/*").post("/film")
     assert "json" in response.headers["content-type"]

@@ -62,6 +62,7 @@ async def test_refused(browser: Browser, wanted: str) -> None:
     assert "next" not in page.forms[0].names
 
 
+@reaches_no_sql
 @pytest.mark.parametrize("wanted", KEPT)
 async def test_kept(browser: Browser, ada: User, wanted: str) -> None:
     """What stays here is kept, through a wrong password, and followed."""

@@ -10,9 +10,10 @@ from fastapi import FastAPI
 from piccolo_api_fastapi import User
 from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import Browser, Page
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import forms_of, log_in
 
-DOWN = "This does not work at the moment."
+DOWN = TEXTS["error.unavailable"]
 
 
 @reaches_no_sql
@@ -44,5 +45,5 @@ async def test_down(
             else:
                 Page(response).check()
         page = await browser.send("/account/login", username="eve", password="x")
-        assert (page.status, page.title) == (503, "Log in")
+        assert (page.status, page.title) == (503, TEXTS["login.title"])
     assert (await browser.open("/home")).text == '{"username":"ada"}'

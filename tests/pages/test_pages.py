@@ -33,6 +33,7 @@ from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import PASSWORD, SECRET, reaches_no_sql
 from tests.models import Customer, Member
 from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import BASE_URL, Parts, log_in, totp_of
 from tests.pages.greetings import greeting_pages
 
@@ -61,7 +62,7 @@ async def test_own_users(customers: Users[Customer], outbox: Outbox) -> None:
     page = await browser.open("/account")
     assert (page.value("phone"), page.value("country")) == ("1", "GB")
     page = await browser.submit("/account", phone="")
-    assert page.message == "Your details are saved."
+    assert page.message == TEXTS["done.profile_changed"]
     [row] = await Customer.select(Customer.phone)
     assert row["phone"] is None
     for path in ("/account/sessions", "/account/api-tokens", "/account/mfa"):
@@ -75,18 +76,17 @@ async def test_below_a_path(
     """All links and redirects are below the path at which the application is reached."""
     made = Parts(users, base_url="https://testserver/api/account", links="query")
     inner = made.app()
-    outer: Any = inner
+
+    async def behind_a_proxy(scope: Any, receive: Any, send: Any) -> None:
+        path = scope["path"]
+        assert path.startswith("/api/")
+        path = path.removeprefix("/api") if style == "stripped" else path
+        await inner({**scope, "path": path, "root_path": "/api"}, receive, send)
+
+    outer: Any = behind_a_proxy
     if style in {"mounted", "in Starlette"}:
         outer = FastAPI() if style == "mounted" else Starlette()
         outer.mount("/api", inner)
-    if style in {"whole", "stripped"}:  # as servers behind a proxy pass it on
-
-        async def outer(scope: Any, receive: Any, send: Any) -> None:
-            path = scope["path"]
-            assert path.startswith("/api/")
-            path = path.removeprefix("/api") if style == "stripped" else path
-            await inner({**scope, "path": path, "root_path": "/api"}, receive, send)
-
     browser = Browser(outer)
     page = await browser.open("/api/home")
     assert page.url.startswith("/api/account/login?next=%2Fapi%2Fhome")
@@ -137,7 +137,7 @@ async def test_captcha(users: Users[User], ada: User) -> None:
     browser = Browser(app)
     form = {"username": "ada", "password": PASSWORD}
     page = await browser.send("/account/login", form)
-    assert (page.status, page.errors) == (403, ["Solve the CAPTCHA."])
+    assert (page.status, page.errors) == (403, [TEXTS["error.captcha_required"]])
     page = await browser.send("/account/login", form, solution="wrong\r\n\u00e9")
     assert page.status == 403
     headers = {"captcha-response": "solved"}

@@ -1,6 +1,5 @@
 """What pages say, in the languages that there are."""
 
-import json
 import re
 from pathlib import Path
 from string import Formatter
@@ -10,29 +9,18 @@ import pytest
 from fastapi import FastAPI
 from pydantic_core.core_schema import ErrorType
 
-import piccolo_api_fastapi.pages as package
 from piccolo_api_fastapi import ConfigurationError, Pages, SessionAuth, User, Users, errors
 from piccolo_api_fastapi.pages.site import DETOURS
 from piccolo_api_fastapi.pages.texts import RIGHT_TO_LEFT, Texts, direction
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import reaches_no_sql
 from tests.pages.browsing import Browser, Page
+from tests.pages.catalogue import FOLDERS, ROOT, TEXTS, read
 from tests.pages.conftest import Parts
 
-ROOT = Path(package.__file__).parent
-FOLDERS = [ROOT, *sorted(path.parent for path in ROOT.glob("*/texts"))]
 CALL = re.compile(r"""\bt\(\s*"([a-z_.]+)"(?:\s*,\s*(count))?""")
 BUILT = {"column.", "factor.", "hint.", "send."}
 """Beginnings that templates complete by themselves."""
-
-
-def read(folder: Path, language: str) -> dict[str, str]:
-    """The texts of a folder."""
-    texts: dict[str, str] = json.loads((folder / "texts" / f"{language}.json").read_text("utf-8"))
-    return texts
-
-
-ENGLISH = {key: text for folder in FOLDERS for key, text in read(folder, "en").items()}
 
 
 def values_of(text: str) -> set[str | None]:
@@ -57,7 +45,7 @@ def test_every_language_is_complete(folder: Path) -> None:
 
 def test_keys_are_unique() -> None:
     """No feature takes the key of another one."""
-    assert sum(len(read(folder, "en")) for folder in FOLDERS) == len(ENGLISH)
+    assert sum(len(read(folder, "en")) for folder in FOLDERS) == len(TEXTS)
 
 
 def asked_for() -> set[str]:
@@ -73,7 +61,7 @@ def test_templates_ask_for_texts_that_exist() -> None:
     """Every `t("…")` of the templates has a text."""
     keys = {key for key in asked_for() if key not in BUILT}
     assert len(keys) > 50
-    assert keys - ENGLISH.keys() == set()
+    assert keys - TEXTS.keys() == set()
 
 
 def told_by_python(users: Users[User]) -> set[str]:
@@ -88,7 +76,8 @@ def told_by_python(users: Users[User]) -> set[str]:
         if isinstance(kind, type) and issubclass(kind, errors.AuthError)
     }
     policy = {f"error.{word}" for word in _codes_of_fields()}
-    titles = {f"{name}.{kind}" for name in [*names, "error"] for kind in ("title", "menu")}
+    titles = {f"{name}.title" for name in [*names, "error"]}
+    titles |= {f"{name}.menu" for name in names}
     codes |= {f"{name}.{code}" for name in names for code in codes}
     return titles | done | codes | policy | {"error.wait.one", "error.wait.other"}
 
@@ -96,15 +85,14 @@ def told_by_python(users: Users[User]) -> set[str]:
 def _codes_of_fields() -> set[str]:
     """The codes of invalid fields, of Pydantic's and of the package's own."""
     sources = "".join(path.read_text("utf-8") for path in ROOT.parent.rglob("*.py"))
-    of_pydantic = get_args(ErrorType)
-    return {*re.findall(r'"([a-z_]+)"', sources), *of_pydantic}
+    return {*re.findall(r'"([a-z_]+)"', sources), *get_args(ErrorType)}
 
 
 @reaches_no_sql
 def test_no_text_is_unused(users: Users[User], outbox: Outbox) -> None:
     """Every text of the catalogue is said somewhere."""
-    built = {key for key in ENGLISH if key.startswith(tuple(BUILT))}
-    assert ENGLISH.keys() - asked_for() - told_by_python(users) - built == set()
+    built = {key for key in TEXTS if key.startswith(tuple(BUILT))}
+    assert TEXTS.keys() - asked_for() - told_by_python(users) - built == set()
 
 
 @reaches_no_sql
@@ -115,8 +103,8 @@ def test_every_outcome_has_a_text(users: Users[User], outbox: Outbox) -> None:
         for action in brought.actions:
             step: Any = action.then
             if not callable(step) and step.done is not None:
-                assert f"done.{step.done}" in ENGLISH
-    assert {f"{name}.title" for name in DETOURS.values()} <= ENGLISH.keys()
+                assert f"done.{step.done}" in TEXTS
+    assert {f"{name}.title" for name in DETOURS.values()} <= TEXTS.keys()
 
 
 @pytest.mark.parametrize(
@@ -151,12 +139,12 @@ def test_own_texts() -> None:
     own = {"en": {"home": "Start"}, "fr": {"home": "Accueil", "mfa.codes_left.one": "{count} code"}}
     texts = Texts(FOLDERS, {"home": "brought", "column.age": "Age"}, own)
     assert [texts.get(language, "home") for language in ("en", "fr")] == ["Start", "Accueil"]
-    assert texts.get("fr", "log_out") == ENGLISH["log_out"]
+    assert texts.get("fr", "log_out") == TEXTS["log_out"]
     assert texts.get("de", "column.age") == "Age"
     assert texts.get("en", "api_tokens.days", 1) == "One day"
     assert texts.get("en", "api_tokens.days", 2) == "{count} days"
     assert texts.languages == ("de", "en", "fr")
-    assert Texts(FOLDERS, {"home": "brought"}, {}).get("en", "home") == ENGLISH["home"]
+    assert Texts(FOLDERS, {"home": "brought"}, {}).get("en", "home") == TEXTS["home"]
 
 
 @pytest.mark.parametrize(

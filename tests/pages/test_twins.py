@@ -29,6 +29,7 @@ from piccolo_api_fastapi.pages.route import FormRoute, PageRoute
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import HEADERS, Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import Parts, log_in
 
 OPERATIONS_WITHOUT_A_PAGE: dict[str, str] = {}
@@ -183,7 +184,7 @@ async def test_one_budget(browser: Browser, ada: User, name: str) -> None:
     page = await browser.send(f"/account/{path}", given)
     assert page.status == 429
     minutes = max(1, -(-int(page.headers["retry-after"]) // 60))
-    said = "Try again in a minute." if minutes == 1 else f"Try again in {minutes} minutes."
+    said = TEXTS["error.wait.one"] if minutes == 1 else f"Try again in {minutes} minutes."
     assert page.errors[1:] == [said]
 
 

@@ -122,6 +122,7 @@ def _names(login: Login[Any]) -> dict[str, str]:
     """The texts of factors that the package does not know."""
     names = {one.name: one.name.replace("_", " ").capitalize() for one in _every(login)}
     labels = {f"factor.{name}": label for name, label in names.items()}
+    labels |= {f"hint.{name}": f"The code of: {label}" for name, label in names.items()}
     return labels | {f"send.{name}": f"Send me a code: {label}" for name, label in names.items()}
 
 

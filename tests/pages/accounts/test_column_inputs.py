@@ -33,6 +33,7 @@ from piccolo_api_fastapi.pages.accounts.columns import ColumnInput, columns_of
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD, use_engine
 from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import Parts, log_in
 
 
@@ -135,7 +136,7 @@ FILLED = {
 async def test_all_kinds(reading: Browser) -> None:
     """Each kind is stored, shown as it was typed, and survives saving the page again."""
     page = await reading.submit("/account", **FILLED)
-    assert page.message == "Your details are saved.", page.errors
+    assert page.message == TEXTS["done.profile_changed"], page.errors
     [row] = await Reader.select(*[getattr(Reader, name) for name in FILLED])
     stored = {
         "newsletter": True,
@@ -157,7 +158,7 @@ async def test_all_kinds(reading: Browser) -> None:
     again = dict(page.form("/account").fields)
     assert again.keys() == FILLED.keys()
     page = await reading.submit("/account")
-    assert page.message == "Your details are saved.", page.errors
+    assert page.message == TEXTS["done.profile_changed"], page.errors
     assert await Reader.select(*[getattr(Reader, name) for name in FILLED]) == [row]
 
 
@@ -166,7 +167,7 @@ async def test_emptied(reading: Browser) -> None:
     await reading.submit("/account", **FILLED)
     kept = {"newsletter": None, "plan": "free"}
     page = await reading.submit("/account", **{**dict.fromkeys(FILLED, ""), **kept})
-    assert page.message == "Your details are saved.", page.errors
+    assert page.message == TEXTS["done.profile_changed"], page.errors
     [row] = await Reader.select(*[getattr(Reader, name) for name in FILLED])
     assert (row.pop("newsletter"), row.pop("plan"), row.pop("motto")) == (False, "free", "")
     assert set(row.values()) == {None}
@@ -196,11 +197,11 @@ async def test_registration(reading: Browser) -> None:
         page = await reading.submit(
             "/account/register", username=name, password=PASSWORD, level="1"
         )
-        assert page.message == "Your account has been created. Log in.", page.errors
+        assert page.message == TEXTS["done.registered"], page.errors
     page = await log_in(reading, "eve")
     page = await reading.open("/account")
     page = await reading.submit("/account", nick="")
-    assert page.message == "Your details are saved."
+    assert page.message == TEXTS["done.profile_changed"]
     rows = await Reader.select(Reader.level).where(Reader.username != "ada")
     assert [row["level"] for row in rows] == [1, 1]
 
@@ -229,6 +230,11 @@ def test_inputs(database: Any) -> None:
         "motto": "text",
     }
     assert found[0] == ColumnInput(
-        "newsletter", "Newsletter", "checkbox", None, "Once a month.", None
+        name="newsletter",
+        label="Newsletter",
+        type="checkbox",
+        autocomplete=None,
+        hint="Once a month.",
+        empty=None,
     )
     assert columns_of(Accounts(users, schemes=[SessionAuth(users)])) == ()

@@ -11,10 +11,11 @@ from piccolo_api_fastapi.mail import VerifyEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import PASSWORD
 from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import log_in
 
 Site = Callable[[str], FastAPI]
-CHECK_MAIL = "Check your e-mail: we have sent you a message."
+CHECK_MAIL = TEXTS["done.check_mail"]
 
 
 async def test_without_mail(other_site: Site, database: object) -> None:
@@ -25,18 +26,18 @@ async def test_without_mail(other_site: Site, database: object) -> None:
     assert (page.title, page.value("next")) == ("Register", "/home?x=1")
     page = await browser.submit("/account/register", username="ada", password="short")
     assert (page.status, page.value("username")) == (422, "ada")
-    assert page.errors == ["The password is too short."]
+    assert page.errors == [TEXTS["error.password_too_short"]]
     [described] = [it for it in page.tags("input") if it["name"] == "password"]
     assert described["aria-invalid"] == "true"
     assert described["aria-describedby"] == "field-password-hint field-password-error"
     page = await browser.submit("/account/register", password=PASSWORD)
-    assert (page.path, page.message) == ("/account/login", "Your account has been created. Log in.")
+    assert (page.path, page.message) == ("/account/login", TEXTS["done.registered"])
     page = await browser.submit("/account/login", username="ada", password=PASSWORD)
     assert page.url == "/home?x=1"
     other = Browser(other_site("no mail"))
     await other.open("/account/register")
     page = await other.submit("/account/register", username="ADA", password=PASSWORD)
-    assert (page.status, page.errors) == (409, ["This username or e-mail address is taken."])
+    assert (page.status, page.errors) == (409, [TEXTS["error.identity_taken"]])
     assert (await other.open("/account/verify-email")).status == 404
 
 
@@ -49,14 +50,14 @@ async def test_by_code(browser: Browser, outbox: Outbox) -> None:
         password=PASSWORD,
         first_name="Ada <b>",
     )
-    assert (page.status, page.title, page.message) == (202, "Confirm your address", CHECK_MAIL)
+    assert (page.status, page.title, page.message) == (202, TEXTS["verify_email.title"], CHECK_MAIL)
     assert (page.value("email"), page.value("next")) == ("ada@example.com", "/home")
     page = await browser.submit("/account/verify-email", code="000000")
     assert (page.status, page.value("email")) == (401, "ada@example.com")
     page = await browser.submit("/account/verify-email/request", email="ada@example.com")
     assert (page.status, page.message, page.value("next")) == (202, CHECK_MAIL, "/home")
     page = await browser.submit("/account/verify-email", code=outbox.last(VerifyEmail).code)
-    assert (page.path, page.message) == ("/account/login", "Your address is confirmed.")
+    assert (page.path, page.message) == ("/account/login", TEXTS["done.verified"])
     page = await browser.submit("/account/login", username="ada@example.com", password=PASSWORD)
     assert page.path == "/home"
     page = await browser.open("/account")
@@ -71,11 +72,11 @@ async def test_by_link(browser: Browser, outbox: Outbox) -> None:
     message = outbox.last(VerifyEmail)
     path, _, secret = message.link.partition("#token=")
     page = await browser.open(path.removeprefix("https://testserver"))
-    assert page.title == "Confirm your address"
+    assert page.title == TEXTS["verify_email.title"]
     form = page.forms[-1]
     assert "token" in form.names
     page = await browser.send(form.action, token=secret)
-    assert (page.path, page.message) == ("/account/login", "Your address is confirmed.")
+    assert (page.path, page.message) == ("/account/login", TEXTS["done.verified"])
     page = await browser.send(form.action, token=secret)
     assert page.status == 401
     assert secret not in page.text
@@ -102,7 +103,10 @@ async def test_unverified_login(browser: Browser, outbox: Outbox, clock: FrozenC
     await browser.open("/account/register")
     await browser.submit("/account/register", email="ada@example.com", password=PASSWORD)
     page = await log_in(browser, "ada@example.com")
-    assert (page.status, page.title) in {(401, "Log in"), (200, "Confirm your address")}
+    assert (page.status, page.title) in {
+        (401, TEXTS["login.title"]),
+        (200, TEXTS["verify_email.title"]),
+    }
     clock.advance(timedelta(days=3))
     await browser.open("/account/verify-email")
     page = await browser.submit(
@@ -117,4 +121,4 @@ async def test_bad_address(browser: Browser, email: str) -> None:
     page = await browser.send("/account/register", email=email, password=PASSWORD, username="")
     assert (page.status, page.title) == (422, "Register")
     page = await browser.send("/account/verify-email/request", email=email)
-    assert (page.status, page.title) == (422, "Confirm your address")
+    assert (page.status, page.title) == (422, TEXTS["verify_email.title"])

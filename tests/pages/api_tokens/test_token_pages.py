@@ -9,6 +9,7 @@ from piccolo_api_fastapi import Login, Pages, SessionAuth, TokenAuth, User, User
 from piccolo_api_fastapi.schemes.api_tokens import APIToken
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import log_in
 
 
@@ -27,24 +28,24 @@ async def test_life_of_a_token(browser: Browser, ada: User, clock: FrozenClock) 
     """A token is shown once, and its name stays inside."""
     await log_in(browser)
     page = await browser.open("/account/api-tokens")
-    assert "You have no API tokens." in page.text
+    assert TEXTS["api_tokens.none"] in page.text
     page = await browser.submit("/account/api-tokens", name='<b> "x"')
     [shown] = [it for it in page.tags("input") if it.get("id") == "field-token"]
     secret = shown["value"]
-    assert (page.status, page.title) == (201, "Your API token")
+    assert (page.status, page.title) == (201, TEXTS["api_token.title"])
     assert page.text.count(secret) == 1
     assert "<b>" not in page.text
     page = await browser.open("/account/api-tokens")
     assert secret not in page.text
     assert '<b> "x"' in page.said("rows")
     page = await browser.press("/rotate")
-    assert page.title == "Your API token"
+    assert page.title == TEXTS["api_token.title"]
     assert secret not in page.text
     await browser.open("/account/api-tokens")
     page = await browser.press("/revoke")
-    assert (page.path, page.message) == ("/account/api-tokens", "The token is revoked.")
+    assert (page.path, page.message) == ("/account/api-tokens", TEXTS["done.token_revoked"])
     page = await browser.open("/account/api-tokens")
-    assert "You have no API tokens." in page.text
+    assert TEXTS["api_tokens.none"] in page.text
 
 
 async def test_scopes_and_lifetimes(users: Users[User], grace: User, clock: FrozenClock) -> None:
@@ -63,7 +64,7 @@ async def test_scopes_and_lifetimes(users: Users[User], grace: User, clock: Froz
     assert ", ".join(sorted(boxes)) in page.said("rows")
     page = await browser.send("/account/api-tokens", name="x", scopes=["superuser", "admin"])
     assert page.status in {403, 422}
-    assert page.title == "API tokens"
+    assert page.title == TEXTS["api_tokens.title"]
     page = await browser.send("/account/api-tokens", name="x" * 200)
     assert (page.status, page.value("name")) == (422, "x" * 200)
     page = await browser.send("/account/api-tokens", name="x", expires_at="yesterday")
@@ -80,7 +81,7 @@ async def test_tokens_of_others(browser: Browser, app: FastAPI, ada: User, grace
     await log_in(browser)
     for action in ("rotate", "revoke"):
         page = await browser.send(f"/account/api-tokens/{row['id']}/{action}")
-        assert (page.status, page.title) == (404, "API tokens")
+        assert (page.status, page.title) == (404, TEXTS["api_tokens.title"])
     assert await APIToken.count() == 1
 
 

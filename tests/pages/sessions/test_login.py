@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import pyotp
 import pytest
 from fastapi import FastAPI
+from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import Pages, SessionAuth, User, Users
 from piccolo_api_fastapi.mail import SignInCode
@@ -14,6 +14,7 @@ from piccolo_api_fastapi.schemes.sessions import Session
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import PASSWORD
 from tests.pages.browsing import Browser, Page
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import Parts, code_of, enrol, log_in
 
 Site = Callable[[str], FastAPI]
@@ -22,18 +23,19 @@ Site = Callable[[str], FastAPI]
 async def test_log_in_and_out(browser: Browser, ada: User) -> None:
     """A wrong password keeps the name, the right one leads back, and the session ends."""
     page = await browser.open("/home?x=1&y=%22")
-    assert (page.url, page.title) == ("/account/login?next=%2Fhome%3Fx%3D1%26y%3D%2522", "Log in")
+    assert page.url == "/account/login?next=%2Fhome%3Fx%3D1%26y%3D%2522"
+    assert page.title == TEXTS["login.title"]
     page = await browser.submit("/account/login", username="ada", password="wrong one")
     assert (page.status, page.value("username"), page.value("password")) == (401, "ada", None)
-    assert page.errors == ["The username or the password is wrong."]
+    assert page.errors == [TEXTS["login.error.invalid_credentials"]]
     assert "wrong one" not in page.text
     assert "WWW-Authenticate" in page.headers
     page = await browser.submit("/account/login", password=PASSWORD)
     assert (page.url, page.text) == ("/home?x=1&y=%22", '{"username":"ada"}')
     page = await browser.open("/account/logout")
-    assert page.title == "Log out"
+    assert page.title == TEXTS["logout.title"]
     page = await browser.submit("/account/logout")
-    assert (page.path, page.message) == ("/account/login", "You are logged out.")
+    assert (page.path, page.message) == ("/account/login", TEXTS["done.logged_out"])
     assert await Session.count() == 0
     page = await browser.open("/account")
     assert page.path == "/account/login"
@@ -46,11 +48,11 @@ async def test_second_factor(browser: Browser, ada: User, clock: FrozenClock, ap
     other = Browser(app)
     await other.open("/home?x=1")
     page = await other.submit("/account/login", username="ada", password=PASSWORD)
-    assert (page.status, page.title, page.path) == (200, "Enter your code", "/account/login")
+    assert (page.status, page.title, page.path) == (200, TEXTS["login_mfa.title"], "/account/login")
     challenge = page.value("challenge")
     assert page.text.count(str(challenge)) == 1
     page = await other.submit("/account/login/mfa", code="000000")
-    assert (page.status, page.errors) == (401, ["The code is wrong."])
+    assert (page.status, page.errors) == (401, [TEXTS["error.invalid_code"]])
     assert (page.value("challenge"), page.value("code")) == (challenge, None)
     page = await other.submit("/account/login/mfa", code=f" {code_of(phone, clock)} ")
     assert page.url == "/home?x=1"
@@ -68,7 +70,7 @@ async def test_code_by_mail(ada: User, outbox: Outbox, other_site: Site) -> None
     page = await log_in(browser)
     assert "E-mail" not in page.said("legend")
     page = await browser.submit("/account/login/mfa/send")
-    assert (page.title, page.message) == ("Enter your code", "The code is on its way.")
+    assert (page.title, page.message) == (TEXTS["login_mfa.title"], TEXTS["done.code_sent"])
     assert page.status == 200
     page = await browser.submit("/account/login/mfa/send")
     assert page.status == 200
@@ -86,7 +88,7 @@ async def test_dead_challenge(ada: User, clock: FrozenClock, action: str, other_
     clock.advance(timedelta(hours=1))
     typed = {"code": "123456"} if action == "mfa" else {}
     page = await browser.submit(f"/account/login/{action}", **typed)
-    assert (page.status, page.title, page.value("next")) == (401, "Log in", "/home")
+    assert (page.status, page.title, page.value("next")) == (401, TEXTS["login.title"], "/home")
     assert page.errors[0].startswith("This link or code is invalid")
 
 
@@ -99,10 +101,10 @@ async def test_enrolment(ada: User, clock: FrozenClock, other_site: Site) -> Non
     for path in ("/home", "/account", "/account/sessions"):
         page = await browser.open(path)
         assert page.path == "/account/mfa/totp"
-    assert (await browser.open("/account/login")).title == "Log in"
+    assert (await browser.open("/account/login")).title == TEXTS["login.title"]
     await browser.open("/account/mfa/totp?next=/home")
     page = await browser.submit("/account/mfa/totp")
-    phone = pyotp.TOTP(page.said("secret").replace(" ", ""))
+    phone = pyotp_totp.TOTP(page.said("secret").replace(" ", ""))
     page = await browser.submit("/account/mfa/totp/confirm", code=code_of(phone, clock))
     assert [it["href"] for it in page.tags("a")][-1] == "/home"
     assert (await browser.open("/home")).text == '{"username":"ada"}'
@@ -163,7 +165,7 @@ async def test_login_csrf(app: FastAPI, ada: User, headers: dict[str, str], stat
     if status == 403:
         page = Page(response)
         page.check()
-        assert page.errors == ["Another site sent this form. Open the page here and try again."]
+        assert page.errors == [TEXTS["error.cross_site_request"]]
 
 
 async def test_hook(ada: User, other_site: Site) -> None:
@@ -179,6 +181,7 @@ def test_unknown_factor(users: Users[User], outbox: Outbox) -> None:
     """A factor without a text of its own is called by its name."""
     names = _names(Parts(users, mails_codes=True).login)
     assert names["factor.email_code"] == "Email code"
+    assert names["hint.email_code"] == "The code of: Email code"
     assert names["send.email_code"] == "Send me a code: Email code"
 
 
@@ -193,7 +196,7 @@ async def test_without_accounts(users: Users[User], ada: User) -> None:
     page = await log_in(browser)
     assert page.path == "/"
     page = await browser.open("/account/sessions")
-    assert "This browser" in page.text
+    assert TEXTS["sessions.current"] in page.text
     await browser.submit("/account/sessions/end-others")
     page = await browser.submit("/account/logout")
     assert [it["href"] for it in page.tags("a")] == ["#main", "/"]

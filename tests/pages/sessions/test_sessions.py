@@ -11,6 +11,7 @@ from piccolo_api_fastapi.schemes.api_tokens import APIToken
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD
 from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import code_of, enrol, forms_of, log_in
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -26,13 +27,13 @@ async def test_sessions(browser: Browser, app: FastAPI, ada: User) -> None:
     assert "Firefox, Linux" in page.said("rows")
     assert "<script>alert" not in page.text
     assert len([form for form in page.forms if form.action.endswith("/end")]) == 2
-    assert "This browser" in page.said("tag")
+    assert TEXTS["sessions.current"] in page.said("tag")
     page = await browser.press("/end")
-    assert (page.path, page.message) == ("/account/sessions", "That browser is logged out.")
+    assert (page.path, page.message) == ("/account/sessions", TEXTS["done.session_ended"])
     ended = [one for one in (other, third) if (await one.open("/home")).path == "/account/login"]
     assert len(ended) == 1
     page = await browser.submit("/account/sessions/end-others")
-    assert page.message == "All others are logged out."
+    assert page.message == TEXTS["done.others_ended"]
     assert (await other.open("/home")).path == (await third.open("/home")).path == "/account/login"
     assert (await browser.open("/home")).path == "/home"
 
@@ -47,10 +48,10 @@ async def test_end_everything(browser: Browser, ada: User) -> None:
     page = await browser.submit("/account/sessions/end-others")
     assert await APIToken.count() == 1
     page = await browser.submit("/account/sessions/end-others", everything="true")
-    assert page.message == "All others are logged out."
+    assert page.message == TEXTS["done.others_ended"]
     assert await APIToken.count() == 0
     page = await browser.send("/account/sessions/end-others", everything="perhaps")
-    assert (page.status, page.title) == (422, "Where you are logged in")
+    assert (page.status, page.title) == (422, TEXTS["sessions.title"])
 
 
 async def test_sessions_of_others(browser: Browser, app: FastAPI, ada: User, grace: User) -> None:
@@ -61,8 +62,8 @@ async def test_sessions_of_others(browser: Browser, app: FastAPI, ada: User, gra
     [theirs] = (await other.client.get("/auth/sessions", headers={"accept": "*/*"})).json()
     for number in (theirs["id"], uuid4()):
         page = await browser.send(f"/account/sessions/{number}/end")
-        assert (page.status, page.title) == (404, "Where you are logged in")
-        assert page.errors == ["There is no such page or entry."]
+        assert (page.status, page.title) == (404, TEXTS["sessions.title"])
+        assert page.errors == [TEXTS["error.not_found"]]
     page = await browser.send("/account/sessions/seven/end")
     assert page.status == 422
     assert (await other.open("/home")).path == "/home"
@@ -76,7 +77,7 @@ async def test_reauthenticate(browser: Browser, ada: User, clock: FrozenClock) -
     page = await browser.open("/fresh?x=1")
     assert page.url == "/account/reauthenticate?next=%2Ffresh%3Fx%3D1"
     page = await browser.submit("/account/reauthenticate", password="wrong one")
-    assert (page.status, page.errors) == (401, ["The password is wrong."])
+    assert (page.status, page.errors) == (401, [TEXTS["error.invalid_credentials"]])
     page = await browser.submit("/account/reauthenticate", password=PASSWORD)
     assert page.url == "/fresh?x=1"
     page = await browser.send("/account/reauthenticate", password=PASSWORD, code="1")
@@ -95,7 +96,7 @@ async def test_second_factor_again(browser: Browser, ada: User, clock: FrozenClo
     page = await browser.open("/account/reauthenticate?acr=mfa&next=/home")
     assert [form.names for form in page.forms[1:]] == [["_acr", "code", "next"]]
     page = await browser.submit("/account/reauthenticate", code="000000")
-    assert (page.status, page.errors) == (401, ["The code is wrong."])
+    assert (page.status, page.errors) == (401, [TEXTS["error.invalid_code"]])
     assert [form.names for form in page.forms[1:]] == [["_acr", "code", "next"]]
     page = await browser.submit("/account/reauthenticate", code=code_of(phone, clock))
     assert page.path == "/home"
@@ -106,8 +107,11 @@ async def test_no_second_factor(browser: Browser, ada: User) -> None:
     await log_in(browser)
     page = await browser.open("/strong")
     assert page.url == "/account/reauthenticate?next=%2Fstrong&acr=mfa"
-    assert "Set one up first." in page.text
+    assert page.forms[1:] == []
     assert "/account/mfa/totp?next=/strong" in [it["href"] for it in page.tags("a")]
+    page = await browser.send("/account/reauthenticate", code="123456", _acr="mfa")
+    assert page.status == 401
+    assert "/account/mfa" in [it["href"] for it in page.tags("a")]
 
 
 async def test_acr_of_the_address(browser: Browser, ada: User) -> None:

@@ -3,14 +3,15 @@
 from datetime import timedelta
 from urllib.parse import unquote
 
-import pyotp
 import pytest
 from fastapi import FastAPI
+from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import User, Users
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD
 from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import code_of, enrol, log_in
 
 
@@ -18,21 +19,21 @@ async def test_life_of_an_app(browser: Browser, ada: User, clock: FrozenClock) -
     """Begin, a wrong code, confirm, new codes, another app, remove."""
     await log_in(browser)
     page = await browser.open("/account/mfa")
-    assert "protected by a password only" in page.text
+    assert TEXTS["mfa.none"] in page.text
     await browser.open("/account/mfa/totp?next=/home")
     page = await browser.submit("/account/mfa/totp")
-    assert page.title == "Scan the QR code"
+    assert page.title == TEXTS["totp_scan.title"]
     assert len(page.said("secret").split()) == 8
     assert [it["role"] for it in page.tags("div") if it.get("class") == "qr"] == ["img"]
     secret = page.said("secret").replace(" ", "")
     page = await browser.submit("/account/mfa/totp/confirm", code="000000")
-    assert (page.status, page.title) == (422, "Enter the next code")
+    assert (page.status, page.title) == (422, TEXTS["totp_again.title"])
     assert secret not in page.text
     page = await browser.submit(
-        "/account/mfa/totp/confirm", code=code_of(pyotp.TOTP(secret), clock)
+        "/account/mfa/totp/confirm", code=code_of(pyotp_totp.TOTP(secret), clock)
     )
     codes = page.said("codes").split()
-    assert (page.title, len(codes)) == ("Your recovery codes", 10)
+    assert (page.title, len(codes)) == (TEXTS["recovery_codes.title"], 10)
     [file] = [it for it in page.tags("a") if "download" in it]
     assert unquote(file["href"].partition(",")[2]).split() == codes
     assert [it["href"] for it in page.tags("a")][-1] == "/home"
@@ -42,11 +43,11 @@ async def test_life_of_an_app(browser: Browser, ada: User, clock: FrozenClock) -
     page = await browser.submit("/account/mfa/recovery-codes")
     assert not set(codes) & set(page.said("codes").split())
     page = await browser.open("/account/mfa/totp")
-    assert "works until you confirm the new one" in page.text
+    assert TEXTS["totp.replaces"] in page.text
     await enrol(browser, clock)
     await browser.open("/account/mfa")
     page = await browser.submit("/account/mfa/totp/remove")
-    assert (page.path, page.message) == ("/account/mfa", "The app is removed.")
+    assert (page.path, page.message) == ("/account/mfa", TEXTS["done.totp_removed"])
     await browser.submit("/account/logout")
     assert (await log_in(browser)).path == "/"
 
