@@ -103,6 +103,9 @@ def serving(
             stack.enter_context(started(kind, contender, made[contender.module], folder))
             for contender in contenders
         ]
+        if on is not None:
+            # Before they start threads: a thread keeps the cores that it was started on.
+            machine.pin([server.process.pid for server in servers], on)
         with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as threads:
             list(threads.map(lambda server: _make_ready(server, credentials), servers))
         for server in servers:

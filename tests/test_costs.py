@@ -33,7 +33,7 @@ PICCOLO = str(Path(piccolo.__file__).parent)
 
 DOCS = Path(__file__).parents[1] / "docs/performance.md"
 
-CALLS = {"/session": 40, "/jwt": 45, "/token": 38, "/me": 49, "/claims": 13}
+CALLS = {"/session": 37, "/jwt": 42, "/token": 36, "/me": 43, "/claims": 13}
 """
 Calls of functions of the package for a request, where nothing is left to be saved; seven of
 them, or six, are what `install` does, two of those for caches. On PostgreSQL, two are the time
@@ -147,13 +147,13 @@ async def different(client: httpx.AsyncClient, users: Users[User], ada: User) ->
 async def test_statements_of_requests_at_once(
     client: httpx.AsyncClient, different: dict[str, Headers], statements: list[str]
 ) -> None:
-    """24 protected requests at once, each with a credential of its own, are four statements."""
+    """24 protected requests at once, each with a credential of its own, are two statements."""
     for path, headers in different.items():
         assert len({str(one) for one in headers}) == AT_ONCE
         statements.clear()
         answers = await asyncio.gather(*(client.get(path, headers=one) for one in headers))
         assert {answer.status_code for answer in answers} == {200}
-        assert len(statements) <= 4, path
+        assert len(statements) <= (3 if path == "/me" else 2), path
 
 
 async def test_statements_of_activity(

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import Scope
 
-from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.outages import raise_unavailable
 from piccolo_api_fastapi.core.http.middleware import note_vary
 from piccolo_api_fastapi.core.http.operations import CALLER_TABLE
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
@@ -182,8 +182,11 @@ class Guard(Generic[UserT]):
         known = connection.scope.setdefault(_IDENTITIES, {})
         if self not in known:
             note_vary(connection.scope, self._vary)
-            async with store():
+            try:
                 identity = known[self] = await self.authenticate(connection)
+            except Exception as error:
+                raise_unavailable(error)
+                raise
             if identity is not None:
                 connection.scope[CALLER_TABLE] = type(identity.user)
         return known[self]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from piccolo_api_fastapi.errors import ConfigurationError, StepUpRequired
@@ -111,8 +112,12 @@ def write_factors(factors: Factors) -> str:
 
 def read_factors(written: str) -> dict[str, datetime]:
     """Read what `write_factors` wrote. An empty text, as in old rows, holds no factors."""
-    if not written:
-        return {}
+    return dict(_parse_factors(written)) if written else {}
+
+
+@lru_cache(maxsize=1024)
+def _parse_factors(written: str) -> Factors:
+    """The factors of a session do not change from request to request."""
     return {
         name: datetime.fromtimestamp(at, timezone.utc) for name, at in json.loads(written).items()
     }

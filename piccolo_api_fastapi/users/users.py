@@ -340,7 +340,8 @@ class Users(Generic[UserT]):
         The current scopes of a user: `account`, by the flags `admin` and `superuser`, and those
         from `scopes_of=`.
         """
-        scopes = frozenset({ACCOUNT, *(flag for flag in FLAGS if getattr(user, flag))})
+        flags = [flag for flag in FLAGS if getattr(user, flag)]
+        scopes = frozenset([ACCOUNT, *flags])
         if self._scopes_of is None:
             return scopes
         given = self._scopes_of(user)

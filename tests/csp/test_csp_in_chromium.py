@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from websockets.asyncio.client import ClientConnection, connect
 
 from piccolo_api_fastapi import CSP, AuthEvent, csp_report_router, install, subscribe
-from tests.integration.browser import Page, _tab, browsing, needs_chromium
+from tests.integration.browser import Page, browsing, needs_chromium, tab_address
 from tests.integration.certificates import write_certificate
 from tests.integration.serving import serving
 
@@ -85,7 +85,7 @@ async def browser_without_network(address: str, profile: Path) -> AsyncIterator[
     """Within it, a browser records violations, and other hosts answer what a test lays down."""
     async with (
         browsing(f"{address}/start", profile) as page,
-        connect(await _tab(profile)) as socket,
+        connect(await tab_address(profile, f"{address}/start")) as socket,
     ):
         patterns = [{"urlPattern": "https://*"}]
         enable = {"id": 1, "method": "Fetch.enable", "params": {"patterns": patterns}}

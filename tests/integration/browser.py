@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -249,3 +250,11 @@ async def _address(profile: Path) -> str:
             return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
         await asyncio.sleep(0.05)
     raise AssertionError((profile / "log").read_text())
+
+
+async def tab_address(profile: Path, url: str) -> str:
+    """Return the address of the DevTools of one tab, for a second connection to it."""
+    port = (profile / "DevToolsActivePort").read_text().split()[0]
+    async with httpx.AsyncClient() as client:
+        tabs = (await client.get(f"http://127.0.0.1:{port}/json/list")).json()
+    return next(str(tab["webSocketDebuggerUrl"]) for tab in tabs if tab["url"] == url)

@@ -43,10 +43,10 @@ class Lookup:
     """
     Finds rows by a unique key, at a time.
 
-    On PostgreSQL, look-ups that arrive while statements are in progress wait and share the next
-    one, `WHERE key = ANY($1)`. The first of an idle moment runs its own at once. A look-up never
-    joins a statement that was sent before, so it never misses what was committed before it. In a
-    transaction it runs its own statement, on the connection of the transaction.
+    On PostgreSQL, the first look-up of an idle moment runs its own statement at once. Those that
+    arrive meanwhile share the next one, `WHERE key = ANY($1)`. A look-up never joins a statement
+    that was sent before, so it never misses what was committed before it. In a transaction it
+    runs its own statement, on the connection of the transaction.
 
     Args:
         table: The table.
@@ -105,14 +105,13 @@ class Lookup:
         queue = place.queue
         if queue is None or place.transaction.get() is not None:
             rows = await self._one.run(key, *self._constants, now)
-        elif queue.in_progress < STATEMENTS and not queue.groups:
+        elif not queue.in_progress and not queue.groups:
             queue.in_progress += 1
             try:
                 rows = await self._one.run(key, *self._constants, now)
             finally:
                 queue.in_progress -= 1
-                if queue.groups:
-                    queue.send()
+                queue.send()
         else:
             try:
                 return await queue.join(self, key, now)
@@ -214,6 +213,8 @@ class _Queue:
         group = next(open_ones, None)
         if group is None or len(group.waiting) >= ROWS:
             group = _Group(lookup, now, self._loop.time())
+            if not self.groups:
+                self._loop.call_soon(self.send)  # after the others that arrive in this turn
             self.groups.append(group)
         group.now = max(group.now, now)
         future: asyncio.Future[Row | None] = self._loop.create_future()
@@ -221,7 +222,9 @@ class _Queue:
         return future
 
     def send(self) -> None:
-        """Run the statement of the first group."""
+        """Run the statement of the first group, unless as many as may be are in progress."""
+        if not self.groups or self.in_progress >= STATEMENTS:
+            return
         self.in_progress += 1
         statement = self._run(self.groups.popleft())
         # In an empty context: the statement belongs to none of the requests that wait for it.
@@ -240,8 +243,7 @@ class _Queue:
             group.fail(error)
         finally:
             self.in_progress -= 1
-            if self.groups:
-                self.send()
+            self.send()
 
 
 @dataclass(frozen=True, slots=True)

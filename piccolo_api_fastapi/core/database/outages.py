@@ -67,12 +67,8 @@ class _Store:
         pass
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if error is None:
-            return
-        if is_outage(error):
-            raise StoreUnavailable from None
-        if is_without_user(error):
-            raise InvalidCredentials from None
+        if error is not None:
+            raise_unavailable(error)
 
 
 _STORE = _Store()
@@ -87,6 +83,20 @@ def store() -> AbstractAsyncContextManager[None]:
         StoreUnavailable: The database is not available.
     """
     return _STORE
+
+
+def raise_unavailable(error: BaseException) -> None:
+    """
+    Raise what `store` raises in place of an error, or nothing if that is no outage.
+
+    Raises:
+        InvalidCredentials: A row refers to a user who was deleted meanwhile.
+        StoreUnavailable: The database is not available.
+    """
+    if is_outage(error):
+        raise StoreUnavailable from None
+    if is_without_user(error):
+        raise InvalidCredentials from None
 
 
 def is_outage(error: BaseException) -> bool:

@@ -1,5 +1,7 @@
 """The user table that a table belongs to, and users made from its rows."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from piccolo.apps.user.tables import BaseUser
@@ -78,8 +80,13 @@ def user_columns(table: type[Table]) -> list[Any]:
 
 def take_user(row: dict[str, Any]) -> dict[str, Any]:
     """Take the values of `user_columns` out of a row, for `load`."""
-    names = [name for name in row if name.startswith(_USER)]
-    return {name[len(_USER) :]: row.pop(name) for name in names}
+    return {name: row.pop(selected) for name, selected in _selected_names(tuple(row))}
+
+
+@lru_cache(maxsize=256)
+def _selected_names(columns: tuple[str, ...]) -> Sequence[tuple[str, str]]:
+    """The names of the columns of the user, with those under which they were selected."""
+    return [(name[len(_USER) :], name) for name in columns if name.startswith(_USER)]
 
 
 def primary_key(row: Table) -> Any:
