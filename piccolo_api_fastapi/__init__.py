@@ -4,6 +4,7 @@ from .access.csrf import SameOrigin
 from .access.guards import AnyOf
 from .access.identity import Identity
 from .access.optional_user import optional
+from .access.ownership import owned, owned_row
 from .access.person_only import in_person
 from .access.requirements import require
 from .accounts import (
@@ -101,11 +102,15 @@ from .users import (
     PasswordPolicy,
     PBKDF2Hasher,
     Proof,
+    Role,
+    Roles,
     User,
+    UserRole,
     Users,
     delete_old_guesses,
     is_service,
 )
+from .users.roles.router import roles_router
 
 __all__ = [
     "CSP",
@@ -176,6 +181,8 @@ __all__ = [
     "RecoveryCodes",
     "RedisStore",
     "RefreshFamily",
+    "Role",
+    "Roles",
     "SMTPMail",
     "SameOrigin",
     "SecondFactor",
@@ -191,6 +198,7 @@ __all__ = [
     "Turnstile",
     "UnsentMail",
     "User",
+    "UserRole",
     "Users",
     "XChaCha20Poly1305",
     "accounts_router",
@@ -226,6 +234,8 @@ __all__ = [
     "metadata_router",
     "mfa_router",
     "optional",
+    "owned",
+    "owned_row",
     "protect_events",
     "public",
     "rate_limit_headers",
@@ -235,6 +245,7 @@ __all__ = [
     "require",
     "reset_password_router",
     "responses",
+    "roles_router",
     "session_router",
     "subscribe",
     "token_commands",

@@ -26,6 +26,7 @@ All errors, as one tree.
     │   ├── IdentityTaken       409  the username or e-mail address is taken
     │   ├── ValueTaken          409  another unique value is taken
     │   ├── AccountInUse        409  rows of the application refer to the user
+    │   ├── LastManager         409  no other user may manage roles
     │   └── TokenLimitReached   409  the maximum number of API tokens is reached
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
@@ -355,6 +356,13 @@ class AccountInUse(Conflict):
 
     code = "account_in_use"
     message = "This account can't be closed, because other data still refers to it."
+
+
+class LastManager(Conflict):
+    """After the change, no user could manage roles."""
+
+    code = "last_manager"
+    message = "Nobody else may manage roles. Let another user manage roles first."
 
 
 class TokenLimitReached(Conflict):

@@ -15,7 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from .access.in_use import refuse_common_tokens, shared_names, user_tables
+from .access.in_use import (
+    asked_scopes,
+    refuse_common_tokens,
+    roles_in_use,
+    shared_names,
+    user_tables,
+)
 from .access.unguarded import unguarded
 from .core.configuration import configured
 from .core.database import existence
@@ -66,7 +72,8 @@ def install(
     After the lifespan of the application has started, the tables of its guards are looked for in
     the database. If one is missing, the application does not start, and the server logs which
     command to run. The routes and mounts that no guard covers are logged once, at INFO. Two
-    schemes with one name in OpenAPI are logged as a warning.
+    schemes with one name in OpenAPI are logged as a warning, and so are permissions that routes ask
+    for and no role grants.
 
     Args:
         app: The application. Call `install` once, before the application serves.
@@ -118,10 +125,17 @@ async def _check(app: FastAPI, *, tables: bool) -> None:
     if not tables:
         return
     try:
-        found = existence.check_tables(user_tables(app.routes))
-        await asyncio.wait_for(found, CHECK_SECONDS)
+        await asyncio.wait_for(_check_tables(app), CHECK_SECONDS)
     except (StoreUnavailable, asyncio.TimeoutError):
         logger.warning("The database is not available, so its tables were not checked.")
+
+
+async def _check_tables(app: FastAPI) -> None:
+    await existence.check_tables(user_tables(app.routes))
+    for users in roles_in_use(app.routes):
+        asked = asked_scopes(app.routes, users.roles)
+        if unknown := await users.unknown_permissions(asked):
+            logger.warning("No role grants: %s.", ", ".join(unknown))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 from piccolo.apps.user.tables import BaseUser
 from starlette.routing import BaseRoute
@@ -62,6 +63,48 @@ def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:
     schemes = [scheme for context in all_routes(routes) for scheme in _schemes_of(context)]
     owners = [scheme.users for scheme in schemes if getattr(scheme, "users", None) is not None]
     return list(dict.fromkeys(users.table for users in owners))
+
+
+def asked_scopes(routes: Sequence[BaseRoute], roles: Any) -> frozenset[str]:
+    """
+    Return the scopes that the routes of an application ask users with these roles for.
+
+    Args:
+        routes: The routes of the application.
+        roles: The `Roles`.
+    """
+    return frozenset(
+        scope
+        for context in all_routes(routes)
+        if (dependant := getattr(context, "dependant", None)) is not None
+        for guard, scopes in _asked(dependant, None)
+        if any(_roles_of(scheme) is roles for scheme in getattr(guard, "schemes", ()))
+        for scope in scopes
+    )
+
+
+def roles_in_use(routes: Sequence[BaseRoute]) -> list[Any]:
+    """
+    Return the users with roles of all guards of these routes, and of mounted applications.
+
+    Args:
+        routes: The routes of an application.
+    """
+    schemes = [scheme for context in all_routes(routes) for scheme in _schemes_of(context)]
+    return list(dict.fromkeys(scheme.users for scheme in schemes if _roles_of(scheme) is not None))
+
+
+def _roles_of(scheme: Any) -> Any:
+    return getattr(getattr(scheme, "users", None), "roles", None)
+
+
+def _asked(dependant: Dependant, guard: Any) -> Iterator[tuple[Any, Sequence[str]]]:
+    """Yield the scopes that each dependency asks for, with the guard that it is or is part of."""
+    call: Any = getattr(dependant.call, "_guard", dependant.call)
+    guard = call if hasattr(call, "schemes") else guard
+    yield guard, dependant.own_oauth_scopes or ()
+    for inner in dependant.dependencies:
+        yield from _asked(inner, guard)
 
 
 def shared_names(routes: Sequence[BaseRoute]) -> list[str]:

@@ -19,6 +19,7 @@ from piccolo_api_fastapi.errors import (
 
 from .guards import Guard, signature_of
 from .identity import Identity, UserT
+from .permissions import checked_permission, declare_permissions
 from .step_up import StepUp
 
 Verdict: TypeAlias = bool | str | None
@@ -91,6 +92,7 @@ def require(  # noqa: PLR0913 - each a word of its own
     admin: bool = False,
     superuser: bool = False,
     scopes: Sequence[str] = (),
+    permission: str | None = None,
     mfa: bool = False,
     factor: str | None = None,
     within: timedelta | None = None,
@@ -106,6 +108,7 @@ def require(  # noqa: PLR0913 - each a word of its own
 
     current_user = SessionAuth()
     admin = require(current_user, admin=True)
+    writer = require(current_user, permission="movies:write")
     recently_confirmed = require(current_user, within=timedelta(minutes=5))
     employee = require(current_user, check=lambda user: user.email.endswith("@example.com"))
     ```
@@ -118,6 +121,7 @@ def require(  # noqa: PLR0913 - each a word of its own
         admin: Whether the user needs the admin flag and the credential the scope `admin`.
         superuser: Whether the user needs the superuser flag and the credential `superuser`.
         scopes: Further scopes that are all needed.
+        permission: One more scope: a permission that a role grants, such as `movies:write`.
         mfa: Whether a second factor must have been presented.
         factor: The factor that must have been presented, for example `"totp"`.
         within: The maximum age of that factor. Without `factor`, of a second factor if `mfa` is
@@ -128,10 +132,14 @@ def require(  # noqa: PLR0913 - each a word of its own
             raise an error of its own. A sync function must not block, as it runs on the event loop.
 
     Raises:
-        ConfigurationError: Nothing is required, `scopes` is a string, or `within` is too short.
+        ConfigurationError: Nothing is required, `scopes` is a string, `within` is too short, or
+            `permission` is not the name of a permission.
     """
     flags = {"admin": admin, "superuser": superuser}
     needed = [name for name, wanted in flags.items() if wanted] + list(scopes)
+    if permission is not None:
+        needed.append(checked_permission(permission, "permission"))
+    declare_permissions(guard, *needed)
     step_up = StepUp(mfa, factor, within)
     if not needed and not step_up and not verified and not check:
         raise ConfigurationError("require() needs at least one requirement, such as admin=True.")

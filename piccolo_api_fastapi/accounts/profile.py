@@ -95,6 +95,7 @@ class Profile(Generic[UserT]):
             StepUpRequired: No password was given, and the caller has used no factor recently.
             AccountInUse: Rows of the application refer to the user, and are not deleted with the
                 user. Nothing was changed.
+            LastManager: No other user may manage roles.
         """
         await self._settings.prove(identity, password, request)
         key, is_deleting = primary_key(identity.user), False
@@ -104,7 +105,8 @@ class Profile(Generic[UserT]):
                 # Before the deletion, so that a `before_commit` listener can still read the rows.
                 await emit(AuthEvent("user_deleted", self._users.clock(), key))
                 is_deleting = True
-                await queries.delete_user(self._users.table, key)
+                async with self._users.keeping_manager():
+                    await queries.delete_user(self._users.table, key)
         except Exception as error:  # also at the commit, by a deferred foreign key
             if is_deleting and is_foreign_key_violation(error):
                 raise AccountInUse from None

@@ -21,7 +21,14 @@ from piccolo_api_fastapi.rate_limiting import RateLimitState
 from piccolo_api_fastapi.schemes.api_tokens import APIToken
 from piccolo_api_fastapi.schemes.jwt import RefreshFamily
 from piccolo_api_fastapi.schemes.sessions import Session
-from piccolo_api_fastapi.users import FoldedIdentifiers, Password, PasswordFailures, User
+from piccolo_api_fastapi.users import (
+    FoldedIdentifiers,
+    Password,
+    PasswordFailures,
+    Role,
+    User,
+    UserRole,
+)
 
 
 class AuthTables:
@@ -60,6 +67,8 @@ class AuthTables:
     known_browser: type[KnownBrowser]
     event: type[EventRecord]
     rate_limit_state: type[RateLimitState]
+    role: type[Role]
+    user_role: type[UserRole]
 
     def __init__(self, user: type[BaseUser]) -> None:
         self._user = user

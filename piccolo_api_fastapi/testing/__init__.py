@@ -16,6 +16,7 @@ from .kit import (
     timing_auc,
     totp_code,
 )
+from .roles import give_role
 
 __all__ = [
     "FrozenClock",
@@ -27,6 +28,7 @@ __all__ = [
     "cheap_hasher",
     "cheap_hashing",
     "cheap_pbkdf2_hasher",
+    "give_role",
     "no_rate_limits",
     "race",
     "timing_auc",

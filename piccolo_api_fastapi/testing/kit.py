@@ -139,6 +139,7 @@ def acting_as(
     user: UserT,
     *,
     scopes: Iterable[str] | None = None,
+    permissions: Iterable[str] = (),
     factors: Factors | Iterable[str] = (PASSWORD,),
 ) -> Iterator[Identity[UserT]]:
     """
@@ -166,19 +167,21 @@ def acting_as(
         guard: The guard that the application uses.
         user: The user.
         scopes: The scopes of the credential. By default, those that the user has: `account`, those
-            of the flags, and those from `Users(scopes_of=…)`.
+            of the flags, those from `Users(scopes_of=…)`, and the permissions of their roles.
+        permissions: Permissions that the credential has besides, as if by a role.
         factors: The factors presented: names for factors presented now, or a time for each.
     """
     flags = {ACCOUNT: True, "admin": user.admin, "superuser": user.superuser}
     granted = [name for name, is_set in flags.items() if is_set] if scopes is None else scopes
+    added = frozenset(permissions)
     now = guard.now()
     presented = factors if isinstance(factors, Mapping) else dict.fromkeys(factors, now)
-    identity = Identity(user, "testing", uuid4(), frozenset(granted), now, presented)
+    identity = Identity(user, "testing", uuid4(), frozenset(granted) | added, now, presented)
 
     async def find(_: HTTPConnection) -> Identity[UserT]:
         if scopes is not None:
             return identity
-        return replace(identity, scopes=await _scopes_of(guard, user))
+        return replace(identity, scopes=await _scopes_of(guard, user) | added)
 
     patched: Any = guard
     patched.find = find

@@ -8,6 +8,9 @@ from .passwords.hasher import PasswordHasher, PBKDF2Hasher
 from .passwords.policy import PasswordPolicy
 from .passwords.service import Comparison
 from .proof import Proof
+from .roles import Role, Roles, UserRole
+from .roles.commands import grant_role
+from .roles.held import HeldPermissions
 from .tables import FoldedIdentifiers, Password, PasswordFailures, User, UserT, is_service
 from .users import Users, or_default
 
@@ -16,16 +19,21 @@ __all__ = [
     "BreachedPasswords",
     "Comparison",
     "FoldedIdentifiers",
+    "HeldPermissions",
     "PBKDF2Hasher",
     "Password",
     "PasswordFailures",
     "PasswordHasher",
     "PasswordPolicy",
     "Proof",
+    "Role",
+    "Roles",
     "User",
+    "UserRole",
     "UserT",
     "Users",
     "delete_old_guesses",
+    "grant_role",
     "is_service",
     "or_default",
     "unlock_user",

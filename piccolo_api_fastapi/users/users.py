@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Collection, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Generic, cast
 
 from piccolo_api_fastapi.access.identity import ACCOUNT, FLAGS
@@ -21,6 +22,8 @@ from .passwords.hasher import PasswordHasher
 from .passwords.policy import PasswordPolicy
 from .passwords.service import Comparison, Passwords
 from .proof import Proof
+from .roles.held import HeldPermissions
+from .roles.service import Roles
 from .scopes import ScopesOf, report
 from .tables import SERVICE_MARKER, User, UserT
 
@@ -45,6 +48,7 @@ class Users(Generic[UserT]):
         policy: The rules for new passwords.
         scopes_of: Returns the scopes of a user. `admin` and `superuser` among them are ignored,
             because they stand for the flags of the user.
+        roles: The roles that users can have. Their permissions are scopes as well.
         interop: Whether to keep PBKDF2 hashes in the user table, for other code that calls
             `BaseUser.login`.
         keeps_on_new_password: Tables of credentials that a new password does not end, such
@@ -56,7 +60,8 @@ class Users(Generic[UserT]):
 
     Raises:
         ConfigurationError: The hasher does not fit the interop mode, no password table is
-            bound to `table`, or a table in `keeps_on_new_password` holds no credentials.
+            bound to `table`, a table in `keeps_on_new_password` holds no credentials, or `roles`
+            belong to other users.
     """
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
@@ -66,6 +71,7 @@ class Users(Generic[UserT]):
         hasher: PasswordHasher | None = None,
         policy: PasswordPolicy | None = None,
         scopes_of: ScopesOf | None = None,
+        roles: Roles | None = None,
         interop: bool = False,
         keeps_on_new_password: Iterable[type[AuthTable]] = (),
         internal_domains: Collection[str] = (),
@@ -86,6 +92,8 @@ class Users(Generic[UserT]):
             clock=clock,
         )
         self._scopes_of = scopes_of
+        self.roles = roles
+        self.permissions = None if roles is None else HeldPermissions(roles, self.table, clock)
         self._internal_domains = [domain.lower() for domain in internal_domains]
 
     @property
@@ -335,13 +343,23 @@ class Users(Generic[UserT]):
         """
         await self.passwords.uphold(proof)
 
-    async def scopes_of(self, user: UserT) -> frozenset[str]:
+    async def scopes_of(self, user: UserT, permissions: str | None = None) -> frozenset[str]:
         """
-        The current scopes of a user: `account`, by the flags `admin` and `superuser`, and those
-        from `scopes_of=`.
+        The current scopes of a user: `account`, by the flags `admin` and `superuser`, those from
+        `scopes_of=`, and the permissions of their roles.
+
+        Args:
+            user: The user.
+            permissions: The permissions of their roles, if a look-up has just found them. By
+                default they are asked for.
         """
         flags = [flag for flag in FLAGS if getattr(user, flag)]
         scopes = frozenset([ACCOUNT, *flags])
+        if self.permissions is not None:
+            held = self.permissions
+            scopes |= (
+                await held.of(primary_key(user)) if permissions is None else held.read(permissions)
+            )
         if self._scopes_of is None:
             return scopes
         given = self._scopes_of(user)
@@ -349,6 +367,29 @@ class Users(Generic[UserT]):
         if reserved := named & FLAGS:
             report(reserved)
         return scopes | (named - FLAGS)
+
+    async def unknown_permissions(self, asked: Collection[str]) -> Collection[str]:
+        """
+        Return the permissions that no role grants, sorted. None, if `scopes_of=` may give them.
+
+        Args:
+            asked: The permissions that routes ask for; `*` includes them from now on.
+        """
+        if self.permissions is None or self._scopes_of is not None:
+            return ()
+        return await self.permissions.unknown(asked)
+
+    def keeping_manager(self) -> AbstractAsyncContextManager[None]:
+        """
+        Return a block that must leave an active user who may manage roles, if there is one.
+
+        Open it round the deletion or deactivation of a user, in a transaction that has locked the
+        user.
+
+        Raises:
+            LastManager: Nobody is left.
+        """
+        return nullcontext() if self.permissions is None else self.permissions.keeping_manager()
 
     async def _insert(self, user: UserT, email: str | None, encoded: str | None) -> UserT:
         try:

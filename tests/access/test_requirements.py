@@ -80,7 +80,7 @@ async def test_scopes(users: Users[User], ada: User) -> None:
 class Generous(Users[User]):
     """Users whose scopes are not those that the library would give."""
 
-    async def scopes_of(self, user: User) -> frozenset[str]:  # noqa: ARG002
+    async def scopes_of(self, user: User, permissions: str | None = None) -> frozenset[str]:  # noqa: ARG002
         """All of them."""
         return frozenset({"admin", "superuser", "read"})
 

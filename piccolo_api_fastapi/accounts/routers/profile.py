@@ -10,7 +10,7 @@ from piccolo_api_fastapi.accounts.schemas import CloseAccountIn
 from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.problems import responses
-from piccolo_api_fastapi.errors import AccountInUse, SessionEnded, ValueTaken
+from piccolo_api_fastapi.errors import AccountInUse, LastManager, SessionEnded, ValueTaken
 from piccolo_api_fastapi.mail.delivery import Later
 from piccolo_api_fastapi.mail.messages import AccountClosed
 
@@ -81,12 +81,14 @@ def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseMode
 
 
 def _add_close(router: APIRouter, accounts: Accounts[Any]) -> None:
+    last = () if accounts.users.roles is None else (LastManager,)
+
     @router.delete(
         "/me",
         operation_id="close_account",
         summary="Close my account",
         status_code=204,
-        responses=responses(*PROOF, AccountInUse),
+        responses=responses(*PROOF, AccountInUse, *last),
     )
     async def close_account(
         body: CloseAccountIn,

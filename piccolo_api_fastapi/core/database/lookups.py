@@ -55,6 +55,7 @@ class Lookup:
             time, used in this order in the SQL.
         sentinel: A placeholder for the value of the key, of the right type.
         constants: Further values, which are those of every look-up.
+        column_at: Builds one more column from the present time, if there is one.
         is_batched: Whether look-ups may share a statement.
     """
 
@@ -65,6 +66,7 @@ class Lookup:
         build: Callable[..., Any],
         sentinel: Any,
         *constants: Any,
+        column_at: Callable[[Any], Any] | None = None,
         is_batched: bool = True,
     ) -> None:
         self._table = table
@@ -83,9 +85,16 @@ class Lookup:
             candidates, rest = values[:CANDIDATES], values[CANDIDATES:]
             return build(key.is_in(list(candidates)), *rest)
 
-        self._one = CompiledQuery(table, one, *sentinels)
-        self._many = _AnyOf(table, many, *sentinels)
-        self._several = CompiledQuery(table, several, *[sentinel] * (CANDIDATES - 1), *sentinels)
+        candidates = [sentinel] * (CANDIDATES - 1)
+        if column_at is None:
+            self._one = CompiledQuery(table, one, *sentinels)
+            self._many = _AnyOf(table, many, *sentinels)
+            self._several = CompiledQuery(table, several, *candidates, *sentinels)
+        else:
+            one, many, several = (_with(column_at, build) for build in (one, many, several))
+            self._one = _AtTime(table, one, _EPOCH, *sentinels)
+            self._many = _AnyOfAtTime(table, many, _EPOCH, *sentinels)
+            self._several = _AtTime(table, several, _EPOCH, *candidates, *sentinels)
 
     async def find(self, key: Any, now: datetime) -> Row | None:
         """
@@ -152,12 +161,33 @@ class Lookup:
         return {row.pop(_KEY): row for row in rows}
 
 
+def _with(column_at: Callable[[Any], Any], build: Callable[..., Any]) -> Callable[..., Any]:
+    """Add a column to a query, whose first value is then the time of that column."""
+
+    def built(at: Any, *values: Any) -> Any:
+        return build(*values).columns(column_at(at))
+
+    return built
+
+
+class _AtTime(CompiledQuery):
+    """A query whose last value, the present time, is the first one as well."""
+
+    async def run(self, *values: Any) -> list[Row]:
+        """Run the query with these values, and return the rows."""
+        return await super().run(values[-1], *values)
+
+
 class _AnyOf(CompiledQuery):
-    """A query whose first value is a list of keys."""
+    """A query whose first condition is on a list of keys."""
 
     def _adapt(self, sql: str) -> str:
         """Replace `IN`, which would be another statement for each number of keys."""
-        return re.sub(r" IN \(\$1\)", " = ANY($1)", sql, count=1)
+        return re.sub(r" IN \((\$[12])\)", r" = ANY(\1)", sql, count=1)
+
+
+class _AnyOfAtTime(_AtTime, _AnyOf):
+    """Both."""
 
 
 class _NotShared(Exception):

@@ -118,7 +118,7 @@ class TokenAuth(Scheme[UserT]):
         self.model = HTTPBearer(
             bearerFormat=f"{prefix}_…", description="An API token for scripts and machines."
         )
-        self._find = queries.compile_find(self.table, is_batched=batched)
+        self._find = queries.compile_find(self.table, self.users.permissions, is_batched=batched)
         super().__init__()
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
@@ -143,7 +143,8 @@ class TokenAuth(Scheme[UserT]):
             async with optional_write(self.table):
                 await queries.touch(self.table, found, now)
         user = load(self.users.table, found.user)
-        scopes = found.scopes & await self.users.scopes_of(user)
+        held = () if found.permissions is None else (found.permissions,)
+        scopes = found.scopes & await self.users.scopes_of(user, *held)
         return Identity(user, self.scheme_name, found.id, scopes, NEVER)
 
     async def create(

@@ -11,6 +11,7 @@ from piccolo_api_fastapi.core.database.lookups import Lookup
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns, user_table_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached
+from piccolo_api_fastapi.users import HeldPermissions
 
 from .tables import APIToken
 
@@ -26,6 +27,7 @@ class FoundToken:
     scopes: frozenset[str]
     last_used_at: datetime | None
     user: dict[str, Any]
+    permissions: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,17 @@ class NewToken:
     row: APIToken
 
 
-def compile_find(table: type[APIToken], *, is_batched: bool = True) -> Lookup:
-    """Compile the one statement of a request: a live token with its user."""
+def compile_find(
+    table: type[APIToken], held: HeldPermissions | None = None, *, is_batched: bool = True
+) -> Lookup:
+    """
+    Compile the one statement of a request: a live token with its user.
+
+    Args:
+        table: The table of API tokens.
+        held: The permissions of users, if they have roles.
+        is_batched: Whether look-ups may share a statement.
+    """
 
     def build(is_wanted: Any, now: datetime) -> Any:
         return table.select(
@@ -62,7 +73,8 @@ def compile_find(table: type[APIToken], *, is_batched: bool = True) -> Lookup:
             *user_columns(table),
         ).where(is_wanted, _is_live(table, now))
 
-    return Lookup(table, table.digest, build, "digest", is_batched=is_batched)
+    column_at = None if held is None else held.column_of(table)
+    return Lookup(table, table.digest, build, "digest", column_at=column_at, is_batched=is_batched)
 
 
 def _is_live(table: type[APIToken], now: datetime) -> Any:
@@ -74,8 +86,8 @@ async def find(lookup: Lookup, digest: str, now: datetime) -> FoundToken | None:
     row = await lookup.find(digest, now)
     if row is None:
         return None
-    user = take_user(row)
-    return FoundToken(row["id"], frozenset(row["scope"].split()), row["last_used_at"], user)
+    user, scopes = take_user(row), frozenset(row["scope"].split())
+    return FoundToken(row["id"], scopes, row["last_used_at"], user, row.get("permissions"))
 
 
 def is_stale(token: FoundToken, now: datetime) -> bool:

@@ -166,7 +166,8 @@ class JWTAuth(Scheme[UserT]):
             else WebSocketTickets(self.users, issuer, audience, websocket_tickets)
         )
         self.own = queries.Own(self.table, issuer, audience)
-        self._compiled = rotation_queries.compile_queries(self.own, is_batched=batched)
+        held = self.users.permissions
+        self._compiled = rotation_queries.compile_queries(self.own, held, is_batched=batched)
         self.model = password_flow(token_url)
         self.claims = ClaimsOf(self, self.decode)
         super().__init__()
@@ -225,7 +226,8 @@ class JWTAuth(Scheme[UserT]):
         user = load(self.users.table, family.user)
         if not user.active or str(primary_key(user)) != claims.subject:
             raise InvalidToken
-        scopes = claims.scopes & family.scopes & await self.users.scopes_of(user)
+        held = () if family.permissions is None else (family.permissions,)
+        scopes = claims.scopes & family.scopes & await self.users.scopes_of(user, *held)
         return Identity(
             user,
             self.scheme_name,
@@ -297,7 +299,8 @@ class JWTAuth(Scheme[UserT]):
                 self._compiled, presented, now, self._repeats
             )
         user = load(self.users.table, family.user)
-        may = family.scopes & await self.users.scopes_of(user)
+        held = () if family.permissions is None else (family.permissions,)
+        may = family.scopes & await self.users.scopes_of(user, *held)
         client_id = presented.client_id or self.client_id
         grant = family.grant(str(primary_key(user)), narrow(may, scope), client_id)
         return await self._pair(user, successor, grant, now)

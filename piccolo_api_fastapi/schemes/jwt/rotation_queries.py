@@ -11,6 +11,7 @@ from piccolo_api_fastapi.core.database.lookups import Lookup
 from piccolo_api_fastapi.core.database.statements import CompiledQuery
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns
 from piccolo_api_fastapi.errors import InvalidGrant
+from piccolo_api_fastapi.users import HeldPermissions
 
 from .queries import Own, end_reused
 from .refresh_tokens import RefreshToken
@@ -34,6 +35,7 @@ class Family:
     step_ups: dict[str, datetime]
     is_enrolling: bool
     user: dict[str, Any]
+    permissions: str | None = None
 
     @property
     def authenticated_at(self) -> datetime:
@@ -69,12 +71,21 @@ class CompiledQueries:
     rotate: CompiledQuery
 
 
-def compile_queries(own: Own, *, is_batched: bool = True) -> CompiledQueries:
-    """Compile both statements for the families of a scheme."""
-    return CompiledQueries(own, _compile_find(own, is_batched), _compile_rotate(own.table))
+def compile_queries(
+    own: Own, held: HeldPermissions | None = None, *, is_batched: bool = True
+) -> CompiledQueries:
+    """
+    Compile both statements for the families of a scheme.
+
+    Args:
+        own: The families.
+        held: The permissions of users, if they have roles.
+        is_batched: Whether look-ups may share a statement.
+    """
+    return CompiledQueries(own, _compile_find(own, held, is_batched), _compile_rotate(own.table))
 
 
-def _compile_find(own: Own, is_batched: bool) -> Lookup:  # noqa: FBT001
+def _compile_find(own: Own, held: HeldPermissions | None, is_batched: bool) -> Lookup:  # noqa: FBT001
     """Compile the one statement of a protected request: a live family with its user."""
     table = own.table
 
@@ -99,8 +110,16 @@ def _compile_find(own: Own, is_batched: bool) -> Lookup:  # noqa: FBT001
             table.revoked_at.is_null(),
         )
 
-    constants = own.issuer, own.audience
-    return Lookup(table, table.id, build, UUID(int=0), *constants, is_batched=is_batched)
+    return Lookup(
+        table,
+        table.id,
+        build,
+        UUID(int=0),
+        own.issuer,
+        own.audience,
+        column_at=None if held is None else held.column_of(table),
+        is_batched=is_batched,
+    )
 
 
 def _compile_rotate(table: type[RefreshFamily]) -> CompiledQuery:

@@ -168,7 +168,8 @@ class SessionAuth(Scheme[UserT]):
         """Accept, list and end the sessions that carry a name."""
         self.name = name
         self.own = queries.Own(self.table, name, self.accepts_piccolo_api)
-        self._find = queries.compile_find(self.own, is_batched=self._is_batched)
+        held = self.users.permissions
+        self._find = queries.compile_find(self.own, held, is_batched=self._is_batched)
 
     async def authenticate(self, connection: HTTPConnection) -> Identity[UserT] | None:
         """
@@ -199,11 +200,12 @@ class SessionAuth(Scheme[UserT]):
             async with optional_write(self.table):
                 await queries.touch(self.table, session, now, self.lifetimes)
         user = load(self.users.table, session.user)
+        held = () if session.permissions is None else (session.permissions,)
         return Identity(
             user,
             self.scheme_name,
             session.id,
-            await self.users.scopes_of(user),
+            await self.users.scopes_of(user, *held),
             last_presented(session.factors, session.created_at),
             session.factors,
             session.is_enrolling,

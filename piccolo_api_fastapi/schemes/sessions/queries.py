@@ -19,7 +19,7 @@ from piccolo_api_fastapi.core.database.user_tables import primary_key, take_user
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
-from piccolo_api_fastapi.users import Proof
+from piccolo_api_fastapi.users import HeldPermissions, Proof
 
 from .tables import Session
 
@@ -99,10 +99,20 @@ class FoundSession:
     factors: dict[str, datetime]
     is_enrolling: bool
     user: dict[str, Any]
+    permissions: str | None = None
 
 
-def compile_find(own: Own, *, is_batched: bool = True) -> Lookup:
-    """Compile the one statement of a protected request: a live session with its user."""
+def compile_find(
+    own: Own, held: HeldPermissions | None = None, *, is_batched: bool = True
+) -> Lookup:
+    """
+    Compile the one statement of a protected request: a live session with its user.
+
+    Args:
+        own: The sessions of the scheme.
+        held: The permissions of users, if they have roles.
+        is_batched: Whether look-ups may share a statement.
+    """
     table = own.table
 
     def build(is_wanted: Any, *values: Any) -> Any:
@@ -117,7 +127,15 @@ def compile_find(own: Own, *, is_batched: bool = True) -> Lookup:
             *user_columns(table),
         ).where(is_wanted, table.scheme.is_in(schemes), table.expires_at > now)
 
-    return Lookup(table, table.digest, build, "digest", *own.schemes, is_batched=is_batched)
+    return Lookup(
+        table,
+        table.digest,
+        build,
+        "digest",
+        *own.schemes,
+        column_at=None if held is None else held.column_of(table),
+        is_batched=is_batched,
+    )
 
 
 async def find(lookup: Lookup, digest: str, now: datetime) -> FoundSession | None:
