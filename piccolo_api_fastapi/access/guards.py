@@ -50,6 +50,9 @@ class Guard(Generic[UserT]):
     """
 
     schemes: "tuple[Scheme[UserT], ...]"
+    needed: tuple[str, ...] = ()
+    """The scopes that callers need, as OpenAPI shows them."""
+
     is_optional: ClassVar[bool] = False
 
     async def __call__(
@@ -281,7 +284,7 @@ class View(Generic[UserT]):
     def __init__(self, guard: Guard[UserT]) -> None:
         self._guard = guard
         self.documented_errors = getattr(guard, "documented_errors", ())
-        self.__signature__ = signature_of(guard.schemes)
+        self.__signature__ = signature_of(guard.schemes, guard.needed)
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and other._guard is self._guard

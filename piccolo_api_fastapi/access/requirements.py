@@ -43,20 +43,20 @@ class Require(Guard[UserT]):
     ) -> None:
         self.schemes = guard.schemes
         self._guard = guard
-        self._scopes = tuple(scopes)
+        self.needed = tuple(scopes)
         self._step_up = step_up
         self._verified = verified
         self._check = check
         errors = {StepUpRequired: step_up, EmailNotVerified: verified, Forbidden: check}
         raised = [error for error, is_raised in errors.items() if is_raised]
         self.documented_errors = (*self.documented_errors, *raised)
-        self.__signature__ = signature_of(self.schemes, self._scopes)
+        self.__signature__ = signature_of(self.schemes, self.needed)
 
     async def identify(
         self, connection: HTTPConnection, scopes: Iterable[str] = (), *, enrolling: bool = False
     ) -> Identity[UserT]:
         """Return the caller, who has the required scopes, verified address and factors."""
-        needed = (*self._scopes, *scopes)
+        needed = (*self.needed, *scopes)
         identity = await self._guard.identify(connection, needed, enrolling=enrolling)
         if self._verified:
             await self._check_email(identity)

@@ -1,6 +1,7 @@
 """Routes to define roles, to grant and withdraw them, and to see who may do what."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, TypeAlias
@@ -53,6 +54,9 @@ _TAG = tag("roles", "Define roles, grant and withdraw them, and see who may do w
 
 _CHANGE: tuple[type[AuthError], ...] = (StepUpRequired, InsufficientScope, NotFound, Conflict)
 
+_Acting: TypeAlias = AbstractAsyncContextManager[Actor]
+"""The block in which the caller changes roles."""
+
 _UserId: TypeAlias = Annotated[str, Path(max_length=200, description="The id of the user.")]
 
 
@@ -64,7 +68,7 @@ class _Parts:
     users: Any
     guard: Guard[Any]
     reader: InPerson[Any]
-    acting: Callable[..., AsyncIterator[Actor]]
+    acting: Callable[..., Awaitable[_Acting]]
 
     async def user(self, text: str) -> Any:
         """The user with an id as a path has it."""
@@ -136,20 +140,27 @@ def roles_router(
     return router
 
 
-def _acting_by(recent: InPerson[Any]) -> Callable[..., AsyncIterator[Actor]]:
+def _acting_by(recent: InPerson[Any]) -> Callable[..., Awaitable[_Acting]]:
     async def acting(
         identity: Annotated[Identity[Any], Depends(recent.identity)], request: Request
-    ) -> AsyncIterator[Actor]:
-        async def scopes() -> frozenset[str]:
-            return (await recent.confirm(request)).scopes
-
-        try:
-            yield Actor(primary_key(identity.user), scopes)
-        except Forbidden as error:
-            await emit_refusal(error, request, recent.now(), identity)
-            raise
+    ) -> _Acting:
+        return _telling_refusals(recent, identity, request)
 
     return acting
+
+
+@asynccontextmanager
+async def _telling_refusals(
+    recent: InPerson[Any], identity: Identity[Any], request: Request
+) -> AsyncIterator[Actor]:
+    async def scopes() -> frozenset[str]:
+        return (await recent.confirm(request)).scopes
+
+    try:
+        yield Actor(primary_key(identity.user), scopes)
+    except Forbidden as error:  # after the transaction, which would take the event along
+        await emit_refusal(error, request, recent.now(), identity)
+        raise
 
 
 def _add_roles(router: APIRouter, parts: _Parts) -> None:
@@ -172,11 +183,12 @@ def _add_roles(router: APIRouter, parts: _Parts) -> None:
         responses=responses(StepUpRequired, InsufficientScope, ValueTaken),
     )
     async def create_role(
-        actor: Annotated[Actor, Depends(parts.acting)], wanted: RoleIn
+        acting: Annotated[_Acting, Depends(parts.acting)], wanted: RoleIn
     ) -> RoleOut:
         """Make a role with permissions that you have yourself."""
-        made = await roles.create(wanted.name, wanted.permissions, wanted.description, by=actor)
-        return RoleOut.of(made)
+        values = wanted.name, wanted.permissions, wanted.description
+        async with acting as actor:
+            return RoleOut.of(await roles.create(*values, by=actor))
 
 
 def _add_changes(router: APIRouter, parts: _Parts) -> None:
@@ -189,11 +201,12 @@ def _add_changes(router: APIRouter, parts: _Parts) -> None:
         responses=responses(*_CHANGE, ValueTaken, LastManager),
     )
     async def change_role(
-        actor: Annotated[Actor, Depends(parts.acting)], role_id: UUID, wanted: RoleChangeIn
+        acting: Annotated[_Acting, Depends(parts.acting)], role_id: UUID, wanted: RoleChangeIn
     ) -> RoleOut:
         """Change a role that does not go beyond your permissions, before and after."""
         values = wanted.model_dump(exclude_unset=True)
-        return RoleOut.of(await roles.change(role_id, **values, by=actor))
+        async with acting as actor:
+            return RoleOut.of(await roles.change(role_id, **values, by=actor))
 
     @router.delete(
         "/roles/{role_id}",
@@ -202,9 +215,10 @@ def _add_changes(router: APIRouter, parts: _Parts) -> None:
         status_code=204,
         responses=responses(*_CHANGE, LastManager),
     )
-    async def delete_role(actor: Annotated[Actor, Depends(parts.acting)], role_id: UUID) -> None:
+    async def delete_role(acting: Annotated[_Acting, Depends(parts.acting)], role_id: UUID) -> None:
         """Delete a role. All who have it lose it at once."""
-        await roles.delete(role_id, by=actor)
+        async with acting as actor:
+            await roles.delete(role_id, by=actor)
 
 
 def _add_grants_of(router: APIRouter, parts: _Parts) -> None:
@@ -242,14 +256,15 @@ def _add_grants(router: APIRouter, parts: _Parts) -> None:
         responses=responses(*_CHANGE, Forbidden, LastManager),
     )
     async def grant_role(
-        actor: Annotated[Actor, Depends(parts.acting)],
+        acting: Annotated[_Acting, Depends(parts.acting)],
         user_id: _UserId,
         role_id: UUID,
         wanted: GrantIn,
     ) -> GrantOut:
         """Grant a role that does not go beyond your permissions, or change when it expires."""
         user = await parts.user(user_id)
-        await parts.roles.grant(user, role_id, expires_at=wanted.expires_at, by=actor)
+        async with acting as actor:
+            await parts.roles.grant(user, role_id, expires_at=wanted.expires_at, by=actor)
         return await _grant_of(parts, user, role_id)
 
     @router.delete(
@@ -260,10 +275,12 @@ def _add_grants(router: APIRouter, parts: _Parts) -> None:
         responses=responses(*_CHANGE, LastManager),
     )
     async def withdraw_role(
-        actor: Annotated[Actor, Depends(parts.acting)], user_id: _UserId, role_id: UUID
+        acting: Annotated[_Acting, Depends(parts.acting)], user_id: _UserId, role_id: UUID
     ) -> None:
         """Withdraw a role. The user loses it at once."""
-        await parts.roles.withdraw(await parts.user(user_id), role_id, by=actor)
+        user = await parts.user(user_id)
+        async with acting as actor:
+            await parts.roles.withdraw(user, role_id, by=actor)
 
 
 def _add_permissions(router: APIRouter, parts: _Parts) -> None:
