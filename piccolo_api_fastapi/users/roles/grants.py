@@ -39,19 +39,14 @@ class Grants:
         """Grant a role to the user with this primary key; see `Roles.grant`."""
         now = self._clock()
         end = _end_of(expires_at, now)
-        try:
-            async with store(), transaction(self._own.grants):
-                found = await self._judge(user, role, by)
-                granter = None if by is None else by.key
-                row = queries.new_grant(self._own, user, found.id, granter, now, end)
-                before = await self._existing(row, now)
-                await self._store(row, found)
-                told = _told(found, by, before, _time_of(row))
-                await emit(AuthEvent("authz_role_granted", now, user, told))
-        except Exception as error:
-            if is_without_user(error):  # the role was deleted: the users are locked
-                raise NotFound from None
-            raise
+        async with store(), transaction(self._own.grants):
+            found = await self._judge(user, role, by)
+            granter = None if by is None else by.key
+            row = queries.new_grant(self._own, user, found.id, granter, now, end)
+            before = await self._existing(row, now)
+            await self._store(row, found)
+            told = _told(found, by, before, _time_of(row))
+            await emit(AuthEvent("authz_role_granted", now, user, told))
         return row
 
     async def _judge(self, user: Any, role: str | UUID, by: Actor | None) -> Role:
@@ -80,9 +75,15 @@ class Grants:
         # It may shorten a grant that does not expire.
         end: datetime | None = row.expires_at
         may_end = end is not None and grants_management(role.granted)
-        async with keeping_manager(self._own) if may_end else nullcontext():
-            if not await queries.grant(self._own, row, role):
-                raise Conflict
+        try:
+            async with keeping_manager(self._own) if may_end else nullcontext():
+                is_stored = await queries.grant(self._own, row, role)
+        except Exception as error:
+            if is_without_user(error):  # the role was deleted: the users are locked
+                raise NotFound from None
+            raise
+        if not is_stored:
+            raise Conflict
 
     async def withdraw(self, user: Any, role: str | UUID, by: Actor | None) -> None:
         """Withdraw a role from the user with this primary key; see `Roles.withdraw`."""
