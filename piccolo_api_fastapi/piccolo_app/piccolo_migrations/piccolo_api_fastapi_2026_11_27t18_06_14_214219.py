@@ -304,12 +304,4 @@ async def forwards():
         schema=None,
     )
 
-    manager.drop_column(
-        table_class_name="FoldedIdentifiers",
-        tablename="auth_folded_identifier",
-        column_name="id",
-        db_column_name="id",
-        schema=None,
-    )
-
     return manager

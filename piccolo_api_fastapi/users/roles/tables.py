@@ -46,7 +46,7 @@ class UserRole(AuthTable, Table, tablename="auth_user_role"):
     ```
     """
 
-    noun = "expired grants of roles"
+    noun = "grants of roles"
 
     id = UUID(primary_key=True)
     user = ForeignKey(User, null=False, index=True, on_delete=OnDelete.cascade)
