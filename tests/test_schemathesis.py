@@ -16,6 +16,7 @@ from piccolo_api_fastapi import (
     Identity,
     JWTAuth,
     Login,
+    Roles,
     SessionAuth,
     TokenAuth,
     User,
@@ -28,13 +29,15 @@ from piccolo_api_fastapi import (
     optional,
     reauthentication_router,
     require,
+    roles_router,
     session_router,
     token_router,
 )
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import KEY, PASSWORD, SECRET, bearer, get_tokens, log_in, new_client
 
-users = Users(scopes_of=lambda user: ["read", "write"] if user.admin else ["read"])
+roles = Roles({"manager": ["roles:manage", "movies:read"], "reader": ["movies:read"]})
+users = Users(roles=roles, scopes_of=lambda user: ["read", "write"] if user.admin else ["read"])
 session = SessionAuth(users, cookie=Cookie.insecure_for_http_on_localhost())
 jwt = JWTAuth(users, secret=SECRET, websocket_tickets=timedelta(seconds=30))
 token = TokenAuth(users)
@@ -61,6 +64,7 @@ for router in (
     mfa_router(totp, person),
     token_router(token, person),
     accounts_router(accounts),
+    roles_router(roles, current_user),
 ):
     app.include_router(router, prefix="/auth")
 
@@ -149,6 +153,8 @@ pytestmark = [
 async def headers(database_of_any_loop: Any) -> dict[str, dict[str, str]]:
     """What an administrator sends, by each scheme."""
     ada = await users.create("ada", PASSWORD, email="ada@example.com", admin=True)
+    await roles.sync()
+    await roles.grant(ada, "manager")
     async with new_client(app) as client:
         await log_in(client)
         cookies = "; ".join(f"{name}={text}" for name, text in client.cookies.items())
