@@ -11,7 +11,7 @@ from piccolo.table import Table
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.database.outages import is_unusable_value, store
+from piccolo_api_fastapi.core.database.outages import finding, store
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.public_routes import is_exempt
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
@@ -91,14 +91,10 @@ class OwnedRow(View[UserT], Generic[UserT, RowT]):
         where = self._rows.where(identity)
 
         async def get(key: Any) -> RowT:
-            try:
+            with finding():
                 async with store():
                     query = table.objects().where(table._meta.primary_key == key, where)
                     row = await query.first()
-            except Exception as error:
-                if is_unusable_value(error):
-                    raise NotFound from None
-                raise
             if row is None:
                 raise NotFound
             return row

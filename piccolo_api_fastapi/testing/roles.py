@@ -16,10 +16,10 @@ async def give_role(
     from piccolo_api_fastapi.testing import give_role
 
     users = Users(roles=Roles({"editor": ["movies:write"]}))
-    ada = await users.create("ada", "correct horse battery")
-    await give_role(users, ada, "editor")
-    await give_role(users, ada, "critic", ["reviews:write"])
-    assert {"movies:write", "reviews:write"} <= await users.scopes_of(ada)
+    alan = await users.create("alan", "correct horse battery")
+    await give_role(users, alan, "editor")
+    await give_role(users, alan, "critic", ["reviews:write"])
+    assert {"movies:write", "reviews:write"} <= await users.scopes_of(alan)
     ```
 
     Args:

@@ -3,9 +3,10 @@
 import asyncio
 import re
 import sqlite3
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 
-from piccolo_api_fastapi.errors import InvalidCredentials, StoreUnavailable
+from piccolo_api_fastapi.errors import InvalidCredentials, NotFound, StoreUnavailable
 
 try:
     import asyncpg
@@ -142,6 +143,22 @@ def refused_columns(error: BaseException) -> frozenset[str]:
     """Return the words of a unique violation: names of columns among others, but no values."""
     key = str(getattr(error, "detail", None) or error).partition(")=(")[0]
     return frozenset(re.findall(r"\w+", key))
+
+
+@contextmanager
+def finding() -> Iterator[None]:
+    """
+    Return a context for a look-up by a value of the request, which may not fit its column.
+
+    Raises:
+        NotFound: It does not fit, so that no row has it.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_unusable_value(error):
+            raise NotFound from None
+        raise
 
 
 def is_unusable_value(error: BaseException) -> bool:

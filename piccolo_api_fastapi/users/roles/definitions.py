@@ -67,8 +67,9 @@ class Definitions:
         if after.to_dict() == before.to_dict():
             return after
         async with keeping_manager(self._own):
-            if not await queries.change_role(self._own, before, values):
-                raise Conflict
+            is_changed = await queries.change_role(self._own, before, values)
+        if not is_changed:
+            raise Conflict
         await self._tell(after.name, by, before.permissions, after.permissions)
         return after
 
@@ -79,8 +80,9 @@ class Definitions:
             if by is not None:
                 await by.refuse_beyond(before.granted)
             async with keeping_manager(self._own):
-                if not await queries.delete_role(self._own, before):
-                    raise Conflict
+                is_deleted = await queries.delete_role(self._own, before)
+            if not is_deleted:
+                raise Conflict
             await self._tell(before.name, by, before.permissions, "")
 
     async def _tell(self, name: str, by: Actor | None, before: str, after: str) -> None:

@@ -96,8 +96,9 @@ class Grants:
             row = queries.new_grant(self._own, user, found.id, None, now, None)
             before = await self._existing(row, now)
             async with keeping_manager(self._own):
-                if not await queries.withdraw(self._own, row.slot) or not before:
-                    raise NotFound
+                await queries.withdraw(self._own, row.slot)
+            if not before:  # the user is locked, so nothing came between
+                raise NotFound
             told = _told(found, by, before, "")
             await emit(AuthEvent("authz_role_withdrawn", now, user, told))
 

@@ -185,11 +185,9 @@ async def grant(own: Own, grant: UserRole, role: Role) -> bool:
     return bool(rows)
 
 
-async def withdraw(own: Own, slot: str) -> bool:
-    """Delete a grant. Returns whether there was one."""
-    grants = own.grants
-    ended = await grants.delete().where(grants.slot == slot).returning(grants.id)
-    return bool(ended)
+async def withdraw(own: Own, slot: str) -> None:
+    """Delete a grant."""
+    await own.grants.delete().where(own.grants.slot == slot)
 
 
 async def grants_of(own: Own, user: Any, now: datetime, *conditions: Any) -> Sequence[UserRole]:

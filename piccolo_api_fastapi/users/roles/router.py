@@ -19,7 +19,7 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.refusal_events import emit_refusal
 from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.database.outages import is_unusable_value
+from piccolo_api_fastapi.core.database.outages import finding
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
@@ -72,12 +72,8 @@ class _Parts:
 
     async def user(self, text: str) -> Any:
         """The user with an id as a path has it."""
-        try:
+        with finding():
             user = await self.users.get(_key_of(self.users.table, text))
-        except Exception as error:
-            if is_unusable_value(error):
-                raise NotFound from None
-            raise
         if user is None:
             raise NotFound
         return user
@@ -322,12 +318,8 @@ def _add_permissions(router: APIRouter, parts: _Parts) -> None:
     ) -> list[HolderOut]:
         """List the active users who have a permission by a role, in the order of their ids."""
         last = None if after is None else _key_of(parts.users.table, after)
-        try:
+        with finding():
             found = await roles.holders(permission, after=last, limit=limit)
-        except Exception as error:
-            if is_unusable_value(error):
-                raise NotFound from None
-            raise
         return [HolderOut.of(user) for user in found]
 
 

@@ -36,8 +36,8 @@ class Roles:
     writer = require(SessionAuth(users), permission="movies:write")
 
     await roles.sync()
-    ada = await users.create("ada", "correct horse battery")
-    await roles.grant(ada, "editor")
+    alan = await users.create("alan", "correct horse battery")
+    await roles.grant(alan, "editor")
     ```
 
     Permissions are scopes: `require`, FastAPI's `Security`, API tokens and JWTs treat them as

@@ -380,6 +380,16 @@ async def test_the_last_manager(roles: Roles, ada: User, grace: User, clock: Fro
         await roles.delete("root")
 
 
+async def test_nobody_manages(database: Any, ada: User, clock: FrozenClock) -> None:
+    """Where no role manages roles, each can be withdrawn."""
+    roles = Roles({"reader": ["movies:read"]})
+    Users(roles=roles, clock=clock)
+    await roles.sync()
+    await roles.grant(ada, "reader")
+    await roles.withdraw(ada, "reader")
+    assert await roles.roles_of(ada) == []
+
+
 async def test_a_first_manager_for_a_time(roles: Roles, ada: User, clock: FrozenClock) -> None:
     """Where nobody manages roles for good, whoever does can stop."""
     await roles.grant(ada, "manager", expires_at=clock.now + timedelta(days=1))
@@ -495,6 +505,9 @@ async def test_a_role_that_changed_meanwhile(roles: Roles, ada: User, clock: Fro
     ):
         with pytest.raises(Conflict):
             await call
+    grant.user = 999_999
+    with pytest.raises(NotFound):
+        await roles._grants._store(grant, role)
 
 
 @reaches_no_sql

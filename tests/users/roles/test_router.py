@@ -73,6 +73,10 @@ async def test_walk(office: httpx.AsyncClient, roles: Roles, ada: User) -> None:
     assert granted.json() == expected
     assert (await office.get(f"{path}/{role['id']}")).json() == expected
     assert (await office.get(path)).json() == [expected]
+    for name in ("editor", "reader"):
+        await roles.grant(ada, name)
+        assert (await office.get(f"{path}/{await role_id(roles, name)}")).status_code == 200
+        await roles.withdraw(ada, name)
     changed = await office.patch(f"/auth/roles/{role['id']}", json={"description": "Reviews."})
     assert changed.json() == role | {"description": "Reviews."}
     assert (await office.patch(f"/auth/roles/{role['id']}", json={})).status_code == 200
