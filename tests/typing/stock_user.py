@@ -17,22 +17,30 @@ from piccolo_api_fastapi import (
     KeyRing,
     Login,
     Proof,
+    Role,
+    Roles,
     Session,
     SessionAuth,
     User,
+    UserRole,
     Users,
     jwt_router,
     optional,
+    owned,
+    owned_row,
     public,
     require,
     session_router,
 )
+from piccolo_api_fastapi.access.ownership import Owned, OwnedRow
+from piccolo_api_fastapi.access.requirements import Require
 from piccolo_api_fastapi.schemes.jwt.token_pairs import TokenPair
 
 users = Users()
 session = SessionAuth(users)
 jwt = JWTAuth(users, keys=KeyRing(Key.from_secret("a secret of more than thirty-two bytes")))
 login = Login(users)
+roles = Roles({"editor": ["reports:write"]})
 current_user = AnyOf(session, jwt)
 
 assert_type(users, Users[User])
@@ -40,6 +48,11 @@ assert_type(session, SessionAuth[User])
 assert_type(jwt, JWTAuth[User])
 assert_type(login, Login[User])
 assert_type(current_user, AnyOf[User])
+
+mine = owned(Session.user, current_user, unless="sessions:any")
+assert_type(mine, Owned[User])
+assert_type(owned_row(Session, current_user), OwnedRow[User, Session])
+assert_type(require(current_user, permission="reports:write"), Require[User])
 
 # Without users, they are the stock ones.
 assert_type(SessionAuth(), SessionAuth[User])
@@ -115,6 +128,9 @@ async def accounts() -> None:
     assert_type(await users.get(1), User | None)
     assert_type(await users.verify("ada", "correct horse battery"), Proof[User])
     assert_type(await users.scopes_of(user), frozenset[str])
+    role = await roles.create("editor", ["reports:write"])
+    assert_type(role, Role)
+    assert_type(await roles.grant(user, role.id), UserRole)
 
 
 async def log_in(request: Request, response: Response) -> TokenPair:
