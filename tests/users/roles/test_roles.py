@@ -497,7 +497,8 @@ async def test_expired_grants_are_deleted(roles: Roles, ada: User, clock: Frozen
 async def test_a_role_that_changed_meanwhile(roles: Roles, ada: User, clock: FrozenClock) -> None:
     """Each change is guarded by the permissions with which it was judged."""
     role = await roles.find("reader")
-    stale = Role(**role.to_dict() | {"permissions": "movies:list"})
+    stale = queries.new_role(roles.own, role.name, "movies:list")
+    stale.id = role.id
     grant = queries.new_grant(roles.own, ada.id, role.id, None, clock.now, None)
     for call in (
         roles._definitions._change(stale, {"permissions": "a"}, None),

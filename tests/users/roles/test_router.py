@@ -433,7 +433,8 @@ async def test_configuration(
 ) -> None:
     """The guard's users must have the very roles; the scheme's name prefixes the operations."""
     assert users.roles is not None
-    for other in (Users(), Users(roles=Roles()), Users(Customer, roles=Roles())):
+    others: list[Any] = [Users(), Users(roles=Roles()), Users(Customer, roles=Roles())]
+    for other in others:
         with pytest.raises(ConfigurationError, match="must have these roles"):
             roles_router(users.roles, SessionAuth(other))
     with pytest.raises(ConfigurationError, match="scheme for people"):
