@@ -73,6 +73,28 @@ def _adds_beside(own: str, peer: str) -> Callable[[Results], float]:
     return adds
 
 
+def _crud(kind: str, what: str, figure: str) -> Callable[[Results], float]:
+    return lambda results: float(results[kind]["here: crud_router"][what][figure]["median"])
+
+
+def _cruds() -> Iterator[Aim]:
+    for kind, title in (("postgres", "PostgreSQL"), ("sqlite", "SQLite")):
+        for what, called in (("list", "a list of 20 rows"), ("detail", "one row")):
+            by_hand, peer = _crud(kind, what, "of_by_hand"), _crud(kind, what, "of_peer")
+            yield Aim("crud", f"{called} beside a route by hand, {title}", 1.1, by_hand)
+            yield Aim(
+                "crud", f"{called}, times less than PiccoloCRUD, {title}", 3, peer, at_least=True
+            )
+        yield Aim(
+            "crud",
+            f"a page deep inside 10⁶ rows, times the first, {title}",
+            1.5,
+            lambda results, kind=kind: float(  # type: ignore[misc]
+                results[kind]["pages"]["deep"]["of_first"]["median"]
+            ),
+        )
+
+
 def _start(name: str) -> Callable[[Results], float]:
     return lambda results: float(results["sqlite"]["start"][name]["of_no_routers"]["median"])
 
@@ -198,6 +220,7 @@ AIMS = (
         20,
         _sweep("sqlite"),
     ),
+    *_cruds(),
     Aim(
         "rate_limits",
         "a full MemoryStore of 100,000 keys, MiB",

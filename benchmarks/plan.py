@@ -79,6 +79,12 @@ def _rate_limits(_: Run, kind: Kind, folder: Path, budget: Budget) -> dict[str, 
     return rate_limits.run(kind, folder, budget)
 
 
+def _crud(run: Run, kind: Kind, folder: Path, budget: Budget) -> dict[str, Any]:
+    from .jobs import crud  # imports the peer
+
+    return crud.run(kind, folder, budget, 20_000 if run.is_rehearsal else crud.ROWS)
+
+
 def _unguarded(_: Run, kind: Kind, folder: Path, budget: Budget) -> dict[str, Any]:
     return unguarded.run(kind, folder, budget)
 
@@ -103,12 +109,13 @@ QUICK = {"protected": Job(1, _quick, ALIKE)}
 """Two minutes: enough to see whether a change helps."""
 
 JOBS = {
-    "protected": Job(10.4, _protected, {"postgres": 3, "sqlite": 2}),
+    "protected": Job(9.4, _protected, {"postgres": 3, "sqlite": 2}),
     "storm": Job(3.2, _storm, POSTGRES),  # logins wait for hashes, not for the database
     "unguarded": Job(0.7, _unguarded, SQLITE),
     "startup": Job(0.7, _startup, SQLITE),
     "refresh": Job(0.4, _refresh, ALIKE),
     "rate_limits": Job(0.8, _rate_limits, ALIKE),
+    "crud": Job(1.0, _crud, ALIKE),
     "production": Job(0.6, _production, POSTGRES),
     "growth": Job(3.2, _growth, ALIKE),
 }

@@ -237,12 +237,42 @@ def _machine(machine: Results) -> str:
     )
 
 
+def _crud(results: Results) -> Iterator[str]:
+    head = ("", "CPU µs", "±", "times by hand", "of PiccoloCRUD, times less")
+    for kind, title in TITLES.items():
+        if kind not in results:
+            continue
+        for what, called in (("list", "A list of 20 rows"), ("detail", "One row")):
+            yield from (f"### {called} of a table, {title}", "")
+            rows = [
+                (
+                    name,
+                    f"{taken[what]['cpu_us']['median']:.0f}",
+                    f"{taken[what]['cpu_us']['spread']:.0%}",
+                    f"{taken[what]['of_by_hand']['median']:.2f}",
+                    f"{taken[what]['of_peer']['median']:.2f}",
+                )
+                for name, taken in results[kind].items()
+                if name != "pages"
+            ]
+            yield from table(head, rows)
+            yield ""
+        pages = results[kind]["pages"]
+        deep = pages["deep"]["of_first"]["median"]
+        first = pages["first"]["wall_ms"]["median"]
+        yield from (
+            f"{title}: the first page takes {first:.1f} ms, one deep inside {deep:.2f} times that.",
+            "",
+        )
+
+
 RENDERERS: dict[str, Callable[[Results], Iterator[str]]] = {
     "protected": protected,
     "storm": _storm,
     "refresh": _refresh,
     "growth": _growth,
     "rate_limits": _rate_limits,
+    "crud": _crud,
     "startup": _startup,
     "production": _production,
     "unguarded": unguarded,
