@@ -64,6 +64,9 @@ def a_run() -> dict[str, Any]:
     limits = dict.fromkeys((*names, "slowapi", "slowapi, with headers"), limit)
     tables = ("route", "memory_100", "memory_100000", "redis", "redis_64")
     start = {"all-routers": {"of_no_routers": FIGURE}}
+    one = {"of_by_hand": FIGURE, "of_peer": FIGURE, "cpu_us": FIGURE}
+    pages = {"first": {"wall_ms": FIGURE}, "deep": {"wall_ms": FIGURE, "of_first": FIGURE}}
+    crud = {"here: crud_router": {"list": one, "detail": one}, "pages": pages}
     return {
         "protected": {kind: measured(kind, CONTENDERS) for kind in ("postgres", "sqlite")},
         "unguarded": {"sqlite": measured("sqlite", unguarded.CONTENDERS)},
@@ -71,6 +74,7 @@ def a_run() -> dict[str, Any]:
         "growth": {"postgres": growth, "sqlite": growth},
         "rate_limits": {"sqlite": {"keys": {"mib_at_cap": 1.0}} | dict.fromkeys(tables, limits)},
         "startup": {"sqlite": {"start": start}},
+        "crud": {"postgres": crud, "sqlite": crud},
     }
 
 
@@ -103,6 +107,14 @@ def test_tables_of_requests() -> None:
     assert [cells[1] for cells in rows] == ["100", "1", "8", "128"] * 2
     assert text.count("| here: install(app), all routers | 100.0 |") == 1
     assert text.count("Left out for want of time: a million rows.") == 2
+
+
+def test_tables_of_tables() -> None:
+    """A row for each way to serve a table, and what a page deep inside takes."""
+    ending = {"machine": RESULTS["protected"]["machine"]}
+    text = report.as_markdown({"crud": a_run()["crud"] | ending})
+    assert text.count("| here: crud_router | ") == 4
+    assert "PostgreSQL: the first page takes 2.0 ms, one deep inside 2.00 times that." in text
 
 
 class Seconds:
