@@ -70,7 +70,7 @@ def form(
         try:
             if is_value:  # from code: JSON has no such value
                 return value if check is None else check(value)
-            return parse(value)
+            return parse(str(value))
         except (ValueError, ArithmeticError) as error:
             raise PydanticCustomError("value_form", "{why}", {"why": str(error)}) from None
 

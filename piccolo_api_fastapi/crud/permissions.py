@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Depends
 
 from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.identity import ACCOUNT, FLAGS
 from piccolo_api_fastapi.access.in_use import refuse_other_users
 from piccolo_api_fastapi.access.optional_user import Optional
 from piccolo_api_fastapi.access.requirements import require
@@ -53,7 +54,9 @@ class Guards:
     def _made(self, given: Permission) -> Any:
         """Return the dependency of a permission."""
         if isinstance(given, str):
-            return Depends(require(self._strict, permission=given).identity)
+            is_own = given not in {ACCOUNT, *FLAGS}
+            needed: Any = {"permission": given} if is_own else {"scopes": [given]}
+            return Depends(require(self._strict, **needed).identity)
         refuse_other_users("crud_router", self._strict, given)
         return Depends(given.identity)
 
