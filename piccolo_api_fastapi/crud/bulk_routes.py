@@ -28,8 +28,8 @@ def _create(routes: Routes) -> None:
     crud = routes.crud
 
     async def create_rows(
-        caller: Annotated[Any, routes.caller("create")],
-        _: Annotated[Any, routes.caller_of_bulk("create")],
+        caller: Annotated[Any, routes.guards.caller("create")],
+        _: Annotated[Any, routes.guards.caller_of_bulk("create")],
         body: Any,
     ) -> Response:
         """Create several rows, all or none."""
@@ -52,8 +52,8 @@ def _update(routes: Routes) -> None:
     crud = routes.crud
 
     async def update_rows(
-        caller: Annotated[Any, routes.caller("update")],
-        _: Annotated[Any, routes.caller_of_bulk("update")],
+        caller: Annotated[Any, routes.guards.caller("update")],
+        _: Annotated[Any, routes.guards.caller_of_bulk("update")],
         body: Any,
     ) -> Response:
         """Change several rows, all or none."""
@@ -76,8 +76,8 @@ def _delete(routes: Routes) -> None:
     crud = routes.crud
 
     async def delete_rows(
-        caller: Annotated[Any, routes.caller("delete")],
-        _: Annotated[Any, routes.caller_of_bulk("delete")],
+        caller: Annotated[Any, routes.guards.caller("delete")],
+        _: Annotated[Any, routes.guards.caller_of_bulk("delete")],
         body: Any,
     ) -> Response:
         """Delete several rows, all or none."""

@@ -200,12 +200,24 @@ _KINDS: dict[type[Column], Callable[[Any], Kind]] = {
     Boolean: lambda _: _BOOLEAN,
     UUID: lambda _: form(uuid.UUID, values.parse_uuid, {"format": "uuid"}),
     Date: lambda _: form(date, values.parse_date, {"format": "date"}, is_ordered=True),
-    Time: lambda _: form(time, values.parse_time, _TIME, is_ordered=True, write=time.isoformat),
+    Time: lambda _: form(
+        time, values.parse_time, _TIME, values.without_offset, is_ordered=True, write=time.isoformat
+    ),
     Timestamp: lambda _: form(
-        datetime, values.parse_naive, _NAIVE, is_ordered=True, write=datetime.isoformat
+        datetime,
+        values.parse_naive,
+        _NAIVE,
+        values.without_offset,
+        is_ordered=True,
+        write=datetime.isoformat,
     ),
     Timestamptz: lambda _: form(
-        datetime, values.parse_aware, {"format": "date-time"}, is_ordered=True, write=_in_utc
+        datetime,
+        values.parse_aware,
+        {"format": "date-time"},
+        values.in_utc,
+        is_ordered=True,
+        write=_in_utc,
     ),
     Interval: lambda _: _interval(),
     Bytea: lambda _: _BYTES,

@@ -45,7 +45,13 @@ class Kind:
     element: "Kind | None" = None
 
 
-def form(kind: type, parse: Callable[[str], Any], schema: dict[str, Any], **further: Any) -> Kind:
+def form(
+    kind: type,
+    parse: Callable[[str], Any],
+    schema: dict[str, Any],
+    check: Convert | None = None,
+    **further: Any,
+) -> Kind:
     """
     Return a kind whose values JSON writes as texts of a certain form.
 
@@ -53,16 +59,18 @@ def form(kind: type, parse: Callable[[str], Any], schema: dict[str, Any], **furt
         kind: The type of the values.
         parse: Returns the value of a text, or raises `ValueError`.
         schema: The JSON schema of the texts.
+        check: Returns a value that comes from code, or raises `ValueError`.
         further: Further fields of the kind.
     """
 
     def read(value: Any) -> Any:
-        if isinstance(value, kind) and (kind is not date or type(value) is date):
-            return value  # from code: JSON has no such value
-        if type(value) is not str:
+        is_value = isinstance(value, kind) and (kind is not date or type(value) is date)
+        if not is_value and type(value) is not str:
             raise PydanticCustomError("string_type", "Input should be a valid string")
         try:
-            return parse(value)
+            if is_value:  # from code: JSON has no such value
+                return value if check is None else check(value)
+            return parse(str(value))
         except (ValueError, ArithmeticError) as error:
             raise PydanticCustomError("value_form", "{why}", {"why": str(error)}) from None
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi import Depends
+
 from piccolo_api_fastapi.access.guards import Guard
+from piccolo_api_fastapi.access.identity import ACCOUNT, FLAGS
 from piccolo_api_fastapi.access.in_use import refuse_other_users
 from piccolo_api_fastapi.access.optional_user import Optional
 from piccolo_api_fastapi.access.requirements import require
@@ -48,20 +51,24 @@ class Guards:
         self._strict: Guard[Any] = strict_of(guard)
         self._given = {name: self._made(given) for name, given in permissions.items()}
 
-    def _made(self, given: Permission) -> Guard[Any]:
+    def _made(self, given: Permission) -> Any:
+        """Return the dependency of a permission."""
         if isinstance(given, str):
-            return require(self._strict, permission=given)
+            is_own = given not in {ACCOUNT, *FLAGS}
+            needed: Any = {"permission": given} if is_own else {"scopes": [given]}
+            return Depends(require(self._strict, **needed).identity)
         refuse_other_users("crud_router", self._strict, given)
-        return given
+        return Depends(given.identity)
 
-    def of(self, operation: str) -> Guard[Any] | Optional[Any]:
-        """Return the guard of an operation."""
-        for name in (operation, _SAME.get(operation, ""), _SAME.get(_SAME.get(operation, ""), "")):
+    def caller(self, operation: str) -> Any:
+        """Return the dependency that finds the caller of an operation."""
+        same = _SAME.get(operation, "")
+        for name in (operation, same, _SAME.get(same, "")):
             if name in self._given:
                 return self._given[name]
         is_reading = operation in {"list", "read", "options"}
-        return self._guard if is_reading else self._strict
+        return Depends((self._guard if is_reading else self._strict).identity)
 
-    def of_bulk(self, operation: str) -> Guard[Any] | Optional[Any]:
-        """Return the guard that bulk requests of an operation must pass as well."""
-        return self._given.get("bulk") or self.of(operation)
+    def caller_of_bulk(self, operation: str) -> Any:
+        """Return the dependency that bulk requests of an operation must pass as well."""
+        return self._given.get("bulk") or self.caller(operation)

@@ -94,8 +94,6 @@ class Relations:
         table = column._meta.table
         if table_of(table) in self._related:
             return self._related[table_of(table)].scope
-        if table_of(table) == table_of(self._table):
-            return self._scope
         others = [
             key for key in table._meta.foreign_key_columns if key._meta.name != column._meta.name
         ]

@@ -60,14 +60,6 @@ class Routes:
         self._router = router
         self._limits = [] if limit is None else [Depends(limit)]
 
-    def caller(self, operation: str) -> Any:
-        """Return the dependency that finds the caller of an operation."""
-        return Depends(self.guards.of(operation).identity)
-
-    def caller_of_bulk(self, operation: str) -> Any:
-        """Return the dependency that bulk requests must pass as well."""
-        return Depends(self.guards.of_bulk(operation).identity)
-
     def key(self) -> Any:
         """Return the parameter of a primary key in a path."""
         schema: Any = self.responses.key_kind.schema
@@ -120,7 +112,7 @@ def _add_list(routes: Routes) -> None:
     following = "offset" if "offset" in crud.grammars.list.parameters else "cursor"
 
     async def list_rows(
-        request: Request, caller: Annotated[Any, routes.caller("list")]
+        request: Request, caller: Annotated[Any, routes.guards.caller("list")]
     ) -> Response:
         """List the rows that you may see, page by page."""
         page = await crud.list(caller, request.scope["query_string"])
@@ -146,7 +138,7 @@ def _add_options(routes: Routes) -> None:
     crud = routes.crud
 
     async def list_options(
-        request: Request, caller: Annotated[Any, routes.caller("options")]
+        request: Request, caller: Annotated[Any, routes.guards.caller("options")]
     ) -> Response:
         """List rows by key and label, to choose from."""
         page = await crud.options(caller, request.scope["query_string"])
@@ -170,7 +162,7 @@ def _add_read(routes: Routes) -> None:
 
     async def get_row(
         request: Request,
-        caller: Annotated[Any, routes.caller("read")],
+        caller: Annotated[Any, routes.guards.caller("read")],
         key: Annotated[str, routes.key()],
     ) -> Response:
         """Get one row. Without parameters, the response has an entity tag."""
@@ -198,7 +190,7 @@ def _add_create(routes: Routes) -> None:
     crud = routes.crud
 
     async def create_row(
-        request: Request, caller: Annotated[Any, routes.caller("create")], body: Any
+        request: Request, caller: Annotated[Any, routes.guards.caller("create")], body: Any
     ) -> Response:
         """Create a row. It is yours."""
         return routes.responses.created(request, await crud.create(caller, body))
@@ -223,7 +215,7 @@ def _add_change(routes: Routes, method: str, operation: str, summary: str, doc: 
 
     async def change_row(
         request: Request,
-        caller: Annotated[Any, routes.caller(operation)],
+        caller: Annotated[Any, routes.guards.caller(operation)],
         key: Annotated[str, routes.key()],
         body: Any,
     ) -> Response:
@@ -262,7 +254,7 @@ def _add_delete(routes: Routes) -> None:
 
     async def delete_row(
         request: Request,
-        caller: Annotated[Any, routes.caller("delete")],
+        caller: Annotated[Any, routes.guards.caller("delete")],
         key: Annotated[str, routes.key()],
         _: Annotated[None, Depends(no_body)],
     ) -> None:

@@ -8,6 +8,7 @@ import struct
 import sys
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Context, Decimal
+from typing import TypeVar
 from uuid import UUID
 
 INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
@@ -98,6 +99,16 @@ def parse_aware(text: str) -> datetime:
         raise ValueError("Use a date and time with an offset, such as 2026-01-31T12:30:00Z.")
     offset = found[4] or "+00:00"
     return in_utc(datetime.fromisoformat(f"{found[1]}T{_exact(found[2], found[3])}{offset}"))
+
+
+TimeT = TypeVar("TimeT", datetime, time)
+
+
+def without_offset(at: TimeT) -> TimeT:
+    """Return a time that has no offset."""
+    if at.tzinfo is not None:
+        raise ValueError("Use a time without an offset.")
+    return at
 
 
 def in_utc(at: datetime) -> datetime:

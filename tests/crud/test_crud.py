@@ -1,6 +1,7 @@
 """`Crud` from code, its hooks, ready models, and who may do what."""
 
 import json
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -555,3 +556,47 @@ async def test_a_row_that_changes_meanwhile(
         await movies.update(caller_of(ada), row["id"], {"title": "b"})
     with pytest.raises(Conflict):
         await movies.create(caller_of(ada), {"title": "b", "director": director.id})
+
+
+async def test_children_of_all_types(session: SessionAuth[User], ada: User) -> None:
+    """What is returned along looks as it does by itself, missing values too."""
+    director = Director(name="a")
+    await director.save()
+    await Everything(director=director.id, bytea=b"a").save()
+    await Everything(director=director.id).save()
+    directors = crud_router(Director, session, include=[Everything.director])
+    app = make_app(session, directors=directors)
+    async with signed_in(app, "ada") as client:
+        answer = await client.get("/directors?include=everythings")
+    [row] = answer.json()["items"]
+    assert [one["bytea"] for one in row["everythings"]] == ["YQ==", None]
+
+
+async def test_values_of_hooks(session: SessionAuth[User], ada_caller: Identity[User]) -> None:
+    """A value of a hook that can't be stored is a 422, and `If-Match` holds with hooks, too."""
+    hooks = CrudHooks(before_update=lambda _, __, values: values | {"rating": 2**70})
+    movies = Crud(Movie, session, write=[Movie.title], owner=Movie.owner, hooks=hooks)
+    row = await movies.create(ada_caller, {"title": "a"})
+    with pytest.raises(PreconditionFailed):
+        await movies.update(ada_caller, row["id"], {"title": "b"}, if_match='"x"')
+    with pytest.raises(Unprocessable) as raised:
+        await movies.update(ada_caller, row["id"], {"title": "b"})
+    assert raised.value.codes == ("value_unusable",)
+
+
+@pytest.mark.parametrize("at", [datetime(2026, 1, 1), "2026-01-01T00:00:00"])  # noqa: DTZ001
+async def test_times_of_code(
+    session: SessionAuth[User], ada_caller: Identity[User], at: Any
+) -> None:
+    """A time without an offset is refused from code as from clients."""
+    things = Crud(Everything, session, write=[Everything.timestamptz])
+    with pytest.raises(Unprocessable):
+        await things.create(ada_caller, {"timestamptz": at})
+    aware = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+    row = await things.create(ada_caller, {"timestamptz": aware})
+    assert row["timestamptz"] == aware
+    others = Crud(Everything, session, write=[Everything.timestamp])
+    with pytest.raises(Unprocessable):
+        await others.create(ada_caller, {"timestamp": aware})
+    naive = aware.replace(tzinfo=None)
+    assert (await others.create(ada_caller, {"timestamp": naive}))["timestamp"] == naive
