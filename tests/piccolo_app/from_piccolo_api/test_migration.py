@@ -4,7 +4,7 @@ import sqlite3
 import warnings
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -154,10 +154,8 @@ async def test_authenticators(client: httpx.AsyncClient, ada: User, totp: TOTP, 
     """The app on the phone goes on; a code that was used there is not good again here."""
     provider = PROVIDERS[name]
     row, codes = await AuthenticatorSecret.create_new(ada.id, provider)
-    secret = provider.decrypt(row.secret)
-    await AuthenticatorSecret.update(
-        {AuthenticatorSecret.last_used_at: datetime.now(timezone.utc)}, force=True
-    )
+    secret, used = provider.decrypt(row.secret), utcnow()
+    await AuthenticatorSecret.update({AuthenticatorSecret.last_used_at: used}, force=True)
     key = getattr(provider, "encryption_key", b"")
     moved = await migrate_from_piccolo_api(totp=totp, decrypt=decrypt_with(key))
     assert moved == Moved(authenticators=1, recovery_codes=len(codes))
@@ -165,7 +163,7 @@ async def test_authenticators(client: httpx.AsyncClient, ada: User, totp: TOTP, 
     challenge = (await log_in(client)).json()
     assert challenge["status"] == "mfa_required"
     app = PhoneApp(secret)
-    for at, status in ((utcnow(), 401), (utcnow() + timedelta(seconds=30), 200)):
+    for at, status in ((used, 401), (used + timedelta(seconds=30), 200)):
         body = {"challenge": challenge["challenge"], "code": app.at(at)}
         assert (await client.post("/auth/login/mfa", json=body)).status_code == status
 
