@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import pytest
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from websockets.asyncio.client import ClientConnection, connect
@@ -18,7 +19,7 @@ from tests.integration.browser import Page, browsing, needs_chromium, tab_addres
 from tests.integration.certificates import write_certificate
 from tests.integration.serving import serving
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.slow]
 
 RECORDER = """
 window.violations = []

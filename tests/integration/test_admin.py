@@ -15,6 +15,8 @@ from piccolo_api_fastapi.users.tables import MARKER
 from tests import conftest
 from tests.conftest import PASSWORD, get_tokens, new_client
 
+pytestmark = pytest.mark.slow
+
 TABLES = (User, Password, Session, RefreshFamily)
 
 

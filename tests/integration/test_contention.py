@@ -29,6 +29,8 @@ from tests.conftest import PASSWORD, STOCK, bearer, get_tokens, log_in, new_clie
 from tests.integration.hammer import hammer
 from tests.integration.processes import PROCESSES
 
+pytestmark = pytest.mark.slow
+
 CONNECTION = HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.1", 1)})
 
 

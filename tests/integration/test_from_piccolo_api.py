@@ -52,6 +52,8 @@ from tests.conftest import (
 from tests.integration.command_line import run_command
 from tests.integration.test_migrations import Project
 
+pytestmark = pytest.mark.slow
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from piccolo_api.encryption.providers import XChaCha20Provider

@@ -34,6 +34,8 @@ from tests.conftest import PASSWORD, PG, STOCK, use_engine
 from tests.integration.command_line import run_command
 from tests.integration.planting import CONFIGURATION
 
+pytestmark = pytest.mark.slow
+
 EXTRA_INDEXES = ("piccolo_api_fastapi_user_email", "piccolo_api_fastapi_user_username")
 """Made by a migration, since a table class can't say `lower(email)`."""
 

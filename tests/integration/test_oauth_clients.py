@@ -19,6 +19,8 @@ from piccolo_api_fastapi import JWTAuth, Key, KeyRing, User, Users, install, jwt
 from tests.conftest import PASSWORD, SECRET
 from tests.integration.serving import serving
 
+pytestmark = pytest.mark.slow
+
 # Authlib ships no types.
 AsyncOAuth2Client: Any = httpx_client.AsyncOAuth2Client
 OAuthError: Any = base_client.OAuthError

@@ -31,6 +31,8 @@ from piccolo_api_fastapi.testing import FrozenClock, Outbox, totp_code
 from tests.accounts.conftest import build_with_factors
 from tests.conftest import KEY, PASSWORD, log_in, new_client
 
+pytestmark = pytest.mark.slow
+
 Ask = Callable[[], Awaitable[int]]
 
 

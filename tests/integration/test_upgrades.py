@@ -14,6 +14,8 @@ from tests.conftest import PASSWORD, bearer, log_in, new_client, use_engine
 from tests.integration.planting import AT, FOLDER, serve
 from tests.integration.test_migrations import Project, project, schema, with_indexes
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["project"]
 
 RELEASES = sorted({path.name.removesuffix(".sqlite.sql") for path in FOLDER.glob("*.sqlite.sql")})

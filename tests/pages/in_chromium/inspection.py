@@ -24,7 +24,7 @@ HARMLESS = (
 )
 """How messages begin that say nothing of the policy."""
 
-SHAPE = """(() => {
+SHAPE = """(async () => {
     const problems = []
     const all = (selector) => [...document.querySelectorAll(selector)]
     const check = (holds, what) => { if (!holds) problems.push(what) }
@@ -35,6 +35,9 @@ SHAPE = """(() => {
     check(new Set(ids).size === ids.length, "an id occurs twice")
     const errors = document.querySelector(".errors")
     check(document.title.startsWith("Error: ") === Boolean(errors), "title: " + document.title)
+    // The browser moves the focus when it draws, which takes a busy machine a moment.
+    for (let tries = 0; errors && document.activeElement !== errors && tries < 250; tries++)
+        await new Promise((go) => setTimeout(go, 20))
     if (errors) check(document.activeElement === errors, "the focus is not on the errors")
     for (const link of all(".errors a")) {
         const field = document.querySelector(link.getAttribute("href"))

@@ -9,6 +9,8 @@ from tests.pages.in_chromium.gallery import STATES, create_users, gallery
 from tests.pages.in_chromium.inspection import inspect, inspect_by_axe
 from tests.pages.in_chromium.site import Site
 
+pytestmark = pytest.mark.slow
+
 
 @needs_chromium
 @pytest.mark.timeout(300)

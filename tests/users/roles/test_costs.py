@@ -15,6 +15,8 @@ from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import SECRET, bearer, get_tokens, log_in, new_client
 from tests.test_costs import OURS, TOLERANCE, UNCOUNTED, calls_of, within
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 24
 
 CALLS = {"cookie": 56, "jwt": 61, "token": 59}

@@ -17,6 +17,8 @@ from piccolo_api_fastapi.testing import assert_single_winner, race
 from piccolo_api_fastapi.users.roles import Actor
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
+pytestmark = pytest.mark.slow
+
 N = 24
 
 
