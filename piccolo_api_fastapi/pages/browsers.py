@@ -25,6 +25,7 @@ from piccolo_api_fastapi.errors import (
 )
 
 from .answers import Answer
+from .callers import serves
 from .next_url import safe_next
 from .site import Site, with_query
 
@@ -97,7 +98,9 @@ class BrowserErrors:
     def _site_of(self, request: Request) -> Site:
         """Return the pages that sign in whom the guard accepts, or else those near by."""
         guard = refusing_guard(request.scope)
-        able = [site for site in self.sites if guard is None or site.serves(guard)]
+        able = [
+            site for site in self.sites if guard is None or serves(site.composer.session, guard)
+        ]
         near = [site for site in able if f"{path_of(request.scope)}/".startswith(_below(site))]
         return next(iter(near or able or self.sites))
 
@@ -133,7 +136,9 @@ async def _way(
 ) -> Response | None:
     """Return the way to the page that helps, or `None` if none does."""
     guard = refusing_guard(connection.scope)
-    if not isinstance(error, _LEADING) or (guard is not None and not site.serves(guard)):
+    if not isinstance(error, _LEADING) or (
+        guard is not None and not serves(site.composer.session, guard)
+    ):
         return None
     way = site.detour(connection, _answer(error, connection), here)
     # Who is signed in would be sent back at once, for ever.

@@ -8,14 +8,15 @@ from typing import Any
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
 
-from piccolo_api_fastapi.access.guards import known_caller
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.captcha import Captcha
 from piccolo_api_fastapi.core.http.operations import declared_path
+from piccolo_api_fastapi.schemes.sessions import SessionAuth
 
-from . import links
 from .answers import Answer, errors_for_people
 from .assets import Assets
 from .brand import Brand
+from .callers import caller_of
 from .context import Errors, MenuItem, PageContext, PageInfo
 from .declared import Action, Page
 from .forms import NEXT, Form
@@ -66,6 +67,7 @@ class Composer:
         default_next: Where to go if the request does not say it.
         trusted_origins: Other origins to which `next` may lead.
         captcha: The CAPTCHA of the forms that anybody may send.
+        session: The scheme that signs browsers in.
     """
 
     prefix: str
@@ -79,6 +81,7 @@ class Composer:
     default_next: str
     trusted_origins: frozenset[str]
     captcha: Any
+    session: SessionAuth[Any]
 
     @property
     def captcha_field(self) -> str | None:
@@ -98,6 +101,10 @@ class Composer:
         below = self.prefix if own is None else declared_path(scope).removesuffix(own)
         return f"{scope.get('root_path', '')}{below}"
 
+    def caller_of(self, connection: HTTPConnection) -> Identity[Any] | None:
+        """Return who is signed in here, if a guard of the request has asked."""
+        return caller_of(self.session, connection.scope)
+
     def href(self, connection: HTTPConnection, name: str) -> str:
         """Return the path of a page."""
         return self.base(connection) + self.pages[name].path
@@ -116,10 +123,9 @@ class Composer:
             view: What the page is made of.
         """
         language, nonce = self._language_of(request), _Nonce()
-        data = view.data or ({"by_link": True} if links.is_held(request) else {})
         context = PageContext(
             **self._surroundings(request, view.name, language),
-            data=data,
+            data=view.data or {},
             errors=view.errors,
             values=view.values,
             next="" if view.next in (None, self.default_next) else str(view.next),
@@ -134,7 +140,7 @@ class Composer:
 
     def _surroundings(self, request: Request, name: str, language: str) -> dict[str, Any]:
         """Return what does not depend on the answer."""
-        base, caller = self.base(request), known_caller(request.scope)
+        base, caller = self.base(request), self.caller_of(request)
         t = self._speaker(language)
         urls = {page.name: base + page.path for page in self.pages.values()}
         is_member = caller is not None and not caller.is_enrolling

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.csp import Sources
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.mfa.totp import TOTP
@@ -25,6 +26,7 @@ from .browsers import BrowserUser, serve_browsers
 from .composer import Composer
 from .declared import Action, Page, PageSet
 from .headers import PageHeaders
+from .links import LinkCookie
 from .next_url import check_origins, safe_next
 from .rendering import Renderer
 from .route import FormRoute, PageRoute
@@ -34,6 +36,19 @@ from .texts import Catalogue, Texts
 from .totp import totp_pages
 
 _OWN = Path(__file__).parent
+
+_OPTIONS = (
+    "dependencies",
+    "status_code",
+    "response_model",
+    "response_model_include",
+    "response_model_exclude",
+    "response_model_by_alias",
+    "response_model_exclude_unset",
+    "response_model_exclude_defaults",
+    "response_model_exclude_none",
+)
+"""The options of an operation that decide what it asks for and what it answers."""
 
 
 @configured
@@ -114,7 +129,7 @@ class Pages(Generic[UserT]):
             sets.append(totp_pages(totp, session))
         if tokens is not None:
             sets.append(token_pages(tokens, session))
-        self.session = session
+        self.session, self._login = session, login
         self.prefix = prefix
         self._sets = [*sets, *more]
         self._check_names()
@@ -136,9 +151,10 @@ class Pages(Generic[UserT]):
             default_next=default_next,
             trusted_origins=frozenset(trusted_origins),
             captcha=captcha,
+            session=session,
         )
         routes: dict[str, PageRoute] = {}
-        self._site = Site(self._composer, routes, session)
+        self._site = Site(self._composer, routes, self._link_cookies())
         self._check_pages()
         self.router = self._make_router(routes)
 
@@ -167,6 +183,15 @@ class Pages(Generic[UserT]):
         """
         serve_browsers(app, self._site)
 
+    def _link_cookies(self) -> dict[str, LinkCookie]:
+        """Make the cookies of the pages that mailed links open with a secret in their query."""
+        is_secure = self.session.cookie.secure
+        return {
+            page.name: LinkCookie(page.name, secure=is_secure)
+            for page in self._composer.pages.values()
+            if page.takes_link
+        }
+
     def _check_names(self) -> None:
         """Make sure that no feature replaces the pages or the facts of another one."""
         for what, names in (
@@ -180,8 +205,13 @@ class Pages(Generic[UserT]):
                     raise ConfigurationError(f"Two features bring the {what} {name!r}.")
 
     def _check_pages(self) -> None:
-        """Make sure that each page has a template and a title, before it is asked for."""
+        """Make sure that there is what pages lead to and are made of, before it is asked for."""
         renderer, texts = self._composer.renderer, self._composer.texts
+        if self._login.mfa_required and "totp" not in self._composer.pages:
+            raise ConfigurationError(
+                "The login requires a second factor: Pages needs totp=…, or a page 'totp' in more=, "
+                "where users set one up."
+            )
         for name in (name for brought in self._sets for name in _pages_of(brought)):
             if not renderer.has(name) or not texts.has(f"{name}.title"):
                 raise ConfigurationError(
@@ -204,8 +234,7 @@ class Pages(Generic[UserT]):
             page.path,
             _looking(page.guard) if shows is None else shows.endpoint,
             methods=["GET", "HEAD"],
-            dependencies=[] if shows is None else shows.dependencies,
-            response_model=None if shows is None else shows.response_model,
+            **({"response_model": None} if shows is None else _options_of(shows)),
             name=f"page_{page.name}",
             route_class_override=PageRoute,
         )
@@ -219,15 +248,13 @@ class Pages(Generic[UserT]):
             action.path,
             does.endpoint,
             methods=["POST"],
-            dependencies=does.dependencies,
-            response_model=does.response_model,
-            status_code=does.status_code,
+            **_options_of(does),
             name=f"form_{does.operation}",
             route_class_override=FormRoute,
         )
         route = self._placed(router, action.path)
         assert isinstance(route, FormRoute)  # noqa: S101 - the class above
-        route.action, route.shares_limits_of = action, does.operation
+        route.action, route.shares_limits_of = action, does.shares_limits_of or does
 
     def _placed(self, router: APIRouter, path: str) -> PageRoute:
         route = router.routes[-1]
@@ -235,6 +262,11 @@ class Pages(Generic[UserT]):
         route.site, route.own_path = self._site, path
         route.user_table = self.session.users.table
         return route
+
+
+def _options_of(operation: AuthRoute) -> dict[str, Any]:
+    """The options of an operation, for a route that does the same."""
+    return {name: getattr(operation, name) for name in _OPTIONS}
 
 
 def _pages_of(brought: PageSet) -> list[str]:

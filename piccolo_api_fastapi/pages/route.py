@@ -16,7 +16,6 @@ from piccolo_api_fastapi.core.http.route import (
 )
 from piccolo_api_fastapi.errors import AuthError, UnsupportedMediaType
 
-from . import links
 from .answers import Answer
 from .declared import Action, Page
 from .forms import Form, as_api_request, parse_form
@@ -52,7 +51,8 @@ class PageRoute(AuthRoute):
         ask = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await self.present(request, Answer.of(await ask(request)))
+            answer = Answer.of(await ask(request))
+            return answer.whole or await self.present(request, answer)
 
         return handle
 
@@ -96,9 +96,8 @@ class FormRoute(PageRoute):
         if body and not is_form(request.headers.get("content-type", "")):
             raise UnsupportedMediaType
         form = parse_form(body, self.action.lists)
-        if self.action.takes_link:
-            form = links.with_secret(form, request)
         request.scope[_FORM] = form
+        form = self.site.with_secret(request, self.action, form)
         _ = request.query_params  # kept, since the API gets a query of its own
         return as_api_request(request, self, self.action, form, self.site.composer.captcha_field)
 

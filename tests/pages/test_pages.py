@@ -99,10 +99,9 @@ async def test_below_a_path(
         "/api/account/reset-password",
         "/api/account/reset-password",
     )
-    [cookie] = [it for it in browser.client.cookies.jar if it.name == "mailed-link"]
-    assert cookie.path == "/api/account/reset-password"
+    assert "__Host-mailed-link-reset_password" in browser.client.cookies
     page = await browser.submit("/api/account/reset-password", password=PASSWORD)
-    assert "mailed-link" not in browser.client.cookies
+    assert "__Host-mailed-link-reset_password" not in browser.client.cookies
     page = await browser.open("/api/.well-known/change-password")
     assert page.path == "/api/account/password"
     page = await browser.open("/api/account/sessions/x/end")
@@ -213,6 +212,10 @@ def _by_token(session: SessionAuth[User]) -> JWTAuth[User]:
     return JWTAuth(session.users, secret=SECRET)
 
 
+def _requiring(users: Users[Any]) -> Login[Any]:
+    return Login(users, factors=[totp_of(users)], mfa_required=lambda user: user.is_admin)
+
+
 Make = Callable[[SessionAuth[User]], dict[str, Any]]
 
 WRONG: list[tuple[str, Make]] = [
@@ -237,6 +240,7 @@ WRONG: list[tuple[str, Make]] = [
     ("default_next must be", lambda _: {"default_next": "//e"}),
     ("more must be", lambda it: {"more": greeting_pages(it)}),
     ("brand must be", lambda _: {"brand": "Movies"}),
+    ("needs totp=", lambda it: {"login": _requiring(it.users)}),
 ]
 
 

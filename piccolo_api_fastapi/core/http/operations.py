@@ -41,6 +41,12 @@ def operations_near(scope: Scope, users: type[BaseUser] | None) -> dict[str, Rou
     return {name: context for name, (_, context) in nearest.items()}
 
 
+def route_of(scope: Scope, route: Any) -> RouteContext | None:
+    """Return a route as the application has it, with the prefixes of the routers around it."""
+    contexts = iter_route_contexts(scope["app"].routes)
+    return next((context for context in contexts if context.original_route is route), None)
+
+
 def href_of(scope: Scope, context: RouteContext) -> str:
     """
     Return the path of a route, below the path at which the application is mounted.

@@ -1,0 +1,151 @@
+"""What dependencies of an application answer in place of the operation of a page."""
+
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+
+from piccolo_api_fastapi import CSP, Pages, RateLimit, SessionAuth, User, Users
+from piccolo_api_fastapi.core.http.router import AuthRouter
+from tests.conftest import PASSWORD, reaches_no_sql
+from tests.pages.browsing import Browser
+from tests.pages.catalogue import TEXTS
+from tests.pages.conftest import Parts, log_in
+from tests.pages.greetings import Greeting, greeting_pages, greeting_router
+
+
+class Door:
+    """A dependency of an application that refuses with a status, once it is shut."""
+
+    def __init__(self, status: int = 0, **headers: str) -> None:
+        self.status, self.headers = status, headers
+
+    async def __call__(self) -> None:
+        if self.status:
+            raise HTTPException(self.status, "Shut.", headers=self.headers)
+
+
+def guarded(session: SessionAuth[User], *dependencies: Any, **options: Any) -> Browser:
+    """A browser of a site with dependencies for everything."""
+    app = FastAPI(dependencies=[Depends(it) for it in dependencies])
+    pages = Pages(session, **options)
+    app.include_router(pages.router)
+    pages.install(app)
+    return Browser(app)
+
+
+@pytest.mark.security(33)
+async def test_guard_of_an_included_router(users: Users[User], ada: User) -> None:
+    """What a router that includes the operations asks for, their pages ask for too."""
+    session, door = SessionAuth(users), Door(403)
+    outer = APIRouter()
+    outer.include_router(greeting_router(session), dependencies=[Depends(door)])
+    app = FastAPI()
+    pages = Pages(session, more=[greeting_pages(session, outer)])
+    app.include_router(pages.router)
+    app.include_router(outer, prefix="/api")
+    browser = Browser(app)
+    await log_in(browser)
+    assert (await browser.client.post("/api/greeting", json={"name": "x"})).status_code == 403
+    assert (await browser.send("/account/greeting", name="x")).status == 403
+    assert (await browser.open("/account/greeting")).status == 403
+    door.status = 0
+    assert (await browser.open("/account/greeting")).title == "Greeting"
+
+
+@pytest.mark.parametrize("path", ["", "/login", "/password", "/sessions"])
+async def test_redirects(users: Users[User], ada: User, parts: Parts, path: str) -> None:
+    """A redirect of a dependency is passed on: nothing was shown, and nothing was done."""
+    session, door = SessionAuth(users), Door()
+    browser = guarded(session, door, accounts=Parts(users, session).accounts)
+    await log_in(browser)
+    door.status, door.headers = 303, {"Location": "/terms"}
+    response = await browser.client.get(f"/account{path}")
+    assert (response.status_code, response.headers.get_list("location")) == (303, ["/terms"])
+    form = {"current_password": PASSWORD, "new_password": "x" * 20}
+    response = await browser.client.post("/account/password", data=form)
+    assert (response.status_code, response.headers.get_list("location")) == (303, ["/terms"])
+    door.status = 0
+    assert (await browser.open("/account/sessions")).status == 200
+
+
+async def test_redirect_of_what_a_form_shows(users: Users[User], ada: User) -> None:
+    """A form that fails shows its page again, or leads where that page leads."""
+    session, door = SessionAuth(users), Door(303, Location="/terms")
+    inner = AuthRouter(users=session.users.table)
+
+    @inner.get("/greeting", operation_id="get_greeting", dependencies=[Depends(door)])
+    async def get_greeting() -> Greeting:
+        return Greeting(name="x")
+
+    @inner.post("/greeting", operation_id="greet")
+    async def greet(greeting: Greeting) -> None: ...
+
+    browser = guarded(session, more=[greeting_pages(session, inner)])
+    response = await browser.client.post("/account/greeting", data={"name": "x" * 21})
+    assert (response.status_code, response.headers["location"]) == (303, "/terms")
+
+
+@pytest.mark.parametrize(
+    "made",
+    [PlainTextResponse("as it is"), RedirectResponse("/away", 307), Response(status_code=304)],
+)
+async def test_responses_of_other_types(users: Users[User], ada: User, made: Response) -> None:
+    """What is no JSON is no page: a download stays one."""
+    session = SessionAuth(users)
+    router = AuthRouter(users=session.users.table)
+
+    @router.get("/greeting", operation_id="get_greeting", response_model=None)
+    async def get_greeting() -> Response:
+        return made
+
+    @router.post("/greeting", operation_id="greet", response_model=None)
+    async def greet() -> Response:
+        return made
+
+    browser = guarded(session, more=[greeting_pages(session, router)])
+    for response in (
+        await browser.client.get("/account/greeting"),
+        await browser.client.post("/account/greeting"),
+    ):
+        assert (response.status_code, response.content) == (made.status_code, made.body)
+
+
+async def test_refusal_after_a_cookie(users: Users[User]) -> None:
+    """The cookies and tasks of a form that failed are kept, even if its page is refused."""
+    session, done = SessionAuth(users), []
+    router = AuthRouter(users=session.users.table)
+
+    @router.get("/greeting", operation_id="get_greeting", dependencies=[Depends(Door(403))])
+    async def get_greeting() -> Greeting:
+        return Greeting(name="x")
+
+    @router.post("/greeting", operation_id="greet", response_model=None)
+    async def greet(tasks: BackgroundTasks) -> Response:
+        tasks.add_task(done.append, 1)
+        response = Response(b'{"detail":"No."}', 409, media_type="application/json")
+        response.set_cookie("seen", "1")
+        response.background = tasks
+        return response
+
+    browser = guarded(session, more=[greeting_pages(session, router)])
+    response = await browser.client.post("/account/greeting")
+    assert (response.status_code, done) == (403, [1])
+    assert response.headers["set-cookie"].startswith("seen=1")
+
+
+async def test_headers_of_dependencies(users: Users[User]) -> None:
+    """A page has its own headers once, and those of dependencies beside them."""
+
+    async def stamp(response: Response) -> None:
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Stamp"] = "1"
+        response.set_cookie("seen", "1")
+
+    browser = guarded(SessionAuth(users), CSP(default_src=["self"]), stamp)
+    for path in ("login", "logout"):
+        page = await browser.open(f"/account/{path}")
+        assert page.headers.get_list("referrer-policy") == ["same-origin"]
+        assert page.headers["x-stamp"] == "1"
+        assert page.headers["set-cookie"].startswith("seen=1")
