@@ -6,7 +6,17 @@ import pytest
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 
-from piccolo_api_fastapi import CSP, Pages, RateLimit, SessionAuth, User, Users
+from piccolo_api_fastapi import (
+    CSP,
+    Cookie,
+    Login,
+    Pages,
+    RateLimit,
+    SessionAuth,
+    User,
+    Users,
+    optional,
+)
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import Browser
@@ -149,3 +159,92 @@ async def test_headers_of_dependencies(users: Users[User]) -> None:
         assert page.headers.get_list("referrer-policy") == ["same-origin"]
         assert page.headers["x-stamp"] == "1"
         assert page.headers["set-cookie"].startswith("seen=1")
+
+
+@pytest.mark.security(33)
+@pytest.mark.parametrize("status", [402, 403, 429])
+@pytest.mark.parametrize("path", ["login", "register"])
+async def test_refusals_of_dependencies(
+    users: Users[User], ada: User, status: int, path: str, parts: Parts
+) -> None:
+    """What an application refuses stays refused, and a session lives on."""
+    session, door = SessionAuth(users), Door()
+    browser = guarded(session, door, accounts=Parts(users, session).accounts)
+    await log_in(browser)
+    door.status, door.headers = status, {"Retry-After": "60"}
+    for visitor in (browser, Browser(browser.client._transport.app)):  # type: ignore[attr-defined]
+        page = await visitor.open(f"/account/{path}")
+        assert (page.status, page.title) == (status, TEXTS["error.title"])
+        assert "set-cookie" not in page.headers
+        assert page.headers["retry-after"] == "60"
+    door.status = 0
+    assert (await browser.open(f"/account/{path}?next=/account")).path == "/account"
+
+
+async def test_limit_of_everything(users: Users[User]) -> None:
+    """A limit for the whole application holds for the page to log in as well."""
+    browser = guarded(SessionAuth(users), RateLimit("2/minute", scope="all"))
+    statuses = [(await browser.open("/account/login")).status for _ in range(3)]
+    assert statuses == [200, 200, 429]
+
+
+# Callers whom another guard has found.
+
+
+async def two_sites(users: Users[User]) -> Browser:
+    """A browser of a site that looks for the staff at every request, with `boss` among them."""
+    session = SessionAuth(users)
+    staff = SessionAuth(users, name="staff", cookie=Cookie("__Host-staff"))
+    app = FastAPI(dependencies=[Depends(optional(staff))])
+    for it, prefix in ((session, "/account"), (staff, "/staff")):
+        accounts = Parts(users, it).accounts if it is session else None
+        pages = Pages(it, Login(users), accounts=accounts, prefix=prefix)
+        app.include_router(pages.router)
+        pages.install(app)
+    app.add_api_route("/home", _nothing, dependencies=[Depends(session)])
+    await users.create("boss", PASSWORD, email="boss@example.com")
+    browser = Browser(app)
+    await browser.open("/staff/login")
+    await browser.submit("/staff/login", username="boss", password=PASSWORD)
+    return browser
+
+
+async def _nothing() -> dict[str, str]:
+    return {}
+
+
+async def test_no_circles(users: Users[User], ada: User) -> None:
+    """Who is signed in elsewhere is a stranger here, and can log in."""
+    browser = await two_sites(users)
+    page = await browser.open("/home")
+    assert (page.path, page.said("who")) == ("/account/login", "")
+    page = await browser.submit("/account/login", username="ada", password=PASSWORD)
+    assert page.path == "/home"
+
+
+@pytest.mark.security(29)
+async def test_whose_page(users: Users[User], ada: User) -> None:
+    """A page names the user whose data it shows, whoever else is signed in."""
+    browser = await two_sites(users)
+    await browser.open("/account/login")
+    await browser.submit("/account/login", username="ada", password=PASSWORD)
+    page = await browser.open("/account")
+    assert page.said("who") == "ada"
+    assert "ada@example.com" in page.said("dd")
+    page = await browser.open("/staff/sessions")
+    assert page.said("who") == "boss"
+
+
+async def test_dead_session_of_another_guard(users: Users[User], ada: User) -> None:
+    """A malformed cookie of another guard is no reason to end a session of this one."""
+    browser = await two_sites(users)
+    await browser.open("/account/login")
+    await browser.submit("/account/login", username="ada", password=PASSWORD)
+    cookies = dict(browser.client.cookies)
+    del cookies["__Host-staff"]
+    browser.client.cookies.clear()
+    own = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    browser.client.headers["cookie"] = f"{own}; __HOST-staff=x"
+    page = await browser.open("/account/login")
+    assert page.status in {200, 401}
+    assert "set-cookie" not in page.headers
