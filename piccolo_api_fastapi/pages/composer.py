@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastapi.routing import iter_route_contexts
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
 
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.captcha import Captcha
-from piccolo_api_fastapi.core.http.operations import declared_path
+from piccolo_api_fastapi.core.http.operations import declared_path, path_of_application
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
 
 from .answers import Answer, errors_for_people
@@ -97,9 +99,22 @@ class Composer:
     def base(self, connection: HTTPConnection) -> str:
         """Return the path of the pages, as this request reaches them."""
         scope = connection.scope
-        own: str | None = getattr(scope.get("route"), "own_path", None)
-        below = self.prefix if own is None else declared_path(scope).removesuffix(own)
-        return f"{scope.get('root_path', '')}{below}"
+        own = self._own_path(scope.get("route"))
+        if own is not None:
+            return f"{scope.get('root_path', '')}{declared_path(scope).removesuffix(own)}"
+        return f"{path_of_application(scope)}{self._placed(scope)}"
+
+    def _own_path(self, route: Any) -> str | None:
+        """Return the path of a route below that of the pages, if it is one of them."""
+        site = getattr(route, "site", None)
+        return route.own_path if site is not None and site.composer is self else None
+
+    def _placed(self, scope: Scope) -> str:
+        """Return the path where the application has the pages."""
+        for context in iter_route_contexts(scope["app"].routes):
+            if (own := self._own_path(context.original_route)) is not None:
+                return str(context.path_format).removesuffix(own)
+        return self.prefix
 
     def caller_of(self, connection: HTTPConnection) -> Identity[Any] | None:
         """Return who is signed in here, if a guard of the request has asked."""
