@@ -47,7 +47,7 @@ class View:
     answer: Answer | None = None
     data: Any = None
     errors: Errors = field(default_factory=Errors)
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
     next: str | None = None
     done: str | None = None
 

@@ -97,6 +97,8 @@ class Action:
         keeps: The fields that are shown again after a failure. Secrets never are.
         carries: The hidden fields of a form of several steps, which the next page gets as data.
         lists: The fields that may be sent several times.
+        is_repeatable: Whether a 404 counts as a success, as of a form that was sent twice and has
+            deleted something.
         means: What the values of fields stand for, by field. An empty one that stands for nothing
             is left out, if it may be.
         checkboxes: The fields that are false if they were not sent.
@@ -112,6 +114,7 @@ class Action:
     keeps: tuple[str, ...] = ()
     carries: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    is_repeatable: bool = False
     means: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checkboxes: tuple[str, ...] = ()
     query: tuple[str, ...] = ()

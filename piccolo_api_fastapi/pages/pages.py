@@ -37,6 +37,9 @@ from .totp import totp_pages
 
 _OWN = Path(__file__).parent
 
+_WIDGETS = frozenset({"turnstile", "hcaptcha", "recaptcha_v2"})
+"""The vendors whose widget `elements/captcha.html` has."""
+
 _OPTIONS = (
     "dependencies",
     "status_code",
@@ -93,7 +96,8 @@ class Pages(Generic[UserT]):
 
     Raises:
         ConfigurationError: The extra `pages` is not installed; `accounts` has links to other
-            pages; or the parts have different user tables.
+            pages; the parts have different user tables; the login requires a second factor that
+            no page sets up; or no template shows the CAPTCHA.
     """
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
@@ -212,11 +216,23 @@ class Pages(Generic[UserT]):
                 "The login requires a second factor: Pages needs totp=…, or a page 'totp' in more=, "
                 "where users set one up."
             )
+        if not self._shows_captcha():
+            raise ConfigurationError(
+                "Pages can't show this CAPTCHA: give a Turnstile, HCaptcha or ReCaptchaV2 with its "
+                "site_key=, or write the template elements/captcha.html."
+            )
         for name in (name for brought in self._sets for name in _pages_of(brought)):
             if not renderer.has(name) or not texts.has(f"{name}.title"):
                 raise ConfigurationError(
                     f"The page {name!r} needs the template {name}.html and the text {name}.title."
                 )
+
+    def _shows_captcha(self) -> bool:
+        """Return whether there is a widget that solves the CAPTCHA, if one is asked for."""
+        captcha = self._composer.captcha
+        if captcha is None or self._composer.renderer.is_replaced("elements/captcha.html"):
+            return True
+        return getattr(captcha, "vendor", "") in _WIDGETS and bool(captcha.site_key)
 
     def _make_router(self, routes: dict[str, PageRoute]) -> APIRouter:
         router = APIRouter(prefix=self.prefix)

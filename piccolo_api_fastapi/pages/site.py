@@ -112,7 +112,8 @@ class Site:
         self, request: Request, action: Action, form: Form, answer: Answer
     ) -> Response:
         """Present the answer to a form: where a success leads, or the form with its errors."""
-        if answer.is_refusal:
+        is_repeated = action.is_repeatable and answer.status == 404  # noqa: PLR2004
+        if answer.is_refusal and not is_repeated:
             response = await self._fail(request, action, form, answer)
         else:
             response = self._succeed(request, action, form, answer)
@@ -158,10 +159,11 @@ class Site:
 
     def _way_back(self, request: Request, action: Action, form: Form) -> str:
         """Return where to go after a detour: to the page, or past one that only lets in."""
-        page = self.composer.pages.get(action.page)
+        page, wanted = self.composer.pages.get(action.page), self.composer.next_of(request, form)
         if page is None or page.is_entrance:
-            return self.composer.next_of(request, form)
-        return self.composer.href(request, page.name)
+            return wanted
+        query = {} if wanted == self.composer.default_next else {NEXT: wanted}
+        return _with_query(self.composer.href(request, page.name), query)
 
     def _succeed(self, request: Request, action: Action, form: Form, answer: Answer) -> Response:
         step, wanted = action.follow(answer.data), self.composer.next_of(request, form)
@@ -169,7 +171,8 @@ class Site:
             return answer.to(_go(wanted))
         if step.is_shown:
             data = {**_only(action.carries, form), **answer.data}
-            view = View(step.page, answer, data=data, next=wanted, done=step.done)
+            values = _only(action.keeps, form)
+            view = View(step.page, answer, data=data, values=values, next=wanted, done=step.done)
             return self.composer.compose(request, view)
         query = {"done": step.done} if step.done else {}
         if step.keeps_next and wanted != self.composer.default_next:
@@ -227,12 +230,17 @@ def with_query(connection: HTTPConnection) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _only(names: Sequence[str], form: Form) -> dict[str, str]:
+def _only(names: Sequence[str], form: Form) -> dict[str, Any]:
     """Return some fields of a form, without the underscore of those that are for pages alone."""
-    return {name.lstrip("_"): form.fields[name] for name in names if name in form.fields}
+    sent: dict[str, Any] = {**form.fields, **form.lists}
+    return {name.lstrip("_"): sent[name] for name in names if name in sent}
+
+
+def _with_query(address: str, query: Mapping[str, str]) -> str:
+    return f"{address}?{urlencode(query)}" if query else address
 
 
 def _go(address: str, query: Mapping[str, str] | None = None) -> Response:
     """Send a browser on with GET (RFC 9110 section 15.4.4)."""
-    target = f"{address}?{urlencode(query)}" if query else address
+    target = _with_query(address, query or {})
     return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})

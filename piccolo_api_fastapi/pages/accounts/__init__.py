@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from piccolo_api_fastapi.access.optional_user import optional
 from piccolo_api_fastapi.accounts import Accounts
@@ -61,7 +62,7 @@ def account_pages(
 
 
 def _check_links(links: Links, prefix: str) -> None:
-    if not links.base_url.endswith(prefix):
+    if not urlsplit(links.base_url).path.endswith(prefix):
         raise ConfigurationError(
             f"The links that Accounts mails lead to other pages: base_url must end with {prefix}."
         )
