@@ -165,15 +165,16 @@ async def _lead_htmx(
         response.headers["HX-Redirect"] = way.headers["Location"]
 
 
-async def _page(request: Request, unknown: Exception, site: Site) -> Response:
+async def _page(request: Request, raised: Exception, site: Site) -> Response:
     """Present an error as a page, or as the way to one."""
-    way, error = None, unknown if isinstance(unknown, HTTPException) else HTTPException(500)
+    way = None
+    error = raised if isinstance(raised, HTTPException) else HTTPException(500)
     if _is_navigation(request):
         way = await _way(request, error, site, with_query(request))
     response = way or site.refuse(request, _answer(error, request))
     for name in ("Accept", "Accept-Language", "Cookie"):
         response.headers.add_vary_header(name)
-    if error is not unknown and (noted := answer_of(request.scope)) is not None:
+    if error is not raised and (noted := answer_of(request.scope)) is not None:
         noted.complete(response.headers)  # this response bypasses the middleware of `install`
     return response
 
@@ -200,7 +201,9 @@ def _answer(error: HTTPException, connection: HTTPConnection) -> Answer:
     bare = HTTPException(error.status_code, headers=error.headers)
     answer = Answer.of(problem_response(bare, request))
     # The words of the application say more than those for any error of this status.
-    words = error.detail if isinstance(error.detail, str) else bare.detail
+    words: Any = error.detail
+    if not isinstance(words, str):  # as it may be, though Starlette says otherwise
+        return answer
     return answer if words == bare.detail else replace(answer, data={"detail": words})
 
 

@@ -3,14 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 
 from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.csp import Sources
-from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.mfa.totp import TOTP
@@ -23,35 +22,23 @@ from .api_tokens import token_pages
 from .assets import Assets
 from .brand import Brand
 from .browsers import BrowserUser, serve_browsers
+from .checks import check_names, check_pages
 from .composer import Composer
-from .declared import Action, Page, PageSet
+from .declared import PageSet
 from .headers import PageHeaders
 from .links import LinkCookie
 from .next_url import check_origins, safe_next
 from .rendering import Renderer
-from .route import FormRoute, PageRoute
+from .routing import add_routes
 from .sessions import session_pages
 from .site import Site
 from .texts import Catalogue, Texts
 from .totp import totp_pages
 
+if TYPE_CHECKING:
+    from .route import PageRoute
+
 _OWN = Path(__file__).parent
-
-_WIDGETS = frozenset({"turnstile", "hcaptcha", "recaptcha_v2"})
-"""The vendors whose widget `elements/captcha.html` has."""
-
-_OPTIONS = (
-    "dependencies",
-    "status_code",
-    "response_model",
-    "response_model_include",
-    "response_model_exclude",
-    "response_model_by_alias",
-    "response_model_exclude_unset",
-    "response_model_exclude_defaults",
-    "response_model_exclude_none",
-)
-"""The options of an operation that decide what it asks for and what it answers."""
 
 
 @configured
@@ -133,10 +120,9 @@ class Pages(Generic[UserT]):
             sets.append(totp_pages(totp, session))
         if tokens is not None:
             sets.append(token_pages(tokens, session))
-        self.session, self._login = session, login
-        self.prefix = prefix
+        self.session, self.prefix = session, prefix
         self._sets = [*sets, *more]
-        self._check_names()
+        check_names(self._sets)
         folders = [_OWN, *(brought.folder for brought in self._sets)]
         brand = brand or Brand("")
         self._composer = Composer(
@@ -159,8 +145,10 @@ class Pages(Generic[UserT]):
         )
         routes: dict[str, PageRoute] = {}
         self._site = Site(self._composer, routes, self._link_cookies())
-        self._check_pages()
-        self.router = self._make_router(routes)
+        check_pages(self._sets, self._composer, login)
+        self.router = APIRouter(prefix=prefix)
+        self._composer.assets.add_to(self.router)
+        routes |= add_routes(self.router, self._sets, self._site)
 
     @property
     def user(self) -> BrowserUser[UserT]:
@@ -196,98 +184,6 @@ class Pages(Generic[UserT]):
             if page.takes_link
         }
 
-    def _check_names(self) -> None:
-        """Make sure that no feature replaces the pages or the facts of another one."""
-        for what, names in (
-            ("page", [name for brought in self._sets for name in _pages_of(brought)]),
-            ("path", [page.path for brought in self._sets for page in brought.pages]),
-            ("form", [action.path for brought in self._sets for action in brought.actions]),
-            ("fact", [name for brought in self._sets for name in brought.facts]),
-        ):
-            for name in names:
-                if names.count(name) > 1:
-                    raise ConfigurationError(f"Two features bring the {what} {name!r}.")
-
-    def _check_pages(self) -> None:
-        """Make sure that there is what pages lead to and are made of, before it is asked for."""
-        renderer, texts = self._composer.renderer, self._composer.texts
-        if self._login.mfa_required and "totp" not in self._composer.pages:
-            raise ConfigurationError(
-                "The login requires a second factor: Pages needs totp=…, or a page 'totp' in more=, "
-                "where users set one up."
-            )
-        if not self._shows_captcha():
-            raise ConfigurationError(
-                "Pages can't show this CAPTCHA: give a Turnstile, HCaptcha or ReCaptchaV2 with its "
-                "site_key=, or write the template elements/captcha.html."
-            )
-        for name in (name for brought in self._sets for name in _pages_of(brought)):
-            if not renderer.has(name) or not texts.has(f"{name}.title"):
-                raise ConfigurationError(
-                    f"The page {name!r} needs the template {name}.html and the text {name}.title."
-                )
-
-    def _shows_captcha(self) -> bool:
-        """Return whether there is a widget that solves the CAPTCHA, if one is asked for."""
-        captcha = self._composer.captcha
-        if captcha is None or self._composer.renderer.is_replaced("elements/captcha.html"):
-            return True
-        return getattr(captcha, "vendor", "") in _WIDGETS and bool(captcha.site_key)
-
-    def _make_router(self, routes: dict[str, PageRoute]) -> APIRouter:
-        router = APIRouter(prefix=self.prefix)
-        self._composer.assets.add_to(router)
-        for brought in self._sets:
-            for page in brought.pages:
-                routes[page.name] = self._add_page(router, page)
-            for action in brought.actions:
-                self._add_action(router, action)
-        return router
-
-    def _add_page(self, router: APIRouter, page: Page) -> PageRoute:
-        shows = page.shows
-        router.add_api_route(
-            page.path,
-            _looking(page.guard) if shows is None else shows.endpoint,
-            methods=["GET", "HEAD"],
-            **({"response_model": None} if shows is None else _options_of(shows)),
-            name=f"page_{page.name}",
-            route_class_override=PageRoute,
-        )
-        route = self._placed(router, page.path)
-        route.page = page
-        return route
-
-    def _add_action(self, router: APIRouter, action: Action) -> None:
-        does = action.does
-        router.add_api_route(
-            action.path,
-            does.endpoint,
-            methods=["POST"],
-            **_options_of(does),
-            name=f"form_{does.operation}",
-            route_class_override=FormRoute,
-        )
-        route = self._placed(router, action.path)
-        assert isinstance(route, FormRoute)  # noqa: S101 - the class above
-        route.action, route.shares_limits_of = action, does.shares_limits_of or does
-
-    def _placed(self, router: APIRouter, path: str) -> PageRoute:
-        route = router.routes[-1]
-        assert isinstance(route, PageRoute)  # noqa: S101 - the classes above
-        route.site, route.own_path = self._site, path
-        route.user_table = self.session.users.table
-        return route
-
-
-def _options_of(operation: AuthRoute) -> dict[str, Any]:
-    """The options of an operation, for a route that does the same."""
-    return {name: getattr(operation, name) for name in _OPTIONS}
-
-
-def _pages_of(brought: PageSet) -> list[str]:
-    return [*(page.name for page in brought.pages), *brought.shown]
-
 
 def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {name: value for part in parts for name, value in part.items()}
@@ -295,18 +191,3 @@ def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _sources_of(given: Mapping[str, Sequence[str]] | None) -> Sources:
     return cast("Sources", given or {})  # checked by `Policy`
-
-
-def _looking(guard: Any) -> Any:
-    """An endpoint of a page that shows no operation, which asks a guard if there is one."""
-
-    async def look() -> dict[str, str]:
-        return {}
-
-    async def look_as(_: Any) -> dict[str, str]:
-        return {}
-
-    if guard is None:
-        return look
-    look_as.__annotations__["_"] = Annotated[Any, Depends(guard)]
-    return look_as

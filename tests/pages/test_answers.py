@@ -1,6 +1,6 @@
 """What dependencies of an application answer in place of the operation of a page."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Response
@@ -18,7 +18,7 @@ from piccolo_api_fastapi import (
     optional,
 )
 from piccolo_api_fastapi.core.http.router import AuthRouter
-from tests.conftest import PASSWORD, reaches_no_sql
+from tests.conftest import PASSWORD
 from tests.pages.browsing import Browser
 from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import Parts, log_in
@@ -32,6 +32,7 @@ class Door:
         self.status, self.headers = status, headers
 
     async def __call__(self) -> None:
+        """Refuse, if it is shut."""
         if self.status:
             raise HTTPException(self.status, "Shut.", headers=self.headers)
 
@@ -124,7 +125,8 @@ async def test_responses_of_other_types(users: Users[User], ada: User, made: Res
 
 async def test_refusal_after_a_cookie(users: Users[User]) -> None:
     """The cookies and tasks of a form that failed are kept, even if its page is refused."""
-    session, done = SessionAuth(users), []
+    session = SessionAuth(users)
+    done: list[int] = []
     router = AuthRouter(users=session.users.table)
 
     @router.get("/greeting", operation_id="get_greeting", dependencies=[Depends(Door(403))])

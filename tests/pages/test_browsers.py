@@ -471,7 +471,6 @@ async def test_words_of_the_application(session: SessionAuth[User], status: int)
 @pytest.mark.parametrize("mounted", ["/static", "/shops/{shop}/static"])
 async def test_errors_of_mounts(session: SessionAuth[User], mounted: str) -> None:
     """The page for an error below a mount is that of the application around it."""
-
     app, inner, outer = FastAPI(), Starlette(), FastAPI()
     pages = Pages(session)
     app.include_router(pages.router)
