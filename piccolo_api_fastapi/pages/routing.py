@@ -53,7 +53,7 @@ def _add_page(router: APIRouter, page: Page, site: Site) -> PageRoute:
         name=f"page_{page.name}",
         route_class_override=PageRoute,
     )
-    route = _placed(router, page.path, site)
+    route = _placed(router, page.path, shows, site)
     route.page = page
     return route
 
@@ -68,15 +68,17 @@ def _add_action(router: APIRouter, action: Action, site: Site) -> None:
         name=f"form_{does.operation}",
         route_class_override=FormRoute,
     )
-    route = _placed(router, action.path, site)
+    route = _placed(router, action.path, does, site)
     assert isinstance(route, FormRoute)  # noqa: S101 - the class above
-    route.action, route.shares_limits_of = action, does.shares_limits_of or does
+    route.action = action
 
 
-def _placed(router: APIRouter, path: str, site: Site) -> PageRoute:
+def _placed(router: APIRouter, path: str, operation: AuthRoute | None, site: Site) -> PageRoute:
     route = router.routes[-1]
     assert isinstance(route, PageRoute)  # noqa: S101 - the classes above
     route.site, route.own_path = site, path
+    if operation is not None:
+        route.shares_limits_of = operation.shares_limits_of or operation
     route.user_table = site.composer.session.users.table
     return route
 

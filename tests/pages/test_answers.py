@@ -8,6 +8,7 @@ from fastapi.responses import PlainTextResponse, RedirectResponse
 
 from piccolo_api_fastapi import (
     CSP,
+    ConfigurationError,
     Cookie,
     Login,
     Pages,
@@ -18,7 +19,7 @@ from piccolo_api_fastapi import (
     optional,
 )
 from piccolo_api_fastapi.core.http.router import AuthRouter
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import Browser
 from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import Parts, log_in
@@ -63,6 +64,29 @@ async def test_guard_of_an_included_router(users: Users[User], ada: User) -> Non
     assert (await browser.open("/account/greeting")).status == 403
     door.status = 0
     assert (await browser.open("/account/greeting")).title == "Greeting"
+
+
+@pytest.mark.security(33)
+@reaches_no_sql
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_guard_that_a_page_lacks(users: Users[User], method: str) -> None:
+    """A page does not do what the application guards: it says that it is not set up for that."""
+    session = SessionAuth(users)
+    router = AuthRouter(users=users.table)
+
+    @router.get("/greeting", operation_id="get_greeting")
+    @router.post("/greeting", operation_id="greet")
+    async def greet() -> dict[str, str]:
+        raise AssertionError
+
+    app = FastAPI()
+    app.include_router(Pages(session, more=[greeting_pages(session, router)]).router)
+    app.include_router(router, dependencies=[Depends(Door(403))])
+    client = Browser(app).client
+    assert (await client.request(method, "/greeting")).status_code == 403
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="asks for more at /greeting"):
+            await client.request(method, "/account/greeting")
 
 
 @pytest.mark.parametrize("path", ["", "/login", "/password", "/sessions"])
