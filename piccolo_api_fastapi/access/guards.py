@@ -1,7 +1,7 @@
 """Dependencies that return the user or refuse the request: schemes, and guards made of them."""
 
 import inspect
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -350,10 +350,17 @@ async def admit(guard: Guard[Any], connection: HTTPConnection, answer: Awaitable
         raise
 
 
+def known_callers(scope: Scope) -> Iterator[tuple[Guard[Any], Identity[Any]]]:
+    """Yield the guards that have found a caller during a request, with the caller."""
+    known: dict[Guard[Any], Identity[Any] | None] = scope.get(_IDENTITIES, {})
+    for guard, identity in known.items():
+        if identity is not None:
+            yield guard, identity
+
+
 def known_caller(scope: Scope) -> Identity[Any] | None:
     """Return the caller that a guard has found during a request, if one has."""
-    known: dict[Guard[Any], Identity[Any] | None] = scope.get(_IDENTITIES, {})
-    return next(filter(None, known.values()), None)
+    return next((identity for _, identity in known_callers(scope)), None)
 
 
 def refusing_guard(scope: Scope) -> Guard[Any] | None:

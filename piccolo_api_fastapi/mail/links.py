@@ -43,10 +43,10 @@ class Links:
             )
         self.base_url = base_url.rstrip("/")
         self.paths = paths
-        self._style = style
+        self.style = style
 
     def to(self, purpose: str, token: str) -> str:
         """Return the link to the page for a purpose, with a secret."""
         page = f"{self.base_url}{self.paths[purpose]}"
         in_query = "&" if "?" in page else "?"
-        return f"{page}{'#' if self._style == 'fragment' else in_query}token={token}"
+        return f"{page}{'#' if self.style == 'fragment' else in_query}token={token}"

@@ -3,16 +3,18 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from starlette.background import BackgroundTask
+from starlette.background import BackgroundTask, BackgroundTasks
 from starlette.responses import Response
 
 from .context import Errors
 from .declared import Action
 from .headers import REPLACED
 from .texts import Texts
+
+_COOKIE = b"set-cookie"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class Answer:
         data: The body.
         headers: The headers that the page passes on, cookies among them.
         background: What runs after the response.
+        whole: The response itself, if no page can show it: a redirect, or another type than JSON.
     """
 
     status: int
     data: Any
     headers: tuple[tuple[bytes, bytes], ...] = ()
     background: BackgroundTask | None = None
+    whole: Response | None = None
 
     @classmethod
     def of(cls, response: Response) -> "Answer":
@@ -40,6 +44,8 @@ class Answer:
             for name, value in response.raw_headers
             if name.decode("latin-1").lower() not in REPLACED
         ]
+        if not _is_for_pages(response):
+            return cls(response.status_code, {}, tuple(passed), response.background, response)
         data = json.loads(bytes(response.body)) if response.body else {}
         return cls(response.status_code, data, tuple(passed), response.background)
 
@@ -61,11 +67,32 @@ class Answer:
                 return max(1, math.ceil(int(value) / 60))
         return None
 
+    def after(self, first: "Answer") -> "Answer":
+        """Return this answer with the cookies and the background task of an earlier one."""
+        cookies = [header for header in first.headers if header[0].lower() == _COOKIE]
+        tasks = [task for task in (first.background, self.background) if task is not None]
+        background = BackgroundTasks(tasks) if tasks else None
+        return replace(self, headers=(*cookies, *self.headers), background=background)
+
     def to(self, response: Response) -> Response:
-        """Give a response the headers, cookies and background task of this answer."""
-        response.raw_headers.extend(self.headers)
+        """
+        Give a response the headers, cookies and background task of this answer.
+
+        Headers that the response has already stay as they are.
+        """
+        own = {name.lower() for name, _ in response.raw_headers} - {_COOKIE}
+        response.raw_headers.extend(
+            (name, value) for name, value in self.headers if name.lower() not in own
+        )
         response.background = self.background
         return response
+
+
+def _is_for_pages(response: Response) -> bool:
+    """Return whether a page can show what a response says."""
+    is_empty = not getattr(response, "body", True)
+    is_json = "json" in response.headers.get("content-type", "")
+    return not 300 <= response.status_code < 400 and (is_empty or is_json)  # noqa: PLR2004
 
 
 def errors_for_people(

@@ -1,18 +1,21 @@
 """What browsers see of an application: the way to log in, and errors as pages."""
 
-from collections.abc import Awaitable
+import inspect
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.security import SecurityScopes
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from piccolo_api_fastapi.access.guards import Guard, View, admit, refusing_guard
 from piccolo_api_fastapi.access.identity import UserT
+from piccolo_api_fastapi.core.http.middleware import answer_of
 from piccolo_api_fastapi.core.http.operations import path_of
 from piccolo_api_fastapi.core.http.public_routes import is_exempt, public
 from piccolo_api_fastapi.core.http.route import problem_response
@@ -25,10 +28,11 @@ from piccolo_api_fastapi.errors import (
 )
 
 from .answers import Answer
+from .callers import serves
 from .next_url import safe_next
 from .site import Site, with_query
 
-STATUSES = (400, 401, 403, 404, 405, 409, 413, 415, 429, 503)
+STATUSES = (400, 401, 403, 404, 405, 409, 413, 415, 429, 500, 503)
 """The statuses that browsers see as pages."""
 
 _LEADING = (Unauthenticated, StepUpRequired, EmailNotVerified, EnrolmentRequired)
@@ -62,7 +66,8 @@ class BrowserUser(View[UserT]):
                 way = await _way(connection, error, self._site, with_query(connection))
             if way is None:
                 raise
-            raise HTTPException(303, headers=dict(way.headers)) from None
+            passed = {name: way.headers[name] for name in ("Location", "Cache-Control")}
+            raise HTTPException(303, headers=passed) from None
         return found.user
 
 
@@ -80,15 +85,12 @@ class BrowserErrors:
         self._before = before
         self.sites: list[Site] = []
 
-    async def __call__(self, request: Request, error: HTTPException) -> Response:
+    async def __call__(self, request: Request, error: Exception) -> Response:
         """Answer a request with an error."""
         site = self._site_of(request)
         if _is_page(request):
             return await _page(request, error, site)
-        response: Any = self._other(error)(request, error)
-        if isinstance(response, Awaitable):
-            response = await response
-        assert isinstance(response, Response)  # noqa: S101 - a handler of a request returns one
+        response = await _ask(self._other(error), request, error)
         response.headers.add_vary_header("Accept")
         if request.headers.get("hx-request") == "true" and isinstance(error, _LEADING):
             await _lead_htmx(request, error, site, response)
@@ -97,11 +99,14 @@ class BrowserErrors:
     def _site_of(self, request: Request) -> Site:
         """Return the pages that sign in whom the guard accepts, or else those near by."""
         guard = refusing_guard(request.scope)
-        able = [site for site in self.sites if guard is None or site.serves(guard)]
-        near = [site for site in able if f"{path_of(request.scope)}/".startswith(_below(site))]
+        able = [
+            site for site in self.sites if guard is None or serves(site.composer.session, guard)
+        ]
+        here = f"{path_of(request.scope)}/"
+        near = [site for site in able if here.startswith(f"{site.composer.base(request)}/")]
         return next(iter(near or able or self.sites))
 
-    def _other(self, error: HTTPException) -> Any:
+    def _other(self, error: Exception) -> Any:
         """Return the handler that an application without pages would ask."""
         if self._before is not None:
             return self._before
@@ -118,6 +123,9 @@ def serve_browsers(app: FastAPI, site: Site) -> None:
         app: The application.
         site: The pages.
     """
+    # Of two handlers of unexpected errors, Starlette takes the one whose key was there last: ours,
+    # which asks the other, even if that is set later.
+    app.exception_handlers.setdefault(Exception, _unexpected)
     for status in STATUSES:
         handler: Any = app.exception_handlers.get(status)
         if not isinstance(handler, BrowserErrors):
@@ -133,7 +141,9 @@ async def _way(
 ) -> Response | None:
     """Return the way to the page that helps, or `None` if none does."""
     guard = refusing_guard(connection.scope)
-    if not isinstance(error, _LEADING) or (guard is not None and not site.serves(guard)):
+    if not isinstance(error, _LEADING) or (
+        guard is not None and not serves(site.composer.session, guard)
+    ):
         return None
     way = site.detour(connection, _answer(error, connection), here)
     # Who is signed in would be sent back at once, for ever.
@@ -145,35 +155,56 @@ async def _lead_htmx(
     request: Request, error: HTTPException, site: Site, response: Response
 ) -> None:
     """Tell htmx where to send the whole page, which it takes from the header `HX-Redirect`."""
-    parts = urlsplit(request.headers.get("hx-current-url", ""))
+    try:
+        parts = urlsplit(request.headers.get("hx-current-url", ""))
+    except ValueError:
+        parts = urlsplit("")
     here = f"{parts.path}?{parts.query}" if parts.query else parts.path
     here = safe_next(here, site.composer.default_next)
     if (way := await _way(request, error, site, here)) is not None:
         response.headers["HX-Redirect"] = way.headers["Location"]
 
 
-async def _page(request: Request, error: HTTPException, site: Site) -> Response:
+async def _page(request: Request, raised: Exception, site: Site) -> Response:
     """Present an error as a page, or as the way to one."""
     way = None
+    error = raised if isinstance(raised, HTTPException) else HTTPException(500)
     if _is_navigation(request):
         way = await _way(request, error, site, with_query(request))
     response = way or site.refuse(request, _answer(error, request))
     for name in ("Accept", "Accept-Language", "Cookie"):
         response.headers.add_vary_header(name)
+    if error is not raised and (noted := answer_of(request.scope)) is not None:
+        noted.complete(response.headers)  # this response bypasses the middleware of `install`
     return response
+
+
+async def _ask(handler: Any, request: Request, error: Exception) -> Response:
+    """Call a handler of the application as Starlette does: one that is not async in a thread."""
+    is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
+        type(handler).__call__
+    )
+    called = handler(request, error) if is_async else run_in_threadpool(handler, request, error)
+    response: Response = await called
+    return response
+
+
+async def _unexpected(_: Request, __: Exception) -> Response:
+    """Answer as Starlette does without a handler."""
+    return PlainTextResponse("Internal Server Error", 500)
 
 
 def _answer(error: HTTPException, connection: HTTPConnection) -> Answer:
     request = Request(connection.scope)
     if isinstance(error, AuthError):
         return Answer.of(problem_response(error, request))
-    return Answer.of(
-        problem_response(HTTPException(error.status_code, headers=error.headers), request)
-    )
-
-
-def _below(site: Site) -> str:
-    return f"{site.composer.prefix}/"
+    bare = HTTPException(error.status_code, headers=error.headers)
+    answer = Answer.of(problem_response(bare, request))
+    # The words of the application say more than those for any error of this status.
+    words: Any = error.detail
+    if not isinstance(words, str):  # as it may be, though Starlette says otherwise
+        return answer
+    return answer if words == bare.detail else replace(answer, data={"detail": words})
 
 
 def _is_navigation(connection: HTTPConnection) -> bool:

@@ -5,17 +5,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fastapi.routing import iter_route_contexts
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
 
-from piccolo_api_fastapi.access.guards import known_caller
+from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.captcha import Captcha
-from piccolo_api_fastapi.core.http.operations import declared_path
+from piccolo_api_fastapi.core.http.operations import declared_path, path_of_application
+from piccolo_api_fastapi.schemes.sessions import SessionAuth
 
-from . import links
 from .answers import Answer, errors_for_people
 from .assets import Assets
 from .brand import Brand
+from .callers import caller_of
 from .context import Errors, MenuItem, PageContext, PageInfo
 from .declared import Action, Page
 from .forms import NEXT, Form
@@ -44,7 +47,7 @@ class View:
     answer: Answer | None = None
     data: Any = None
     errors: Errors = field(default_factory=Errors)
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
     next: str | None = None
     done: str | None = None
 
@@ -66,6 +69,7 @@ class Composer:
         default_next: Where to go if the request does not say it.
         trusted_origins: Other origins to which `next` may lead.
         captcha: The CAPTCHA of the forms that anybody may send.
+        session: The scheme that signs browsers in.
     """
 
     prefix: str
@@ -79,6 +83,7 @@ class Composer:
     default_next: str
     trusted_origins: frozenset[str]
     captcha: Any
+    session: SessionAuth[Any]
 
     @property
     def captcha_field(self) -> str | None:
@@ -94,9 +99,26 @@ class Composer:
     def base(self, connection: HTTPConnection) -> str:
         """Return the path of the pages, as this request reaches them."""
         scope = connection.scope
-        own: str | None = getattr(scope.get("route"), "own_path", None)
-        below = self.prefix if own is None else declared_path(scope).removesuffix(own)
-        return f"{scope.get('root_path', '')}{below}"
+        own = self._own_path(scope.get("route"))
+        if own is not None:
+            return f"{scope.get('root_path', '')}{declared_path(scope).removesuffix(own)}"
+        return f"{path_of_application(scope)}{self._placed(scope)}"
+
+    def _own_path(self, route: Any) -> str | None:
+        """Return the path of a route below that of the pages, if it is one of them."""
+        site = getattr(route, "site", None)
+        return route.own_path if site is not None and site.composer is self else None
+
+    def _placed(self, scope: Scope) -> str:
+        """Return the path where the application has the pages."""
+        for context in iter_route_contexts(scope["app"].routes):
+            if (own := self._own_path(context.original_route)) is not None:
+                return str(context.path_format).removesuffix(own)
+        return self.prefix
+
+    def caller_of(self, connection: HTTPConnection) -> Identity[Any] | None:
+        """Return who is signed in here, if a guard of the request has asked."""
+        return caller_of(self.session, connection.scope)
 
     def href(self, connection: HTTPConnection, name: str) -> str:
         """Return the path of a page."""
@@ -116,10 +138,9 @@ class Composer:
             view: What the page is made of.
         """
         language, nonce = self._language_of(request), _Nonce()
-        data = view.data or ({"by_link": True} if links.is_held(request) else {})
         context = PageContext(
             **self._surroundings(request, view.name, language),
-            data=data,
+            data=view.data or {},
             errors=view.errors,
             values=view.values,
             next="" if view.next in (None, self.default_next) else str(view.next),
@@ -134,7 +155,7 @@ class Composer:
 
     def _surroundings(self, request: Request, name: str, language: str) -> dict[str, Any]:
         """Return what does not depend on the answer."""
-        base, caller = self.base(request), known_caller(request.scope)
+        base, caller = self.base(request), self.caller_of(request)
         t = self._speaker(language)
         urls = {page.name: base + page.path for page in self.pages.values()}
         is_member = caller is not None and not caller.is_enrolling

@@ -73,7 +73,7 @@ class PageContext:
         lang: The language (BCP 47).
         dir: Its direction, `ltr` or `rtl`.
         errors: Why the form was refused.
-        values: What the user typed. Passwords, codes and tokens are left out.
+        values: What the user typed or chose. Passwords, codes and tokens are left out.
         data: The answer of the operation that the page shows, as the API gives it; else empty.
         facts: What the feature of the page adds, such as the rules for passwords.
         urls: The paths of the pages that there are, by name.
@@ -94,7 +94,7 @@ class PageContext:
     lang: str
     dir: str
     errors: Errors
-    values: Mapping[str, str]
+    values: Mapping[str, Any]
     data: Any
     facts: Mapping[str, Any]
     urls: Mapping[str, str]

@@ -1,6 +1,7 @@
 """`Page`, `Action` and `PageSet`: what a feature brings to the pages."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ class Page:
         shows: The operation whose answer the page shows, with its guard.
         guard: The dependency of a page that shows no operation; its result is not used.
         reads: The parameters of the query that the template gets as data.
-        takes_link: Whether a mailed link opens the page, with a secret.
+        takes_link: Whether mailed links open the page with a secret in their query.
         is_entrance: Whether the page redirects users who are signed in.
         in_menu: Whether the menu of the account lists the page.
     """
@@ -96,10 +97,11 @@ class Action:
         keeps: The fields that are shown again after a failure. Secrets never are.
         carries: The hidden fields of a form of several steps, which the next page gets as data.
         lists: The fields that may be sent several times.
+        is_repeatable: Whether a 404 counts as a success, as of a form that was sent twice and has
+            deleted something.
         means: What the values of fields stand for, by field. An empty one that stands for nothing
             is left out, if it may be.
         checkboxes: The fields that are false if they were not sent.
-        takes_link: Whether the secret of a mailed link may come from its cookie.
         query: The fields that the operation takes in its query.
         renames: The fields whose errors the operation calls otherwise.
         otherwise: The pages that are shown for errors with certain codes.
@@ -112,9 +114,9 @@ class Action:
     keeps: tuple[str, ...] = ()
     carries: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    is_repeatable: bool = False
     means: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checkboxes: tuple[str, ...] = ()
-    takes_link: bool = False
     query: tuple[str, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
     otherwise: Mapping[str, str] = field(default_factory=dict)
@@ -167,9 +169,16 @@ def operations_of(router: APIRouter) -> dict[str, AuthRoute]:
     ```
 
     Args:
-        router: A prebuilt router, or one with `APIRouter(route_class=AuthRoute)`.
+        router: A prebuilt router, or one with `APIRouter(route_class=AuthRoute)`. A router that
+            includes it with further dependencies passes them on; an application does not.
     """
-    routes = (context.original_route for context in iter_route_contexts(router.routes))
-    return {
-        route.operation or route.name: route for route in routes if isinstance(route, AuthRoute)
-    }
+    operations: dict[str, AuthRoute] = {}
+    for context in iter_route_contexts(router.routes):
+        original = context.original_route
+        if isinstance(original, AuthRoute):
+            route = copy(original)
+            route.dependencies = list(context.dependencies)
+            route.dependant = context.dependant
+            route.shares_limits_of = original
+            operations[route.operation or route.name] = route
+    return operations

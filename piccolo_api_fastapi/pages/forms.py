@@ -19,7 +19,8 @@ from .declared import Action
 NEXT = "next"
 """The field with the address to go to. Like those that begin with `_`, the API does not get it."""
 
-Pairs = list[tuple[str, str]]
+MAXIMUM_LISTED = 500
+"""The values that a form may have beside its fields, in those that may be sent several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,13 @@ def parse_form(body: bytes, lists: tuple[str, ...]) -> Form:
             body.decode("utf-8"),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=MAXIMUM_FORM_FIELDS,
+            max_num_fields=MAXIMUM_FORM_FIELDS + (MAXIMUM_LISTED if lists else 0),
         )
     except ValueError:
         raise _malformed() from None
     single = [name for name, _ in pairs if name not in lists]
-    if len(set(single)) < len(single) or any("\x00" in name + value for name, value in pairs):
+    is_ambiguous = len(set(single)) < len(single) or len(single) > MAXIMUM_FORM_FIELDS
+    if is_ambiguous or any("\x00" in name + value for name, value in pairs):
         raise _malformed()
     several = {name: [value for key, value in pairs if key == name] for name in lists}
     return Form({name: value for name, value in pairs if name not in lists}, several)

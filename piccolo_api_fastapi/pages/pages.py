@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, FastAPI
 
 from piccolo_api_fastapi.accounts import Accounts
 from piccolo_api_fastapi.core.configuration import configured
@@ -22,16 +22,21 @@ from .api_tokens import token_pages
 from .assets import Assets
 from .brand import Brand
 from .browsers import BrowserUser, serve_browsers
+from .checks import check_names, check_pages
 from .composer import Composer
-from .declared import Action, Page, PageSet
+from .declared import PageSet
 from .headers import PageHeaders
+from .links import LinkCookie
 from .next_url import check_origins, safe_next
 from .rendering import Renderer
-from .route import FormRoute, PageRoute
+from .routing import add_routes
 from .sessions import session_pages
 from .site import Site
 from .texts import Catalogue, Texts
 from .totp import totp_pages
+
+if TYPE_CHECKING:
+    from .route import PageRoute
 
 _OWN = Path(__file__).parent
 
@@ -78,7 +83,8 @@ class Pages(Generic[UserT]):
 
     Raises:
         ConfigurationError: The extra `pages` is not installed; `accounts` has links to other
-            pages; or the parts have different user tables.
+            pages; the parts have different user tables; the login requires a second factor that
+            no page sets up; or no template shows the CAPTCHA.
     """
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
@@ -114,10 +120,9 @@ class Pages(Generic[UserT]):
             sets.append(totp_pages(totp, session))
         if tokens is not None:
             sets.append(token_pages(tokens, session))
-        self.session = session
-        self.prefix = prefix
+        self.session, self.prefix = session, prefix
         self._sets = [*sets, *more]
-        self._check_names()
+        check_names(self._sets)
         folders = [_OWN, *(brought.folder for brought in self._sets)]
         brand = brand or Brand("")
         self._composer = Composer(
@@ -136,11 +141,14 @@ class Pages(Generic[UserT]):
             default_next=default_next,
             trusted_origins=frozenset(trusted_origins),
             captcha=captcha,
+            session=session,
         )
         routes: dict[str, PageRoute] = {}
-        self._site = Site(self._composer, routes, session)
-        self._check_pages()
-        self.router = self._make_router(routes)
+        self._site = Site(self._composer, routes, self._link_cookies())
+        check_pages(self._sets, self._composer, login)
+        self.router = APIRouter(prefix=prefix)
+        self._composer.assets.add_to(self.router)
+        routes |= add_routes(self.router, self._sets, self._site)
 
     @property
     def user(self) -> BrowserUser[UserT]:
@@ -167,78 +175,14 @@ class Pages(Generic[UserT]):
         """
         serve_browsers(app, self._site)
 
-    def _check_names(self) -> None:
-        """Make sure that no feature replaces the pages or the facts of another one."""
-        for what, names in (
-            ("page", [name for brought in self._sets for name in _pages_of(brought)]),
-            ("path", [page.path for brought in self._sets for page in brought.pages]),
-            ("form", [action.path for brought in self._sets for action in brought.actions]),
-            ("fact", [name for brought in self._sets for name in brought.facts]),
-        ):
-            for name in names:
-                if names.count(name) > 1:
-                    raise ConfigurationError(f"Two features bring the {what} {name!r}.")
-
-    def _check_pages(self) -> None:
-        """Make sure that each page has a template and a title, before it is asked for."""
-        renderer, texts = self._composer.renderer, self._composer.texts
-        for name in (name for brought in self._sets for name in _pages_of(brought)):
-            if not renderer.has(name) or not texts.has(f"{name}.title"):
-                raise ConfigurationError(
-                    f"The page {name!r} needs the template {name}.html and the text {name}.title."
-                )
-
-    def _make_router(self, routes: dict[str, PageRoute]) -> APIRouter:
-        router = APIRouter(prefix=self.prefix)
-        self._composer.assets.add_to(router)
-        for brought in self._sets:
-            for page in brought.pages:
-                routes[page.name] = self._add_page(router, page)
-            for action in brought.actions:
-                self._add_action(router, action)
-        return router
-
-    def _add_page(self, router: APIRouter, page: Page) -> PageRoute:
-        shows = page.shows
-        router.add_api_route(
-            page.path,
-            _looking(page.guard) if shows is None else shows.endpoint,
-            methods=["GET", "HEAD"],
-            dependencies=[] if shows is None else shows.dependencies,
-            response_model=None if shows is None else shows.response_model,
-            name=f"page_{page.name}",
-            route_class_override=PageRoute,
-        )
-        route = self._placed(router, page.path)
-        route.page = page
-        return route
-
-    def _add_action(self, router: APIRouter, action: Action) -> None:
-        does = action.does
-        router.add_api_route(
-            action.path,
-            does.endpoint,
-            methods=["POST"],
-            dependencies=does.dependencies,
-            response_model=does.response_model,
-            status_code=does.status_code,
-            name=f"form_{does.operation}",
-            route_class_override=FormRoute,
-        )
-        route = self._placed(router, action.path)
-        assert isinstance(route, FormRoute)  # noqa: S101 - the class above
-        route.action, route.shares_limits_of = action, does.operation
-
-    def _placed(self, router: APIRouter, path: str) -> PageRoute:
-        route = router.routes[-1]
-        assert isinstance(route, PageRoute)  # noqa: S101 - the classes above
-        route.site, route.own_path = self._site, path
-        route.user_table = self.session.users.table
-        return route
-
-
-def _pages_of(brought: PageSet) -> list[str]:
-    return [*(page.name for page in brought.pages), *brought.shown]
+    def _link_cookies(self) -> dict[str, LinkCookie]:
+        """Make the cookies of the pages that mailed links open with a secret in their query."""
+        is_secure = self.session.cookie.secure
+        return {
+            page.name: LinkCookie(page.name, secure=is_secure)
+            for page in self._composer.pages.values()
+            if page.takes_link
+        }
 
 
 def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -247,18 +191,3 @@ def _merged(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _sources_of(given: Mapping[str, Sequence[str]] | None) -> Sources:
     return cast("Sources", given or {})  # checked by `Policy`
-
-
-def _looking(guard: Any) -> Any:
-    """An endpoint of a page that shows no operation, which asks a guard if there is one."""
-
-    async def look() -> dict[str, str]:
-        return {}
-
-    async def look_as(_: Any) -> dict[str, str]:
-        return {}
-
-    if guard is None:
-        return look
-    look_as.__annotations__["_"] = Annotated[Any, Depends(guard)]
-    return look_as

@@ -31,7 +31,8 @@ class Renderer:
                 "Pages needs an extra: pip install 'piccolo-api-fastapi[pages]'."
             ) from None
         if own is not None and not own.is_dir():
-            raise ConfigurationError(f"templates= must be a folder; {own} is none.")
+            raise ConfigurationError(f"templates= must be a folder, and {own} is not one.")
+        self._own = own
         packaged = [folder / "templates" for folder in folders]
         loaders = [jinja2.FileSystemLoader(folder) for folder in packaged]
         if own is not None:
@@ -47,6 +48,10 @@ class Renderer:
         )
         self._names = frozenset(self._environment.list_templates())
         self._environment.globals.update(browser_of=browser_of, groups=groups, svg=svg, time=time)
+
+    def is_replaced(self, name: str) -> bool:
+        """Return whether the application has a template of its own in place of another."""
+        return self._own is not None and (self._own / name).is_file()
 
     def has(self, name: str) -> bool:
         """Return whether there is a template of a page."""

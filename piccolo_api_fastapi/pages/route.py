@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
+from piccolo_api_fastapi.core.http.operations import route_of
 from piccolo_api_fastapi.core.http.route import (
     AuthRoute,
     Handler,
@@ -14,9 +16,8 @@ from piccolo_api_fastapi.core.http.route import (
     is_form,
     problem_response,
 )
-from piccolo_api_fastapi.errors import AuthError, UnsupportedMediaType
+from piccolo_api_fastapi.errors import AuthError, ConfigurationError, UnsupportedMediaType
 
-from . import links
 from .answers import Answer
 from .declared import Action, Page
 from .forms import Form, as_api_request, parse_form
@@ -35,6 +36,8 @@ class PageRoute(AuthRoute):
     page: Page
     own_path: str = ""
     """The path below the prefix of the pages."""
+    _checked: object = None
+    """The application whose dependencies were compared."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         super().__init__(path, endpoint, include_in_schema=False, **_without_schema(options))
@@ -52,9 +55,31 @@ class PageRoute(AuthRoute):
         ask = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await self.present(request, Answer.of(await ask(request)))
+            self._check_guards(request.scope)
+            answer = Answer.of(await ask(request))
+            return answer.whole or await self.present(request, answer)
 
         return handle
+
+    def _check_guards(self, scope: Scope) -> None:
+        """
+        Make sure, once, that the application asks no more for the operation than for its page.
+
+        Raises:
+            ConfigurationError: It includes the operation with dependencies that the page lacks.
+        """
+        if self._checked is scope["app"]:
+            return
+        own, twin = route_of(scope, self), self.shares_limits_of
+        operation = None if twin is None else route_of(scope, twin)
+        if own is not None and operation is not None:
+            asked = [it.dependency for it in own.dependencies]
+            if any(it.dependency not in asked for it in operation.dependencies):
+                raise ConfigurationError(
+                    f"The application asks for more at {operation.path} than at {own.path}: give "
+                    "operations_of() the router that includes it with these dependencies."
+                )
+        self._checked = scope["app"]
 
     async def present(self, request: Request, answer: Answer) -> Response:
         """Present an answer of the API."""
@@ -71,6 +96,7 @@ class PageRoute(AuthRoute):
         Args:
             request: The request to the other route, whose caller is known.
         """
+        self._check_guards(request.scope)
         self.dependency_overrides_provider = request.scope["app"]
         # Guards look at the route to know whether it is public, or asks for them itself.
         here = {"route": self, "endpoint": self.endpoint, "method": "GET", "query_string": b""}
@@ -96,9 +122,8 @@ class FormRoute(PageRoute):
         if body and not is_form(request.headers.get("content-type", "")):
             raise UnsupportedMediaType
         form = parse_form(body, self.action.lists)
-        if self.action.takes_link:
-            form = links.with_secret(form, request)
         request.scope[_FORM] = form
+        form = self.site.with_secret(request, self.action, form)
         _ = request.query_params  # kept, since the API gets a query of its own
         return as_api_request(request, self, self.action, form, self.site.composer.captcha_field)
 

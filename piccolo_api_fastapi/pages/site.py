@@ -8,16 +8,16 @@ from urllib.parse import urlencode
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
-from piccolo_api_fastapi.access.guards import Guard, known_caller
+from piccolo_api_fastapi.access.guards import refusing_guard
 from piccolo_api_fastapi.core.http.operations import path_of
 from piccolo_api_fastapi.errors import AuthError, InvalidSession
-from piccolo_api_fastapi.schemes.sessions import SessionAuth
 
-from . import links
 from .answers import Answer
+from .callers import serves
 from .composer import Composer, View
 from .declared import Action, Page
 from .forms import NEXT, Form
+from .links import BY_LINK, LinkCookie
 from .next_url import LONGEST
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ DETOURS = {
 }
 """The page that an error leads to, by its code."""
 
+_DEAD = "invalid_ticket"
+"""The code of a secret that is of no use any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -41,71 +44,83 @@ class Site:
     Args:
         composer: Makes the pages.
         routes: The routes of the pages that GET shows, by name.
-        session: The scheme that signs browsers in.
+        links: The cookies of the pages that links open, by name.
     """
 
     composer: Composer
     routes: "Mapping[str, PageRoute]"
-    session: SessionAuth[Any]
+    links: Mapping[str, LinkCookie]
 
     def show(self, request: Request, page: Page, answer: Answer) -> Response:
         """Present the answer to a GET: the page, or the way to another one."""
-        if page.takes_link and (way := links.moved(request)) is not None:
+        link = self.links.get(page.name)
+        if link is not None and (way := link.moved(request)) is not None:
             return way
-        if page.is_entrance and answer.status < 500:  # noqa: PLR2004
+        if page.is_entrance and (not answer.is_refusal or self._is_stranger(request, answer)):
             return self._enter(request, page, answer)
         if answer.is_refusal:
             here = with_query(request)
             return self.detour(request, answer, here) or self.refuse(request, answer)
         asked = {name: request.query_params.get(name, "") for name in page.reads}
         wanted = self.composer.next_of(request)
+        if link is not None and (held := link.held(request)) is not None:
+            asked["by_link"] = held
         view = View(page.name, answer, data=answer.data or asked, next=wanted)
         return self.composer.compose(request, view)
 
     def _enter(self, request: Request, page: Page, answer: Answer) -> Response:
-        """Show a page for who is not signed in. Who is signed in is sent on."""
-        caller, wanted = known_caller(request.scope), self.composer.next_of(request)
+        """Show a page for users who are not signed in, and send on those who are."""
+        caller, wanted = self.composer.caller_of(request), self.composer.next_of(request)
         if caller is not None and not caller.is_enrolling:
             return answer.to(_go(wanted))
-        response = self.composer.compose(request, View(page.name, next=wanted))
+        shown = None if answer.is_refusal else answer
+        response = self.composer.compose(request, View(page.name, shown, next=wanted))
         if caller is None:
             self._forget(request, response)
         return response
 
+    def _is_stranger(self, connection: HTTPConnection, answer: Answer) -> bool:
+        """Return whether an error says that nobody is signed in here."""
+        guard = refusing_guard(connection.scope)
+        is_ours = guard is not None and serves(self.composer.session, guard)
+        return is_ours and DETOURS.get(answer.code) == "login"
+
     def _forget(self, connection: HTTPConnection, response: Response) -> None:
         """Clear the cookie of a session that has ended, so that it is not looked up again."""
+        session = self.composer.session
         try:
-            held = self.session.cookie.read(connection.headers.getlist("cookie"))
+            held = session.cookie.read(connection.headers.getlist("cookie"))
         except InvalidSession:
             held = ["malformed"]
         if held:
-            self.session.cookie.clear_on(response)
+            session.cookie.clear_on(response)
 
     async def is_signed_in(self, connection: HTTPConnection) -> bool:
         """Return whether the page to log in would send the browser on."""
         try:
-            found = await self.session.find(connection)
+            found = await self.composer.session.find(connection)
         except AuthError:
             return False
         return found is not None and not found.is_enrolling
 
-    def serves(self, guard: Guard[Any]) -> bool:
-        """Return whether a guard accepts those who log in here."""
-        return any(
-            isinstance(scheme, SessionAuth) and scheme.cookie == self.session.cookie
-            for scheme in guard.schemes
-        )
+    def with_secret(self, request: Request, action: Action, form: Form) -> Form:
+        """Return a form with the secret of a link, if the link has put it into a cookie."""
+        link = self.links.get(action.page)
+        return form if link is None else link.with_secret(form, request)
 
     async def follow(
         self, request: Request, action: Action, form: Form, answer: Answer
     ) -> Response:
         """Present the answer to a form: where a success leads, or the form with its errors."""
-        if answer.is_refusal:
+        is_repeated = action.is_repeatable and answer.status == 404  # noqa: PLR2004
+        if answer.is_refusal and not is_repeated:
             response = await self._fail(request, action, form, answer)
         else:
             response = self._succeed(request, action, form, answer)
-        if action.takes_link and (not answer.is_refusal or answer.code == "invalid_ticket"):
-            links.forget(request, response)
+        link = self.links.get(action.page)
+        is_spent = answer.code == _DEAD or not answer.is_refusal
+        if link is not None and is_spent and link.is_of(form, request):
+            link.forget(response)
         return response
 
     async def _fail(self, request: Request, action: Action, form: Form, answer: Answer) -> Response:
@@ -116,24 +131,39 @@ class Site:
         if (way := self.detour(request, answer, here)) is not None:
             return way
         shown = await self._data_of(request, name)
+        if shown is not None and shown.whole is not None:
+            return answer.to(shown.whole)
         if shown is not None and shown.is_refusal:
+            shown = shown.after(answer)
             return self.detour(request, shown, here) or self.refuse(request, shown)
         view = View(
             name,
             answer,
-            data=_only(action.carries, form) if shown is None else shown.data,
+            data=self._carried(request, action, form, answer) if shown is None else shown.data,
             errors=self.composer.errors_of(request, answer, action),
             values=_only(action.keeps, form),
             next=self.composer.next_of(request, form),
         )
         return self.composer.compose(request, view)
 
+    def _carried(
+        self, request: Request, action: Action, form: Form, answer: Answer
+    ) -> Mapping[str, Any]:
+        """Return what the form that failed gives to the one that is shown, unless it is dead."""
+        if answer.code == _DEAD:
+            return {}
+        link = self.links.get(action.page)
+        if link is not None and link.is_of(form, request):
+            return {"by_link": form.fields[BY_LINK]}
+        return _only(action.carries, form)
+
     def _way_back(self, request: Request, action: Action, form: Form) -> str:
         """Return where to go after a detour: to the page, or past one that only lets in."""
-        page = self.composer.pages.get(action.page)
+        page, wanted = self.composer.pages.get(action.page), self.composer.next_of(request, form)
         if page is None or page.is_entrance:
-            return self.composer.next_of(request, form)
-        return self.composer.href(request, page.name)
+            return wanted
+        query = {} if wanted == self.composer.default_next else {NEXT: wanted}
+        return _with_query(self.composer.href(request, page.name), query)
 
     def _succeed(self, request: Request, action: Action, form: Form, answer: Answer) -> Response:
         step, wanted = action.follow(answer.data), self.composer.next_of(request, form)
@@ -141,7 +171,8 @@ class Site:
             return answer.to(_go(wanted))
         if step.is_shown:
             data = {**_only(action.carries, form), **answer.data}
-            view = View(step.page, answer, data=data, next=wanted, done=step.done)
+            values = _only(action.keeps, form)
+            view = View(step.page, answer, data=data, values=values, next=wanted, done=step.done)
             return self.composer.compose(request, view)
         query = {"done": step.done} if step.done else {}
         if step.keeps_next and wanted != self.composer.default_next:
@@ -199,12 +230,17 @@ def with_query(connection: HTTPConnection) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _only(names: Sequence[str], form: Form) -> dict[str, str]:
+def _only(names: Sequence[str], form: Form) -> dict[str, Any]:
     """Return some fields of a form, without the underscore of those that are for pages alone."""
-    return {name.lstrip("_"): form.fields[name] for name in names if name in form.fields}
+    sent: dict[str, Any] = {**form.fields, **form.lists}
+    return {name.lstrip("_"): sent[name] for name in names if name in sent}
+
+
+def _with_query(address: str, query: Mapping[str, str]) -> str:
+    return f"{address}?{urlencode(query)}" if query else address
 
 
 def _go(address: str, query: Mapping[str, str] | None = None) -> Response:
     """Send a browser on with GET (RFC 9110 section 15.4.4)."""
-    target = f"{address}?{urlencode(query)}" if query else address
+    target = _with_query(address, query or {})
     return RedirectResponse(target, 303, headers={"Cache-Control": "no-store"})

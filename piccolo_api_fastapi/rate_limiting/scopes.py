@@ -7,7 +7,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Scope
 
-from piccolo_api_fastapi.core.http.operations import operations_near
+from piccolo_api_fastapi.core.http.operations import operations_near, route_of
 
 REMEMBERED = 4096
 
@@ -44,8 +44,11 @@ def route_scope(scope: Scope) -> str:
 def _twin(scope: Scope) -> Any:
     """The operation that a form of a page stands for, if the application has it as well."""
     own = scope.get("route")
-    operation = getattr(own, "shares_limits_of", "")
-    return operations_near(scope, own.user_table).get(operation) if own and operation else None
+    twin: BaseRoute | None = getattr(own, "shares_limits_of", None)
+    if own is None or twin is None:
+        return None
+    near = operations_near(scope, own.user_table)
+    return near.get(getattr(twin, "operation", "")) or route_of(scope, twin)
 
 
 def _effective_route(scope: Scope) -> Any:

@@ -1,5 +1,6 @@
 """What browsers and others see of an application with `pages.install`."""
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import lru_cache
@@ -9,6 +10,8 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.applications import Starlette
+from starlette.routing import Mount, Router
 
 from piccolo_api_fastapi import (
     AnyOf,
@@ -73,6 +76,10 @@ def _add_errors(app: FastAPI) -> None:
     @app.get("/raised")
     async def raised() -> None:
         raise Unauthenticated
+
+    @app.get("/boom")
+    async def boom() -> None:
+        raise ValueError("<secret>")
 
     @app.get("/gone/{status}")
     async def gone(status: int) -> None:
@@ -141,6 +148,8 @@ async def test_navigation(app: FastAPI, method: str, headers: dict[str, str]) ->
         assert response.status_code == 303
         assert response.headers["location"] == f"/account/login?next=%2F{path[1:]}%3Fx%3D1"
         assert response.headers["cache-control"] == "no-store"
+        if method == "GET":
+            assert response.headers.get("content-length", "0") == str(len(response.content))
         if path != "/page":
             assert {"accept", "cookie"} <= {
                 name.strip().lower() for name in response.headers["vary"].split(",")
@@ -226,6 +235,8 @@ async def test_htmx(app: FastAPI) -> None:
         "/film"
     )
     assert response.headers["hx-redirect"] == "/account/login?next=%2Ffilms"
+    response = await client_of(app, **{**htmx, "hx_current_url": "http://["}).get("/film")
+    assert response.headers["hx-redirect"] == "/account/login"
     assert "hx-redirect" not in (await client_of(app, **htmx).get("/api")).headers
     assert "hx-redirect" not in (await client_of(app, **htmx).get("/nothing")).headers
 
@@ -289,8 +300,11 @@ async def test_handlers_of_the_application(session: SessionAuth[User], jwt: Any)
     async def not_found(_: Request, __: Exception) -> PlainTextResponse:
         return PlainTextResponse("nothing", 404)
 
+    threads: list[threading.Thread] = []
+
     @app.exception_handler(403)
     def forbidden(_: Request, __: Exception) -> PlainTextResponse:
+        threads.append(threading.current_thread())
         return PlainTextResponse("no", 403)
 
     @app.exception_handler(AuthError)
@@ -312,6 +326,7 @@ async def test_handlers_of_the_application(session: SessionAuth[User], jwt: Any)
     program = client_of(app, accept="*/*")
     assert (await program.get("/nothing")).text == "nothing"
     assert (await program.get("/teapot")).text == "no"
+    assert threads != [threading.current_thread()]
     assert (await program.get("/film")).json() == {"ours": "not_authenticated"}
     assert (await program.get("/film")).headers["vary"] == "Accept"
     browser = client_of(app, accept=HTML)
@@ -420,3 +435,73 @@ async def test_step_up_by_pages_user(users: Users[User], ada: User, clock: Froze
     assert (await browser.open("/film")).path == "/account/login"
     response = await client_of(app, accept="*/*").get("/film")
     assert response.status_code == 401
+
+
+@reaches_no_sql
+async def test_unexpected_errors(app: FastAPI) -> None:
+    """An unexpected error is a page for browsers, and what it was for all others."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    client = httpx.AsyncClient(transport=transport, base_url="https://testserver")
+    response = await client.get("/boom", headers={"accept": HTML})
+    page = Page(response)
+    page.check()
+    assert (page.status, page.errors) == (500, [TEXTS["error.internal_server_error"]])
+    response = await client.get("/boom", headers={"accept": "*/*"})
+    assert (response.status_code, "<" in response.text) == (500, False)
+
+
+@reaches_no_sql
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409])
+async def test_words_of_the_application(session: SessionAuth[User], status: int) -> None:
+    """An error that an application explains is shown in its words, on any page of it."""
+    app = FastAPI()
+    pages = Pages(session)
+    app.include_router(pages.router)
+    pages.install(app)
+
+    @app.get("/film")
+    async def film() -> None:
+        raise HTTPException(status, "Choose a date <b>in the future</b>.")
+
+    page = await Browser(app).open("/film")
+    assert (page.status, page.errors) == (status, ["Choose a date <b>in the future</b>."])
+
+
+@reaches_no_sql
+@pytest.mark.parametrize("mounted", ["/static", "/shops/{shop}/static"])
+async def test_errors_of_mounts(session: SessionAuth[User], mounted: str) -> None:
+    """The page for an error below a mount is that of the application around it."""
+    app, inner, outer = FastAPI(), Starlette(), FastAPI()
+    pages = Pages(session)
+    app.include_router(pages.router)
+    pages.install(app)
+    app.mount(mounted, Router())
+    app.mount("/deep", Router([Mount("/er", Router())]))
+    app.mount("/in", inner)
+    outer.mount("/api", app)
+    for path in (mounted.format(shop="x"), "/deep/er", "/nothing"):
+        for site, root in ((app, ""), (outer, "/api")):
+            page = await Browser(site).open(f"{root}{path}/style.css")
+            assert page.status == 404
+            assert next(page.tags("script"))["src"].startswith(f"{root}/account/")
+            page = await Browser(site).open(f"{root}/account/login")
+            assert next(page.tags("script"))["src"].startswith(f"{root}/account/")
+
+
+async def test_pages_with_a_prefix(session: SessionAuth[User], ada: User) -> None:
+    """Where the application has put the pages, it finds them."""
+    app, bare = FastAPI(), FastAPI()
+    pages = Pages(session)
+    app.include_router(pages.router, prefix="/de")
+    for site in (app, bare):
+        pages.install(site)
+        site.add_api_route("/film", _nothing, dependencies=[Depends(session)])
+    browser = Browser(app)
+    page = await browser.open("/film")
+    assert page.url == "/de/account/login?next=%2Ffilm"
+    page = await browser.submit("/de/account/login", username="ada", password=PASSWORD)
+    assert page.path == "/film"
+    page = await browser.open("/nothing")
+    assert next(page.tags("script"))["src"].startswith("/de/account/")
+    response = await Browser(bare).client.get("/film")
+    assert response.headers["location"] == "/account/login?next=%2Ffilm"

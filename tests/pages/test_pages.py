@@ -18,11 +18,15 @@ from piccolo_api_fastapi import (
     Captcha,
     ConfigurationError,
     ConsoleMail,
+    HCaptcha,
     JWTAuth,
     Login,
     Pages,
+    ReCaptchaV2,
+    ReCaptchaV3,
     SessionAuth,
     TokenAuth,
+    Turnstile,
     User,
     Users,
     require,
@@ -99,10 +103,9 @@ async def test_below_a_path(
         "/api/account/reset-password",
         "/api/account/reset-password",
     )
-    [cookie] = [it for it in browser.client.cookies.jar if it.name == "mailed-link"]
-    assert cookie.path == "/api/account/reset-password"
+    assert "__Host-mailed-link-reset_password" in browser.client.cookies
     page = await browser.submit("/api/account/reset-password", password=PASSWORD)
-    assert "mailed-link" not in browser.client.cookies
+    assert "__Host-mailed-link-reset_password" not in browser.client.cookies
     page = await browser.open("/api/.well-known/change-password")
     assert page.path == "/api/account/password"
     page = await browser.open("/api/account/sessions/x/end")
@@ -123,7 +126,7 @@ async def test_guarded_accounts(users: Users[User], ada: User, outbox: Outbox) -
         assert page.status == 200
 
 
-async def test_captcha(users: Users[User], ada: User) -> None:
+async def test_captcha(users: Users[User], ada: User, tmp_path: Path) -> None:
     """The solution of a CAPTCHA goes from its field to the header that the API reads."""
     asked: list[str] = []
 
@@ -132,10 +135,13 @@ async def test_captcha(users: Users[User], ada: User) -> None:
         return response == "solved"
 
     captcha = Captcha(verify, field="solution")
+    (tmp_path / "elements").mkdir()
+    (tmp_path / "elements" / "captcha.html").write_text("Here it is: {{ captcha.field }}.")
     app = FastAPI()
-    app.include_router(Pages(SessionAuth(users), captcha=captcha).router)
+    app.include_router(Pages(SessionAuth(users), captcha=captcha, templates=tmp_path).router)
     browser = Browser(app)
     form = {"username": "ada", "password": PASSWORD}
+    assert "Here it is: solution." in (await browser.open("/account/login")).text
     page = await browser.send("/account/login", form)
     assert (page.status, page.errors) == (403, [TEXTS["error.captcha_required"]])
     page = await browser.send("/account/login", form, solution="wrong\r\n\u00e9")
@@ -213,6 +219,14 @@ def _by_token(session: SessionAuth[User]) -> JWTAuth[User]:
     return JWTAuth(session.users, secret=SECRET)
 
 
+def _v3() -> ReCaptchaV3:
+    return ReCaptchaV3("secret", action="login", site_key="key")
+
+
+def _requiring(users: Users[Any]) -> Login[Any]:
+    return Login(users, factors=[totp_of(users)], mfa_required=lambda user: user.is_admin)
+
+
 Make = Callable[[SessionAuth[User]], dict[str, Any]]
 
 WRONG: list[tuple[str, Make]] = [
@@ -237,7 +251,22 @@ WRONG: list[tuple[str, Make]] = [
     ("default_next must be", lambda _: {"default_next": "//e"}),
     ("more must be", lambda it: {"more": greeting_pages(it)}),
     ("brand must be", lambda _: {"brand": "Movies"}),
+    ("can't show this CAPTCHA", lambda _: {"captcha": Turnstile("secret")}),
+    ("can't show this CAPTCHA", lambda _: {"captcha": _v3()}),
+    ("can't show this CAPTCHA", lambda _: {"captcha": Captcha(lambda *_: True, site_key="k")}),
+    ("must end with", lambda it: {"accounts": _accounts(it, base_url="https://account")}),
+    ("needs totp=", lambda it: {"login": _requiring(it.users)}),
 ]
+
+
+@reaches_no_sql
+@pytest.mark.parametrize("make", [Turnstile, HCaptcha, ReCaptchaV2])
+async def test_widgets(session: SessionAuth[User], make: Any) -> None:
+    """The widgets that the package has are shown with their key."""
+    pages = Pages(session, captcha=make("secret", site_key="the-key"))
+    app = FastAPI()
+    app.include_router(pages.router)
+    assert 'data-sitekey="the-key"' in (await Browser(app).open("/account/login")).text
 
 
 @reaches_no_sql

@@ -64,6 +64,9 @@ def test_templates_ask_for_texts_that_exist() -> None:
     assert keys - TEXTS.keys() == set()
 
 
+OTHERS = {"error.wait.one", "error.wait.other", "error.internal_server_error"}
+
+
 def told_by_python(users: Users[User]) -> set[str]:
     """The keys that the Python of the pages asks for: titles, what was done, errors."""
     pages = Parts(users, mails_codes=True).pages()
@@ -79,7 +82,7 @@ def told_by_python(users: Users[User]) -> set[str]:
     titles = {f"{name}.title" for name in [*names, "error"]}
     titles |= {f"{name}.menu" for name in names}
     codes |= {f"{name}.{code}" for name in names for code in codes}
-    return titles | done | codes | policy | {"error.wait.one", "error.wait.other"}
+    return titles | done | codes | policy | OTHERS
 
 
 def _codes_of_fields() -> set[str]:

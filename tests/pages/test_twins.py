@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 
 import piccolo_api_fastapi.pages as package
 from piccolo_api_fastapi import (
     AccountLimits,
+    Pages,
     RateLimit,
+    SessionAuth,
     User,
     Users,
     accounts_router,
@@ -31,6 +33,7 @@ from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import HEADERS, Browser
 from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import Parts, log_in
+from tests.pages.greetings import greeting_pages
 
 OPERATIONS_WITHOUT_A_PAGE: dict[str, str] = {}
 """Operations that change something and that no form does, each with the reason."""
@@ -94,7 +97,7 @@ def test_every_form_is_an_operation(users: Users[User], outbox: Outbox) -> None:
             assert route.status_code == other.status_code, name
             assert _model(route) == _model(other), name
             assert route.endpoint.__code__ is other.endpoint.__code__, name
-            assert route.shares_limits_of == other.operation
+            assert getattr(route.shares_limits_of, "operation", None) == other.operation
 
 
 def _model(route: Any) -> str:
@@ -148,7 +151,7 @@ def test_no_flow_is_written_twice(path: Path) -> None:
     posts = [
         node for node in ast.walk(tree) if isinstance(node, ast.Constant) and node.value == "POST"
     ]
-    assert len(posts) == (1 if path.name == "pages.py" else 0)
+    assert len(posts) == (1 if path.name == "routing.py" else 0)
 
 
 # Budgets: JSON and forms are counted together.
@@ -229,3 +232,26 @@ def test_an_action_needs_no_list(users: Users[User]) -> None:
     assert action.follow({}).page is None
     made: Callable[..., Any] = PageSet
     assert made(folder=Path(), pages=(), actions=(action,)).actions[0].does.operation == "log_out"
+
+
+@reaches_no_sql
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_limits_of_other_features(users: Users[User], *, is_first: bool) -> None:
+    """A limit of a feature from outside counts its operation and its form together."""
+    session, router = SessionAuth(users), APIRouter(route_class=AuthRoute)
+
+    @router.post("/greeting", dependencies=[Depends(RateLimit("3/hour"))])
+    async def greet() -> None: ...
+
+    @router.get("/greeting")
+    async def get_greeting() -> dict[str, str]:
+        return {"name": "x"}
+
+    pages = Pages(session, more=[greeting_pages(session, router)])
+    app = FastAPI()
+    for included in (router, pages.router) if is_first else (pages.router, router):
+        app.include_router(included)
+    browser = Browser(app)
+    paths = ("/greeting", "/account/greeting") * 2
+    statuses = [(await browser.client.post(path)).status_code for path in paths]
+    assert statuses == [200, 303, 200, 429]

@@ -1,11 +1,13 @@
 """Where the prebuilt operations of an application are."""
 
 import posixpath
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 from fastapi.routing import RouteContext, iter_route_contexts
 from piccolo.apps.user.tables import BaseUser
+from starlette.routing import BaseRoute, Mount
 from starlette.types import Scope
 
 CALLER_TABLE = "piccolo_api_fastapi.caller_table"
@@ -41,6 +43,12 @@ def operations_near(scope: Scope, users: type[BaseUser] | None) -> dict[str, Rou
     return {name: context for name, (_, context) in nearest.items()}
 
 
+def route_of(scope: Scope, route: Any) -> RouteContext | None:
+    """Return a route as the application has it, with the prefixes of the routers around it."""
+    contexts = iter_route_contexts(scope["app"].routes)
+    return next((context for context in contexts if context.original_route is route), None)
+
+
 def href_of(scope: Scope, context: RouteContext) -> str:
     """
     Return the path of a route, below the path at which the application is mounted.
@@ -58,6 +66,23 @@ def path_of(scope: Scope) -> str:
     path = f"{root_path}{scope['path'].removeprefix(root_path)}"
     # Of two slashes at the beginning, the second would begin the name of another host.
     return "/" + quote(path, safe="/:@!$&'()*+,=-._~").lstrip("/")
+
+
+def path_of_application(scope: Scope) -> str:
+    """Return the path of the application of a request, also if a mount of it serves that."""
+    root_path: str = scope.get("root_path", "")
+    below = _segments(scope["app"].routes, scope.get("endpoint"))
+    return root_path if below == 0 else root_path.rsplit("/", below)[0]
+
+
+def _segments(routes: Iterable[BaseRoute], endpoint: Any) -> int:
+    """Return how many segments the mounts have that lead to an endpoint; 0 if none does."""
+    for route in routes:
+        if isinstance(route, Mount):
+            own, inner = route.path.count("/"), _segments(route.routes or (), endpoint)
+            if route.app is endpoint or inner:
+                return own + inner
+    return 0
 
 
 def declared_path(scope: Scope) -> str:

@@ -79,7 +79,7 @@ class AuthRoute(APIRoute):
     user_table: type[BaseUser] | None = None
     """The users that a prebuilt route serves."""
 
-    shares_limits_of: str = ""
+    shares_limits_of: "AuthRoute | None" = None
     """The operation whose rate limits count requests to this route as well."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from piccolo_api_fastapi.access.optional_user import optional
 from piccolo_api_fastapi.accounts import Accounts
@@ -16,7 +17,7 @@ from piccolo_api_fastapi.schemes.sessions import SessionAuth
 from piccolo_api_fastapi.users import UserT
 
 from .by_mail import mail_actions, mail_pages
-from .columns import columns_of
+from .columns import ColumnInput, columns_of
 
 
 def account_pages(
@@ -42,7 +43,7 @@ def account_pages(
     columns = columns_of(accounts)
     kept = ("username", "email", *(column.name for column in columns))
     anybody = optional(session)
-    pages, actions = list(_pages(api, anybody)), list(_actions(api, kept, accounts))
+    pages, actions = list(_pages(api, anybody)), list(_actions(api, kept, columns, accounts))
     if accounts.has_mail:
         pages += mail_pages(api, accounts, anybody)
         actions += mail_actions(api, accounts)
@@ -61,7 +62,7 @@ def account_pages(
 
 
 def _check_links(links: Links, prefix: str) -> None:
-    if not links.base_url.endswith(prefix):
+    if not urlsplit(links.base_url).path.endswith(prefix):
         raise ConfigurationError(
             f"The links that Accounts mails lead to other pages: base_url must end with {prefix}."
         )
@@ -80,9 +81,11 @@ def _pages(api: Mapping[str, AuthRoute], anybody: Callable[..., Any]) -> tuple[P
 
 
 def _actions(
-    api: Mapping[str, AuthRoute], kept: tuple[str, ...], accounts: Accounts[Any]
+    api: Mapping[str, AuthRoute],
+    kept: tuple[str, ...],
+    columns: tuple[ColumnInput, ...],
+    accounts: Accounts[Any],
 ) -> tuple[Action, ...]:
-    columns = columns_of(accounts)
     chosen = {column.name: column.means for column in columns}
     changed = {column.name: {**column.means, "": column.empty} for column in columns}
     boxes = tuple(column.name for column in columns if column.type == "checkbox")

@@ -21,14 +21,15 @@ def mail_pages(
         accounts: The accounts.
         anybody: The guard of pages that are for everybody, which finds who is signed in.
     """
-    paths = accounts.mailboxes.links.paths
+    links = accounts.mailboxes.links
+    paths, by_query = links.paths, links.style == "query"
     return (
-        Page(name="verify_email", path=paths["verify"], guard=anybody, takes_link=True),
+        Page(name="verify_email", path=paths["verify"], guard=anybody, takes_link=by_query),
         Page(name="forgot_password", path="/forgot-password"),
-        Page(name="reset_password", path=paths["reset"], takes_link=True),
+        Page(name="reset_password", path=paths["reset"], takes_link=by_query),
         Page(name="email", path="/email", shows=api["get_me"], in_menu=True),
-        Page(name="confirm_email", path=paths["change"], guard=anybody, takes_link=True),
-        Page(name="undo_email", path=paths["undo"], takes_link=True),
+        Page(name="confirm_email", path=paths["change"], guard=anybody, takes_link=by_query),
+        Page(name="undo_email", path=paths["undo"], takes_link=by_query),
     )
 
 
@@ -55,15 +56,15 @@ def mail_actions(api: Mapping[str, AuthRoute], accounts: Accounts[Any]) -> tuple
             path=paths["change"],
             does=api["confirm_email_change"],
             page="confirm_email",
+            carries=("token",),
             then=Step("account", done="changed_email"),
-            takes_link=True,
         ),
         Action(
             path=paths["undo"],
             does=api["undo_email_change"],
             page="undo_email",
+            carries=("token",),
             then=Step(_LOGIN, done="undone_email"),
-            takes_link=True,
         ),
     )
 
@@ -80,7 +81,7 @@ def _verification(api: Mapping[str, AuthRoute], paths: Mapping[str, str]) -> tup
             page="verify_email",
             then=verified,
             keeps=("email",),
-            takes_link=True,
+            carries=("token",),
         ),
         Action(
             path=f"{paths['verify']}/request",
@@ -109,6 +110,5 @@ def _reset(api: Mapping[str, AuthRoute], paths: Mapping[str, str]) -> tuple[Acti
             then=Step(_LOGIN, done="reset_password"),
             carries=("token",),
             otherwise={"invalid_ticket": "forgot_password"},
-            takes_link=True,
         ),
     )

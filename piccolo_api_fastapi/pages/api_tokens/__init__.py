@@ -36,7 +36,7 @@ def token_pages(tokens: TokenAuth[UserT], session: SessionAuth[UserT]) -> PageSe
                 does=api["create_api_token"],
                 page="api_tokens",
                 then=new,
-                keeps=("name",),
+                keeps=("name", "scopes", "expires_at"),
                 lists=("scopes",),
             ),
             Action(
@@ -50,6 +50,7 @@ def token_pages(tokens: TokenAuth[UserT], session: SessionAuth[UserT]) -> PageSe
                 does=api["revoke_api_token"],
                 page="api_tokens",
                 then=Step("api_tokens", done="token_revoked"),
+                is_repeatable=True,
             ),
         ),
         shown=("api_token",),

@@ -60,6 +60,7 @@ def session_pages(
                 does=api["end_session"],
                 page="sessions",
                 then=Step("sessions", done="session_ended"),
+                is_repeatable=True,
             ),
             Action(
                 path="/sessions/end-others",
@@ -78,6 +79,7 @@ def session_pages(
         shown=("login_mfa",),
         facts={
             "asks_code": _has_second_factor,
+            "factors": [one.name for one in _every(login)],
             "sends_code": [one.name for one in _every(login) if one.sends_code],
         },
         texts=_names(login),
@@ -91,6 +93,7 @@ def _second_step(api: Mapping[str, AuthRoute]) -> tuple[Action, ...]:
             path="/login/mfa",
             does=api["log_in_mfa"],
             page="login_mfa",
+            keeps=("method",),
             carries=carries,
             otherwise=otherwise,
         ),
@@ -99,6 +102,7 @@ def _second_step(api: Mapping[str, AuthRoute]) -> tuple[Action, ...]:
             does=api["send_login_code"],
             page="login_mfa",
             then=Step("login_mfa", done="code_sent", is_shown=True),
+            keeps=("method",),
             carries=carries,
             otherwise=otherwise,
         ),

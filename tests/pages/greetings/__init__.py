@@ -36,9 +36,11 @@ def _weather(caller: Any) -> str:
     return f"Sunny, {caller.user.username if caller else 'stranger'}."
 
 
-def greeting_pages(session: SessionAuth[Any], **changes: Any) -> PageSet:
-    """The page that greets."""
-    api = operations_of(greeting_router(session))
+def greeting_pages(
+    session: SessionAuth[Any], router: APIRouter | None = None, **changes: Any
+) -> PageSet:
+    """The page that greets, by the routes of a router."""
+    api = operations_of(router or greeting_router(session))
     page = Page(name="greeting", path="/greeting", shows=api["get_greeting"], in_menu=True)
     action = Action(
         path="/greeting",

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from pyotp import totp as pyotp_totp
 
-from piccolo_api_fastapi import Pages, SessionAuth, User, Users
+from piccolo_api_fastapi import Login, Pages, SecondFactor, SessionAuth, User, Users
 from piccolo_api_fastapi.mail import SignInCode
 from piccolo_api_fastapi.pages.sessions import _names
 from piccolo_api_fastapi.schemes.sessions import Session
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
-from tests.conftest import PASSWORD
+from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import Browser, Page
 from tests.pages.catalogue import TEXTS
 from tests.pages.conftest import Parts, code_of, enrol, log_in
@@ -203,3 +204,72 @@ async def test_without_accounts(users: Users[User], ada: User) -> None:
     assert (await browser.open("/account/register")).status == 404
     assert (await browser.open("/.well-known/change-password")).status == 404
     assert (await browser.send("/account/login/mfa", code="1")).status == 404
+
+
+@reaches_no_sql
+@pytest.mark.parametrize("methods", ["", "zzz", "zzz bar", "totp zzz", "{{ 1 }}", "\u2028"])
+@pytest.mark.parametrize("action", ["mfa", "mfa/send"])
+async def test_forged_methods(browser: Browser, methods: str, action: str) -> None:
+    """Names of factors that a form makes up are left out."""
+    page = await browser.send(f"/account/login/{action}", challenge="x" * 300, _methods=methods)
+    assert page.status == 422
+    assert "zzz" not in page.text
+
+
+class Pager(SecondFactor):
+    """A factor of an application's own."""
+
+    name, amr = "pager", ("otp",)
+
+    def __init__(self, users: Users[Any]) -> None:
+        self.users = users
+
+    async def is_enrolled(self, user: Any) -> bool:
+        """Ada has it."""
+        return bool(user.username == "ada")
+
+    def accepts(self, code: str) -> bool:
+        """It takes any code."""
+        return bool(code)
+
+    async def verify(self, user: Any, code: str) -> None:
+        """It is right, too."""
+
+
+async def test_factor_of_the_application(users: Users[User], ada: User) -> None:
+    """A factor without texts, which is the only one, is asked for by its name."""
+    session = SessionAuth(users)
+    app = FastAPI()
+    app.include_router(Pages(session, Login(users, factors=[Pager(users)])).router)
+    browser = Browser(app)
+    page = await log_in(browser)
+    assert "The code of: Pager" in page.text
+    assert (await browser.submit("/account/login/mfa", code="1")).path == "/"
+
+
+async def test_which_factor(
+    users: Users[User], ada: User, clock: FrozenClock, outbox: Outbox, other_site: Site
+) -> None:
+    """The factor whose code was sent, or that was chosen, stays chosen."""
+    app = other_site("codes by mail")
+    browser, other = Browser(app), Browser(app)
+    await log_in(browser)
+    await browser.submit("/account/login/mfa/send")
+    await browser.submit("/account/login/mfa", code=outbox.last(SignInCode).code)
+    await enrol(browser, clock)
+    clock.advance(timedelta(hours=1))
+    page = await log_in(other)
+    assert _chosen(page) == "totp"
+    page = await other.submit("/account/login/mfa", code="aaaa-bbbb", method="recovery_code")
+    assert (page.status, _chosen(page)) == (401, "recovery_code")
+    page = await other.submit("/account/login/mfa/send")
+    assert (page.message, _chosen(page)) == (TEXTS["done.code_sent"], "email_code")
+    page = await other.submit("/account/login/mfa", code="000000")
+    assert (page.status, _chosen(page)) == (401, "email_code")
+    page = await other.submit("/account/login/mfa", code=outbox.last(SignInCode).code)
+    assert page.path == "/"
+
+
+def _chosen(page: Page) -> str:
+    [radio] = [it for it in page.tags("input") if it["type"] == "radio" and "checked" in it]
+    return radio["value"]

@@ -52,6 +52,17 @@ async def test_life_of_an_app(browser: Browser, ada: User, clock: FrozenClock) -
     assert (await log_in(browser)).path == "/"
 
 
+async def test_step_up_keeps_next(browser: Browser, ada: User, clock: FrozenClock) -> None:
+    """Who has to present a factor on the way goes on to the same place."""
+    await log_in(browser)
+    await browser.open("/account/mfa/totp?next=/home")
+    clock.advance(timedelta(hours=1))
+    page = await browser.submit("/account/mfa/totp")
+    assert page.path == "/account/reauthenticate"
+    page = await browser.submit("/account/reauthenticate", password=PASSWORD)
+    assert (page.url, page.value("next")) == ("/account/mfa/totp?next=%2Fhome", "/home")
+
+
 async def test_expired_enrolment(browser: Browser, ada: User, clock: FrozenClock) -> None:
     """A confirmation without an enrolment that goes on is an error, with a way to start again."""
     await log_in(browser)
