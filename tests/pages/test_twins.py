@@ -236,6 +236,14 @@ def test_an_action_needs_no_list(users: Users[User]) -> None:
     )
 
 
+def test_operations_of_a_mixed_router() -> None:
+    """Only routes that answer every error as a problem are operations."""
+    router = APIRouter()
+    router.add_api_route("/plain", lambda: None)
+    router.add_api_route("/strict", lambda: None, name="strict", route_class_override=AuthRoute)
+    assert list(operations_of(router)) == ["strict"]
+
+
 @reaches_no_sql
 @pytest.mark.parametrize("is_first", [True, False])
 async def test_limits_of_other_features(users: Users[User], *, is_first: bool) -> None:
