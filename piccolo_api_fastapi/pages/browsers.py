@@ -146,7 +146,7 @@ async def _way(
     ):
         return None
     way = site.detour(connection, _answer(error, connection), here)
-    # Who is signed in would be sent back at once, for ever.
+    # The page to log in sends users who are signed in back at once: the browser would loop.
     is_in_circles = isinstance(error, Unauthenticated) and not isinstance(error, StepUpRequired)
     return None if is_in_circles and await site.is_signed_in(connection) else way
 

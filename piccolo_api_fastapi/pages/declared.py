@@ -86,40 +86,40 @@ class Action:
 
 
     close = operations_of(api)["close_doors"]
-    action = Action(path="/doors", does=close, page="doors", then=Step("doors"))
+    action = Action(path="/doors", operation=close, page="doors", then=Step("doors"))
     ```
 
     Args:
         path: The path below the prefix. It has the parameters of the operation.
-        does: The operation.
+        operation: The operation.
         page: The page that is shown if the operation fails.
         then: What follows a success: a `Step`, or a function of the operation's answer.
         keeps: The fields that are shown again after a failure. Secrets never are.
-        carries: The hidden fields of a form of several steps, which the next page gets as data.
+        hidden: The hidden fields of a form of several steps, which the next page gets as data.
         lists: The fields that may be sent several times.
         is_repeatable: Whether a 404 counts as a success, as of a form that was sent twice and has
             deleted something.
-        means: What the values of fields stand for, by field. An empty one that stands for nothing
-            is left out, if it may be.
+        conversions: What the values of fields are converted to, by field and value. An optional
+            field that was left empty is not sent, unless its empty value is converted.
         checkboxes: The fields that are false if they were not sent.
         query: The fields that the operation takes in its query.
-        renames: The fields whose errors the operation calls otherwise.
-        otherwise: The pages that are shown for errors with certain codes.
+        renames: The fields that the errors of the operation name differently: ours by theirs.
+        error_pages: The pages that are shown for errors with certain codes.
     """
 
     path: str
-    does: AuthRoute
+    operation: AuthRoute
     page: str
     then: Step | Callable[[Mapping[str, Any]], Step] = Step()
     keeps: tuple[str, ...] = ()
-    carries: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     is_repeatable: bool = False
-    means: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    conversions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checkboxes: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
-    otherwise: Mapping[str, str] = field(default_factory=dict)
+    error_pages: Mapping[str, str] = field(default_factory=dict)
 
     def follow(self, answer: Any) -> Step:
         """Return what follows a success with this answer."""

@@ -109,9 +109,9 @@ def _json(
     """Write the body. An input that was left empty is missing from it, if it may be."""
     optional, none = _optional_fields(route), dict[str, Any]()
     given: dict[str, Any] = {
-        name: action.means.get(name, none).get(value, value)
+        name: action.conversions.get(name, none).get(value, value)
         for name, value in fields.items()
-        if value or name not in optional or "" in action.means.get(name, none)
+        if value or name not in optional or "" in action.conversions.get(name, none)
     }
     boxes = {name: name in fields for name in action.checkboxes}
     return json.dumps({**given, **boxes, **lists}).encode()

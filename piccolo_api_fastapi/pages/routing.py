@@ -59,16 +59,16 @@ def _add_page(router: APIRouter, page: Page, site: Site) -> PageRoute:
 
 
 def _add_action(router: APIRouter, action: Action, site: Site) -> None:
-    does = action.does
+    operation = action.operation
     router.add_api_route(
         action.path,
-        does.endpoint,
+        operation.endpoint,
         methods=["POST"],
-        **_options_of(does),
-        name=f"form_{does.operation}",
+        **_options_of(operation),
+        name=f"form_{operation.operation}",
         route_class_override=FormRoute,
     )
-    route = _placed(router, action.path, does, site)
+    route = _placed(router, action.path, operation, site)
     assert isinstance(route, FormRoute)  # noqa: S101 - the class above
     route.action = action
 

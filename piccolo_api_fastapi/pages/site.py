@@ -33,7 +33,7 @@ DETOURS = {
 """The page that an error leads to, by its code."""
 
 _DEAD = "invalid_ticket"
-"""The code of a secret that is of no use any more."""
+"""The code of an invalid, expired or used secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ class Site:
         return response
 
     async def _fail(self, request: Request, action: Action, form: Form, answer: Answer) -> Response:
-        name = action.otherwise.get(answer.code, action.page)
-        if name not in self.routes and not form.fields.keys() >= {*action.carries}:
+        name = action.error_pages.get(answer.code, action.page)
+        if name not in self.routes and not form.fields.keys() >= {*action.hidden}:
             name = self._start_of(action)  # a later step, without what the earlier one gave
         here = self._way_back(request, action, form)
         if (way := self.detour(request, answer, here)) is not None:
@@ -155,7 +155,7 @@ class Site:
         link = self.links.get(action.page)
         if link is not None and link.is_of(form, request):
             return {"by_link": form.fields[BY_LINK]}
-        return _only(action.carries, form)
+        return _only(action.hidden, form)
 
     def _way_back(self, request: Request, action: Action, form: Form) -> str:
         """Return where to go after a detour: to the page, or past one that only lets in."""
@@ -170,7 +170,7 @@ class Site:
         if step.page is None:
             return answer.to(_go(wanted))
         if step.is_shown:
-            data = {**_only(action.carries, form), **answer.data}
+            data = {**_only(action.hidden, form), **answer.data}
             values = _only(action.keeps, form)
             view = View(step.page, answer, data=data, values=values, next=wanted, done=step.done)
             return self.composer.compose(request, view)

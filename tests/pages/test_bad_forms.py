@@ -101,7 +101,7 @@ async def test_secrets_are_not_echoed(browser: Browser, app: FastAPI, ada: User)
         fields = dict.fromkeys(secrets, SECRET) | {"_methods": "totp", "username": "ada"}
         response = await browser.client.post(path, data=fields)
         hidden = [*Page(response).tags("input")] if response.status_code != 303 else []
-        allowed = [it for it in hidden if it["type"] == "hidden" and it["name"] in model.carries]
+        allowed = [it for it in hidden if it["type"] == "hidden" and it["name"] in model.hidden]
         shown = [it for it in allowed if it.get("value") == SECRET]
         assert response.text.count(SECRET) == len(shown), path
         assert SECRET not in str(response.headers)

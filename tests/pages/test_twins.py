@@ -88,7 +88,7 @@ def test_every_form_is_an_operation(users: Users[User], outbox: Outbox) -> None:
     found = forms(parts.pages().router)
     assert len(found) > 20
     for route in found:
-        twin = route.action.does
+        twin = route.action.operation
         json_route = api[twin.operation]
         assert route.endpoint is twin.endpoint
         for other in (twin, json_route):
@@ -108,7 +108,7 @@ def _model(route: Any) -> str:
 def test_every_operation_has_a_form(users: Users[User], outbox: Outbox) -> None:
     """What the API changes, a form changes too."""
     parts = Parts(users, mails_codes=True, extra=["first_name"])
-    done = {route.action.does.operation for route in forms(parts.pages().router)}
+    done = {route.action.operation.operation for route in forms(parts.pages().router)}
     unsafe = {name for name, route in json_routes(parts).items() if route.methods != {"GET"}}
     assert unsafe - done == set(OPERATIONS_WITHOUT_A_PAGE)
 
@@ -228,10 +228,20 @@ async def test_reauthentication_has_one_budget(browser: Browser, ada: User) -> N
 def test_an_action_needs_no_list(users: Users[User]) -> None:
     """`Action` and `PageSet` are all that a form is declared with."""
     api = operations_of(session_router(Parts(users, mail=None, base_url=None).session))
-    action = Action(path="/x", does=api["log_out"], page="logout")
+    action = Action(path="/x", operation=api["log_out"], page="logout")
     assert action.follow({}).page is None
     made: Callable[..., Any] = PageSet
-    assert made(folder=Path(), pages=(), actions=(action,)).actions[0].does.operation == "log_out"
+    assert (
+        made(folder=Path(), pages=(), actions=(action,)).actions[0].operation.operation == "log_out"
+    )
+
+
+def test_operations_of_a_mixed_router() -> None:
+    """Only routes that answer every error as a problem are operations."""
+    router = APIRouter()
+    router.add_api_route("/plain", lambda: None)
+    router.add_api_route("/strict", lambda: None, name="strict", route_class_override=AuthRoute)
+    assert list(operations_of(router)) == ["strict"]
 
 
 @reaches_no_sql

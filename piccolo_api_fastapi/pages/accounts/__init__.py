@@ -86,8 +86,8 @@ def _actions(
     columns: tuple[ColumnInput, ...],
     accounts: Accounts[Any],
 ) -> tuple[Action, ...]:
-    chosen = {column.name: column.means for column in columns}
-    changed = {column.name: {**column.means, "": column.empty} for column in columns}
+    chosen = {column.name: column.conversions for column in columns}
+    changed = {column.name: {**column.conversions, "": column.empty} for column in columns}
     boxes = tuple(column.name for column in columns if column.type == "checkbox")
     registered = (
         Step("verify_email", done="check_mail", is_shown=True)
@@ -97,22 +97,22 @@ def _actions(
     return (
         Action(
             path="/register",
-            does=api["register"],
+            operation=api["register"],
             page="register",
             then=registered,
             keeps=kept,
-            carries=("email",),
-            means=chosen,
+            hidden=("email",),
+            conversions=chosen,
             checkboxes=boxes,
         ),
         *(
             Action(
                 path="",
-                does=change,
+                operation=change,
                 page="account",
                 then=Step("account", done="profile_changed"),
                 keeps=kept,
-                means=changed,
+                conversions=changed,
                 checkboxes=boxes,
             )
             for change in [api.get("change_me")]
@@ -120,14 +120,14 @@ def _actions(
         ),
         Action(
             path="/password",
-            does=api["change_password"],
+            operation=api["change_password"],
             page="password",
             then=Step("account", done="changed_password"),
             renames={"password": "new_password"},
         ),
         Action(
             path="/close",
-            does=api["close_account"],
+            operation=api["close_account"],
             page="close",
             then=Step("login", done="account_closed"),
         ),

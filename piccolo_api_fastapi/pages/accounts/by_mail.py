@@ -47,23 +47,23 @@ def mail_actions(api: Mapping[str, AuthRoute], accounts: Accounts[Any]) -> tuple
         *_reset(api, paths),
         Action(
             path="/email",
-            does=api["change_email"],
+            operation=api["change_email"],
             page="email",
             then=Step("email", done="confirm_address"),
             keeps=("email",),
         ),
         Action(
             path=paths["change"],
-            does=api["confirm_email_change"],
+            operation=api["confirm_email_change"],
             page="confirm_email",
-            carries=("token",),
+            hidden=("token",),
             then=Step("account", done="changed_email"),
         ),
         Action(
             path=paths["undo"],
-            does=api["undo_email_change"],
+            operation=api["undo_email_change"],
             page="undo_email",
-            carries=("token",),
+            hidden=("token",),
             then=Step(_LOGIN, done="undone_email"),
         ),
     )
@@ -77,19 +77,19 @@ def _verification(api: Mapping[str, AuthRoute], paths: Mapping[str, str]) -> tup
     return (
         Action(
             path=paths["verify"],
-            does=api["verify_email"],
+            operation=api["verify_email"],
             page="verify_email",
             then=verified,
             keeps=("email",),
-            carries=("token",),
+            hidden=("token",),
         ),
         Action(
             path=f"{paths['verify']}/request",
-            does=api["request_email_verification"],
+            operation=api["request_email_verification"],
             page="verify_email",
             then=Step("verify_email", done="check_mail", is_shown=True),
             keeps=("email",),
-            carries=("email",),
+            hidden=("email",),
         ),
     )
 
@@ -98,17 +98,17 @@ def _reset(api: Mapping[str, AuthRoute], paths: Mapping[str, str]) -> tuple[Acti
     return (
         Action(
             path="/forgot-password",
-            does=api["forgot_password"],
+            operation=api["forgot_password"],
             page="forgot_password",
             then=Step("forgot_password", done="reset_sent"),
             keeps=("email",),
         ),
         Action(
             path=paths["reset"],
-            does=api["reset_password"],
+            operation=api["reset_password"],
             page="reset_password",
             then=Step(_LOGIN, done="reset_password"),
-            carries=("token",),
-            otherwise={"invalid_ticket": "forgot_password"},
+            hidden=("token",),
+            error_pages={"invalid_ticket": "forgot_password"},
         ),
     )

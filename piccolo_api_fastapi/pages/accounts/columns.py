@@ -68,7 +68,7 @@ class ColumnInput:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def means(self) -> dict[str, Any]:
+    def conversions(self) -> dict[str, Any]:
         """What the values of the input stand for, as far as they are no texts."""
         return {str(choice): choice for choice in self.choices}
 

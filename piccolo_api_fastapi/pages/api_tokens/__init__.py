@@ -33,7 +33,7 @@ def token_pages(tokens: TokenAuth[UserT], session: SessionAuth[UserT]) -> PageSe
         actions=(
             Action(
                 path="/api-tokens",
-                does=api["create_api_token"],
+                operation=api["create_api_token"],
                 page="api_tokens",
                 then=new,
                 keeps=("name", "scopes", "expires_at"),
@@ -41,13 +41,13 @@ def token_pages(tokens: TokenAuth[UserT], session: SessionAuth[UserT]) -> PageSe
             ),
             Action(
                 path="/api-tokens/{token_id}/rotate",
-                does=api["rotate_api_token"],
+                operation=api["rotate_api_token"],
                 page="api_tokens",
                 then=new,
             ),
             Action(
                 path="/api-tokens/{token_id}/revoke",
-                does=api["revoke_api_token"],
+                operation=api["revoke_api_token"],
                 page="api_tokens",
                 then=Step("api_tokens", done="token_revoked"),
                 is_repeatable=True,

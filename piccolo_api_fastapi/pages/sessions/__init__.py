@@ -43,7 +43,7 @@ def session_pages(
         actions=(
             Action(
                 path="/login",
-                does=api["log_in"],
+                operation=api["log_in"],
                 page="login",
                 then=_after_password,
                 keeps=("username",),
@@ -51,29 +51,29 @@ def session_pages(
             *(_second_step(api) if login.factors else ()),
             Action(
                 path="/logout",
-                does=api["log_out"],
+                operation=api["log_out"],
                 page="logout",
                 then=Step("login", done="logged_out"),
             ),
             Action(
                 path="/sessions/{session_id}/end",
-                does=api["end_session"],
+                operation=api["end_session"],
                 page="sessions",
                 then=Step("sessions", done="session_ended"),
                 is_repeatable=True,
             ),
             Action(
                 path="/sessions/end-others",
-                does=api["end_other_sessions"],
+                operation=api["end_other_sessions"],
                 page="sessions",
                 query=("everything",),
                 then=Step("sessions", done="others_ended"),
             ),
             Action(
                 path="/reauthenticate",
-                does=api["reauthenticate"],
+                operation=api["reauthenticate"],
                 page="reauthenticate",
-                carries=("_acr",),
+                hidden=("_acr",),
             ),
         ),
         shown=("login_mfa",),
@@ -87,24 +87,24 @@ def session_pages(
 
 
 def _second_step(api: Mapping[str, AuthRoute]) -> tuple[Action, ...]:
-    carries, otherwise = ("challenge", "_methods"), {"invalid_ticket": "login"}
+    hidden, error_pages = ("challenge", "_methods"), {"invalid_ticket": "login"}
     return (
         Action(
             path="/login/mfa",
-            does=api["log_in_mfa"],
+            operation=api["log_in_mfa"],
             page="login_mfa",
             keeps=("method",),
-            carries=carries,
-            otherwise=otherwise,
+            hidden=hidden,
+            error_pages=error_pages,
         ),
         Action(
             path="/login/mfa/send",
-            does=api["send_login_code"],
+            operation=api["send_login_code"],
             page="login_mfa",
             then=Step("login_mfa", done="code_sent", is_shown=True),
             keeps=("method",),
-            carries=carries,
-            otherwise=otherwise,
+            hidden=hidden,
+            error_pages=error_pages,
         ),
     )
 

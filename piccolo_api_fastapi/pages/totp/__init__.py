@@ -28,25 +28,25 @@ def totp_pages(totp: TOTP, session: SessionAuth[UserT]) -> PageSet:
         actions=(
             Action(
                 path="/mfa/totp",
-                does=api["begin_totp"],
+                operation=api["begin_totp"],
                 page="totp",
                 then=Step("totp_scan", is_shown=True),
             ),
             Action(
                 path="/mfa/totp/confirm",
-                does=api["confirm_totp"],
+                operation=api["confirm_totp"],
                 page="totp_again",
                 then=Step("recovery_codes", done="totp_confirmed", is_shown=True),
             ),
             Action(
                 path="/mfa/totp/remove",
-                does=api["remove_totp"],
+                operation=api["remove_totp"],
                 page="mfa",
                 then=Step("mfa", done="totp_removed"),
             ),
             Action(
                 path="/mfa/recovery-codes",
-                does=api["replace_recovery_codes"],
+                operation=api["replace_recovery_codes"],
                 page="new_codes",
                 then=Step("recovery_codes", is_shown=True),
             ),

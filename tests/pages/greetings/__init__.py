@@ -44,7 +44,7 @@ def greeting_pages(
     page = Page(name="greeting", path="/greeting", shows=api["get_greeting"], in_menu=True)
     action = Action(
         path="/greeting",
-        does=api["greet"],
+        operation=api["greet"],
         page="greeting",
         then=Step("greeting", done="greeted"),
         keeps=("name",),
