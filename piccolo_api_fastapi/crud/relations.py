@@ -68,7 +68,7 @@ class Relations:
         if leads_to_users(target):
             raise ConfigurationError(
                 f"Rows of {target.__name__} lead to a user. Say who sees them by "
-                f"related=[Crud({target.__name__}, …, owner=…)], or without owner= if everybody."
+                f"related=[Crud({target.__name__}, …, owner=…)], with owner=None if everybody."
             )
         return EVERYBODY
 

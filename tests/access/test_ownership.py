@@ -145,8 +145,10 @@ class Sequel(Table, tablename="ownership_sequel"):
     ],
 )
 async def test_columns(session: SessionAuth[User], column: Any, expected: str) -> None:
-    """The column is compared to the key of the user, or to what its foreign key refers to: nothing
-    is the rows of nobody."""
+    """
+    The column is compared to the key of the user, or to what its foreign key refers to: nothing
+    is the rows of nobody.
+    """
     dependency = owned(column, session)
     with acting_as(session, User(id=7, username="ada", email=None)) as identity:
         where: Any = dependency.where(identity)
