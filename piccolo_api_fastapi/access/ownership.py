@@ -32,6 +32,7 @@ class Owned(View[UserT]):
 
     def __init__(self, column: Column, guard: Guard[UserT], unless: str | None) -> None:
         super().__init__(guard)
+        _refuse_other_tables(column, guard)
         if unless is not None:
             declare_permissions(guard, checked_permission(unless, "unless"))
         self.column = column
@@ -48,7 +49,7 @@ class Owned(View[UserT]):
     ) -> Combinable:
         """Return the condition that the rows of the caller meet."""
         if is_exempt(connection, self):
-            return None  # type: ignore[return-value]  # the value is not used: see `public`
+            return WhereRaw("FALSE")  # nobody was asked for
         guard = self._guard
         return self.where(await admit(guard, connection, guard.identify(connection, scopes.scopes)))
 
@@ -61,7 +62,10 @@ class Owned(View[UserT]):
         """
         if self.unless is not None and self.unless in identity.scopes:
             return WhereRaw("TRUE")
-        mine: Combinable = self.column == _key_of(identity.user, self.column)
+        key = _key_of(identity.user, self.column)
+        if key is None:  # which would be compared by IS NULL
+            return WhereRaw("FALSE")
+        mine: Combinable = self.column == key
         return mine
 
 
@@ -85,7 +89,7 @@ class OwnedRow(View[UserT], Generic[UserT, RowT]):
     ) -> GetRow[RowT]:
         """Return the function that looks up a row of the caller."""
         if is_exempt(connection, self):
-            return None  # type: ignore[return-value]  # the value is not used: see `public`
+            return _no_row  # nobody was asked for
         guard, table = self._guard, self._table
         identity = await admit(guard, connection, guard.identify(connection, scopes.scopes))
         where = self._rows.where(identity)
@@ -135,12 +139,14 @@ def owned(column: Column, guard: Guard[UserT], *, unless: str | None = None) -> 
     the write.
 
     Args:
-        column: The column with the owner, usually a foreign key to the user table.
+        column: The column with the owner: a foreign key to the user table, perhaps over others
+            (`Song.album.owner`), or a column with the primary key of the user.
         guard: A scheme, an `AnyOf` or a `require(…)`, which finds the caller.
         unless: The permission of callers to whom every row belongs.
 
     Raises:
-        ConfigurationError: `unless` is not the name of a permission.
+        ConfigurationError: The column leads to another table, or `unless` is not the name of a
+            permission.
     """
     return Owned(column, guard, unless)
 
@@ -187,11 +193,29 @@ def owned_row(
         unless: The permission of callers to whom every row belongs.
 
     Raises:
-        ConfigurationError: The table has no foreign key to the user table, or several; or
-            `unless` is not the name of a permission.
+        ConfigurationError: The table has no foreign key to the user table, or several; `owner`
+            leads to another table; or `unless` is not the name of a permission.
     """
     column = _owner_of(table, guard) if owner is None else owner
     return OwnedRow(table, guard, Owned(column, guard, unless))
+
+
+async def _no_row(_: Any) -> Any:
+    """Find no row, whatever the key."""
+    raise NotFound
+
+
+def _refuse_other_tables(column: Column, guard: Guard[Any]) -> None:
+    """Refuse a foreign key to another table, whose keys would be taken for those of users."""
+    if not isinstance(column, ForeignKey):
+        return
+    users = users_of("owned", guard.schemes).table
+    target = column._foreign_key_meta.resolved_references
+    if target._meta.tablename != users._meta.tablename:
+        raise ConfigurationError(
+            f"{column._meta.name} leads to {target.__name__}, and the guard finds users of "
+            f"{users.__name__}; name the column with the owner, such as Song.album.owner."
+        )
 
 
 def _settings(rows: Any) -> tuple[int, str | None]:

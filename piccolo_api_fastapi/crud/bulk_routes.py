@@ -29,7 +29,6 @@ def _create(routes: Routes) -> None:
 
     async def create_rows(
         caller: Annotated[Any, routes.guards.caller("create")],
-        _: Annotated[Any, routes.guards.caller_of_bulk("create")],
         body: Any,
     ) -> Response:
         """Create several rows, all or none."""
@@ -40,6 +39,7 @@ def _create(routes: Routes) -> None:
         create_rows,
         "POST",
         f"create_{routes.many}",
+        needs=["create", "bulk"],
         summary=f"Create several {routes.many}",
         body=routes.bodies.create_many,
         status_code=201,
@@ -53,7 +53,6 @@ def _update(routes: Routes) -> None:
 
     async def update_rows(
         caller: Annotated[Any, routes.guards.caller("update")],
-        _: Annotated[Any, routes.guards.caller_of_bulk("update")],
         body: Any,
     ) -> Response:
         """Change several rows, all or none."""
@@ -65,6 +64,7 @@ def _update(routes: Routes) -> None:
         update_rows,
         "PATCH",
         f"update_{routes.many}",
+        needs=["update", "bulk"],
         summary=f"Change several {routes.many}",
         body=routes.bodies.update_many,
         response_model=routes.bodies.many,
@@ -77,7 +77,6 @@ def _delete(routes: Routes) -> None:
 
     async def delete_rows(
         caller: Annotated[Any, routes.guards.caller("delete")],
-        _: Annotated[Any, routes.guards.caller_of_bulk("delete")],
         body: Any,
     ) -> Response:
         """Delete several rows, all or none."""
@@ -89,6 +88,7 @@ def _delete(routes: Routes) -> None:
         delete_rows,
         "POST",
         f"delete_{routes.many}",
+        needs=["delete", "bulk"],
         summary=f"Delete several {routes.many}",
         body=routes.bodies.delete_many,
         response_model=routes.bodies.delete_many,

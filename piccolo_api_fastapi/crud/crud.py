@@ -19,7 +19,7 @@ from .labels import Labels
 from .presenter import Presenter
 from .reader import Page, Reader
 from .relations import Relations
-from .scopes import EVERYBODY, Caller, scope_of_owner
+from .scopes import Caller
 from .statements import Statements
 from .writer import Writer
 
@@ -57,14 +57,15 @@ class Crud:
     Args:
         table: The table.
         guard: The guard that finds the callers; or `optional(guard)`, with which people who are
-            not signed in see the rows that have no owner, or all with `public_read`.
+            not signed in see the rows of tables without `owner`, or those with `public_read`.
         read: The columns that clients read, or a Pydantic model with their names. Default: all
             but secret ones.
         write: The columns that clients write, or such a model. Without it, nothing is written.
         create: The columns of new rows, if they differ from `write`.
         update: The columns that change, if they differ from `write`.
         owner: The foreign key to the owner, perhaps over others: `Track.album.owner`. Creating a
-            row sets it.
+            row sets it. `None` if everybody sees and changes all rows of a table that leads to
+            users; others need no word of it.
         sees_all: A scope, such as `movies:all`. Its holders see and change the rows of all owners.
         public_read: Whether everybody reads the rows of all owners.
         related: The `Crud` objects of tables that foreign keys lead to. They say who sees those.
@@ -83,8 +84,8 @@ class Crud:
 
     Raises:
         ConfigurationError: The table is one of users or of this package, a secret column could be
-            read, a primary key or an owner could be written, or rows of a related table have
-            owners and it is not said who sees them.
+            read, a primary key or an owner could be written, or rows of the table or of a related
+            one lead to users and it is not said whose they are.
     """
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
@@ -96,7 +97,7 @@ class Crud:
         write: Sequence[Column] | type[BaseModel] = (),
         create: Sequence[Column] | type[BaseModel] | None = None,
         update: Sequence[Column] | type[BaseModel] | None = None,
-        owner: Column | None = None,
+        owner: Column | None = settings.UNSAID,
         sees_all: str | None = None,
         public_read: bool = False,
         related: "Sequence[Crud]" = (),
@@ -117,13 +118,9 @@ class Crud:
         self.table, self.guard = table, guard
         self.name = settings.checked_model_name(name or table.__name__)
         self.max_bulk = max_bulk
-        users = settings.user_table_of(guard)
-        self.scope = EVERYBODY
-        if owner is not None:
-            self.scope = scope_of_owner(owner, users, sees_all, public_read=public_read)
-        elif sees_all is not None or public_read:
-            settings.refuse_without_owner()
-        relations = Relations(table, self.scope, users, related)
+        self.scope = settings.scope_of(table, guard, owner, sees_all, public_read=public_read)
+        settings.check_related(guard, related)
+        relations = Relations(table, self.scope, settings.user_table_of(guard), related)
         self.output = settings.output_of(table, self.name, read)
         self.inputs = settings.inputs_of(
             table, self.name, self.scope, {"create": create, "update": update}, write

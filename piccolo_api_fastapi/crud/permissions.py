@@ -62,13 +62,14 @@ class Guards:
 
     def caller(self, operation: str) -> Any:
         """Return the dependency that finds the caller of an operation."""
-        same = _SAME.get(operation, "")
-        for name in (operation, same, _SAME.get(same, "")):
-            if name in self._given:
-                return self._given[name]
         is_reading = operation in {"list", "read", "options"}
         return Depends((self._guard if is_reading else self._strict).identity)
 
-    def caller_of_bulk(self, operation: str) -> Any:
-        """Return the dependency that bulk requests of an operation must pass as well."""
-        return self._given.get("bulk") or self.caller(operation)
+    def beside(self, *operations: str) -> list[Any]:
+        """Return the dependencies that requests must pass beside the guard."""
+        found = []
+        for operation in operations:
+            same = _SAME.get(operation, "")
+            names = (operation, same, _SAME.get(same, ""))
+            found += [self._given[name] for name in names if name in self._given][:1]
+        return found

@@ -68,7 +68,7 @@ class Relations:
         if leads_to_users(target):
             raise ConfigurationError(
                 f"Rows of {target.__name__} lead to a user. Say who sees them by "
-                f"related=[Crud({target.__name__}, …, owner=…)], or without owner= if everybody."
+                f"related=[Crud({target.__name__}, …, owner=…)], with owner=None if everybody."
             )
         return EVERYBODY
 
@@ -123,9 +123,21 @@ class Relations:
         """
         target, key = target_of(column)
         name = table_of(target)
-        scope = self.scope_of(column).condition(name, caller, reading=True)
+        scope = self._scope_of_new(column).condition(name, caller, reading=True)
         found = all_of(SQL(f"{name}.{name_of(key)} = {{}}", (value,)), scope)
         return SQL(f"EXISTS (SELECT 1 FROM {name} WHERE {found.text})", found.values)  # noqa: S608
+
+    def _scope_of_new(self, column: ForeignKey[Any]) -> Scope:
+        """
+        Return the scope of the rows that a foreign key of a new row may lead to.
+
+        The key that leads to the owner decides whose the row is: who may only read the row there,
+        or may change it by the `Crud` of its own table, can't put rows below it.
+        """
+        path, own = self._scope.path, self._scope
+        if len(path) > 1 and column._meta.name == path[0]._meta.name:
+            return Scope(path[1:], own.attribute, own.sees_all)
+        return self.scope_of(column)
 
 
 def leads_to_users(table: type[Table]) -> bool:

@@ -14,8 +14,9 @@ MAXIMUM_BODY = 1024 * 1024
 
 
 class CrudRoute(AuthRoute):
-    """A route of a table."""
+    """A route of a table. The guards of its application and routers apply as well."""
 
+    is_public: ClassVar[bool] = False
     maximum_body: ClassVar[int] = MAXIMUM_BODY
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

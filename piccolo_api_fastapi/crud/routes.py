@@ -72,6 +72,7 @@ class Routes:
         method: str,
         name: str,
         *,
+        needs: Sequence[str],
         body: Any = None,
         parameters: Sequence[Mapping[str, Any]] = (),
         errors: Sequence[type[AuthError]] = (),
@@ -86,6 +87,7 @@ class Routes:
             endpoint: The endpoint.
             method: The method.
             name: The name of the operation.
+            needs: The operations whose permissions it needs.
             body: The model of its body.
             parameters: Parameters for OpenAPI that FastAPI does not read.
             errors: The errors of the endpoint.
@@ -96,8 +98,7 @@ class Routes:
             endpoint.__annotations__["body"] = Annotated[body, Body()]
         options["responses"] = {**responses(*errors), **(documented or {})}
         options["openapi_extra"] = {"parameters": list(parameters)} if parameters else None
-        # A guard would be left out here, since the endpoints of this route class are public.
-        options["dependencies"] = self._limits
+        options["dependencies"] = [*self._limits, *self.guards.beside(*needs)]
         self._router.add_api_route(path, endpoint, methods=[method], operation_id=name, **options)
         if method == "GET":
             options["include_in_schema"] = False
@@ -123,6 +124,7 @@ def _add_list(routes: Routes) -> None:
         list_rows,
         "GET",
         f"list_{routes.many}",
+        needs=["list"],
         summary=f"List {routes.many}",
         response_model=routes.bodies.page,
         parameters=openapi.query_of(crud.grammars.list),
@@ -149,6 +151,7 @@ def _add_options(routes: Routes) -> None:
         list_options,
         "GET",
         f"list_{routes.one}_options",
+        needs=["options"],
         summary=f"List {routes.many} to choose from",
         response_model=routes.bodies.options,
         parameters=openapi.query_of(crud.labels.grammar),
@@ -175,6 +178,7 @@ def _add_read(routes: Routes) -> None:
         get_row,
         "GET",
         f"get_{routes.one}",
+        needs=["read"],
         summary=f"Get one of the {routes.many}",
         response_model=routes.bodies.row,
         parameters=[*openapi.query_of(crud.grammars.read), openapi.if_none_match()],
@@ -200,6 +204,7 @@ def _add_create(routes: Routes) -> None:
         create_row,
         "POST",
         f"create_{routes.one}",
+        needs=["create"],
         summary=f"Create one of the {routes.many}",
         body=crud.inputs["create"].model,
         status_code=201,
@@ -229,6 +234,7 @@ def _add_change(routes: Routes, method: str, operation: str, summary: str, doc: 
         change_row,
         method,
         f"{operation}_{routes.one}",
+        needs=[operation],
         summary=summary,
         description=doc,
         body=crud.inputs["update" if operation == "update" else "create"].model,
@@ -268,6 +274,7 @@ def _add_delete(routes: Routes) -> None:
         delete_row,
         "DELETE",
         f"delete_{routes.one}",
+        needs=["delete"],
         summary=f"Delete one of the {routes.many}",
         status_code=204,
         parameters=[openapi.if_match(is_required=routes.require_match)],

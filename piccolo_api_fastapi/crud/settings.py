@@ -10,8 +10,10 @@ from piccolo.columns import BigInt, Column, Integer
 from piccolo.table import Table
 
 from piccolo_api_fastapi.access.guards import Guard
-from piccolo_api_fastapi.access.in_use import users_of
+from piccolo_api_fastapi.access.identity import FLAGS
+from piccolo_api_fastapi.access.in_use import refuse_other_users, users_of
 from piccolo_api_fastapi.access.optional_user import Optional
+from piccolo_api_fastapi.access.permissions import checked_permission, declare_permissions
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.errors import ConfigurationError
 
@@ -21,8 +23,8 @@ from .includes import Include, includes_of
 from .models import Given, Input, Output, make_input, make_output
 from .permissions import strict_of
 from .query import Grammar
-from .relations import Relations
-from .scopes import Scope, is_user_table
+from .relations import Relations, leads_to_users
+from .scopes import EVERYBODY, Scope, is_user_table, scope_of_owner
 from .sql import table_of
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1_000
 """The largest page and bulk request."""
+
+UNSAID: Any = object()
+"""Stands for `owner` where nothing was said: `None` says that rows have none."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
@@ -78,9 +83,41 @@ def user_table_of(guard: Guard[Any] | Optional[Any]) -> type[BaseUser]:
     return table
 
 
-def refuse_without_owner() -> None:
-    """Refuse settings of the owner scope where there is none."""
-    raise ConfigurationError("sees_all and public_read need owner=, as everybody sees all rows.")
+def scope_of(
+    table: type[Table],
+    guard: Guard[Any] | Optional[Any],
+    owner: Column | None,
+    sees_all: str | None,
+    *,
+    public_read: bool,
+) -> Scope:
+    """
+    Return the scope of a table, and let the roles of the guard know that of who sees all.
+
+    Raises:
+        ConfigurationError: Rows lead to a user and it is not said whose they are, the owner is of
+            another user table, or a setting is not valid.
+    """
+    users = user_table_of(guard)
+    if owner is UNSAID and leads_to_users(table):
+        raise ConfigurationError(
+            f"Rows of {table.__name__} lead to a user. Say whose they are by owner=, or by "
+            "owner=None that everybody sees and changes all of them."
+        )
+    if owner is UNSAID or owner is None:
+        if sees_all is not None or public_read:
+            raise ConfigurationError(
+                "sees_all and public_read need owner=, as everybody sees all rows."
+            )
+        return EVERYBODY
+    if sees_all is not None and sees_all not in FLAGS:
+        declare_permissions(strict_of(guard), checked_permission(sees_all, "sees_all"))
+    return scope_of_owner(owner, users, sees_all, public_read=public_read)
+
+
+def check_related(guard: Guard[Any] | Optional[Any], related: "Sequence[Crud]") -> None:
+    """Refuse a `Crud` of other users, whose primary keys stand for other people there."""
+    refuse_other_users("Crud", strict_of(guard), *[strict_of(crud.guard) for crud in related])
 
 
 def output_of(table: type[Table], name: str, read: Given | None) -> Output:

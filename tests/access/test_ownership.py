@@ -1,10 +1,10 @@
 """`owned` and `owned_row`: what callers see and change is theirs."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Security
+from fastapi import Depends, FastAPI, Security
 from piccolo.columns import ForeignKey, Text, Varchar
 from piccolo.table import Table
 
@@ -123,8 +123,15 @@ class Note(Table, tablename="ownership_note"):
     author = ForeignKey(User)
     editor = ForeignKey(User)
     by_name = ForeignKey(User, target_column="username")
+    by_email = ForeignKey(User, target_column="email")
     written_by = Varchar()
     text = Text()
+
+
+class Sequel(Table, tablename="ownership_sequel"):
+    """Rows whose owner is that of another row."""
+
+    film = ForeignKey(Film)
 
 
 @reaches_no_sql
@@ -134,12 +141,16 @@ class Note(Table, tablename="ownership_note"):
         (Note.author, '"ownership_note"."author" = 7'),
         (Note.by_name, '"ownership_note"."by_name" = \'ada\''),
         (Note.written_by, '"ownership_note"."written_by" = 7'),
+        (Note.by_email, "FALSE"),
     ],
 )
 async def test_columns(session: SessionAuth[User], column: Any, expected: str) -> None:
-    """The column is compared to the key of the user, or to what its foreign key refers to."""
+    """
+    The column is compared to the key of the user, or to what its foreign key refers to: nothing
+    is the rows of nobody.
+    """
     dependency = owned(column, session)
-    with acting_as(session, User(id=7, username="ada")) as identity:
+    with acting_as(session, User(id=7, username="ada", email=None)) as identity:
         where: Any = dependency.where(identity)
     assert str(where.querystring) == expected
 
@@ -167,10 +178,17 @@ async def test_each_has_a_result_of_its_own(database: Any) -> None:
 @reaches_no_sql
 async def test_configuration(session: SessionAuth[User], users: Users[User]) -> None:
     """The owner is clear, and so is the permission."""
-    with pytest.raises(ConfigurationError, match="3 foreign keys to User; say which column"):
+    with pytest.raises(ConfigurationError, match="4 foreign keys to User; say which column"):
         owned_row(Note, session)
     with pytest.raises(ConfigurationError, match="0 foreign keys to Customer"):
         owned_row(Note, SessionAuth(Users(Customer)))
+    with pytest.raises(ConfigurationError, match="film leads to Film, and the guard finds"):
+        owned(Sequel.film, session)
+    with pytest.raises(ConfigurationError, match="film leads to Film"):
+        owned_row(Sequel, session, owner=Sequel.film)
+    with pytest.raises(ConfigurationError, match="author leads to User, and the guard finds"):
+        owned(Note.author, SessionAuth(Users(Customer)))
+    assert owned(Sequel.film.owner, session) is not None
     with pytest.raises(ConfigurationError, match="unless is 'Any'"):
         owned(Note.author, session, unless="Any")
     with pytest.raises(ConfigurationError, match="unless is 'admin'"):
@@ -201,3 +219,29 @@ async def test_openapi_and_public(database: Any) -> None:
         assert (await client.get("/")).status_code == 401
         with acting_as(session, User(username=PASSWORD), permissions=["films:list"]):
             assert (await client.get("/")).status_code == 200
+
+
+@pytest.mark.security(183)
+async def test_public_endpoints(
+    session: SessionAuth[User], users: Users[User], ada: User, grace: User
+) -> None:
+    """On a public endpoint nobody is asked for, and a dependency that uses these finds no row."""
+    keys = await plant(ada, grace)
+    found: list[Any] = []
+
+    async def note(
+        where: Annotated[Any, Depends(owned(Film.owner, session))],
+        get: Annotated[Any, Depends(owned_row(Film, session))],
+    ) -> None:
+        found.append(await Film.count().where(where))
+        found.append(await get(keys["Vampyr"]))
+
+    app = FastAPI(dependencies=[Depends(note)])
+
+    @app.get("/open")
+    @public
+    async def free() -> None: ...
+
+    async with new_client(app) as client:
+        assert (await client.get("/open")).status_code == 404
+    assert found == [0]

@@ -15,6 +15,7 @@ from piccolo_api_fastapi import (
     CrudHooks,
     Identity,
     RateLimit,
+    Roles,
     SessionAuth,
     StaticTokens,
     User,
@@ -377,13 +378,24 @@ async def test_flags(session: SessionAuth[User], people: dict[str, User]) -> Non
         assert len((await movies.list(caller)).items) == number
 
 
+@pytest.mark.security(183)
+async def test_roles_know_who_sees_all(database: Any) -> None:
+    """The scope is a permission like others: roles of every permission include it."""
+    roles = Roles({"curator": ["*"]})
+    guard = SessionAuth(Users(roles=roles))
+    Crud(Movie, guard, owner=Movie.owner, sees_all="movies:all")
+    Crud(Album, optional(guard), owner=Album.owner, sees_all="albums:all")
+    assert {"movies:all", "albums:all"} <= roles.known
+
+
 async def test_related(session: SessionAuth[User], people: dict[str, User]) -> None:
     """A related `Crud` says who sees its rows, and which columns."""
-    everybody = Crud(Album, session, read=[Album.name])
+    everybody = Crud(Album, session, read=[Album.name], owner=None)
     tracks = Crud(
         Track,
         session,
         write=[Track.title, Track.album],
+        owner=None,
         related=[everybody],
         include=[Track.album],
     )
@@ -402,6 +414,7 @@ async def test_a_related_row_of_another(
     tracks = Crud(
         Track,
         session,
+        owner=None,
         related=[mine],
         include=[Track.album],
         filters=[Track.album.name],
@@ -420,7 +433,7 @@ async def test_a_related_row_of_another(
 
 async def test_users_in_bodies(session: SessionAuth[User], people: dict[str, User]) -> None:
     """A foreign key to a user may only be oneself, or anybody for those who see all."""
-    movies = Crud(Movie, session, write=[Movie.title, Movie.owner], sees_all=None)
+    movies = Crud(Movie, session, write=[Movie.title, Movie.owner], owner=None)
     ada = caller_of(people["ada"])
     row = await movies.create(ada, {"title": "a", "owner": people["ada"].id})
     for attempt in (

@@ -33,6 +33,7 @@ def _app(session: SessionAuth[User]) -> FastAPI:
         movies=crud_router(
             Movie,
             session,
+            owner=None,
             filters=columns,
             sort=columns,
             search=[Movie.title, Movie.notes, Movie.director.name],
@@ -50,7 +51,7 @@ def _app(session: SessionAuth[User]) -> FastAPI:
         directors=crud_router(
             Director, session, operations=LIST, page_size=2, max_page_size=5, paging="offset"
         ),
-        narrow=crud_router(Movie, session, read=[Movie.title], name="Narrow"),
+        narrow=crud_router(Movie, session, read=[Movie.title], owner=None, name="Narrow"),
     )
 
 

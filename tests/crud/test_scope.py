@@ -313,3 +313,39 @@ async def test_join_does_not_leak(
     answer = await ada_client.get(f"/tracks/{rows['ada']['tracks']}?include=album")
     assert answer.status_code == 404
     assert re.search(SECRET, answer.text) is None
+
+
+@pytest.mark.security(101)
+@pytest.mark.parametrize("options", [{"public_read": True}, {"sees_all": "admin"}])
+async def test_rows_below_those_of_another(
+    session: SessionAuth[User], people: dict[str, User], rows: dict[str, Any], options: Any
+) -> None:
+    """Who reads another's album, or may change it as such, puts no tracks into it."""
+    albums = Crud(Album, session, write=[Album.name], owner=Album.owner, **options)
+    tracks = Crud(
+        Track,
+        session,
+        write=[Track.title, Track.album],
+        owner=Track.album.owner,
+        related=[albums],
+        include=[Track.album],
+    )
+    app = make_app(session, tracks=crud_router(tracks, operations=ALL))
+    before = await dump()
+    async with signed_in(app, "grace") as grace:
+        own = Album(owner=people["grace"].id, name="hers")
+        await own.save()
+        answer = await grace.post("/tracks", json={"title": "t", "album": str(own.id)})
+        assert answer.status_code == 201
+        place, body = f"/tracks/{answer.json()['id']}", {"album": rows["bob"]["albums"]}
+        for method, url, sent in (
+            ("POST", "/tracks", body),
+            ("PATCH", place, body),
+            ("PUT", place, body),
+            ("POST", "/tracks/_bulk", {"items": [body]}),
+        ):
+            answer = await grace.request(method, url, json=sent)
+            assert answer.status_code == 422, (method, answer.text)
+            assert answer.json()["detail"][0]["type"] == "row_missing"
+    assert before == await dump()
+    assert await Track.count() == 3

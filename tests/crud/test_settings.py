@@ -127,12 +127,12 @@ session = SessionAuth()
 
 def crud(table: type[Table], **options: Any) -> Crud:
     """A `Crud` of users by session."""
-    return Crud(table, session, **options)
+    return Crud(table, session, **{"owner": None, **options})
 
 
 def router(table: type[Table], **options: Any) -> Any:
     """A router of users by session."""
-    return crud_router(table, session, **options)
+    return crud_router(table, session, **{"owner": None, **options})
 
 
 WRONG: list[tuple[Callable[[], Any], str]] = [
@@ -197,7 +197,19 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
         lambda: crud(Album, version=Album.version, read=[Album.name]),
         "version must be an Integer column",
     ),
-    # The owner of a related table is not known.
+    (lambda: crud(Movie, owner=Movie.owner, sees_all="See All"), "sees_all is 'See All'; use lowe"),
+    (
+        lambda: crud(Movie, owner=Movie.owner, sees_all="account"),
+        "sees_all is 'account'; use lower",
+    ),
+    # The owner of the table, or of a related one, is not known.
+    (lambda: Crud(Movie, session), "Rows of Movie lead to a user. Say whose they are by owner="),
+    (lambda: Crud(Track, session), "Rows of Track lead to a user. Say whose they are by owner="),
+    (lambda: crud_router(Movie, session), "Rows of Movie lead to a user. Say whose they are by ow"),
+    (
+        lambda: crud(Track, related=[Crud(Album, SessionAuth(Users(Member)), owner=None)]),
+        "Crud needs one user table, not User and Member",
+    ),
     (lambda: crud(Track, write=[Track.album]), "Rows of Album lead to a user. Say who sees them"),
     (lambda: crud(Track, include=[Track.album]), "Rows of Album lead to a user. Say who sees the"),
     (lambda: crud(Track, filters=[Track.album.name]), "Rows of Album lead to a user. Say who sees"),
@@ -207,7 +219,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
         "Rows of Comment lead to a user. Say who sees them",
     ),
     (
-        lambda: Crud(LeafOfUUID, session, write=[LeafOfUUID.owner]),
+        lambda: crud(LeafOfUUID, write=[LeafOfUUID.owner]),
         "A foreign key to Member can be written and joined only with a guard",
     ),
     (

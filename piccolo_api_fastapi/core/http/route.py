@@ -53,9 +53,8 @@ class AuthRoute(APIRoute):
     """
     A route that parses its body strictly and answers every error as an RFC 9457 problem.
 
-    Bodies may have 16 KiB and the one content type that the route accepts. Endpoints are
-    `public`: they ask for the guards that they need. Responses are JSON, even if the application
-    has another `default_response_class`.
+    Bodies may have 16 KiB and the one content type that the route accepts. Responses are JSON,
+    even if the application has another `default_response_class`.
 
     OpenAPI shows the errors of this class and of the dependencies, so `responses=` needs only
     the errors of the endpoint.
@@ -63,6 +62,9 @@ class AuthRoute(APIRoute):
 
     documents_422 = True
     """Whether OpenAPI shows a 422 for input that does not validate."""
+
+    is_public: ClassVar[bool] = True
+    """Whether the endpoint is `public`: it asks for the guards that it needs."""
 
     maximum_body: ClassVar[int] = MAXIMUM_BODY
     """The bytes that a body may have."""
@@ -85,7 +87,7 @@ class AuthRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         if isinstance(options.get("response_class"), DefaultPlaceholder):
             options["response_class"] = JSONResponse
-        super().__init__(path, public(endpoint), **options)
+        super().__init__(path, public(endpoint) if self.is_public else endpoint, **options)
         self.responses = deepcopy(self.responses)
         self.document(self.responses, *self._own_errors())
 
