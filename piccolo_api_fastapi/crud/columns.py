@@ -74,7 +74,7 @@ def _number(limit: float | None, show: Convert) -> Kind:
         partial(values.parse_float, limit=limit),
         {"type": "number"},
         show=show,
-        restore=float,
+        restore=partial(values.restore_float, limit=limit),
         write=repr,
         is_ordered=True,
     )
@@ -102,10 +102,14 @@ def _decimal(column: Numeric) -> Kind:
     digits: Any = column.digits
     pattern = values.decimal_pattern(digits)
     parse = partial(values.parse_decimal, pattern=pattern)
-    kind = form(Decimal, parse, {"pattern": pattern}, is_ordered=True, restore=Decimal)
+    kind = form(
+        Decimal, parse, {"pattern": pattern}, is_ordered=True, restore=values.restore_decimal
+    )
     shown = Annotated[Any, WithJsonSchema({"type": "string", "description": "A decimal number."})]
     scale = None if digits is None else digits[1]
-    return replace(kind, shown=shown, show=partial(values.show_decimal, scale=scale))
+    return replace(
+        kind, shown=shown, show=partial(values.show_decimal, scale=scale), is_rounded=True
+    )
 
 
 def _json() -> Kind:
@@ -136,10 +140,18 @@ def _array(column: Array) -> Kind:
         str,
         {},
         show=None if element.show is None else partial(_each, element.show),
-        store=partial(_each, str) if isinstance(base, UUID) else None,
+        store=_stored_array(base),
         is_compared=False,
         element=element,
     )
+
+
+def _stored_array(base: Column) -> Convert | None:
+    """Return what makes an array storable: SQLite has no UUID inside of one."""
+    if isinstance(base, UUID):
+        return partial(_each, str)
+    inner = _stored_array(base.base_column) if isinstance(base, Array) else None
+    return None if inner is None else partial(_each, inner)
 
 
 def _each(convert: Convert, items: list[Any]) -> list[Any]:
@@ -236,9 +248,10 @@ def _interval() -> Kind:
         kind,
         shown=Annotated[Any, WithJsonSchema({"type": "string", "format": "duration"})],
         show=values.show_duration,
-        restore=lambda text: timedelta(microseconds=int(text)),
-        write=lambda value: str(value // timedelta(microseconds=1)),
+        restore=values.restore_duration,
+        write=values.write_duration,
         is_ordered=True,
+        is_rounded=True,
     )
 
 

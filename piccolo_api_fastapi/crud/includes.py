@@ -48,12 +48,24 @@ class Include(ABC):
         if is_user_table(table):
             raise ConfigurationError(f"include={name} would show users, which this does not.")
         self.name = name
+        self.mark = ""
         self.column = column
         self.table = table
         self.fields: Sequence[Field] = relations.fields_of(table)
         doc = f"A row of {table.__name__}."
         self.model: type[BaseModel] = shown_model(model_name, self.fields, doc)
         self._shows = [(field.name, field.kind.show) for field in self.fields if field.kind.show]
+
+    @abstractmethod
+    def selected(self, joins: Joins) -> list[str]:
+        """
+        Return what the `SELECT` of the rows needs of it.
+
+        The names are numbered: PostgreSQL cuts those that are longer than 63 bytes.
+
+        Args:
+            joins: Names the columns.
+        """
 
     @abstractmethod
     async def complete(self, rows: Sequence[Row], caller: Caller) -> None:
@@ -77,19 +89,22 @@ class Parent(Include):
     """The row that a foreign key of the table leads to."""
 
     def selected(self, joins: Joins) -> list[str]:
-        """Return what a `SELECT` needs of it."""
         row = joins.row([self.column])
         key = name_of(self.table._meta.primary_key)
         columns = [
-            f'{row}.{name_of(field.column)} AS "{self.name}.{field.name}"' for field in self.fields
+            f'{row}.{name_of(field.column)} AS "{self.mark}.{number}"'
+            for number, field in enumerate(self.fields)
         ]
-        return [f'{row}.{key} AS "{self.name}."', *columns]
+        return [f'{row}.{key} AS "{self.mark}.key"', *columns]
 
     async def complete(self, rows: Sequence[Row], caller: Caller) -> None:  # noqa: ARG002
         """Make a row of what was selected: `None` if there is none, or the caller sees none."""
         for row in rows:
-            values = {field.name: row.pop(f"{self.name}.{field.name}") for field in self.fields}
-            row[self.name] = values if row.pop(f"{self.name}.") is not None else None
+            values = {
+                field.name: row.pop(f"{self.mark}.{number}")
+                for number, field in enumerate(self.fields)
+            }
+            row[self.name] = values if row.pop(f"{self.mark}.key") is not None else None
 
 
 class Children(Include):
@@ -104,16 +119,19 @@ class Children(Include):
         model_name: str,
     ) -> None:
         super().__init__(name, column, table, relations, model_name)
-        self.key: str = target_of(self.column)[1]._meta.name
+        self._key = target_of(self.column)[1]
         self._scope = relations.scope_of_children(self.column)
+
+    def selected(self, joins: Joins) -> list[str]:
+        return [f'{joins.name(self._key)} AS "{self.mark}.key"']
 
     async def complete(self, rows: Sequence[Row], caller: Caller) -> None:
         """Add the children of rows, with one query."""
+        owners = {row.pop(f"{self.mark}.key"): row for row in rows}
         for row in rows:
             row[self.name] = []
         if not rows:
             return
-        owners = {row[self.key]: row for row in rows}
         for child in await run(self.table, self._statement(list(owners), caller)):
             child.pop("0.place")
             owners[child.pop("0.owner")][self.name].append(child)
@@ -159,6 +177,7 @@ def includes_of(
         is_taken = isinstance(include, Children) and include.name in taken
         if include.name in found or is_taken:
             raise ConfigurationError(f"include: two members would be called {include.name}.")
+        include.mark = f"{len(found)}.include"
         found[include.name] = include
     return found
 

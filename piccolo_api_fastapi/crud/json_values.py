@@ -2,6 +2,8 @@
 
 import json
 import math
+import sys
+from functools import partial
 from typing import Any
 
 MAX_DEPTH = 50
@@ -16,6 +18,9 @@ def check(value: Any) -> Any:
         ValueError: It is nested too deeply, or has a number that JSON does not have.
     """
     _check(value, MAX_DEPTH)
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        # SQLite stores a number that stands alone as one of its own.
+        raise ValueError("A number is too large.")
     return value
 
 
@@ -28,7 +33,7 @@ def _check(value: Any, depth: int) -> None:
     elif isinstance(value, list):
         for member in value:
             _check(member, depth - 1)
-    elif isinstance(value, float) and not math.isfinite(value):
+    elif isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
         raise ValueError("A number is too large.")
 
 
@@ -38,10 +43,27 @@ def dump(value: Any) -> str:
 
 
 def load(text: Any) -> Any:
-    """Return the value of a stored text. A text that is not JSON is shown as it is."""
+    """
+    Return the value of a stored text.
+
+    A text that is not JSON is shown as it is. What JSON can't carry is replaced: a number that is
+    too large by null, and a lone surrogate by a question mark.
+    """
     if not isinstance(text, str):
-        return text
+        return _finite(text)
     try:
-        return json.loads(text)
+        value = _loads(text)
+        if "\\u" in text:
+            value = _loads(dump(value).encode("utf-8", "replace").decode())
     except (ValueError, RecursionError):
         return text
+    return value
+
+
+def _finite(number: Any) -> Any:
+    return None if isinstance(number, float) and not math.isfinite(number) else number
+
+
+_loads = partial(
+    json.loads, parse_float=lambda text: _finite(float(text)), parse_constant=lambda _: None
+)

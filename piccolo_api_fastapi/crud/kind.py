@@ -23,12 +23,14 @@ class Kind:
         schema: The JSON schema of that text.
         show: Returns what JSON shows of a stored value; `None` to show it as it is.
         store: Returns what is stored of a value of a body; `None` to store it as it is.
-        restore: Returns the value of a text in a cursor, in place of `parse`.
+        restore: Returns the value of a text in a cursor, in place of `parse`. It may raise
+            `ValueError`, as clients can make cursors.
         write: Returns the text of a cursor for a value.
         is_ordered: Whether queries can ask for less and for more.
         is_text: Whether queries can ask for parts.
         is_compared: Whether queries can ask for equal values.
         element: The kind of the elements of an array.
+        is_rounded: Whether Piccolo reads fewer digits than SQLite stores. A cursor has all.
     """
 
     given: Any
@@ -43,6 +45,7 @@ class Kind:
     is_text: bool = False
     is_compared: bool = True
     element: "Kind | None" = None
+    is_rounded: bool = False
 
 
 def form(

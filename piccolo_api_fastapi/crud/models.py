@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from piccolo.columns import Column
 from piccolo.querystring import QueryString
 from piccolo.table import Table
 from piccolo.utils.sql_values import convert_to_sql_value
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Json, ValidationError, create_model
 from pydantic import Field as PydanticField
 
 from piccolo_api_fastapi.errors import ConfigurationError, FieldError, Unprocessable
 
+from . import shown
 from .fields import Field, field_of, own_fields, readable
 from .hooks import Row
 
@@ -77,14 +79,16 @@ class Output:
         self._is_own = is_own
         self._shows = [(field.name, field.kind.show) for field in fields if field.kind.show]
         self._texts = {
-            field.name for field in fields if field.is_json and not _is_text(model, field.name)
+            field.name
+            for field in fields
+            if not is_own and field.is_json and not _is_text(model, field.name)
         }
 
     def render(self, row: Row) -> Row:
         """Return a row as JSON shows it. The row is changed; it may have some of the columns."""
         if not self._is_own and row.keys() >= self.fields.keys():
             decoded = {name: self._decoded(name, value) for name, value in row.items()}
-            return self.model.model_validate(decoded).model_dump(mode="json", by_alias=True)
+            return shown.dump(self.model, decoded)
         for name, show in self._shows:
             if row.get(name) is not None:
                 row[name] = show(row[name])
@@ -107,8 +111,20 @@ def attribute(name: str) -> str:
 
 
 def _is_text(model: type[BaseModel], name: str) -> bool:
-    annotation = model.model_fields[name].annotation if name in model.model_fields else None
-    return "str" in str(annotation) or "Json" in str(annotation)
+    """Return whether a model takes the text of a JSON column, and not its value."""
+    field = model.model_fields[name]
+    return any(
+        one is str or one is Json or isinstance(one, Json)
+        for one in (*_members(field.annotation), *field.metadata)
+    )
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Return the members of a union, perhaps annotated, without what stands in brackets."""
+    origin = get_origin(annotation)
+    if origin not in {Annotated, Union, UnionType}:
+        return [annotation]
+    return [member for inner in get_args(annotation) for member in _members(inner)]
 
 
 def _unprocessable(error: ValidationError) -> Unprocessable:
@@ -199,8 +215,8 @@ def _definition(field: Field, *, patch: bool) -> tuple[Any, Any]:
     if not patch and not field.is_optional:
         return annotation, _described(field, is_required=True)
     default = _static_default(field)
-    shown = {} if patch or default is None else {"default": default}
-    return annotation, _described(field, is_required=False, **shown)
+    schema = {} if patch or default is None else {"default": default}
+    return annotation, _described(field, is_required=False, **schema)
 
 
 def _described(field: Field, *, is_required: bool, **schema: Any) -> Any:

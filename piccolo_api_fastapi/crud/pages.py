@@ -110,6 +110,23 @@ def cursor_after(row: Row, mark: str, orders: Sequence[Order]) -> str:
     return cursor.encode(mark, place)
 
 
+def placed(orders: Sequence[Order], joins: Joins, engine: str) -> list[str]:
+    """
+    Return what a `SELECT` needs for cursors.
+
+    Args:
+        orders: The order.
+        joins: Names the columns.
+        engine: The type of the engine.
+    """
+    found = []
+    for order, name in zip(orders, place_names(orders), strict=True):
+        # Piccolo does not convert what has no type, so that all digits are there.
+        sign = "+" if order.kind.is_rounded and engine == "sqlite" else ""
+        found.append(f'{sign}{joins.name(order.column)} AS "{name}"')
+    return found
+
+
 def place_names(orders: Sequence[Order]) -> list[str]:
     """Return the names that the order values have in a row. No column has such a name."""
     return [f"{number}.order" for number, _ in enumerate(orders)]

@@ -9,15 +9,15 @@ from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import engine_of
-from piccolo_api_fastapi.errors import NotFound
+from piccolo_api_fastapi.errors import NotFound, Unprocessable
 
 from .fields import Field
 from .hooks import Row
-from .includes import Children, Include, Parent
+from .includes import Include
 from .joins import Joins
 from .operators import contains
-from .pages import after, cursor_after, mark_of, order_by, place_names, place_of
-from .query import ListQuery, Order
+from .pages import after, cursor_after, mark_of, order_by, place_names, place_of, placed
+from .query import ListQuery, Order, refused
 from .relations import Relations
 from .scopes import Caller, Scope
 from .sql import SQL, all_of, any_of, name_of, run, table_of
@@ -106,10 +106,7 @@ class Reader:
     ) -> list[Row]:
         joins = Joins(self._table, self._relations, caller)
         selected = [self._selected(query), *self._along(query, joins)]
-        selected += [
-            f'{joins.name(order.column)} AS "{name}"'
-            for order, name in zip(orders, place_names(orders), strict=True)
-        ]
+        selected += placed(orders, joins, engine_of(self._table).engine_type)
         where = self._where(caller, query, joins)
         if place is not None:
             where = all_of(where, after(orders, place, joins))
@@ -120,7 +117,10 @@ class Reader:
             f"ORDER BY {order} LIMIT {{}} OFFSET {{}}"
         )
         values = (*source.values, *where.values, query.limit + 1, query.offset)
-        return await run(self._table, SQL(text, values))
+        try:
+            return await run(self._table, SQL(text, values))
+        except Unprocessable:  # only a cursor that was made by hand has such a value
+            raise Unprocessable([refused("cursor", "This is no cursor.")]) from None
 
     async def get(self, caller: Caller, key: Any, query: ListQuery) -> Row:
         """
@@ -145,20 +145,15 @@ class Reader:
     def _selected(self, query: ListQuery) -> str:
         if query.fields is None:
             return self._whole
-        wanted = query.fields | {self._key} | self._keys_of_children(query)
+        wanted = query.fields | {self._key}
         return ", ".join(
             f"{self._name}.{field.selected}"
             for name, field in self._fields.items()
             if name in wanted
         )
 
-    def _keys_of_children(self, query: ListQuery) -> frozenset[str]:
-        includes = [self._includes[name] for name in query.include]
-        return frozenset(one.key for one in includes if isinstance(one, Children))
-
     def _along(self, query: ListQuery, joins: Joins) -> list[str]:
-        includes = [self._includes[name] for name in query.include]
-        return [part for one in includes if isinstance(one, Parent) for part in one.selected(joins)]
+        return [part for name in query.include for part in self._includes[name].selected(joins)]
 
     async def _complete(
         self, rows: Sequence[Row], query: ListQuery, orders: Sequence[Order], caller: Caller

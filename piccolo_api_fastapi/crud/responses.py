@@ -1,6 +1,7 @@
 """The responses of the routes of a table."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,6 +19,8 @@ from .query import split
 from .reader import Page
 
 JSON = "application/json"
+
+_json = partial(to_json, inf_nan_mode="null")  # which JSON does not have
 
 
 class Responses:
@@ -66,7 +69,7 @@ class Responses:
         """Return a whole row with its entity tag."""
         shown = self._crud.presenter.render(row)
         tag = self._crud.presenter.etag(row, shown)
-        return Response(to_json(shown), status, {**headers, "ETag": tag}, JSON)
+        return Response(_json(shown), status, {**headers, "ETag": tag}, JSON)
 
     def created(self, request: Request, row: Row) -> Response:
         """Return a new row with its place."""
@@ -76,7 +79,7 @@ class Responses:
     def found(self, request: Request, row: Row) -> Response:
         """Return a row, or 304 if the client has it."""
         if request.scope["query_string"]:  # some fields only, or relations along
-            return Response(to_json(self._crud.presenter.render(row)), media_type=JSON)
+            return Response(_json(self._crud.presenter.render(row)), media_type=JSON)
         response = self.row(row)
         known = request.headers.getlist("if-none-match")
         if known:
@@ -88,13 +91,13 @@ class Responses:
     def rows(self, rows: Any, status: int) -> Response:
         """Return the rows of a bulk request."""
         shown = [self._crud.presenter.render(row) for row in rows]
-        return Response(to_json({"items": shown}), status, media_type=JSON)
+        return Response(_json({"items": shown}), status, media_type=JSON)
 
     def keys(self, keys: Sequence[Any]) -> Response:
         """Return the primary keys of a bulk request."""
         show = self.key_kind.show
         return Response(
-            to_json({"ids": [show(key) if show else key for key in keys]}), media_type=JSON
+            _json({"ids": [show(key) if show else key for key in keys]}), media_type=JSON
         )
 
     def page(self, request: Request, page: Page, following: str = "cursor") -> Response:
@@ -125,7 +128,7 @@ class Responses:
         if body["next"] is not None:
             query = self._next(request, body["next"], following)
             headers["Link"] = f'<?{query}>; rel="next"'
-        return Response(to_json(body), headers=headers, media_type=JSON)
+        return Response(_json(body), headers=headers, media_type=JSON)
 
     def _next(self, request: Request, place: str, following: str) -> str:
         """Return the query of the next page, encoded anew, so that no text of a client is sent."""

@@ -187,6 +187,8 @@ class Statements:
             name, value = f"{self._name}.{name_of(field.column)}", row[field.name]
             if field.is_json and not is_sqlite:
                 name = f"{name}::text"  # the type JSON has no equality
+            if field.kind.is_rounded and is_sqlite:
+                name = f"CAST(CAST({name} AS TEXT) AS REAL)"  # with the digits that were read
             same = SQL(f"{name} IS NULL") if value is None else SQL(f"{name} = {{}}", (value,))
             conditions.append(same)
         return conditions

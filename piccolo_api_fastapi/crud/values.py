@@ -34,6 +34,9 @@ _DURATION = re.compile(DURATION_PATTERN[1:-1])
 _PARTS = re.compile(r"([0-9]+)(?:\.([0-9]+))?([DHMS])")
 _UNITS = {"D": 86_400, "H": 3_600, "M": 60, "S": 1}
 
+MAX_DIGITS = (131_072, 16_383)
+"""Digits of a decimal number in PostgreSQL before the point and after it."""
+
 _WIDE = Context(prec=2_000)
 
 
@@ -63,6 +66,11 @@ def parse_float(text: str, limit: float | None = None) -> float:
     if not abs(number) <= (limit or sys.float_info.max):
         raise ValueError("Use a number that fits the column.")
     return number
+
+
+def restore_float(text: str, limit: float | None = None) -> float:
+    """Return the number of a cursor: a stored number may be infinite, or none."""
+    return float(text) if text in {"nan", "inf", "-inf"} else parse_float(text, limit)
 
 
 def parse_uuid(text: str) -> UUID:
@@ -146,6 +154,20 @@ def show_duration(value: timedelta) -> str:
     return f"{'-' if micro < 0 else ''}P{f'{days}D' if days else ''}{clock}"
 
 
+def write_duration(value: timedelta | float) -> str:
+    """Return a duration for a cursor: in microseconds, or in seconds as SQLite stores it."""
+    if isinstance(value, timedelta):
+        return str(value // timedelta(microseconds=1))
+    return repr(float(value))
+
+
+def restore_duration(text: str) -> timedelta | float:
+    """Return the duration of a cursor."""
+    if re.fullmatch(r"-?[0-9]{1,20}", text, re.ASCII):
+        return timedelta(microseconds=int(text))
+    return parse_float(text)
+
+
 def parse_bytes(text: str) -> bytes:
     """Return the bytes that a text in base64 stands for (RFC 4648 section 4)."""
     try:
@@ -183,6 +205,18 @@ def parse_decimal(text: str, pattern: str) -> Decimal:
     if not re.fullmatch(pattern, text):
         raise ValueError("Use a decimal number that fits, as a string such as 9.50.")
     return Decimal(text)
+
+
+def restore_decimal(text: str) -> Decimal | int:
+    """Return the number of a cursor, within what PostgreSQL can hold."""
+    if INTEGER.fullmatch(text) and -(2**63) <= int(text) < 2**63:
+        return int(text)
+    if text in {"NaN", "Infinity", "-Infinity"}:
+        return Decimal(text)
+    value = Decimal(text) if NUMBER.fullmatch(text) else Decimal("NaN")
+    if not value.is_finite() or not -MAX_DIGITS[1] <= value.adjusted() < MAX_DIGITS[0]:
+        raise ValueError("This is no cursor.")
+    return value
 
 
 def show_decimal(value: Decimal | float, scale: int | None) -> str:

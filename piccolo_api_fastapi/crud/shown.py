@@ -1,0 +1,43 @@
+"""Rows as a model of the application shows them, whatever others have stored."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+def dump(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what a model shows of a row.
+
+    A row may have a value that the model refuses, such as an email address that is empty. It is
+    shown as it is, so that one such row does not make a list fail. The serializers of the model
+    run all the same.
+
+    Args:
+        model: The model.
+        values: The values of its fields.
+    """
+    try:
+        made = model.model_validate(dict(values))
+    except ValidationError:
+        made = _each_alone(model, values)
+    return made.model_dump(mode="json", by_alias=True, warnings=False)
+
+
+def _each_alone(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
+    """Validate each value alone. A refused list or object is left out: it may hold anything."""
+    made = model.model_construct()
+    for name, value in values.items():
+        try:
+            [found] = _validated(model, name, value)
+        except ValidationError:
+            found = None if isinstance(value, dict | list) else value
+        made.__dict__[name] = found
+    return made
+
+
+def _validated(model: type[BaseModel], name: str, value: Any) -> list[Any]:
+    alone = model.model_construct()
+    model.__pydantic_validator__.validate_assignment(alone, name, value)
+    return [alone.__dict__[name]]
