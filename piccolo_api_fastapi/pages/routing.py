@@ -44,12 +44,12 @@ def add_routes(router: APIRouter, sets: Sequence[PageSet], site: Site) -> dict[s
 
 
 def _add_page(router: APIRouter, page: Page, site: Site) -> PageRoute:
-    shows = page.shows
+    shows, nothing = page.shows, dict[str, Any](response_model=None)
     router.add_api_route(
         page.path,
         _looking(page.guard) if shows is None else shows.endpoint,
         methods=["GET", "HEAD"],
-        **({"response_model": None} if shows is None else _options_of(shows)),
+        **(nothing if shows is None else _options_of(shows)),
         name=f"page_{page.name}",
         route_class_override=PageRoute,
     )

@@ -69,7 +69,7 @@ class ColumnInput:
 
     @property
     def conversions(self) -> dict[str, Any]:
-        """What the values of the input stand for, as far as they are no texts."""
+        """What the values of the input are converted to, unless they are texts."""
         return {str(choice): choice for choice in self.choices}
 
 
