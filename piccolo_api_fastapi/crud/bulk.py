@@ -21,6 +21,7 @@ async def each(
     member: str,
     items: Sequence[ItemT],
     write: Callable[[ItemT], Awaitable[ResultT]],
+    lock: Callable[[], Awaitable[None]] | None = None,
 ) -> list[ResultT]:
     """
     Write several rows in one transaction.
@@ -30,6 +31,8 @@ async def each(
         member: The name of the list in the body.
         items: What to write.
         write: Writes one.
+        lock: Locks the rows that are written, in one order, so that no two requests wait for each
+            other.
 
     Raises:
         AuthError: One of them was refused, and nothing was written. The error says which.
@@ -40,6 +43,8 @@ async def each(
         )
     results = []
     async with store(), transaction(crud.table):
+        if lock is not None:
+            await lock()
         for number, item in enumerate(items):
             with _placed("body", member, number):
                 results.append(await write(item))

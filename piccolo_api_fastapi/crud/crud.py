@@ -262,11 +262,14 @@ class Crud:
             caller: The caller.
             items: The primary key of each row, and its new values.
         """
-        return await bulk.each(self, "items", items, lambda item: self.update(caller, *item))
+        keys = [key for key, _ in items]
+        lock = partial(self._writer.lock, caller, keys, "NO KEY UPDATE")
+        return await bulk.each(self, "items", items, lambda item: self.update(caller, *item), lock)
 
     async def delete_many(self, caller: Identity[Any], keys: Sequence[Any]) -> None:
         """Delete several rows, all or none."""
-        await bulk.each(self, "ids", keys, lambda key: self.delete(caller, key))
+        lock = partial(self._writer.lock, caller, keys, "UPDATE")
+        await bulk.each(self, "ids", keys, lambda key: self.delete(caller, key), lock)
 
 
 def _raw(query: str | bytes) -> bytes:

@@ -10,7 +10,7 @@ from piccolo_api_fastapi.core.http import strict_json
 
 VERSION = 1
 
-MAX_LENGTH = 4_000
+MAX_LENGTH = 8_000
 """Characters."""
 
 

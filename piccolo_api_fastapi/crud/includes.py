@@ -89,6 +89,7 @@ class Parent(Include):
     """The row that a foreign key of the table leads to."""
 
     def selected(self, joins: Joins) -> list[str]:
+        """Return the columns of the row, and its key."""
         row = joins.row([self.column])
         key = name_of(self.table._meta.primary_key)
         columns = [
@@ -123,6 +124,7 @@ class Children(Include):
         self._scope = relations.scope_of_children(self.column)
 
     def selected(self, joins: Joins) -> list[str]:
+        """Return the column that the children refer to."""
         return [f'{joins.name(self._key)} AS "{self.mark}.key"']
 
     async def complete(self, rows: Sequence[Row], caller: Caller) -> None:

@@ -15,11 +15,26 @@ Place = Sequence[Any]
 """The values by which a row is ordered; `None` where there is none."""
 
 
+MAX_OFFSET = 10_000
+
+
+def offset_after(query: ListQuery) -> str | None:
+    """Return the offset of the next page; `None` if it is larger than clients may ask for."""
+    following = query.offset + query.limit
+    return str(following) if following <= MAX_OFFSET else None
+
+
+def _name(order: Order, joins: Joins) -> str:
+    """Return what rows are ordered by."""
+    name = joins.name(order.column)
+    return name if order.prefix is None else f"substr({name}, 1, {order.prefix})"
+
+
 def order_by(orders: Sequence[Order], joins: Joins) -> str:
     """Return the order in SQL. Missing values come last on each database."""
     parts = []
     for order in orders:
-        name = joins.name(order.column)
+        name = _name(order, joins)
         if order.is_null:
             parts.append(f"{name} IS NULL")
         parts.append(f"{name} DESC" if order.descending else name)
@@ -38,7 +53,7 @@ def after(orders: Sequence[Order], place: Place, joins: Joins) -> SQL:
     equal: list[SQL] = []
     either: list[SQL] = []
     for order, value in zip(orders, place, strict=True):
-        name = joins.name(order.column)
+        name = _name(order, joins)
         if (beyond := _beyond(order, name, value)) is not None:
             either.append(all_of(*equal, beyond))
         equal.append(SQL(f"{name} IS NULL") if value is None else SQL(f"{name} = {{}}", (value,)))
@@ -61,7 +76,7 @@ def _bound(orders: Sequence[Order], place: Place, joins: Joins) -> SQL | None:
     if first.is_null or len(orders) == 1:
         return None
     sign = "<=" if first.descending else ">="
-    return SQL(f"{joins.name(first.column)} {sign} {{}}", (value,))
+    return SQL(f"{_name(first, joins)} {sign} {{}}", (value,))
 
 
 def mark_of(table: str, query: ListQuery, orders: Sequence[Order]) -> str:
@@ -102,12 +117,18 @@ def cursor_after(row: Row, mark: str, orders: Sequence[Order]) -> str:
         row: The row, with its order values as `place_names` names them.
         mark: The fingerprint of the list.
         orders: The order.
+
+    Raises:
+        Unprocessable: It would be longer than a request may have it.
     """
     place = []
     for name, order in zip(place_names(orders), orders, strict=True):
         value = row[name]
         place.append(None if value is None else order.kind.write(value))
-    return cursor.encode(mark, place)
+    text = cursor.encode(mark, place)
+    if len(text) > cursor.MAX_LENGTH:
+        raise Unprocessable([refused("sort", "Sort by fewer columns: their values are too long.")])
+    return text
 
 
 def placed(orders: Sequence[Order], joins: Joins, engine: str) -> list[str]:
@@ -123,7 +144,7 @@ def placed(orders: Sequence[Order], joins: Joins, engine: str) -> list[str]:
     for order, name in zip(orders, place_names(orders), strict=True):
         # Piccolo does not convert what has no type, so that all digits are there.
         sign = "+" if order.kind.is_rounded and engine == "sqlite" else ""
-        found.append(f'{sign}{joins.name(order.column)} AS "{name}"')
+        found.append(f'{sign}{_name(order, joins)} AS "{name}"')
     return found
 
 

@@ -1,6 +1,8 @@
 """The parameters of a `Crud`: built once, from the columns that it may filter and sort by."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from piccolo.columns import Column
@@ -12,10 +14,15 @@ from .cursor import MAX_LENGTH
 from .fields import dotted
 from .kind import Kind
 from .operators import MAX_VALUES, OPERATORS, operators_of, schema_of
+from .pages import MAX_OFFSET
 from .query import ListQuery, Order, Parameter
 from .values import parse_bool, parse_integer
 
-MAX_OFFSET = 10_000
+MAX_WHOLE = 255
+"""Characters of a text by which rows are ordered as a whole, so that an index helps."""
+
+PREFIX = 100
+"""Characters by which rows are ordered, of texts that may be longer."""
 
 _WORDS = {
     "": "equal to this",
@@ -98,8 +105,9 @@ def sort_of(columns: Sequence[Column]) -> list[Parameter]:
         kind = kind_of(column)
         if not kind.is_compared:
             raise ConfigurationError(f"sort={name} is of a type that has no order.")
-        orders[name] = Order(name, column, kind, is_null)
-        orders[f"-{name}"] = Order(name, column, kind, is_null, descending=True)
+        order = Order(name, column, kind, is_null, prefix=_prefix(column, kind))
+        orders[name] = order
+        orders[f"-{name}"] = replace(order, descending=True)
 
     def read(query: ListQuery, texts: list[str]) -> None:
         for name in _listed(texts[0], orders):
@@ -108,6 +116,11 @@ def sort_of(columns: Sequence[Column]) -> list[Parameter]:
 
     words = "The columns to sort by. A hyphen puts high values first. Missing values come last."
     return [_list("sort", orders, words, read)] if orders else []
+
+
+def _prefix(column: Column, kind: Kind) -> int | None:
+    length = getattr(column, "length", None) or math.inf
+    return PREFIX if kind.is_text and length > MAX_WHOLE else None
 
 
 def fields_of(names: Sequence[str]) -> Parameter:

@@ -29,6 +29,7 @@ class Order:
         kind: What its values are like.
         is_null: Whether there may be no value.
         descending: Whether high values come first.
+        prefix: The number of characters that count of a long text, which no cursor could hold.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Order:
     kind: Kind
     is_null: bool
     descending: bool = False
+    prefix: int | None = None
 
 
 @dataclass(slots=True)

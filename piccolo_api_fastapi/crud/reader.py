@@ -16,7 +16,16 @@ from .hooks import Row
 from .includes import Include
 from .joins import Joins
 from .operators import contains
-from .pages import after, cursor_after, mark_of, order_by, place_names, place_of, placed
+from .pages import (
+    after,
+    cursor_after,
+    mark_of,
+    offset_after,
+    order_by,
+    place_names,
+    place_of,
+    placed,
+)
 from .query import ListQuery, Order, refused
 from .relations import Relations
 from .scopes import Caller, Scope
@@ -94,7 +103,7 @@ class Reader:
             del rows[query.limit :]
             following = None
             if more and by_offset:
-                following = str(query.offset + query.limit)
+                following = offset_after(query)
             elif more:
                 following = cursor_after(rows[-1], mark, orders)
             await self._complete(rows, query, orders, caller)

@@ -179,6 +179,27 @@ class Statements:
         if not rows:
             raise await self._unchanged(caller, key, {}, (), conditions)
 
+    async def lock(self, caller: Caller, keys: Sequence[Any], strength: str) -> None:
+        """
+        Lock rows in the order of their keys, until the transaction ends.
+
+        Args:
+            caller: The caller.
+            keys: The primary keys.
+            strength: The lock of PostgreSQL. SQLite has locked the database already.
+        """
+        if engine_of(self.table).engine_type == "sqlite":
+            return
+        key = f"{self._name}.{self._key}"
+        marks = ", ".join(["{}"] * len(keys))
+        scope = self._scope.condition(self._name, caller, reading=False)
+        where = all_of(SQL(f"{key} IN ({marks})", tuple(keys)), scope)
+        text = (
+            f"SELECT 1 FROM {self._name} WHERE {where.text} "  # noqa: S608 - our own names
+            f"ORDER BY {key} FOR {strength}"
+        )
+        await run(self.table, SQL(text, where.values))
+
     def as_read(self, row: Row) -> list[SQL]:
         """Return the conditions that a row is still as it was read."""
         is_sqlite = engine_of(self.table).engine_type == "sqlite"

@@ -1,6 +1,6 @@
 """Writes of single rows, with hooks around them and `If-Match` in their conditions."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -142,6 +142,10 @@ class Writer:
         }
         given = {name: value for name, value in values.items() if name not in kept}
         return await self.change(caller, key, {**missing, **given}, if_match, "create")
+
+    async def lock(self, caller: Identity[Any], keys: Sequence[Any], strength: str) -> None:
+        """Lock the rows of a bulk request."""
+        await self._statements.lock(caller, keys, strength)
 
     async def delete(self, caller: Identity[Any], key: Any, if_match: str | None) -> None:
         """Delete a row."""

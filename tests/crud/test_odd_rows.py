@@ -1,10 +1,10 @@
 """Tables, models and rows at the edge: no request is a 500, and no page is lost."""
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import pytest
@@ -82,6 +82,12 @@ class Kid(Table, tablename="crud_kid"):
     text = Varchar()
 
 
+class LongKey(Table, tablename="crud_long_key"):
+    """By a key of any length."""
+
+    key = Text(primary_key=True)
+
+
 def _table(name: str, **columns: Column) -> Any:
     return type(name, (Table,), {"__module__": __name__, **columns}, tablename=f"crud_{name}")
 
@@ -89,7 +95,7 @@ def _table(name: str, **columns: Column) -> Any:
 Target = _table("Target", **{f"{LONG}title": Varchar()})
 Source = _table("Source", **{f"{LONG}target": ForeignKey(Target)})
 
-TABLES: list[type[Table]] = [Odd, Lists, Item, Kid, Target, Source]
+TABLES: list[type[Table]] = [Odd, Lists, Item, Kid, Target, Source, LongKey]
 
 
 @pytest.fixture
@@ -106,11 +112,12 @@ async def tables(database: Any, ada: User) -> AsyncIterator[None]:
 pytestmark = pytest.mark.usefixtures("tables")
 
 ALL = ["list", "read", "create", "update", "bulk"]
+BULK = ["update", "delete", "bulk"]
 
 
 def _app(session: SessionAuth[User], table: type[Table], **options: Any) -> FastAPI:
     """An application with a router of a table at /rows."""
-    wanted = ALL if "write" in options else ["list", "read"]
+    wanted = options.pop("operations", ALL if "write" in options else ["list", "read"])
     router = crud_router(Crud(table, session, **options), operations=wanted)
     return make_app(session, rows=router)
 
@@ -360,3 +367,71 @@ async def test_stored_json(
         assert answer.status_code == 200
         assert b"Infinity" not in answer.content
         assert shown == answer.json()["items"][0]["meta"]
+
+
+@pytest.mark.parametrize("sort", ["body", "-body"])
+async def test_long_texts(session: SessionAuth[User], sort: str) -> None:
+    """`next` is a cursor that the same API takes, however long the values are."""
+    bodies = ["本" * 100_000, "本" * 100_001, "本" * 99, "\x01" * 2_000, "\x01" * 2_001, ""]
+    for body in bodies:
+        await Item(code=str(len(body)), body=body).save()
+    app = _app(session, Item, sort=[Item.body, Item.code])
+    async with signed_in(app, "ada") as client:
+        keys = await _walk(client, sort=sort, limit="1", fields="id")
+        assert len(keys) == len(set(keys)) == len(bodies)
+        whole = await client.get("/rows", params={"sort": sort, "fields": "id"})
+        assert keys == [row["id"] for row in whole.json()["items"]]
+
+
+async def test_cursors_that_would_be_too_long(session: SessionAuth[User]) -> None:
+    """A list that could not be continued is a 422, and not half a list."""
+    for number in (1, 2):
+        await LongKey(key=str(number) * 10_000).save()
+    async with signed_in(_app(session, LongKey), "ada") as client:
+        answer = await client.get("/rows?limit=1")
+        assert answer.status_code == 422
+        assert answer.json()["detail"][0]["loc"] == ["query", "sort"]
+        assert len((await client.get("/rows?fields=key")).json()["items"]) == 2
+
+
+async def test_the_last_offset(session: SessionAuth[User], monkeypatch: Any) -> None:
+    """At the largest offset, `next` is null: the same API would refuse it."""
+    monkeypatch.setattr("piccolo_api_fastapi.crud.pages.MAX_OFFSET", 2)
+    for number in range(4):
+        await Item(code=str(number)).save()
+    app = _app(session, Item, paging="offset", page_size=1)
+    async with signed_in(app, "ada") as client:
+        places = [(await client.get(f"/rows?offset={n}")).json()["next"] for n in range(3)]
+        assert places == ["1", "2", None]
+
+
+async def test_bulks_in_opposite_orders(session: SessionAuth[User]) -> None:
+    """Bulk requests on the same rows wait for each other, and none is a 503."""
+    keys = []
+    for number in range(30):
+        item = Item(code=str(number))
+        await item.save()
+        keys.append(item.id)
+    app = _app(session, Item, write=[Item.body], operations=BULK)
+    async with signed_in(app, "ada") as client:
+        answers = await asyncio.gather(
+            *(
+                client.patch(
+                    "/rows/_bulk",
+                    json={
+                        "items": [
+                            {"id": key, "body": str(turn)} for key in keys[:: 1 - turn % 2 * 2]
+                        ]
+                    },
+                )
+                for turn in range(8)
+            )
+        )
+        assert [answer.status_code for answer in answers] == [200] * 8
+        answers = await asyncio.gather(
+            *(
+                client.post("/rows/_bulk/delete", json={"ids": keys[:: 1 - turn % 2 * 2]})
+                for turn in range(8)
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [200] + [404] * 7
