@@ -18,7 +18,7 @@ from .hooks import CrudHooks, Row, Values
 from .labels import Labels
 from .presenter import Presenter
 from .reader import Page, Reader
-from .relations import Relations
+from .relations import Relations, refuse_tables_of_authentication
 from .scopes import Caller
 from .statements import Statements
 from .writer import Writer
@@ -113,7 +113,7 @@ class Crud:
         hooks: CrudHooks | None = None,
         name: str | None = None,
     ) -> None:
-        settings.check_table(table)
+        refuse_tables_of_authentication(table)
         settings.check_sizes(page_size, max_page_size, max_bulk)
         self.table, self.guard = table, guard
         self.name = settings.checked_model_name(name or table.__name__)
@@ -128,9 +128,8 @@ class Crud:
         settings.check_columns(self, relations, filters=filters, sort=sort, search=search)
         counter = settings.version_of(self, version)
         self.includes = settings.includes(self, include, relations)
-        fields = self.output.fields
         self.presenter = Presenter(self.output, self.includes, counter)
-        parts = (table, relations, fields, self.scope, self.includes, search)
+        parts = (table, relations, self.output, self.scope, self.includes, search)
         self._reader = Reader(*parts)
         self._make_labels = partial(Labels, *parts, sizes=(page_size, max_page_size))
         self._by_offset = paging == "offset"
@@ -141,7 +140,9 @@ class Crud:
             search=search,
             paging=(paging, page_size, max_page_size),
         )
-        statements = Statements(table, list(fields.values()), self.scope, relations, counter)
+        statements = Statements(
+            table, list(self.output.fields.values()), self.scope, relations, counter
+        )
         self._writer = Writer(
             statements, self.presenter, self.scope, hooks or CrudHooks(), self.inputs
         )

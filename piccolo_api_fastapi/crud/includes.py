@@ -12,9 +12,9 @@ from piccolo_api_fastapi.errors import ConfigurationError
 from .fields import Field, dotted
 from .hooks import Row
 from .joins import Joins
-from .models import shown_model
+from .models import Output, shown_model
 from .names import plural, snake
-from .relations import Relations
+from .relations import Relations, refuse_tables_of_authentication
 from .scopes import Caller, is_user_table, target_of
 from .sql import SQL, all_of, name_of, run, table_of
 
@@ -47,14 +47,18 @@ class Include(ABC):
     ) -> None:
         if is_user_table(table):
             raise ConfigurationError(f"include={name} would show users, which this does not.")
+        refuse_tables_of_authentication(table)
         self.name = name
         self.mark = ""
         self.column = column
         self.table = table
         self.fields: Sequence[Field] = relations.fields_of(table)
-        doc = f"A row of {table.__name__}."
-        self.model: type[BaseModel] = shown_model(model_name, self.fields, doc)
-        self._shows = [(field.name, field.kind.show) for field in self.fields if field.kind.show]
+        output = relations.output_of(table)
+        if output is None or output.is_own:
+            model = shown_model(model_name, self.fields, f"A row of {table.__name__}.")
+            output = Output(model, self.fields, is_own=True)
+        self._output = output
+        self.model: type[BaseModel] = self._output.model
 
     @abstractmethod
     def selected(self, joins: Joins) -> list[str]:
@@ -79,10 +83,7 @@ class Include(ABC):
 
     def render(self, row: Row) -> Row:
         """Return a row as JSON shows it. The row is changed."""
-        for name, show in self._shows:
-            if row[name] is not None:
-                row[name] = show(row[name])
-        return row
+        return self._output.render(row)
 
 
 class Parent(Include):

@@ -1,6 +1,6 @@
 """Pydantic models of rows: built per column, or made by the application."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -76,7 +76,7 @@ class Output:
     def __init__(self, model: type[BaseModel], fields: Sequence[Field], *, is_own: bool) -> None:
         self.model = model
         self.fields = {field.name: field for field in fields}
-        self._is_own = is_own
+        self.is_own = is_own
         self._shows = [(field.name, field.kind.show) for field in fields if field.kind.show]
         self._texts = {
             field.name
@@ -84,11 +84,18 @@ class Output:
             if not is_own and field.is_json and not _is_text(model, field.name)
         }
 
-    def render(self, row: Row) -> Row:
-        """Return a row as JSON shows it. The row is changed; it may have some of the columns."""
-        if not self._is_own and row.keys() >= self.fields.keys():
+    def render(self, row: Row, wanted: Collection[str] | None = None) -> Row:
+        """
+        Return a row as JSON shows it.
+
+        Args:
+            row: The row, which is changed. It may have some of the columns, unless the application
+                made the model.
+            wanted: The fields to return of a model of the application, if not all.
+        """
+        if not self.is_own:
             decoded = {name: self._decoded(name, value) for name, value in row.items()}
-            return shown.dump(self.model, decoded)
+            return shown.dump(self.model, decoded, wanted)
         for name, show in self._shows:
             if row.get(name) is not None:
                 row[name] = show(row[name])

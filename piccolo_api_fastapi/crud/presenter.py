@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .asked import AskedRow
 from .etags import etag_of, etag_of_version
 from .fields import Field
 from .hooks import Row
@@ -34,7 +35,11 @@ class Presenter:
             for name in self._includes
             if isinstance(shown.get(name), dict | list)
         }
-        shown = self.output.render(shown)
+        if isinstance(row, AskedRow):
+            nobody = {name: None for name in row.include if row[name] is None}
+            shown = self.output.render(dict(row.whole), row.fields) | nobody
+        else:
+            shown = self.output.render(shown)
         for name, found in related.items():
             render = self._includes[name].render
             many = isinstance(found, list)

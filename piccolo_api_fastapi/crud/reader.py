@@ -11,10 +11,11 @@ from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import engine_of
 from piccolo_api_fastapi.errors import NotFound, Unprocessable
 
-from .fields import Field
+from .asked import AskedRow
 from .hooks import Row
 from .includes import Include
 from .joins import Joins
+from .models import Output
 from .operators import contains
 from .pages import (
     after,
@@ -58,7 +59,7 @@ class Reader:
     Args:
         table: The table.
         relations: The scopes of other tables.
-        fields: The fields that clients read.
+        output: The fields that clients read. A model of the application needs them all.
         scope: The rows that callers see.
         includes: The relations that are returned along.
         search: The columns that a text is searched in.
@@ -68,13 +69,14 @@ class Reader:
         self,
         table: type[Table],
         relations: Relations,
-        fields: Mapping[str, Field],
+        output: Output,
         scope: Scope,
         includes: Mapping[str, Include],
         search: Sequence[Column],
     ) -> None:
         self._table = table
-        self._fields = fields
+        self._fields = fields = output.fields
+        self._is_partial = output.is_own
         self._scope = scope
         self._relations = relations
         self._includes = includes
@@ -152,7 +154,7 @@ class Reader:
         return rows[0]
 
     def _selected(self, query: ListQuery) -> str:
-        if query.fields is None:
+        if query.fields is None or not self._is_partial:
             return self._whole
         wanted = query.fields | {self._key}
         return ", ".join(
@@ -165,14 +167,25 @@ class Reader:
         return [part for name in query.include for part in self._includes[name].selected(joins)]
 
     async def _complete(
-        self, rows: Sequence[Row], query: ListQuery, orders: Sequence[Order], caller: Caller
+        self, rows: list[Row], query: ListQuery, orders: Sequence[Order], caller: Caller
     ) -> None:
         """Nest what was selected along, and leave out what was needed for the order only."""
         for row in rows:
             for name in place_names(orders):
                 del row[name]
+        if not self._is_partial:
+            rows[:] = [self._asked(row, query) for row in rows]
         for name in query.include:
             await self._includes[name].complete(rows, caller)
+
+    def _asked(self, row: Row, query: ListQuery) -> Row:
+        """Return what was asked of a whole row."""
+        whole = {name: row[name] for name in self._fields}
+        if query.fields is None:
+            return AskedRow(row, whole, None, query.include)
+        wanted = query.fields | {self._key}
+        asked = {name: row[name] for name in row if name in wanted or name not in whole}
+        return AskedRow(asked, whole, wanted, query.include)
 
     def _seen(self, caller: Caller) -> SQL | None:
         return self._scope.condition(self._name, caller, reading=True)

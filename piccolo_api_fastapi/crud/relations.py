@@ -7,6 +7,7 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo.columns import ForeignKey
 from piccolo.table import Table
 
+from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .fields import Field, readable
@@ -15,6 +16,7 @@ from .sql import SQL, all_of, name_of, table_of
 
 if TYPE_CHECKING:
     from .crud import Crud
+    from .models import Output
 
 
 class Relations:
@@ -57,6 +59,7 @@ class Relations:
         name = table_of(target)
         if is_user_table(target):
             return self._only_oneself(target, key)
+        refuse_tables_of_authentication(target)
         if name in self._related:
             return self._related[name].scope
         if name == table_of(self._table):
@@ -107,10 +110,15 @@ class Relations:
         path = (column, *self._scope.path)
         return Scope(path, self._scope.attribute, self._scope.sees_all, self._scope.public_read)
 
+    def output_of(self, table: type[Table]) -> "Output | None":
+        """Return what clients read of a related table, if that was said."""
+        known = self._related.get(table_of(table))
+        return None if known is None else known.output
+
     def fields_of(self, table: type[Table]) -> list[Field]:
         """Return the fields of a related table that clients read."""
-        known = self._related.get(table_of(table))
-        return readable(table) if known is None else list(known.output.fields.values())
+        known = self.output_of(table)
+        return readable(table) if known is None else list(known.fields.values())
 
     def seen(self, column: ForeignKey[Any], value: Any, caller: Caller) -> SQL:
         """
@@ -138,6 +146,20 @@ class Relations:
         if len(path) > 1 and column._meta.name == path[0]._meta.name:
             return Scope(path[1:], own.attribute, own.sees_all)
         return self.scope_of(column)
+
+
+def refuse_tables_of_authentication(table: type[Table]) -> None:
+    """
+    Refuse tables that have rules of their own.
+
+    Raises:
+        ConfigurationError: The table is one of users or of this package.
+    """
+    if is_user_table(table) or issubclass(table, AuthTable):
+        raise ConfigurationError(
+            f"{table.__name__} is a table of authentication, whose rows have rules of their own; "
+            "use accounts_router and the other routers for them."
+        )
 
 
 def leads_to_users(table: type[Table]) -> bool:

@@ -1,7 +1,7 @@
 """The arguments of `Crud`: checked, and made into its parts."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ from piccolo_api_fastapi.access.identity import FLAGS
 from piccolo_api_fastapi.access.in_use import refuse_other_users, users_of
 from piccolo_api_fastapi.access.optional_user import Optional
 from piccolo_api_fastapi.access.permissions import checked_permission, declare_permissions
-from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from . import parameters
@@ -24,7 +23,7 @@ from .models import Given, Input, Output, make_input, make_output
 from .permissions import strict_of
 from .query import Grammar
 from .relations import Relations, leads_to_users
-from .scopes import EVERYBODY, Scope, is_user_table, scope_of_owner
+from .scopes import EVERYBODY, Scope, scope_of_owner
 from .sql import table_of
 
 if TYPE_CHECKING:
@@ -45,20 +44,6 @@ class Grammars:
 
     list: Grammar
     read: Grammar
-
-
-def check_table(table: type[Table]) -> None:
-    """
-    Refuse tables that have rules of their own.
-
-    Raises:
-        ConfigurationError: The table is one of users or of this package.
-    """
-    if is_user_table(table) or issubclass(table, AuthTable):
-        raise ConfigurationError(
-            f"{table.__name__} is a table of authentication, whose rows have rules of their own; "
-            "use accounts_router and the other routers for them."
-        )
 
 
 def check_sizes(page_size: int, max_page_size: int, max_bulk: int) -> None:
@@ -188,8 +173,11 @@ def check_columns(
         for column in columns:
             _check_place(crud, relations, setting, column)
     for column in sort:
-        if not column._meta.call_chain and column._meta.name not in crud.output.fields:
-            raise ConfigurationError(f"sort={column._meta.name} must be in read: order shows it.")
+        fields: Iterable[Field] = crud.output.fields.values()
+        if column._meta.call_chain:
+            fields = relations.fields_of(column._meta.table)
+        if column._meta.name not in {field.name for field in fields}:
+            raise ConfigurationError(f"sort={dotted(column)} must be in read: order shows it.")
     owner = crud.scope.path[0]._meta.name if len(crud.scope.path) == 1 else ""
     if crud.scope.sees_all is None and owner in map(dotted, filters):
         raise ConfigurationError(f"filters={owner} is the owner, who is always the caller.")

@@ -1,12 +1,14 @@
 """Rows as a model of the application shows them, whatever others have stored."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 
-def dump(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+def dump(
+    model: type[BaseModel], values: Mapping[str, Any], wanted: Collection[str] | None = None
+) -> dict[str, Any]:
     """
     Return what a model shows of a row.
 
@@ -17,12 +19,14 @@ def dump(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         model: The model.
         values: The values of its fields.
+        wanted: The names of the fields to show; `None` for all.
     """
     try:
         made = model.model_validate(dict(values))
     except ValidationError:
         made = _each_alone(model, values)
-    return made.model_dump(mode="json", by_alias=True, warnings=False)
+    some = None if wanted is None else set(wanted)
+    return made.model_dump(mode="json", by_alias=True, include=some, warnings=False)
 
 
 def _each_alone(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:

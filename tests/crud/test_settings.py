@@ -119,6 +119,12 @@ class Titled(BaseModel):
     title: str
 
 
+class Policy(Table, tablename="crud_policy"):
+    """For those who have a role."""
+
+    role: ForeignKey[Any] = ForeignKey(Role)
+
+
 # These are never created, and no other test looks at them.
 del TABLE_REGISTRY[before:]
 
@@ -139,6 +145,9 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: crud(User), "User is a table of authentication"),
     (lambda: crud(Member), "Member is a table of authentication"),
     (lambda: crud(Session), "Session is a table of authentication"),
+    (lambda: crud(Policy, include=[Policy.role]), "Role is a table of authentication, whose rows"),
+    (lambda: crud(Policy, filters=[Policy.role.name]), "Role is a table of authentication, whose"),
+    (lambda: crud(Policy, write=[Policy.role]), "Role is a table of authentication, whose rows ha"),
     (lambda: crud(Movie, page_size=0), "page_size must be at least 1"),
     (lambda: crud(Movie, page_size=200), "page_size must be at least 1"),
     (lambda: crud(Movie, max_page_size=2000), "page_size must be at least 1"),
