@@ -232,7 +232,13 @@ class Crud:
         *,
         if_match: str | None = None,
     ) -> Row:
-        """As `update`, but what is missing gets the default of its column."""
+        """
+        As `update`, but what is missing gets the default of its column.
+
+        Raises:
+            ConfigurationError: A column is in `create`, and not in `update`.
+        """
+        settings.check_replace(self)
         wanted = self.inputs["create"].values(values)
         return await self._writer.replace(caller, key, wanted, if_match)
 

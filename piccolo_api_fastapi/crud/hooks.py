@@ -1,12 +1,18 @@
 """`CrudHooks`: functions of an application that run around a write."""
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from piccolo.table import Table
+
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.database.transactions import engine_of
+
+logger = logging.getLogger("piccolo_api_fastapi")
 
 Row: TypeAlias = dict[str, Any]
 """The values of a row, by the names of its columns."""
@@ -44,8 +50,8 @@ class CrudHooks:
     Functions that run before a write are called inside its transaction, and so are their own
     queries. They refuse by raising, or return the values to write; `None` keeps those of the
     request. Such values are not checked, and may be of columns that clients can't write. Functions
-    that run after a write are called after the commit. Each is called once for each row of a bulk
-    request.
+    that run after a write are called after the commit: if one raises, that is logged, as the row is
+    stored. Each is called once for each row of a bulk request.
 
     Args:
         before_create: Takes the caller and the values.
@@ -85,3 +91,18 @@ async def call(hook: Callable[..., Any] | None, *given: Any) -> None:
     """Call a hook whose result is not used."""
     if hook is not None and inspect.isawaitable(result := hook(*given)):
         await result
+
+
+async def called_after(table: type[Table], hook: Callable[..., Any], *given: Any) -> None:
+    """
+    Call a hook after the commit. Its failure is logged, since it undoes nothing.
+
+    In a transaction that the application opened with Piccolo, whose commit is still to come, it is
+    raised.
+    """
+    try:
+        await call(hook, *given)
+    except Exception:
+        if engine_of(table).current_transaction.get() is not None:
+            raise
+        logger.exception("A hook failed after the row was written.")

@@ -25,7 +25,7 @@ from .names import plural, snake
 from .permissions import Guards, Permission
 from .route import CrudRoute
 from .routes import ADD, Routes
-from .settings import user_table_of
+from .settings import check_replace, user_table_of
 
 Operation = Literal["list", "read", "create", "update", "replace", "delete", "bulk", "options"]
 
@@ -157,6 +157,8 @@ def _operations(crud: Crud, given: Sequence[str] | None) -> set[str]:
     for name, columns in needs.items():
         if name in wanted and columns not in writes:
             raise ConfigurationError(f"The operation {name} needs {columns}= or write=.")
+    if "replace" in wanted:
+        check_replace(crud)
     if wanted == {"bulk"} or ("bulk" in wanted and not wanted & {"create", "update", "delete"}):
         raise ConfigurationError("The operation bulk needs create, update or delete.")
     return wanted

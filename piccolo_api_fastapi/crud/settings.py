@@ -207,6 +207,21 @@ def _check_path(crud: "Crud") -> None:
         raise ConfigurationError(f"create must have {name}, by which a new row has an owner.")
 
 
+def check_replace(crud: "Crud") -> None:
+    """
+    Refuse to replace rows that have columns which never change.
+
+    Raises:
+        ConfigurationError: A column is in `create`, and not in `update`.
+    """
+    key = crud.table._meta.primary_key._meta.name
+    fixed = sorted(crud.inputs["create"].fields.keys() - crud.inputs["update"].fields - {key})
+    if fixed:
+        raise ConfigurationError(
+            f"Replacing a row would change {', '.join(fixed)}: what create= has, update= must have."
+        )
+
+
 def version_of(crud: "Crud", column: Column | None) -> Field | None:
     """Return the field that counts changes."""
     if column is None:

@@ -12,7 +12,7 @@ from piccolo_api_fastapi.errors import FieldError, PreconditionFailed, Unprocess
 
 from .etags import tags_in, versions_in
 from .fields import default_of, foreign_keys
-from .hooks import CrudHooks, Row, Values, call, changed
+from .hooks import CrudHooks, Row, Values, call, called_after, changed
 from .models import Input
 from .presenter import Presenter
 from .scopes import Scope
@@ -106,7 +106,9 @@ class Writer:
                 values = await changed(self._hooks.before_update, values, caller, dict(row))
             conditions, row = await self._conditions(caller, key, if_match, row)
             if not values:
-                return row or await self._unchanged(caller, key, conditions)
+                row = row or await self._statements.fetch(caller, key)
+                self._check_version(row, conditions)
+                return row
             self._check_moved(caller, values)
             new = await self._statements.update(caller, key, values, links, conditions)
             await self._later(self._hooks.after_update, caller, new)
@@ -116,12 +118,11 @@ class Writer:
         if len(self._scope.path) > 1 and self._scope.path[0]._meta.name in values:
             self._check_path(caller, values)
 
-    async def _unchanged(self, caller: Identity[Any], key: Any, conditions: list[SQL]) -> Row:
-        row = await self._statements.fetch(caller, key)
+    def _check_version(self, row: Row, conditions: list[SQL]) -> None:
+        """Refuse a row that does not meet `If-Match`, where no statement asks for that."""
         version = self._presenter.version
         if conditions and version is not None and row[version.name] not in conditions[0].values:
             raise PreconditionFailed
-        return row
 
     async def replace(
         self, caller: Identity[Any], key: Any, values: Values, if_match: str | None
@@ -180,4 +181,6 @@ class Writer:
 
     async def _later(self, hook: Callable[..., Any] | None, caller: Any, row: Row) -> None:
         if hook is not None:
-            await after_commit(partial(call, hook, caller, dict(row)))
+            await after_commit(
+                partial(called_after, self._statements.table, hook, caller, dict(row))
+            )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from piccolo_api_fastapi import (
     AuthError,
+    ConfigurationError,
     Crud,
     CrudHooks,
     Identity,
@@ -208,6 +209,82 @@ async def _create_and_fail(movies: Crud, caller: Identity[User]) -> None:
     async with transaction(Movie):
         await movies.create(caller, {"title": "a"})
         raise RuntimeError
+
+
+async def test_hooks_that_fail_afterwards(
+    session: SessionAuth[User], ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is stored is answered as such: the failure of a hook is logged, and the others run."""
+    calls: list[str] = []
+
+    def fail(_: Any, row: Any) -> None:
+        calls.append(row["title"])
+        raise RuntimeError("the mail server is down")
+
+    hooks = CrudHooks(after_create=fail, after_update=fail, after_delete=fail)
+    movies = Crud(Movie, session, write=[Movie.title], owner=Movie.owner, hooks=hooks)
+    app = make_app(session, movies=crud_router(movies, operations=ALL))
+    async with signed_in(app, "ada") as client:
+        items = [{"title": name} for name in "ab"]
+        answer = await client.post("/movies/_bulk", json={"items": items})
+        assert answer.status_code == 201
+        [place, _] = [f"/movies/{row['id']}" for row in answer.json()["items"]]
+        assert (await client.post("/movies", json={"title": "c"})).status_code == 201
+        assert (await client.patch(place, json={"title": "d"})).status_code == 200
+        assert (await client.delete(place)).status_code == 204
+    assert calls == ["a", "b", "c", "d", "d"]
+    assert [record.message for record in caplog.records if record.exc_info] == [
+        "A hook failed after the row was written."
+    ] * len(calls)
+    with pytest.raises(RuntimeError):
+        await _create_in_a_transaction(movies, caller_of(ada))
+    assert sorted(await Movie.select(Movie.title).output(as_list=True)) == ["b", "c"]
+
+
+async def _create_in_a_transaction(movies: Crud, caller: Identity[User]) -> None:
+    async with Movie._meta.db.transaction():
+        await movies.create(caller, {"title": "e"})
+
+
+@pytest.mark.parametrize("hook", [None, lambda *_: None])
+async def test_changing_nothing(
+    session: SessionAuth[User], ada_caller: Identity[User], hook: Any
+) -> None:
+    """A change of nothing asks for the version as well, with a hook as without."""
+    albums = Crud(
+        Album,
+        session,
+        write=[Album.name],
+        owner=Album.owner,
+        version=Album.version,
+        hooks=CrudHooks(before_update=hook),
+    )
+    row = await albums.create(ada_caller, {"name": "a"})
+    with pytest.raises(PreconditionFailed):
+        await albums.update(ada_caller, row["id"], {}, if_match='"v99"')
+    with pytest.raises(PreconditionFailed):
+        await albums.update(ada_caller, row["id"], {}, if_match='"other"')
+    assert await albums.update(ada_caller, row["id"], {}, if_match='"v1"') == row
+    assert await albums.update(ada_caller, row["id"], {}) == row
+
+
+async def test_replacing_what_never_changes(
+    session: SessionAuth[User], ada_caller: Identity[User]
+) -> None:
+    """PUT would change what only new rows have: there is none, neither as a route."""
+    movies = Crud(
+        Movie,
+        session,
+        create=[Movie.title, Movie.rating],
+        update=[Movie.title],
+        owner=Movie.owner,
+    )
+    row = await movies.create(ada_caller, {"title": "a", "rating": 3})
+    with pytest.raises(ConfigurationError, match="Replacing a row would change rating"):
+        await movies.replace(ada_caller, row["id"], {"title": "a", "rating": 4})
+    with pytest.raises(ConfigurationError, match="Replacing a row would change rating"):
+        crud_router(movies, operations=["replace"])
+    assert await movies.get(ada_caller, row["id"]) == row
 
 
 class FilmOut(BaseModel):

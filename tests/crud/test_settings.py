@@ -23,6 +23,7 @@ from pydantic import BaseModel
 from piccolo_api_fastapi import (
     ConfigurationError,
     Crud,
+    Role,
     Session,
     SessionAuth,
     User,
