@@ -38,7 +38,7 @@ from piccolo.table import Table, create_db_tables
 from piccolo.utils.pydantic import create_pydantic_model
 from pydantic import BaseModel, Field, Json, field_serializer
 
-from piccolo_api_fastapi import Crud, SessionAuth, User, crud_router
+from piccolo_api_fastapi import ConfigurationError, Crud, SessionAuth, User, crud_router
 from tests.crud.conftest import make_app, signed_in
 from tests.crud.tables import Everything, Genre, Step
 
@@ -113,7 +113,7 @@ class Chosen(Table, tablename="crud_chosen"):
 
     id: Serial
     genre = Varchar(length=1, choices=Genre, default=Genre.drama)
-    count = Integer(choices=Count, default=Count.one)
+    number = Integer(choices=Count, default=Count.one)
     shares = Array(Real(), choices=Share, default=list)
     step = Numeric(digits=(3, 1), choices=Step, default=Step.half)
     mail = Email(default="")
@@ -577,15 +577,15 @@ async def test_models_and_columns(
 
 async def test_choices_everywhere(session: SessionAuth[User]) -> None:
     """Bodies and filters take the choices and nothing like them, and OpenAPI shows them."""
-    columns = [Chosen.genre, Chosen.count, Chosen.shares, Chosen.step]
+    columns = [Chosen.genre, Chosen.number, Chosen.shares, Chosen.step]
     app = _app(session, Chosen, write=[*columns, Chosen.mail], filters=columns)
     async with signed_in(app, "ada") as client:
-        made = await client.post("/rows", json={"count": 2, "shares": [0.5, 0.25], "step": "1.0"})
+        made = await client.post("/rows", json={"number": 2, "shares": [0.5, 0.25], "step": "1.0"})
         assert made.status_code == 201, made.text
         for body in (
-            {"count": True},
-            {"count": 1.0},
-            {"count": 3},
+            {"number": True},
+            {"number": 1.0},
+            {"number": 3},
             {"shares": [0.1]},
             {"genre": "x"},
         ):
@@ -594,8 +594,8 @@ async def test_choices_everywhere(session: SessionAuth[User]) -> None:
             "genre=d": 200,
             "genre=nope": 422,
             "genre__in=d&genre__in=x": 422,
-            "count=3": 422,
-            "count__gte=2": 200,
+            "number=3": 422,
+            "number__gte=2": 200,
             "shares__has=0.25": 200,
             "shares__has=0.1": 422,
             "step=1.0": 200,
@@ -608,9 +608,51 @@ async def test_choices_everywhere(session: SessionAuth[User]) -> None:
     document = app.openapi()
     shown = document["components"]["schemas"]["Chosen"]["properties"]
     assert shown["genre"]["enum"] == ["d", "c"]
-    assert shown["count"]["enum"] == [1, 2]
+    assert shown["number"]["enum"] == [1, 2]
     assert shown["step"]["enum"] == ["0.5", "1.0"]
     assert shown["shares"]["items"]["enum"] == [0.5, 0.25]
     parameters = {one["name"]: one for one in document["paths"]["/rows"]["get"]["parameters"]}
     assert parameters["genre"]["schema"]["enum"] == ["d", "c"]
     assert parameters["genre__in"]["schema"]["items"]["enum"] == ["d", "c"]
+
+
+@pytest.mark.parametrize("key", ["", "_x", "_bulk", "a/b", ".", "..", "x" * 1_001])
+async def test_keys_that_no_path_has(session: SessionAuth[User], key: str) -> None:
+    """A row that no path could name is not created."""
+    app = _app(session, LongKey, create=[LongKey.key], operations=["create", "read", "delete"])
+    async with signed_in(app, "ada") as client:
+        answer = await client.post("/rows", json={"key": key})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["detail"][0]["loc"] == ["body", "key"]
+        for good in ("a", "a_", "...", "%2F", "a b?#", "é"):
+            made = await client.post("/rows", json={"key": good})
+            assert made.status_code == 201, made.text
+            assert (await client.get(made.headers["location"])).json() == {"key": good}
+
+
+async def test_merge_patch(session: SessionAuth[User]) -> None:
+    """A change may have the content type of RFC 7396, and nothing else may."""
+    await Item(code="a").save()
+    [key] = [row["id"] for row in await Item.select(Item.id)]
+    headers = {"Content-Type": "application/merge-patch+json"}
+    async with signed_in(_app(session, Item, write=[Item.body]), "ada") as client:
+        answer = await client.patch(f"/rows/{key}", content='{"body": "b"}', headers=headers)
+        assert (answer.status_code, answer.json()["body"]) == (200, "b")
+        for raw, status in {
+            '{"body": "a", "body": "b"}': 422,
+            '{"body": 1}': 422,
+            "{": 422,
+        }.items():
+            answer = await client.patch(f"/rows/{key}", content=raw, headers=headers)
+            assert answer.status_code == status, raw
+        answer = await client.post("/rows", content='{"body": "b"}', headers=headers)
+        assert answer.status_code == 415
+
+
+async def test_search_in_numbers(session: SessionAuth[User]) -> None:
+    """`search=` takes columns of texts."""
+    for column in (Item.id, Odd.exact, Kid.item, Kid.item.id):
+        with pytest.raises(ConfigurationError, match="must be a column of texts"):
+            Crud(
+                column._meta.table if not column._meta.call_chain else Kid, session, search=[column]
+            )
