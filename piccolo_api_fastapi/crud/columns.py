@@ -186,7 +186,9 @@ def _with_choices(kind: Kind, column: Column) -> Kind:
     if not found:
         return kind
     allowed = [choice["value"] for choice in found.values()]
-    enum = {"enum": [to_jsonable_python(kind.show(one) if kind.show else one) for one in allowed]}
+    enum: Any = {
+        "enum": [to_jsonable_python(kind.show(one) if kind.show else one) for one in allowed]
+    }
 
     def check(value: Any) -> Any:
         if value not in allowed:

@@ -39,7 +39,7 @@ class CrudRoute(AuthRoute):
 
     def is_json(self, content_type: str) -> bool:
         """Return whether a content type is JSON; for a change, also a merge patch (RFC 7396)."""
-        is_patch = content_type.strip().lower() == MERGE_PATCH and "PATCH" in self.methods
+        is_patch = content_type.strip().lower() == MERGE_PATCH and "PATCH" in (self.methods or ())
         return is_patch or super().is_json(content_type)
 
     def allowed_methods(self, scope: Scope) -> set[str]:

@@ -14,6 +14,8 @@ from piccolo_api_fastapi.errors import FieldError, Unprocessable
 
 from .fields import Field
 
+_JSON: Any = Json
+
 
 class Storable:
     """
@@ -70,7 +72,7 @@ def takes_text(model: type[BaseModel], name: str, *, with_json: bool = True) -> 
     """
     field = model.model_fields[name]
     found = [*_members(field.annotation), *field.metadata]
-    is_json = any(one is Json or isinstance(one, Json) for one in found)
+    is_json = any(one is _JSON or isinstance(one, _JSON) for one in found)
     return with_json if is_json else str in found
 
 
