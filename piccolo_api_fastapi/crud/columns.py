@@ -35,6 +35,7 @@ from piccolo.columns import (
     Varchar,
 )
 from pydantic import AfterValidator, EmailStr, Field, WithJsonSchema
+from pydantic_core import to_jsonable_python
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
@@ -86,6 +87,8 @@ def _text(column: Column) -> Kind:
     given: Any = Annotated[str, Field(strict=True, **bounds)]
     if isinstance(column, Email):
         given = Annotated[EmailStr, Field(**bounds)]
+        if column.default == "":  # a row that has no address can be sent back
+            given = Annotated[given | Literal[""], Field(union_mode="left_to_right")]
     # PostgreSQL pads these with blanks.
     show = partial(str.rstrip) if isinstance(column, Char) else None
     schema = {"type": "string", "maxLength": MAX_TEXT}
@@ -103,7 +106,12 @@ def _decimal(column: Numeric) -> Kind:
     pattern = values.decimal_pattern(digits)
     parse = partial(values.parse_decimal, pattern=pattern)
     kind = form(
-        Decimal, parse, {"pattern": pattern}, is_ordered=True, restore=values.restore_decimal
+        Decimal,
+        parse,
+        {"pattern": pattern},
+        lambda value: parse(f"{value:f}"),
+        is_ordered=True,
+        restore=values.restore_decimal,
     )
     shown = Annotated[Any, WithJsonSchema({"type": "string", "description": "A decimal number."})]
     scale = None if digits is None else digits[1]
@@ -131,8 +139,8 @@ def _array(column: Array) -> Kind:
             f"{column._meta.name} is an array of {type(base).__name__}, which Piccolo can't store "
             "on every database; leave it out of read and write."
         )
-    element = kind_of(base)
-    one: Any = element.given if column._meta.choices is None else _choices(column)
+    element = _with_choices(kind_of(base), column)
+    one: Any = element.given
     shown: Any = element.shown
     return Kind(
         Annotated[list[one], Field(max_length=MAX_ITEMS), AfterValidator(_even)],
@@ -166,19 +174,35 @@ def _even(items: list[Any]) -> list[Any]:
     return items
 
 
-def _choices(column: Column) -> Any:
-    """Return the annotation of one of the choices of a column."""
+def _with_choices(kind: Kind, column: Column) -> Kind:
+    """
+    Return a kind of which only the choices of a column are valid.
+
+    Args:
+        kind: The kind, that of the elements if the column is an array.
+        column: The column.
+    """
     found: Any = column._meta.get_choices_dict()
+    if not found:
+        return kind
     allowed = [choice["value"] for choice in found.values()]
-    if all(isinstance(value, str | int) for value in allowed):
-        return Literal[tuple(allowed)]
+    enum: Any = {
+        "enum": [to_jsonable_python(kind.show(one) if kind.show else one) for one in allowed]
+    }
 
     def check(value: Any) -> Any:
         if value not in allowed:
             raise ValueError("This is not one of the choices.")
         return value
 
-    return Annotated[_plain(column).given, AfterValidator(check)]
+    return replace(
+        kind,
+        given=Annotated[kind.given, AfterValidator(check), Field(json_schema_extra=enum)],
+        shown=Annotated[kind.shown, Field(json_schema_extra=enum)],
+        parse=lambda text: check(kind.parse(text)),
+        restore=kind.restore or kind.parse,
+        schema=kind.schema | enum,
+    )
 
 
 _BOOLEAN = Kind(
@@ -276,6 +300,4 @@ def kind_of(column: Column) -> Kind:
         target = column._foreign_key_meta.resolved_target_column
         return replace(kind_of(target), is_ordered=False, is_text=False)
     kind = _plain(column)
-    if column._meta.choices is not None and not isinstance(column, Array):
-        return replace(kind, given=_choices(column))
-    return kind
+    return kind if isinstance(column, Array) else _with_choices(kind, column)

@@ -1,16 +1,18 @@
 """The columns of a table that clients read and write, each with its converter."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 from piccolo.columns import JSON, Column, ForeignKey
 from piccolo.columns.defaults.base import Default
 from piccolo.table import Table
 from piccolo.utils.sql_values import convert_to_sql_value
+from pydantic import AfterValidator
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
+from . import values
 from .columns import kind_of
 from .kind import Kind
 from .sql import name_of, table_of
@@ -56,7 +58,10 @@ class Field:
 
 def field_of(column: Column) -> Field:
     """Return the field of a column."""
-    return Field(column._meta.name, column, kind_of(column))
+    kind = kind_of(column)
+    if column._meta.primary_key and kind.is_text:
+        kind = replace(kind, given=Annotated[kind.given, AfterValidator(values.check_key)])
+    return Field(column._meta.name, column, kind)
 
 
 def readable(table: type[Table]) -> list[Field]:

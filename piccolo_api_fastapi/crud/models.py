@@ -2,14 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any
 
 from piccolo.columns import Column
 from piccolo.querystring import QueryString
 from piccolo.table import Table
-from piccolo.utils.sql_values import convert_to_sql_value
-from pydantic import BaseModel, ConfigDict, Json, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic import Field as PydanticField
 
 from piccolo_api_fastapi.errors import ConfigurationError, FieldError, Unprocessable
@@ -17,6 +15,7 @@ from piccolo_api_fastapi.errors import ConfigurationError, FieldError, Unprocess
 from . import shown
 from .fields import Field, field_of, own_fields, readable
 from .hooks import Row
+from .storable import Storable, takes_text
 
 Given = Sequence[Column] | type[BaseModel]
 """Columns, or a model whose fields have their names."""
@@ -29,20 +28,33 @@ class Input:
     Args:
         model: The model of a body.
         fields: The fields, of the same names.
-        is_own: Whether the model was built here, so that its values need no look.
+        is_own: Whether the model was built here, so that it has checked its values.
+        has_defaults: Whether the defaults of a model of the application are stored.
     """
 
-    def __init__(self, model: type[BaseModel], fields: Sequence[Field], *, is_own: bool) -> None:
+    def __init__(
+        self,
+        model: type[BaseModel],
+        fields: Sequence[Field],
+        *,
+        is_own: bool,
+        has_defaults: bool = False,
+    ) -> None:
         self.model = model
         self.fields = {field.name: field for field in fields}
         self._is_own = is_own
+        self._columns = {} if is_own else {field.name: Storable(model, field) for field in fields}
+        self._has_defaults = has_defaults
 
     def values(self, body: BaseModel | Mapping[str, Any]) -> Row:
         """
-        Return the values to store: those that were sent, and no others.
+        Return the values to store: those that were sent, and the defaults of a model.
+
+        A default that is `None` stands for that of the column.
 
         Raises:
-            Unprocessable: The body is a mapping that is not valid.
+            Unprocessable: The body is a mapping that is not valid, or a value does not fit its
+                column.
         """
         if not isinstance(body, BaseModel):
             try:
@@ -54,13 +66,14 @@ class Input:
             name: self._stored(name, getattr(body, place))
             for place, name in names.items()
             if place in body.model_fields_set
+            or (self._has_defaults and getattr(body, place) is not None)
         }
 
     def _stored(self, name: str, value: Any) -> Any:
-        field = self.fields[name]
         if not self._is_own:
-            return convert_to_sql_value(value, field.column)
-        return value if value is None or field.kind.store is None else field.kind.store(value)
+            value = self._columns[name].checked(value)
+        store = self.fields[name].kind.store
+        return value if value is None or store is None else store(value)
 
 
 class Output:
@@ -81,7 +94,7 @@ class Output:
         self._texts = {
             field.name
             for field in fields
-            if not is_own and field.is_json and not _is_text(model, field.name)
+            if not is_own and field.is_json and not takes_text(model, field.name)
         }
 
     def render(self, row: Row, wanted: Collection[str] | None = None) -> Row:
@@ -117,23 +130,6 @@ def attribute(name: str) -> str:
     return f"column_{name}"
 
 
-def _is_text(model: type[BaseModel], name: str) -> bool:
-    """Return whether a model takes the text of a JSON column, and not its value."""
-    field = model.model_fields[name]
-    return any(
-        one is str or one is Json or isinstance(one, Json)
-        for one in (*_members(field.annotation), *field.metadata)
-    )
-
-
-def _members(annotation: Any) -> list[Any]:
-    """Return the members of a union, perhaps annotated, without what stands in brackets."""
-    origin = get_origin(annotation)
-    if origin not in {Annotated, Union, UnionType}:
-        return [annotation]
-    return [member for inner in get_args(annotation) for member in _members(inner)]
-
-
 def _unprocessable(error: ValidationError) -> Unprocessable:
     return Unprocessable(
         [FieldError(("body", *item["loc"]), item["msg"], item["type"]) for item in error.errors()]
@@ -155,7 +151,8 @@ def make_input(table: type[Table], name: str, setting: str, given: Given, *, pat
         ConfigurationError: A column is of another table, or a field is no column.
     """
     if isinstance(given, type):
-        return Input(given, _fields_of(table, setting, given), is_own=False)
+        fields = _fields_of(table, setting, given)
+        return Input(given, fields, is_own=False, has_defaults=not patch)
     fields = own_fields(table, setting, given)
     definitions: Any = {attribute(field.name): _definition(field, patch=patch) for field in fields}
     doc = (

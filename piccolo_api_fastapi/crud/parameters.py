@@ -26,7 +26,7 @@ PREFIX = 100
 
 _WORDS = {
     "": "equal to this",
-    "ne": "not equal to this",
+    "ne": "another value than this. Missing ones are not among them",
     "lt": "less than this",
     "lte": "at most this",
     "gt": "greater than this",
@@ -166,7 +166,15 @@ def _list(
 
 
 def search_of(columns: Sequence[Column]) -> list[Parameter]:
-    """Return the parameter `q`, if there are columns to search."""
+    """
+    Return the parameter `q`, if there are columns to search.
+
+    Raises:
+        ConfigurationError: A column has no text.
+    """
+    for column in columns:
+        if not kind_of(column).is_text:
+            raise ConfigurationError(f"search={dotted(column)} must be a column of texts.")
 
     def read(query: ListQuery, texts: list[str]) -> None:
         query.search = _part(texts[0])

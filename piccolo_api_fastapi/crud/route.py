@@ -12,6 +12,8 @@ from piccolo_api_fastapi.errors import AuthError, NotFound
 
 MAXIMUM_BODY = 1024 * 1024
 
+MERGE_PATCH = "application/merge-patch+json"
+
 
 class CrudRoute(AuthRoute):
     """A route of a table. The guards of its application and routers apply as well."""
@@ -34,6 +36,11 @@ class CrudRoute(AuthRoute):
         if methods:
             response.headers["Allow"] = ", ".join(sorted(methods))
         await response(scope, receive, send)
+
+    def is_json(self, content_type: str) -> bool:
+        """Return whether a content type is JSON; for a change, also a merge patch (RFC 7396)."""
+        is_patch = content_type.strip().lower() == MERGE_PATCH and "PATCH" in (self.methods or ())
+        return is_patch or super().is_json(content_type)
 
     def allowed_methods(self, scope: Scope) -> set[str]:
         """Return the methods of a path. A word such as `_bulk` is not taken for a key."""

@@ -40,6 +40,19 @@ MAX_DIGITS = (131_072, 16_383)
 _WIDE = Context(prec=2_000)
 
 
+MAX_KEY = 1_000
+"""Characters of a key in a path."""
+
+
+def check_key(text: str) -> str:
+    """Return a text that a path can name a row by."""
+    if not 1 <= len(text) <= MAX_KEY or text.startswith("_") or "/" in text or text in {".", ".."}:
+        raise ValueError(
+            f"A key has 1 to {MAX_KEY} characters and no slash, is no dot, and begins with no _."
+        )
+    return text
+
+
 def parse_bool(text: str) -> bool:
     """Return a boolean as JSON writes it."""
     if text not in {"true", "false"}:

@@ -4,6 +4,10 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
+from datetime import time as clock
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import httpx
@@ -19,6 +23,7 @@ from piccolo.columns import (
     DoublePrecision,
     Email,
     ForeignKey,
+    Integer,
     Interval,
     Numeric,
     Real,
@@ -33,8 +38,9 @@ from piccolo.table import Table, create_db_tables
 from piccolo.utils.pydantic import create_pydantic_model
 from pydantic import BaseModel, Field, Json, field_serializer
 
-from piccolo_api_fastapi import Crud, SessionAuth, User, crud_router
+from piccolo_api_fastapi import ConfigurationError, Crud, SessionAuth, User, crud_router
 from tests.crud.conftest import make_app, signed_in
+from tests.crud.tables import Everything, Genre, Step
 
 LONG = "long_" * 8
 
@@ -88,6 +94,31 @@ class LongKey(Table, tablename="crud_long_key"):
     key = Text(primary_key=True)
 
 
+class Count(Enum):
+    """Whole numbers."""
+
+    one = 1
+    two = 2
+
+
+class Share(Enum):
+    """Numbers."""
+
+    half = 0.5
+    third = 0.25
+
+
+class Chosen(Table, tablename="crud_chosen"):
+    """Choices of several types."""
+
+    id: Serial
+    genre = Varchar(length=1, choices=Genre, default=Genre.drama)
+    number = Integer(choices=Count, default=Count.one)
+    shares = Array(Real(), choices=Share, default=list)
+    step = Numeric(digits=(3, 1), choices=Step, default=Step.half)
+    mail = Email(default="")
+
+
 def _table(name: str, **columns: Column) -> Any:
     return type(name, (Table,), {"__module__": __name__, **columns}, tablename=f"crud_{name}")
 
@@ -95,7 +126,7 @@ def _table(name: str, **columns: Column) -> Any:
 Target = _table("Target", **{f"{LONG}title": Varchar()})
 Source = _table("Source", **{f"{LONG}target": ForeignKey(Target)})
 
-TABLES: list[type[Table]] = [Odd, Lists, Item, Kid, Target, Source, LongKey]
+TABLES: list[type[Table]] = [Odd, Lists, Item, Kid, Target, Source, LongKey, Chosen]
 
 
 @pytest.fixture
@@ -435,3 +466,193 @@ async def test_bulks_in_opposite_orders(session: SessionAuth[User]) -> None:
             )
         )
         assert sorted(answer.status_code for answer in answers) == [200] + [404] * 7
+
+
+class Draft(BaseModel):
+    """A model with defaults of its own."""
+
+    body: str = "none given"
+    code: str | None = None
+
+
+async def test_defaults_of_a_model(session: SessionAuth[User]) -> None:
+    """A new row has the defaults of the model, and a change has only what was sent."""
+    app = _app(session, Item, write=Draft)
+    async with signed_in(app, "ada") as client:
+        made = await client.post("/rows", json={"code": "a"})
+        assert made.json() == {"id": made.json()["id"], "code": "a", "body": "none given"}
+        place = made.headers["location"]
+        await client.patch(place, json={"body": "b"})
+        changed = await client.patch(place, json={"code": "c"})
+        assert (changed.json()["code"], changed.json()["body"]) == ("c", "b")
+        assert (await client.post("/rows", json={})).json()["code"] == ""
+
+
+class Loose(BaseModel):
+    """A model that takes more than the columns hold."""
+
+    small: int | None = None
+    integer: int | None = None
+    big: int | None = None
+    numbers: list[int] | None = None
+    real: float | None = None
+    numeric: Decimal | None = None
+    time: clock | None = None
+    timestamp: datetime | None = None
+    timestamptz: datetime | None = None
+    varchar: str | None = None
+    email: str | None = None
+    jsonb: Any = None
+    keys: list[str] | None = None
+
+
+class LooseMeta(BaseModel):
+    """JSON as its text."""
+
+    meta: str | None = None
+
+
+def _loose(session: SessionAuth[User], name: str) -> FastAPI:
+    if name == "meta":
+        return _app(session, Odd, write=LooseMeta)
+    return _app(session, Everything, write=Loose)
+
+
+UNFIT: list[tuple[str, Any]] = [
+    ("small", 2**20),
+    ("integer", 2**40),
+    ("big", 2**63),
+    ("numbers", [2**31]),
+    ("real", 1e300),
+    ("numeric", "NaN"),
+    ("numeric", "123456.789"),
+    ("time", "10:00:00+02:00"),
+    ("timestamp", "2026-01-01T00:00:00+05:00"),
+    ("timestamptz", "2026-01-01T00:00:00"),
+    ("timestamptz", "0001-01-01T00:00:00+05:00"),
+    ("varchar", "x" * 21),
+    ("email", "x" * 256),
+    ("meta", "{bad"),
+    ("meta", '"x\\u0000"'),
+    ("jsonb", {"a": 10**400}),
+    ("keys", ["x"]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), UNFIT)
+async def test_models_that_take_more(session: SessionAuth[User], name: str, value: Any) -> None:
+    """A value that the column can't hold is a 422 at its field, whatever a model takes."""
+    async with signed_in(_loose(session, name), "ada") as client:
+        answer = await client.post("/rows", json={name: value})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["detail"][0]["loc"] == ["body", name]
+        bulk = await client.post("/rows/_bulk", json={"items": [{}, {name: value}]})
+        assert bulk.json()["detail"][0]["loc"] == ["body", "items", 1, name]
+        assert await Everything.count() == 0
+
+
+FIT: list[tuple[str, Any, Any]] = [
+    ("small", 2**15 - 1, 2**15 - 1),
+    ("numeric", "1.5", "1.50"),
+    ("timestamptz", "2026-01-01T02:00:00+02:00", "2026-01-01T00:00:00Z"),
+    ("email", "nobody", "nobody"),
+    ("meta", '{"a":1}', {"a": 1}),
+    ("jsonb", "text", "text"),
+    ("jsonb", {"a": [1, None]}, {"a": [1, None]}),
+    ("keys", [KEY], [KEY]),
+    ("numbers", [1, 2], [1, 2]),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "shown"), FIT)
+async def test_models_and_columns(
+    session: SessionAuth[User], name: str, value: Any, shown: Any
+) -> None:
+    """What fits both is stored."""
+    async with signed_in(_loose(session, name), "ada") as client:
+        answer = await client.post("/rows", json={name: value})
+        assert answer.status_code == 201, answer.text
+        assert shown == answer.json()[name]
+
+
+async def test_choices_everywhere(session: SessionAuth[User]) -> None:
+    """Bodies and filters take the choices and nothing like them, and OpenAPI shows them."""
+    columns = [Chosen.genre, Chosen.number, Chosen.shares, Chosen.step]
+    app = _app(session, Chosen, write=[*columns, Chosen.mail], filters=columns)
+    async with signed_in(app, "ada") as client:
+        made = await client.post("/rows", json={"number": 2, "shares": [0.5, 0.25], "step": "1.0"})
+        assert made.status_code == 201, made.text
+        for body in (
+            {"number": True},
+            {"number": 1.0},
+            {"number": 3},
+            {"shares": [0.1]},
+            {"genre": "x"},
+        ):
+            assert (await client.post("/rows", json=body)).status_code == 422, body
+        for query, status in {
+            "genre=d": 200,
+            "genre=nope": 422,
+            "genre__in=d&genre__in=x": 422,
+            "number=3": 422,
+            "number__gte=2": 200,
+            "shares__has=0.25": 200,
+            "shares__has=0.1": 422,
+            "step=1.0": 200,
+            "step=0.7": 422,
+        }.items():
+            assert (await client.get(f"/rows?{query}")).status_code == status, query
+        back = await client.patch(made.headers["location"], json={"mail": made.json()["mail"]})
+        assert back.status_code == 200, back.text
+        assert (await client.post("/rows", json={"mail": "x"})).status_code == 422
+    document = app.openapi()
+    shown = document["components"]["schemas"]["Chosen"]["properties"]
+    assert shown["genre"]["enum"] == ["d", "c"]
+    assert shown["number"]["enum"] == [1, 2]
+    assert shown["step"]["enum"] == ["0.5", "1.0"]
+    assert shown["shares"]["items"]["enum"] == [0.5, 0.25]
+    parameters = {one["name"]: one for one in document["paths"]["/rows"]["get"]["parameters"]}
+    assert parameters["genre"]["schema"]["enum"] == ["d", "c"]
+    assert parameters["genre__in"]["schema"]["items"]["enum"] == ["d", "c"]
+
+
+@pytest.mark.parametrize("key", ["", "_x", "_bulk", "a/b", ".", "..", "x" * 1_001])
+async def test_keys_that_no_path_has(session: SessionAuth[User], key: str) -> None:
+    """A row that no path could name is not created."""
+    app = _app(session, LongKey, create=[LongKey.key], operations=["create", "read", "delete"])
+    async with signed_in(app, "ada") as client:
+        answer = await client.post("/rows", json={"key": key})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["detail"][0]["loc"] == ["body", "key"]
+        for good in ("a", "a_", "...", "%2F", "a b?#", "é"):
+            made = await client.post("/rows", json={"key": good})
+            assert made.status_code == 201, made.text
+            assert (await client.get(made.headers["location"])).json() == {"key": good}
+
+
+async def test_merge_patch(session: SessionAuth[User]) -> None:
+    """A change may have the content type of RFC 7396, and nothing else may."""
+    await Item(code="a").save()
+    [key] = [row["id"] for row in await Item.select(Item.id)]
+    headers = {"Content-Type": "application/merge-patch+json"}
+    async with signed_in(_app(session, Item, write=[Item.body]), "ada") as client:
+        answer = await client.patch(f"/rows/{key}", content='{"body": "b"}', headers=headers)
+        assert (answer.status_code, answer.json()["body"]) == (200, "b")
+        for raw, status in {
+            '{"body": "a", "body": "b"}': 422,
+            '{"body": 1}': 422,
+            "{": 422,
+        }.items():
+            answer = await client.patch(f"/rows/{key}", content=raw, headers=headers)
+            assert answer.status_code == status, raw
+        answer = await client.post("/rows", content='{"body": "b"}', headers=headers)
+        assert answer.status_code == 415
+
+
+async def test_search_in_numbers(session: SessionAuth[User]) -> None:
+    """`search=` takes columns of texts."""
+    for column in (Item.id, Odd.exact, Kid.item, Kid.item.id):
+        with pytest.raises(ConfigurationError, match="must be a column of texts"):
+            Crud(
+                column._meta.table if not column._meta.call_chain else Kid, session, search=[column]
+            )

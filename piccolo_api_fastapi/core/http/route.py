@@ -186,8 +186,14 @@ class AuthRoute(APIRoute):
             if isinstance(self.body_field.field_info, params.Form):
                 self.check_form(content_type, body)
             else:
-                _check_json(content_type, body)
+                if not self.is_json(content_type):
+                    raise UnsupportedMediaType
+                _check_json(body)
         return Request(request.scope, replaying(body, request.receive))
+
+    def is_json(self, content_type: str) -> bool:
+        """Return whether a content type is JSON, in a form that the route takes."""
+        return _JSON.fullmatch(content_type.strip()) is not None
 
     def check_form(self, content_type: str, body: bytes) -> None:
         """
@@ -347,9 +353,7 @@ def replaying(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-def _check_json(content_type: str, body: bytes) -> None:
-    if not _JSON.fullmatch(content_type.strip()):
-        raise UnsupportedMediaType
+def _check_json(body: bytes) -> None:
     try:
         strict_json.loads(body)
     except ValueError:
