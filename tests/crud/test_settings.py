@@ -132,14 +132,18 @@ del TABLE_REGISTRY[before:]
 session = SessionAuth()
 
 
+def _everybodys(options: dict[str, Any]) -> Any:
+    return {"owner": None, **options}
+
+
 def crud(table: type[Table], **options: Any) -> Crud:
     """A `Crud` of users by session."""
-    return Crud(table, session, **{"owner": None, **options})
+    return Crud(table, session, **_everybodys(options))
 
 
 def router(table: type[Table], **options: Any) -> Any:
     """A router of users by session."""
-    return crud_router(table, session, **{"owner": None, **options})
+    return crud_router(table, session, **_everybodys(options))
 
 
 WRONG: list[tuple[Callable[[], Any], str]] = [
