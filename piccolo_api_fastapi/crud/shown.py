@@ -32,16 +32,16 @@ def dump(
 def _each_alone(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
     """Validate each value alone. A refused list or object is left out: it may hold anything."""
     made = model.model_construct()
+    members: dict[str, Any] = vars(made)
     for name, value in values.items():
         try:
-            [found] = _validated(model, name, value)
+            members[name] = _validated(model, name, value)
         except ValidationError:
-            found = None if isinstance(value, dict | list) else value
-        made.__dict__[name] = found
+            members[name] = None if isinstance(value, dict | list) else value
     return made
 
 
-def _validated(model: type[BaseModel], name: str, value: Any) -> list[Any]:
+def _validated(model: type[BaseModel], name: str, value: Any) -> Any:
     alone = model.model_construct()
     model.__pydantic_validator__.validate_assignment(alone, name, value)
-    return [alone.__dict__[name]]
+    return vars(alone)[name]
