@@ -32,16 +32,14 @@ def dump(
 def _each_alone(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
     """Validate each value alone. A refused list or object is left out: it may hold anything."""
     made = model.model_construct()
-    members: dict[str, Any] = vars(made)
-    for name, value in values.items():
-        try:
-            members[name] = _validated(model, name, value)
-        except ValidationError:
-            members[name] = None if isinstance(value, dict | list) else value
+    vars(made).update({name: _alone(model, name, value) for name, value in values.items()})
     return made
 
 
-def _validated(model: type[BaseModel], name: str, value: Any) -> Any:
-    alone = model.model_construct()
-    model.__pydantic_validator__.validate_assignment(alone, name, value)
-    return vars(alone)[name]
+def _alone(model: type[BaseModel], name: str, value: Any) -> Any:
+    made = model.model_construct()
+    try:
+        model.__pydantic_validator__.validate_assignment(made, name, value)
+    except ValidationError:
+        return None if isinstance(value, dict | list) else value
+    return vars(made)[name]
