@@ -66,7 +66,7 @@ class Input:
             name: self._stored(name, getattr(body, place))
             for place, name in names.items()
             if place in body.model_fields_set
-            or (self._has_defaults and getattr(body, place) is not None)
+            or (self._has_defaults and getattr(body, place, None) is not None)
         }
 
     def _stored(self, name: str, value: Any) -> Any:

@@ -32,16 +32,14 @@ def dump(
 def _each_alone(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
     """Validate each value alone. A refused list or object is left out: it may hold anything."""
     made = model.model_construct()
-    for name, value in values.items():
-        try:
-            [found] = _validated(model, name, value)
-        except ValidationError:
-            found = None if isinstance(value, dict | list) else value
-        made.__dict__[name] = found
+    vars(made).update({name: _alone(model, name, value) for name, value in values.items()})
     return made
 
 
-def _validated(model: type[BaseModel], name: str, value: Any) -> list[Any]:
-    alone = model.model_construct()
-    model.__pydantic_validator__.validate_assignment(alone, name, value)
-    return [alone.__dict__[name]]
+def _alone(model: type[BaseModel], name: str, value: Any) -> Any:
+    made = model.model_construct()
+    try:
+        model.__pydantic_validator__.validate_assignment(made, name, value)
+    except ValidationError:
+        return None if isinstance(value, dict | list) else value
+    return vars(made)[name]

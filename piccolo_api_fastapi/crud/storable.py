@@ -28,7 +28,7 @@ class Storable:
 
     def __init__(self, model: type[BaseModel], field: Field) -> None:
         self._field = field
-        annotation = field.kind.given
+        annotation: Any = field.kind.given
         if isinstance(field.column, Email):  # what an address is, the model says
             annotation = Annotated[str, PydanticField(max_length=field.column.length)]
         self._adapter: TypeAdapter[Any] = TypeAdapter(annotation)
