@@ -486,6 +486,7 @@ async def test_defaults_of_a_model(session: SessionAuth[User]) -> None:
         changed = await client.patch(place, json={"code": "c"})
         assert (changed.json()["code"], changed.json()["body"]) == ("c", "b")
         assert (await client.post("/rows", json={})).json()["code"] == ""
+        assert (await client.post("/rows", json={"code": None})).status_code == 422
 
 
 class Loose(BaseModel):

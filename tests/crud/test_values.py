@@ -1,6 +1,7 @@
 """Values at the edge of what JSON has."""
 
 import math
+from datetime import timedelta
 
 import pytest
 
@@ -29,3 +30,25 @@ def test_uuid(text: str) -> None:
     """A text that is no UUID is refused."""
     with pytest.raises(ValueError, match="Use a UUID"):
         values.parse_uuid(text)
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-12.50", "1E+2000", "9223372036854775808"])
+def test_decimals_of_cursors(text: str) -> None:
+    """A cursor holds all that a database has."""
+    assert str(values.restore_decimal(text)) == text
+
+
+@pytest.mark.parametrize("text", ["sNaN", "1E+131072", "1E-16384", "1_0", "", "nan"])
+def test_no_decimals(text: str) -> None:
+    """What no database has is refused."""
+    with pytest.raises(ValueError, match="This is no cursor"):
+        values.restore_decimal(text)
+
+
+def test_durations_of_cursors() -> None:
+    """Durations are whole microseconds, or the seconds that SQLite stores."""
+    for value in (timedelta(days=-40_000, microseconds=1), 0.1 + 0.2, 5.0):
+        assert values.restore_duration(values.write_duration(value)) == value
+    assert values.write_duration(5) == "5.0"
+    with pytest.raises(ValueError, match="Use a number"):
+        values.restore_duration("1_0")
