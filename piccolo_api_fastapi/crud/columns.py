@@ -35,11 +35,11 @@ from piccolo.columns import (
     Varchar,
 )
 from pydantic import AfterValidator, EmailStr, Field, WithJsonSchema
-from pydantic_core import to_jsonable_python
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from . import json_values, values
+from .choices import with_choices
 from .kind import Convert, Kind, form
 
 MAX_ITEMS = 100
@@ -139,7 +139,7 @@ def _array(column: Array) -> Kind:
             f"{column._meta.name} is an array of {type(base).__name__}, which Piccolo can't store "
             "on every database; leave it out of read and write."
         )
-    element = _with_choices(kind_of(base), column)
+    element = with_choices(kind_of(base), column)
     one: Any = element.given
     shown: Any = element.shown
     return Kind(
@@ -172,37 +172,6 @@ def _even(items: list[Any]) -> list[Any]:
     if len(lengths) > 1 or 0 in lengths:
         raise ValueError("Use lists of one length, which are not empty.")
     return items
-
-
-def _with_choices(kind: Kind, column: Column) -> Kind:
-    """
-    Return a kind of which only the choices of a column are valid.
-
-    Args:
-        kind: The kind, that of the elements if the column is an array.
-        column: The column.
-    """
-    found: Any = column._meta.get_choices_dict()
-    if not found:
-        return kind
-    allowed = [choice["value"] for choice in found.values()]
-    enum: Any = {
-        "enum": [to_jsonable_python(kind.show(one) if kind.show else one) for one in allowed]
-    }
-
-    def check(value: Any) -> Any:
-        if value not in allowed:
-            raise ValueError("This is not one of the choices.")
-        return value
-
-    return replace(
-        kind,
-        given=Annotated[kind.given, AfterValidator(check), Field(json_schema_extra=enum)],
-        shown=Annotated[kind.shown, Field(json_schema_extra=enum)],
-        parse=lambda text: check(kind.parse(text)),
-        restore=kind.restore or kind.parse,
-        schema=kind.schema | enum,
-    )
 
 
 _BOOLEAN = Kind(
@@ -300,4 +269,4 @@ def kind_of(column: Column) -> Kind:
         target = column._foreign_key_meta.resolved_target_column
         return replace(kind_of(target), is_ordered=False, is_text=False)
     kind = _plain(column)
-    return kind if isinstance(column, Array) else _with_choices(kind, column)
+    return kind if isinstance(column, Array) else with_choices(kind, column)
