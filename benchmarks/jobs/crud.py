@@ -89,7 +89,7 @@ class Somebody(Scheme[User], SecurityBase):
         )
         super().__init__()
 
-    async def authenticate(self, _: HTTPConnection) -> Identity[User]:
+    async def authenticate(self, connection: HTTPConnection) -> Identity[User]:  # noqa: ARG002
         """Return the caller."""
         return self._identity
 

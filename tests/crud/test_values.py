@@ -52,3 +52,17 @@ def test_durations_of_cursors() -> None:
     assert values.write_duration(5) == "5.0"
     with pytest.raises(ValueError, match="Use a number"):
         values.restore_duration("1_0")
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (0.10000000149011612, 0.1),
+        (0.10427499562501907, 0.104274996),  # needs nine digits
+        (1e39, 1e39),  # SQLite stores more than 32 bits
+        (math.inf, None),
+    ],
+)
+def test_reals(stored: float, shown: float | None) -> None:
+    """The shortest number that is the same with 32 bits."""
+    assert values.show_real(stored) == shown
