@@ -80,7 +80,7 @@ reviews = Crud(
     sort=[Review.stars],
     include=[Review.movie],
 )
-editing = dict.fromkeys(("create", "update", "delete"), "people:write")
+EDITORS = "people:write"
 
 app = FastAPI(title="A movie club")
 install(app, limit=RateLimit("600/minute"))
@@ -88,7 +88,10 @@ app.include_router(session_router(session, login), prefix="/auth")
 app.include_router(reauthentication_router(login, session), prefix="/auth")
 app.include_router(accounts_router(Accounts(users, schemes=[session], login=login)), prefix="/auth")
 app.include_router(roles_router(roles, session), prefix="/auth")
-app.include_router(crud_router(people, permissions=editing), prefix="/people")
+app.include_router(
+    crud_router(people, permissions={"create": EDITORS, "update": EDITORS, "delete": EDITORS}),
+    prefix="/people",
+)
 app.include_router(crud_router(movies), prefix="/movies")
 app.include_router(crud_router(reviews), prefix="/reviews")
 
