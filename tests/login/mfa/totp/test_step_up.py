@@ -304,7 +304,7 @@ def test_factors(clock: FrozenClock) -> None:
     assert amr({}) == ()
     assert amr({"password": later}) == ("pwd",)
     assert amr(factors) == ("pwd", "otp", "mfa")
-    unknown = {"password": clock.now, "pager": later}
+    unknown = {"password": clock.now, "never declared": later}
     assert (acr(unknown), amr(unknown)) == ("single_factor", ("pwd",))
     for step_up in (StepUp(mfa=True), StepUp(factor="pager")):
         with pytest.raises(StepUpRequired):
