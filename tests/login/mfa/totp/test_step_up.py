@@ -306,7 +306,7 @@ def test_factors(clock: FrozenClock) -> None:
     assert amr(factors) == ("pwd", "otp", "mfa")
     unknown = {"password": clock.now, "never declared": later}
     assert (acr(unknown), amr(unknown)) == ("single_factor", ("pwd",))
-    for step_up in (StepUp(mfa=True), StepUp(factor="pager")):
+    for step_up in (StepUp(mfa=True), StepUp(factor="never declared")):
         with pytest.raises(StepUpRequired):
             step_up.check(unknown, later)
     with pytest.raises(StepUpRequired):
