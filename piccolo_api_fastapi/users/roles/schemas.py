@@ -33,9 +33,9 @@ Name = Annotated[str, Field(pattern=f"^{ROLE}$")]
 Permission = Annotated[str, Field(max_length=NAME_LENGTH, pattern=rf"^(\*|{PERMISSION})$")]
 """The name of a permission, or `*`."""
 
+_PERMISSIONS = "Permissions; `*` stands for all of them."
 Permissions = Annotated[
-    list[Permission],
-    Field(max_length=MAXIMUM_PERMISSIONS, description="Permissions; `*` stands for all of them."),
+    list[Permission], Field(max_length=MAXIMUM_PERMISSIONS, description=_PERMISSIONS)
 ]
 Description = Annotated[str, Field(max_length=MAXIMUM_DESCRIPTION)]
 
@@ -58,9 +58,11 @@ class RoleChangeIn(BaseModel):
     )
 
     # The defaults are not used, and not shown in OpenAPI.
-    name: Name = Field(default_factory=str)
-    permissions: Permissions = Field(default_factory=list)
-    description: Description = Field(default_factory=str)
+    name: str = Field(default_factory=str, pattern=f"^{ROLE}$")
+    permissions: list[Permission] = Field(
+        default_factory=list, max_length=MAXIMUM_PERMISSIONS, description=_PERMISSIONS
+    )
+    description: str = Field(default_factory=str, max_length=MAXIMUM_DESCRIPTION)
 
 
 class GrantIn(BaseModel):
