@@ -196,7 +196,7 @@ async def test_impossible_json(client: httpx.AsyncClient, raw: str) -> None:
 
 
 async def test_what_others_stored(client: httpx.AsyncClient, database: Any, shown: Any) -> None:
-    """Rows that this API would refuse are read, and never make a list fail (D-K14)."""
+    """Rows that this API would refuse are read, and never make a list fail."""
     await Everything(email="", bytea=b"\xff\xfe", numeric=Decimal("1.5")).save()
     change = "json = 'not JSON'"
     if database.engine_type == "postgres":
@@ -224,7 +224,7 @@ async def test_numbers_out_of_range(client: httpx.AsyncClient) -> None:
 
 
 async def test_same_text_on_each_database(client: httpx.AsyncClient) -> None:
-    """Numbers and times look alike, whatever the database makes of them (D-K31)."""
+    """Numbers and times look alike, whatever the database makes of them."""
     at = datetime(2026, 1, 1, 14, tzinfo=timezone(timedelta(hours=2)))
     row = {"numeric": "1", "decimal": "1.10", "timestamptz": at.isoformat(), "interval": "PT36H"}
     answer = await client.post("/everything", json=row)

@@ -127,7 +127,7 @@ class Ledger:
 
 
 async def test_hooks(session: SessionAuth[User], ada_caller: Identity[User]) -> None:
-    """Each write calls its hooks, also those of PUT and bulk requests (D-K7, D-K31)."""
+    """Each write calls its hooks, also those of PUT and bulk requests."""
     ledger = Ledger()
     movies = Crud(
         Movie,
@@ -390,7 +390,7 @@ async def test_permissions(
     permissions: dict[str, Any],
     statuses: list[int],
 ) -> None:
-    """A permission is asked wherever its operation is, before the row is sought (D-K10, D-K21)."""
+    """A permission is asked wherever its operation is, before the row is sought."""
     guards: dict[str, Any] = {"guard": require(session, admin=True)}
     given = {name: guards.get(scope, scope) for name, scope in permissions.items()}
     app = make_app(
@@ -589,7 +589,7 @@ async def test_a_bug_is_a_bug(
 
 
 async def test_constraints(session: SessionAuth[User], users: Users[User], ada: User) -> None:
-    """NULL and CHECK constraints are a 422 without the sentence of the database (D-K27)."""
+    """NULL and CHECK constraints are a 422 without the sentence of the database."""
     hooks = CrudHooks(before_create=lambda _, values: values | {"title": None})
     app = make_app(
         session,

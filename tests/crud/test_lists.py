@@ -85,7 +85,7 @@ async def make(owner: User, number: int, **values: Any) -> None:
 
 
 async def test_ties(client: httpx.AsyncClient, ada: User) -> None:
-    """Rows of equal values come once each, even if they are updated between pages (D-K19)."""
+    """Rows of equal values come once each, even if they are updated between pages."""
     await make(ada, 30, rating=3)
 
     async def update(_: Any) -> None:
@@ -145,7 +145,7 @@ async def converted(values: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_bounds(client: httpx.AsyncClient, ada: User) -> None:
-    """Each operator is a parameter of its own, and all of them hold (D-K16)."""
+    """Each operator is a parameter of its own, and all of them hold."""
     await make(ada, 1, rating=1)
     await make(ada, 1, rating=3)
     await make(ada, 1, rating=5)
@@ -156,12 +156,13 @@ async def test_bounds(client: httpx.AsyncClient, ada: User) -> None:
 
 
 async def test_texts(client: httpx.AsyncClient, ada: User) -> None:
-    """Wildcards are letters, and `null` is a word (D-K12, D-K17)."""
+    """Wildcards are letters, and `null` is a word."""
     for title in ("50%", "500", "a_c", "abc", "Null", "back\\slash"):
         await Movie(owner=ada.id, title=title).save()
 
     async def found(**params: str) -> list[str]:
-        answer = await client.get("/movies", params=params)
+        # Older versions of httpx leave a percent sign as it is.
+        answer = await client.get(f"/movies?{urlencode(params)}")
         assert answer.status_code == 200, answer.text
         return [row["title"] for row in answer.json()["items"]]
 
@@ -178,7 +179,7 @@ async def test_texts(client: httpx.AsyncClient, ada: User) -> None:
 
 
 async def test_database_names(client: httpx.AsyncClient, ada: User) -> None:
-    """A column is known by its name in Python alone (D-K18)."""
+    """A column is known by its name in Python alone."""
     await Movie(owner=ada.id, title="a", notes="x").save()
     answer = await client.get("/movies?notes=x&fields=notes")
     assert answer.json()["items"][0]["notes"] == "x"
@@ -235,7 +236,7 @@ async def test_database_names(client: httpx.AsyncClient, ada: User) -> None:
     ],
 )
 async def test_refused(client: httpx.AsyncClient, query: str, name: str) -> None:
-    """What is unknown, repeated or not of the type is a 422 at its parameter (D-K4, D-K5)."""
+    """What is unknown, repeated or not of the type is a 422 at its parameter."""
     answer = await client.get(f"/movies?{query}")
     assert answer.status_code == 422, answer.text
     assert ["query", name] in [error["loc"] for error in answer.json()["detail"]]
@@ -274,7 +275,7 @@ async def test_forged_cursors(client: httpx.AsyncClient, ada: User, place: list[
 
 
 async def test_link(client: httpx.AsyncClient, ada: User) -> None:
-    """`Link` has the parameters of the request, encoded anew (D-K15)."""
+    """`Link` has the parameters of the request, encoded anew."""
     await Movie(owner=ada.id, title="a\r\nX-Evil: 1 €").save()
     await Movie(owner=ada.id, title="a\r\nX-Evil: 2 €").save()
     query = "title__contains=%0d%0aX-Evil%3A&q=%E2%82%AC&limit=1"
@@ -293,7 +294,7 @@ async def test_link(client: httpx.AsyncClient, ada: User) -> None:
 
 
 async def test_counts(client: httpx.AsyncClient, ada: User) -> None:
-    """All rows are counted if asked, with their filters, and never beyond the cap (D-K8)."""
+    """All rows are counted if asked, with their filters, and never beyond the cap."""
     await make(ada, 1005, rating=1)
     await make(ada, 1, rating=2)
     for query, total in (
@@ -307,7 +308,7 @@ async def test_counts(client: httpx.AsyncClient, ada: User) -> None:
 
 
 async def test_no_director(client: httpx.AsyncClient, ada: User) -> None:
-    """A foreign key to nothing is null, and not an object of nulls (D-K25)."""
+    """A foreign key to nothing is null, and not an object of nulls."""
     await Movie(owner=ada.id, title="a").save()
     [row] = (await client.get("/movies?include=director")).json()["items"]
     assert row["director"] is None

@@ -95,7 +95,7 @@ def test_operations(
 
 
 def test_parameters(document: dict[str, Any]) -> None:
-    """All parameters of a list are there, with their types (D-K9)."""
+    """All parameters of a list are there, with their types."""
     found = {one["name"]: one for one in document["paths"]["/movies"]["get"]["parameters"]}
     assert set(found) == {
         "rating",
@@ -135,7 +135,7 @@ def test_parameters(document: dict[str, Any]) -> None:
 
 
 def test_models(document: dict[str, Any]) -> None:
-    """What is read and what is written, with defaults, choices and what may be null (D-K9)."""
+    """What is read and what is written, with defaults, choices and what may be null."""
     schemas = document["components"]["schemas"]
     movie, create, update = (schemas[f"Movie{kind}"] for kind in ("", "Create", "Update"))
     assert "pin" not in movie["properties"]

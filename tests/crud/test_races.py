@@ -66,7 +66,7 @@ async def test_change(app: FastAPI, ada: User, table: str) -> None:
 
 
 async def test_increments(app: FastAPI, ada: User) -> None:
-    """Who reads, adds one and writes what was read loses nothing (D-K20)."""
+    """Who reads, adds one and writes what was read loses nothing."""
     async with signed_in(app, "ada") as client:
         place = (await client.post("/movies", json={"title": "a", "rating": 0})).headers["location"]
 

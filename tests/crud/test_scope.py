@@ -255,7 +255,7 @@ async def test_cursor_of_another(
 async def test_owner_is_the_caller(
     ada_client: httpx.AsyncClient, people: dict[str, User], rows: dict[str, Any]
 ) -> None:
-    """Creating sets the owner, and no body can (D-K2)."""
+    """Creating sets the owner, and no body can."""
     answer = await ada_client.post("/movies", json={"title": "new"})
     assert answer.json()["owner"] == people["ada"].id
     for body in ({"owner": people["bob"].id}, {"id": 7}):
@@ -266,7 +266,7 @@ async def test_owner_is_the_caller(
 
 
 async def test_secrets(ada_client: httpx.AsyncClient, rows: dict[str, Any]) -> None:
-    """A secret is written if that is allowed, never read, and kept by PUT (D-K1, D-K3, D-K13)."""
+    """A secret is written if that is allowed, never read, and kept by PUT."""
     place = f"/movies/{rows['ada']['movies']}"
     row = (await ada_client.get(place)).json()
     assert "pin" not in row

@@ -366,7 +366,7 @@ async def start(app: FastAPI) -> None:
 
 @reaches_no_sql
 async def test_one_name_twice(database: Any) -> None:
-    """Two routers of one name do not start (D-K29); with two names they do."""
+    """Two routers of one name do not start; with two names they do."""
     app = make_app(session, movies=router(Movie), mine=router(Movie, owner=Movie.owner))
     with pytest.raises(ConfigurationError, match="Two routers have the operation list_movies"):
         await start(app)
