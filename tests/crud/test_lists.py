@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import httpx
 import pytest
