@@ -259,12 +259,9 @@ def show_real(value: float) -> float | None:
     """Return the shortest number that is the same with 32 bits: 0.1, not 0.10000000149011612."""
     if not math.isfinite(value):
         return None
-    try:
-        [wanted] = struct.unpack("f", struct.pack("f", value))
-    except OverflowError:
-        return value
+    wanted = struct.pack("f", value)  # infinite for what SQLite stores beyond 32 bits
     for digits in range(6, 9):
         short = float(f"{value:.{digits}g}")
-        if struct.pack("f", short) == struct.pack("f", wanted):
+        if struct.pack("f", short) == wanted:
             return short
     return float(f"{value:.9g}")
