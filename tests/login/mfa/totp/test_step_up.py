@@ -310,5 +310,5 @@ def test_factors(clock: FrozenClock) -> None:
         with pytest.raises(StepUpRequired):
             step_up.check(unknown, later)
     with pytest.raises(StepUpRequired):
-        StepUp(within=timedelta(hours=1)).check({"pager": later}, later)
+        StepUp(within=timedelta(hours=1)).check({"never declared": later}, later)
     assert not StepUp()
