@@ -15,6 +15,7 @@ from piccolo_api_fastapi.core.configuration import configured
 
 from . import bulk, settings
 from .hooks import CrudHooks, Row, Values
+from .includes import includes_of
 from .labels import Labels
 from .presenter import Presenter
 from .reader import Page, Reader
@@ -127,7 +128,7 @@ class Crud:
         )
         settings.check_columns(self, relations, filters=filters, sort=sort, search=search)
         counter = settings.version_of(self, version)
-        self.includes = settings.includes(self, include, relations)
+        self.includes = includes_of(table, self.name, include, relations)
         self.presenter = Presenter(self.output, self.includes, counter)
         parts = (table, relations, self.output, self.scope, self.includes, search)
         self._reader = Reader(*parts)

@@ -187,7 +187,7 @@ def make_output(table: type[Table], name: str, given: Given | None) -> Output:
 def shown_model(name: str, fields: Sequence[Field], doc: str) -> type[BaseModel]:
     """Make the model of rows in responses, for OpenAPI."""
     definitions: Any = {
-        attribute(field.name): (_shown(field), _described(field, is_required=True))
+        attribute(field.name): (shown_type(field), _described(field, is_required=True))
         for field in fields
     }
     return create_model(name, __doc__=doc, **definitions)
@@ -195,10 +195,6 @@ def shown_model(name: str, fields: Sequence[Field], doc: str) -> type[BaseModel]
 
 def shown_type(field: Field) -> Any:
     """Return the annotation of a value in a response."""
-    return _shown(field)
-
-
-def _shown(field: Field) -> Any:
     return field.kind.shown | None if field.is_null else field.kind.shown
 
 
@@ -227,11 +223,11 @@ def _described(field: Field, *, is_required: bool, **schema: Any) -> Any:
     """Return the Pydantic field of a column. A value that may be left out has no default there."""
     text: Any = field.column._meta.help_text
     make = partial(PydanticField, alias=field.name, description=text, json_schema_extra=schema)
-    return make() if is_required else make(default_factory=_nothing)
+    return make() if is_required else make(default_factory=nothing)
 
 
-def _nothing() -> None:
-    """Return the value of a field that was left out, which is never read."""
+def nothing() -> None:
+    """Return the value of a field that is left out, which is never read."""
 
 
 def _static_default(field: Field) -> Any:

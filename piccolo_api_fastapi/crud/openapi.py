@@ -8,7 +8,7 @@ from pydantic import Field as PydanticField
 
 from .columns import kind_of
 from .includes import Include, Parent
-from .models import attribute, many_of, shown_type
+from .models import attribute, many_of, nothing, shown_type
 from .query import Grammar
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ _IF_MATCH = {
     "schema": {"type": "string"},
     "description": "Entity tags, of which the row must have one.",
 }
-_IF_NONE_MATCH = {
+IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
     "schema": {"type": "string"},
     "description": "Entity tags. If the row has one of them, the response is 304 and empty.",
 }
+"""The header that asks whether a row has changed."""
+
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "The entity tag of the row."}}
 
 
@@ -91,14 +93,10 @@ def _view(crud: "Crud") -> type[BaseModel]:
     kinds = {name: shown_type(field) for name, field in crud.output.fields.items()}
     kinds |= {name: _related(crud, include) for name, include in crud.includes.items()}
     for name, kind in kinds.items():
-        further: Any = {"default_factory": _nothing, "alias": name}
+        further: Any = {"default_factory": nothing, "alias": name}
         fields[attribute(name)] = (kind, PydanticField(**further))
     doc = f"Some fields of a row of {crud.name}, or a row with its relations."
     return create_model(f"{crud.name}View", __doc__=doc, **fields)
-
-
-def _nothing() -> None:
-    """Return the value of a field that is left out, which is never read."""
 
 
 def _related(crud: "Crud", include: Include) -> Any:
@@ -116,11 +114,6 @@ def query_of(grammar: Grammar) -> list[dict[str, Any]]:
 def if_match(*, is_required: bool) -> dict[str, Any]:
     """Return the header that names the version of a row."""
     return {**_IF_MATCH, "required": is_required}
-
-
-def if_none_match() -> dict[str, Any]:
-    """Return the header that asks whether a row has changed."""
-    return _IF_NONE_MATCH
 
 
 def with_etag(status: int, description: str, **headers: str) -> dict[int | str, dict[str, Any]]:

@@ -181,7 +181,7 @@ def _add_read(routes: Routes) -> None:
         needs=["read"],
         summary=f"Get one of the {routes.many}",
         response_model=routes.bodies.row,
-        parameters=[*openapi.query_of(crud.grammars.read), openapi.if_none_match()],
+        parameters=[*openapi.query_of(crud.grammars.read), openapi.IF_NONE_MATCH],
         errors=[NotFound],
         documented={
             **openapi.with_etag(200, "The row."),

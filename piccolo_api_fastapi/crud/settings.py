@@ -18,7 +18,6 @@ from piccolo_api_fastapi.errors import ConfigurationError
 
 from . import parameters
 from .fields import Field, dotted, foreign_keys, refuse_secrets
-from .includes import Include, includes_of
 from .models import Given, Input, Output, make_input, make_output
 from .permissions import strict_of
 from .query import Grammar
@@ -233,11 +232,6 @@ def version_of(crud: "Crud", column: Column | None) -> Field | None:
             "version must be an Integer column that is never null, in read and not in write."
         )
     return field
-
-
-def includes(crud: "Crud", columns: Sequence[Column], relations: Relations) -> dict[str, Include]:
-    """Return the relations that clients may ask for."""
-    return includes_of(crud.table, crud.name, columns, relations)
 
 
 def grammars_of(

@@ -94,6 +94,7 @@ class Statements:
         Raises:
             AuthError: A foreign key leads to no row that the caller sees, or the database refused.
         """
+        links = _given(links, values)
         columns = dict(self._with_defaults(values))
         names = ", ".join(columns)
         marks = ", ".join(["{}"] * len(columns))
@@ -147,6 +148,7 @@ class Statements:
         if self._version is not None:
             name = name_of(self._version.column)
             changes.append(SQL(f"{name} = {name} + 1"))
+        links = _given(links, values)
         seen = self._seen(caller, values, links)
         where = all_of(self.is_row(caller, key), *conditions, *seen)
         change = joined(", ", changes)
@@ -216,11 +218,7 @@ class Statements:
 
     def _seen(self, caller: Caller, values: Mapping[str, Any], links: Links) -> list[SQL]:
         """Return the conditions that foreign keys lead to rows that the caller sees."""
-        return [
-            self._relations.seen(column, values[field.name], caller)
-            for field, column in links
-            if values.get(field.name) is not None
-        ]
+        return [self._relations.seen(column, values[field.name], caller) for field, column in links]
 
     async def _unchanged(
         self,
@@ -231,7 +229,6 @@ class Statements:
         conditions: Sequence[SQL],
     ) -> AuthError:
         """Return the reason for which a statement changed no row, from one more read."""
-        sought = [link for link in links if values.get(link[0].name) is not None]
         facts = _facts([all_of(*conditions), *self._seen(caller, values, links)])
         where = self.is_row(caller, key)
         text = f"{facts.text} FROM {self._name} WHERE {where.text}"
@@ -239,14 +236,18 @@ class Statements:
         if not rows:
             return NotFound()
         is_met, *are_seen = rows[0].values()
-        return _reason(sought, are_seen) or (Conflict() if is_met else PreconditionFailed())
+        return _reason(links, are_seen) or (Conflict() if is_met else PreconditionFailed())
 
     async def _unseen(self, caller: Caller, values: Mapping[str, Any], links: Links) -> AuthError:
         """Return the reason for which no row was inserted, from one more read."""
-        sought = [link for link in links if values.get(link[0].name) is not None]
         facts = self._seen(caller, values, links)
         rows = await run(self.table, _facts(facts))
-        return _reason(sought, list(rows[0].values())) or Conflict()
+        return _reason(links, list(rows[0].values())) or Conflict()
+
+
+def _given(links: Links, values: Mapping[str, Any]) -> Links:
+    """Return the foreign keys that lead somewhere."""
+    return [link for link in links if values.get(link[0].name) is not None]
 
 
 def _facts(conditions: Sequence[SQL]) -> SQL:
@@ -259,8 +260,8 @@ def _facts(conditions: Sequence[SQL]) -> SQL:
     return SQL(f"SELECT {facts.text}", facts.values)
 
 
-def _reason(sought: Links, are_seen: Sequence[Any]) -> AuthError | None:
-    unseen = [field for (field, _), is_seen in zip(sought, are_seen, strict=True) if not is_seen]
+def _reason(links: Links, are_seen: Sequence[Any]) -> AuthError | None:
+    unseen = [field for (field, _), is_seen in zip(links, are_seen, strict=True) if not is_seen]
     errors = [
         FieldError(("body", field.name), "There is no such row.", "row_missing") for field in unseen
     ]

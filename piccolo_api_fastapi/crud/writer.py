@@ -138,10 +138,8 @@ class Writer:
             for name, field in self._inputs["create"].fields.items()
             if name not in values and name in shown and not field.column._meta.primary_key
         }
-        kept = {
-            name for name in values if name == self._statements.table._meta.primary_key._meta.name
-        }
-        given = {name: value for name, value in values.items() if name not in kept}
+        own_key = self._statements.table._meta.primary_key._meta.name
+        given = {name: value for name, value in values.items() if name != own_key}
         return await self.change(caller, key, {**missing, **given}, if_match, "create")
 
     async def lock(self, caller: Identity[Any], keys: Sequence[Any], strength: str) -> None:
