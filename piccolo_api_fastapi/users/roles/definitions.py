@@ -11,6 +11,7 @@ from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, ValueTaken
 
 from . import queries
+from .events import data_of
 from .guarding import Actor, keeping_manager
 from .queries import Own
 from .tables import Role
@@ -86,6 +87,5 @@ class Definitions:
             await self._tell(before.name, by, before.permissions, "")
 
     async def _tell(self, name: str, by: Actor | None, before: str, after: str) -> None:
-        actor = None if by is None else str(by.key)
-        data = {"role": name, "actor": actor, "before": before, "after": after}
+        data = data_of(name, by, before, after)
         await emit(AuthEvent("authz_role_changed", self._clock(), None, data))

@@ -1,6 +1,10 @@
 """Events about roles."""
 
+from typing import Any
+
 from piccolo_api_fastapi.core.events.declared import EventKind, declare_events
+
+from .guarding import Actor
 
 EVENTS = declare_events(
     EventKind(
@@ -20,3 +24,17 @@ EVENTS = declare_events(
         ("role", "actor", "before", "after"),
     ),
 )
+
+
+def data_of(role: str, by: Actor | None, before: str, after: str) -> dict[str, Any]:
+    """
+    Return the data of an event.
+
+    Args:
+        role: The name of the role.
+        by: The user who changed something, or `None` for the application.
+        before: What was before; see `EVENTS`.
+        after: What is now.
+    """
+    actor = None if by is None else str(by.key)
+    return {"role": role, "actor": actor, "before": before, "after": after}

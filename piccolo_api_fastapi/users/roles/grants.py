@@ -12,7 +12,8 @@ from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, FieldError, Forbidden, NotFound, Unprocessable
 
 from . import queries
-from .guarding import Actor, grants_management, keeping_manager
+from .events import data_of
+from .guarding import MANAGE, Actor, keeping_manager
 from .queries import Own
 from .tables import Role, UserRole
 
@@ -45,7 +46,7 @@ class Grants:
             row = queries.new_grant(self._own, user, found.id, granter, now, end)
             before = await self._existing(row, now)
             await self._store(row, found)
-            told = _told(found, by, before, _time_of(row))
+            told = data_of(found.name, by, before, _time_of(row))
             await emit(AuthEvent("authz_role_granted", now, user, told))
         return row
 
@@ -74,7 +75,7 @@ class Grants:
     async def _store(self, row: UserRole, role: Role) -> None:
         # It may shorten a grant that does not expire.
         end: datetime | None = row.expires_at
-        may_end = end is not None and grants_management(role.granted)
+        may_end = end is not None and role.grants(MANAGE)
         try:
             async with keeping_manager(self._own) if may_end else nullcontext():
                 is_stored = await queries.grant(self._own, row, role)
@@ -99,13 +100,8 @@ class Grants:
                 await queries.withdraw(self._own, row.slot)
             if not before:  # the user is locked, so nothing came between
                 raise NotFound
-            told = _told(found, by, before, "")
+            told = data_of(found.name, by, before, "")
             await emit(AuthEvent("authz_role_withdrawn", now, user, told))
-
-
-def _told(role: Role, by: Actor | None, before: str, after: str) -> dict[str, Any]:
-    actor = None if by is None else str(by.key)
-    return {"role": role.name, "actor": actor, "before": before, "after": after}
 
 
 def _time_of(grant: UserRole) -> str:

@@ -42,11 +42,6 @@ class Actor:
             raise InsufficientScope(sorted(missing))
 
 
-def grants_management(permissions: Collection[str]) -> bool:
-    """Whether a role with these permissions lets its holders manage roles."""
-    return MANAGE in permissions or EVERYTHING in permissions
-
-
 @asynccontextmanager
 async def keeping_manager(own: Own) -> AsyncIterator[None]:
     """

@@ -12,7 +12,6 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.querystring import QueryString
 from piccolo.table import Table
 
-from piccolo_api_fastapi.access.permissions import EVERYTHING
 from piccolo_api_fastapi.core.database.transactions import engine_of
 from piccolo_api_fastapi.errors import NotFound
 
@@ -208,7 +207,7 @@ def _counts(own: Own, now: datetime) -> Any:
 async def ids_with(own: Own, permission: str) -> Sequence[UUID]:
     """The roles that grant a permission; those with `*` grant every one."""
     found = await every_role(own)
-    return [role.id for role in found if role.granted & {permission, EVERYTHING}]
+    return [role.id for role in found if role.grants(permission)]
 
 
 async def holders(

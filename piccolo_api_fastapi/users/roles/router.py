@@ -14,7 +14,7 @@ from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import ACCOUNT, Identity
 from piccolo_api_fastapi.access.in_use import asked_scopes, refuse_other_users, users_of
 from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
-from piccolo_api_fastapi.access.permissions import EVERYTHING, RESERVED
+from piccolo_api_fastapi.access.permissions import EVERYTHING, NAME_LENGTH, RESERVED
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.refusal_events import emit_refusal
 from piccolo_api_fastapi.access.step_up import RECENT
@@ -297,7 +297,7 @@ def _add_permissions(router: APIRouter, parts: _Parts) -> None:
         return [
             PermissionOut(
                 name=name,
-                roles=[role.name for role in every if role.granted & {name, EVERYTHING}],
+                roles=[role.name for role in every if role.grants(name)],
             )
             for name in sorted(known - RESERVED - {EVERYTHING})
         ]
@@ -310,7 +310,7 @@ def _add_permissions(router: APIRouter, parts: _Parts) -> None:
     )
     async def list_permission_holders(
         _: Annotated[Any, Depends(parts.reader)],
-        permission: Annotated[str, Path(max_length=100)],
+        permission: Annotated[str, Path(max_length=NAME_LENGTH)],
         after: Annotated[
             str | None, Query(max_length=200, description="The id of the last user before.")
         ] = None,

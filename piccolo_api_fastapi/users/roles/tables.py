@@ -7,6 +7,7 @@ from piccolo.columns.base import OnDelete
 from piccolo.custom_types import Combinable
 from piccolo.table import Table
 
+from piccolo_api_fastapi.access.permissions import EVERYTHING
 from piccolo_api_fastapi.core.database.auth_tables import AuthTable
 from piccolo_api_fastapi.users.tables import User
 
@@ -33,6 +34,10 @@ class Role(AuthTable, Table, tablename="auth_role"):
     def granted(self) -> frozenset[str]:
         """The permissions as a set."""
         return frozenset(self.permissions.split())
+
+    def grants(self, permission: str) -> bool:
+        """Return whether the role grants a permission; `*` grants every one."""
+        return not self.granted.isdisjoint((permission, EVERYTHING))
 
 
 class UserRole(AuthTable, Table, tablename="auth_user_role"):
