@@ -12,6 +12,8 @@ from starlette.routing import BaseRoute
 from piccolo_api_fastapi.core.http.public_routes import all_routes, dependencies_of
 from piccolo_api_fastapi.errors import ConfigurationError
 
+from .permissions import roles_of
+
 
 def refuse_other_users(name: str, *owners: Any) -> None:
     """
@@ -78,7 +80,7 @@ def asked_scopes(routes: Sequence[BaseRoute], roles: Any) -> frozenset[str]:
         for context in all_routes(routes)
         if (dependant := getattr(context, "dependant", None)) is not None
         for guard, scopes in _asked(dependant, None)
-        if any(_roles_of(scheme) is roles for scheme in getattr(guard, "schemes", ()))
+        if any(roles_of(scheme) is roles for scheme in getattr(guard, "schemes", ()))
         for scope in scopes
     )
 
@@ -91,11 +93,7 @@ def roles_in_use(routes: Sequence[BaseRoute]) -> list[Any]:
         routes: The routes of an application.
     """
     schemes = [scheme for context in all_routes(routes) for scheme in _schemes_of(context)]
-    return list(dict.fromkeys(scheme.users for scheme in schemes if _roles_of(scheme) is not None))
-
-
-def _roles_of(scheme: Any) -> Any:
-    return getattr(getattr(scheme, "users", None), "roles", None)
+    return list(dict.fromkeys(scheme.users for scheme in schemes if roles_of(scheme) is not None))
 
 
 def _asked(dependant: Dependant, guard: Any) -> Iterator[tuple[Any, Sequence[str]]]:

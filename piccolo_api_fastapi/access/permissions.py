@@ -47,6 +47,11 @@ def checked_permission(name: str, setting: str) -> str:
     return name
 
 
+def roles_of(scheme: Any) -> Any:
+    """Return the `Roles` of the users of a scheme, or `None` if it has no such users."""
+    return getattr(getattr(scheme, "users", None), "roles", None)
+
+
 def declare_permissions(guard: Any, *names: str) -> None:
     """
     Let the roles of a guard know permissions, so that `*` includes them.
@@ -56,6 +61,5 @@ def declare_permissions(guard: Any, *names: str) -> None:
         names: The scopes that the code asks for. Reserved ones are left out.
     """
     for scheme in guard.schemes:
-        roles = getattr(getattr(scheme, "users", None), "roles", None)
-        if roles is not None:
+        if (roles := roles_of(scheme)) is not None:
             roles.known.update(set(names) - RESERVED)
