@@ -27,6 +27,7 @@ from piccolo_api_fastapi.errors import (
     Unauthenticated,
 )
 
+from .accepted import weighed
 from .answers import Answer
 from .callers import serves
 from .next_url import safe_next
@@ -224,20 +225,9 @@ def _is_page(connection: HTTPConnection) -> bool:
 
 def _prefers_html(accept: str) -> bool:
     """Return whether a client wants HTML, and not JSON rather (RFC 9110 section 12.5.1)."""
-    weights = dict(_weighed(part) for part in accept.split(",")[:20])
+    weights = dict(weighed(accept))
     html = weights.get("text/html", 0.0)
     return html > 0 and html >= weights.get("application/json", 0.0)
-
-
-def _weighed(part: str) -> tuple[str, float]:
-    kind, *parameters = (piece.strip() for piece in part.lower().split(";"))
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return kind, float(parameter[2:])
-            except ValueError:
-                return kind, 0.0
-    return kind, 1.0
 
 
 def _add_well_known(app: FastAPI, site: Site) -> None:

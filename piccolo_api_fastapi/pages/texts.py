@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 from piccolo_api_fastapi.errors import ConfigurationError
 
+from .accepted import weighed
+
 Catalogue: TypeAlias = Mapping[str, str]
 
 DEFAULT = "en"
@@ -57,10 +59,9 @@ class Texts:
             accept_language: The header `Accept-Language` (RFC 9110 section 12.5.4).
         """
         ranked: list[tuple[float, int, str]] = []
-        for position, part in enumerate(accept_language.split(",")[:20]):
-            name, _, weight = part.strip().partition(";")
-            if quality := _quality(weight):
-                ranked.append((-quality, position, name.strip()))
+        for position, (name, weight) in enumerate(weighed(accept_language)):
+            if quality := max(0.0, min(weight, 1.0)):
+                ranked.append((-quality, position, name))
         for _, _, wanted in sorted(ranked):
             for candidate in (wanted, wanted.partition("-")[0]):
                 for language in self._known:
@@ -109,13 +110,3 @@ def _values_of(text: str) -> set[str]:
 def direction(language: str) -> str:
     """Return the direction of a language: `ltr` or `rtl`."""
     return "rtl" if language.partition("-")[0].casefold() in RIGHT_TO_LEFT else "ltr"
-
-
-def _quality(parameter: str) -> float:
-    name, _, number = parameter.strip().partition("=")
-    if not name:
-        return 1.0
-    try:
-        return max(0.0, min(float(number), 1.0))
-    except ValueError:
-        return 0.0
