@@ -27,6 +27,7 @@ from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
 from piccolo_api_fastapi import (
     TOTP,
     AnyOf,
+    AuthEvent,
     JWTAuth,
     Login,
     PersistentSQLiteEngine,
@@ -42,6 +43,7 @@ from piccolo_api_fastapi import (
     reauthentication_router,
     require,
     session_router,
+    subscribe,
     use_store,
 )
 from piccolo_api_fastapi.access import step_up
@@ -353,6 +355,15 @@ def database_of_any_loop(database: Any) -> Iterator[Any]:
         database.pool = pool
     else:
         yield database  # SQLite's knows its loop
+
+
+@pytest.fixture
+def events() -> Iterator[list[AuthEvent]]:
+    """Every event of the test."""
+    heard: list[AuthEvent] = []
+    stop = subscribe(heard.append)
+    yield heard
+    stop()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from piccolo.table import Table, create_db_tables, drop_db_tables
 from piccolo_api_fastapi import (
     Accounts,
     AnyOf,
-    AuthEvent,
     Identity,
     JWTAuth,
     Login,
@@ -32,7 +31,6 @@ from piccolo_api_fastapi import (
     require,
     roles_router,
     session_router,
-    subscribe,
     token_router,
 )
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
@@ -194,12 +192,3 @@ async def office(app: FastAPI, manager: User) -> AsyncIterator[httpx.AsyncClient
     async with new_client(app) as client:
         await log_in(client, manager.username)
         yield client
-
-
-@pytest.fixture
-def events(database: Any) -> Iterator[list[AuthEvent]]:
-    """Every event of the test."""
-    heard: list[AuthEvent] = []
-    stop = subscribe(heard.append)
-    yield heard
-    stop()

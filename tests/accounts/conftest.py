@@ -28,7 +28,6 @@ from piccolo_api_fastapi import (
     jwt_router,
     mfa_router,
     session_router,
-    subscribe,
 )
 from piccolo_api_fastapi.mail import LinkMessage, VerifyEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
@@ -112,15 +111,6 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of it."""
     async with new_client(app) as client:
         yield client
-
-
-@pytest.fixture
-def events() -> Iterator[list[AuthEvent]]:
-    """The events of the test."""
-    heard: list[AuthEvent] = []
-    end = subscribe(heard.append)
-    yield heard
-    end()
 
 
 async def register(client: httpx.AsyncClient, **body: Any) -> httpx.Response:

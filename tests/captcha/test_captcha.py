@@ -30,7 +30,6 @@ from piccolo_api_fastapi import (
     install,
     jwt_router,
     session_router,
-    subscribe,
 )
 from piccolo_api_fastapi.captcha.siteverify import MAXIMUM_VERDICT
 from piccolo_api_fastapi.errors import CaptchaUnavailable
@@ -111,15 +110,6 @@ def vendor(served: tuple[Vendor, str]) -> Vendor:
 def url(served: tuple[Vendor, str]) -> str:
     """Where the vendor is."""
     return served[1]
-
-
-@pytest.fixture
-def events() -> Iterator[list[AuthEvent]]:
-    """The events of the test."""
-    heard: list[AuthEvent] = []
-    end = subscribe(heard.append)
-    yield heard
-    end()
 
 
 def app_with(captcha: Captcha) -> FastAPI:

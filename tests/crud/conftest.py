@@ -56,3 +56,10 @@ async def signed_in(app: FastAPI, name: str) -> AsyncIterator[httpx.AsyncClient]
         answer = await log_in(client, name)
         assert answer.status_code == 200
         yield client
+
+
+@pytest.fixture
+async def client(app: FastAPI, ada: User) -> AsyncIterator[httpx.AsyncClient]:
+    """Ada's client."""
+    async with signed_in(app, "ada") as client:
+        yield client

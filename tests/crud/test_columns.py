@@ -1,7 +1,6 @@
 """All types of columns: what goes in comes out, and what does not fit is a 422."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
@@ -13,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import SessionAuth, User, crud_router
-from tests.crud.conftest import make_app, signed_in
+from tests.crud.conftest import make_app
 from tests.crud.tables import Everything
 
 WRITE = [column for column in Everything._meta.columns if not column._meta.primary_key]
@@ -102,13 +101,6 @@ def _app(session: SessionAuth[User]) -> FastAPI:
             sort=[Everything.real, Everything.interval, Everything.decimal, Everything.timestamptz],
         ),
     )
-
-
-@pytest.fixture
-async def client(app: FastAPI, ada: User) -> AsyncIterator[httpx.AsyncClient]:
-    """Ada's client."""
-    async with signed_in(app, "ada") as client:
-        yield client
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import SessionAuth, User, crud_router
-from tests.crud.conftest import make_app, signed_in
+from tests.crud.conftest import make_app
 from tests.crud.tables import Album, Director, Movie, Track
 
 LIST: Any = ["list", "read", "options"]
@@ -53,13 +52,6 @@ def _app(session: SessionAuth[User]) -> FastAPI:
         ),
         narrow=crud_router(Movie, session, read=[Movie.title], owner=None, name="Narrow"),
     )
-
-
-@pytest.fixture
-async def client(app: FastAPI, ada: User) -> AsyncIterator[httpx.AsyncClient]:
-    """Ada's client."""
-    async with signed_in(app, "ada") as client:
-        yield client
 
 
 async def pages(client: httpx.AsyncClient, query: str, between: Any = None) -> list[Any]:

@@ -1,6 +1,5 @@
 """Creating, changing and deleting: statuses, entity tags, bulk requests and what a refusal says."""
 
-from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import SessionAuth, User, crud_router
-from tests.crud.conftest import make_app, signed_in
+from tests.crud.conftest import make_app
 from tests.crud.tables import Album, Country, Director, Movie
 
 ALL: Any = ["list", "read", "create", "update", "replace", "delete", "bulk", "options"]
@@ -46,13 +45,6 @@ def _app(session: SessionAuth[User]) -> FastAPI:
             Country, session, create=[Country.code, Country.name], update=[Country.name]
         ),
     )
-
-
-@pytest.fixture
-async def client(app: FastAPI, ada: User) -> AsyncIterator[httpx.AsyncClient]:
-    """Ada's client."""
-    async with signed_in(app, "ada") as client:
-        yield client
 
 
 async def test_defaults(client: httpx.AsyncClient) -> None:

@@ -1,8 +1,7 @@
 """Signing out everywhere: what ends, what stays, and who may ask for it."""
 
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import pytest
@@ -23,7 +22,6 @@ from piccolo_api_fastapi import (
     install,
     jwt_router,
     session_router,
-    subscribe,
 )
 from tests.conftest import PASSWORD, SECRET, bearer, get_tokens, log_in, new_client
 
@@ -83,15 +81,6 @@ class Everything:
             if (await self.client.get(path, headers=headers)).status_code == 200:
                 found.add(name)
         return found
-
-
-@pytest.fixture
-def events(database: Any) -> Iterator[list[AuthEvent]]:
-    """Every event of the test."""
-    heard: list[AuthEvent] = []
-    stop = subscribe(heard.append)
-    yield heard
-    stop()
 
 
 @pytest.mark.security(24)

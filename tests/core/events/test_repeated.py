@@ -1,7 +1,6 @@
 """Events that strangers can repeat are one a second, with their number."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,15 +10,6 @@ from piccolo_api_fastapi.core.events.repeated import emit_counted, forget_repeat
 from piccolo_api_fastapi.core.http.client import serving
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import end_second
-
-
-@pytest.fixture
-def events() -> Iterator[list[AuthEvent]]:
-    """The events of the test."""
-    heard: list[AuthEvent] = []
-    stop = subscribe(heard.append)
-    yield heard
-    stop()
 
 
 async def test_numbers(events: list[AuthEvent], clock: FrozenClock) -> None:

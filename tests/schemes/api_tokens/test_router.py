@@ -24,7 +24,6 @@ from piccolo_api_fastapi import (
     auth_tables,
     install,
     require,
-    subscribe,
     token_router,
 )
 from piccolo_api_fastapi.errors import SessionEnded
@@ -42,15 +41,6 @@ async def browser(app: FastAPI, ada: User) -> AsyncIterator[httpx.AsyncClient]:
     async with new_client(app) as client:
         await log_in(client)
         yield client
-
-
-@pytest.fixture
-def events(database: Any) -> Any:
-    """Every event of the test."""
-    heard: list[AuthEvent] = []
-    stop = subscribe(heard.append)
-    yield heard
-    stop()
 
 
 async def make(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,6 @@ from piccolo_api_fastapi import (
     User,
     Users,
     delete_old_guesses,
-    subscribe,
 )
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, StoreUnavailable
 from piccolo_api_fastapi.testing import FrozenClock, race
@@ -25,15 +23,6 @@ from tests.commands import command
 from tests.conftest import PASSWORD, log_in, new_client
 
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def events() -> Iterator[list[AuthEvent]]:
-    """What was told."""
-    told: list[AuthEvent] = []
-    stop = subscribe(told.append)
-    yield told
-    stop()
 
 
 async def is_right(users: Users[Any], name: str, password: str, **options: Any) -> bool:

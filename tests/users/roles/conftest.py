@@ -1,5 +1,5 @@
 """The application whose users have roles."""
 
-from tests.roles import app, events, films, manager, office, roles, token, users
+from tests.roles import app, films, manager, office, roles, token, users
 
-__all__ = ["app", "events", "films", "manager", "office", "roles", "token", "users"]
+__all__ = ["app", "films", "manager", "office", "roles", "token", "users"]
