@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,10 +15,10 @@ import httpx
 import pytest
 from piccolo.apps.user.tables import BaseUser
 from piccolo.engine.sqlite import SQLiteEngine
-from piccolo.table import TABLE_REGISTRY, create_db_tables
+from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
 
 import piccolo_api_fastapi
-from piccolo_api_fastapi import Users, errors, features, pages, testing
+from piccolo_api_fastapi import User, Users, auth_tables, errors, features, pages, testing
 from tests.conftest import PASSWORD, SECRET, use_engine
 
 ROOT = Path(__file__).parent.parent
@@ -54,13 +54,13 @@ def engine(
     logger.handlers[:] = handlers
 
 
-async def prepare(engine: SQLiteEngine) -> None:
-    """Put every table there is by now on the engine."""
+async def prepare(engine: SQLiteEngine, others: Container[type[Table]] = ()) -> None:
+    """Put the tables there are by now on the engine, without those of other tests."""
     use_engine(engine)
     tables = [
         table
         for table in TABLE_REGISTRY
-        if issubclass(table, BaseUser) or "auth_" in table._meta.tablename
+        if table not in others and (issubclass(table, BaseUser) or "auth_" in table._meta.tablename)
     ]
     await create_db_tables(*tables, if_not_exists=True)
 
@@ -90,9 +90,10 @@ def write(path: Path, text: str) -> None:
 async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
     """Write the files of a page and execute its Python, in order; what it defines."""
     namespace: dict[str, Any] = {"__name__": page.stem}
+    others = set(TABLE_REGISTRY) - {User, *auth_tables()}
     for line, kind, text in blocks_of(page):
         if kind == "python":
-            await prepare(engine)
+            await prepare(engine, others)
             await execute("\n" * line + text, str(page), namespace)
         elif titled := TITLE.fullmatch(kind):
             write(Path(titled[1]), text)
