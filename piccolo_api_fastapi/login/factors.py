@@ -20,7 +20,7 @@ from piccolo_api_fastapi.errors import (
 from .attempts import LoginAttempt
 from .code_guesses import CodeGuesses
 from .limits import Attempt
-from .mfa.second_factor import SecondFactor
+from .mfa.second_factor import Assertion, SecondFactor
 from .outcomes import Outcomes
 
 MFARequirement: TypeAlias = bool | Callable[[Any], Awaitable[bool] | bool]
@@ -56,7 +56,9 @@ class SecondFactors:
         self._required = required
         self._outcomes = outcomes
         self._guesses = guesses
-        names = [one.name for _, one in self._all()]
+        # Several factors may have the same companion: recovery codes stand in for all of them.
+        companions = {(one.name, type(one)) for factor in factors for one in factor.companions}
+        names = [*(factor.name for factor in factors), *(name for name, _ in companions)]
         if len(set(names)) < len(names):
             raise ConfigurationError("Each factor must have a name of its own.")
         if not all(map(is_second_factor, names)):
@@ -77,11 +79,12 @@ class SecondFactors:
     async def enrolled(self, user: BaseUser) -> list[SecondFactor]:
         """Return the factors that a user has, each followed by its companions."""
         own = [factor for factor in self._factors if await factor.is_enrolled(user)]
-        return [
-            one
-            for factor, one in self._all()
-            if factor in own and (one is factor or await one.is_enrolled(user))
-        ]
+        found: dict[str, SecondFactor] = {}
+        for factor, one in self._all():
+            is_new = factor in own and one.name not in found
+            if is_new and (one is factor or await one.is_enrolled(user)):
+                found[one.name] = one
+        return list(found.values())
 
     async def asked(self, user: BaseUser, presented: Collection[str]) -> list[SecondFactor]:
         """
@@ -112,14 +115,18 @@ class SecondFactors:
             raise InvalidCredentials
 
     async def choose(
-        self, user: BaseUser, code: str, method: str | None, presented: Collection[str] = ()
+        self,
+        user: BaseUser,
+        code: str | Assertion,
+        method: str | None,
+        presented: Collection[str] = (),
     ) -> SecondFactor:
         """
         Return the factor that a code is for.
 
         Args:
             user: The user, who must have enrolled it.
-            code: The code as typed.
+            code: The code as typed, or what the browser signed.
             method: The name of the factor; by default the first that accepts the code.
             presented: What the user has presented. A factor that proves the same is none.
 
@@ -127,7 +134,7 @@ class SecondFactors:
             InvalidCode: The user has no such factor.
         """
         for factor, one in self._all():
-            is_meant = one.accepts(code) if method is None else one.name == method
+            is_meant = _accepts(one, code) if method is None else one.name == method
             is_meant = is_meant and _is_another(one, presented)
             if not is_meant or not await factor.is_enrolled(user):
                 continue
@@ -138,7 +145,7 @@ class SecondFactors:
     async def verify(
         self,
         attempt: LoginAttempt,
-        code: str,
+        code: str | Assertion,
         method: str | None,
         limited: Attempt,
         *,
@@ -150,7 +157,7 @@ class SecondFactors:
 
         Args:
             attempt: The attempt, with its user.
-            code: The code as typed.
+            code: The code as typed, or what the browser signed.
             method: The name of the factor; by default the first that accepts the code.
             limited: The charges of the attempt.
             presented: What the first step of a login proved.
@@ -171,7 +178,7 @@ class SecondFactors:
         try:
             factor = await self.choose(attempt.user, code, method, presented)
             attempt = replace(attempt, factor=factor.name)
-            await self._check(factor, attempt.user, code, credential)
+            proved = await self._check(factor, attempt.user, code, credential)
         except TooManyRequests:  # no code was checked
             await self._outcomes.fail(attempt)
             raise
@@ -179,16 +186,25 @@ class SecondFactors:
             limited.failed = True  # before the hooks run, whatever they raise
             await self._outcomes.fail(attempt)
             raise
-        return attempt
+        return replace(attempt, factor=proved)
 
     async def _check(
-        self, factor: SecondFactor, user: BaseUser, code: str, credential: Any
-    ) -> None:
+        self, factor: SecondFactor, user: BaseUser, code: str | Assertion, credential: Any
+    ) -> str:
+        """Check a code or an assertion. Returns the name of the factor that it proves."""
+        if isinstance(code, Assertion):
+            return await factor.verify_assertion(user, code)
         if credential is None:
             await factor.verify(user, code)
-            return
-        async with self._guesses.attempt(user, credential):
-            await factor.verify_again(user, code)
+        else:
+            async with self._guesses.attempt(user, credential):
+                await factor.verify_again(user, code)
+        return factor.name
+
+
+def _accepts(factor: SecondFactor, code: str | Assertion) -> bool:
+    """Whether a factor could have made this."""
+    return factor.signs_challenge if isinstance(code, Assertion) else factor.accepts(code)
 
 
 def _is_another(factor: SecondFactor, presented: Collection[str]) -> bool:

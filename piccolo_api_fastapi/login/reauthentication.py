@@ -1,5 +1,7 @@
 """`Reauthentication`: a user who is logged in presents a factor once more."""
 
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Generic
 
 from piccolo.apps.user.tables import BaseUser
@@ -7,14 +9,18 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo_api_fastapi.access.step_up import PASSWORD
 from piccolo_api_fastapi.core.database.user_tables import own_name, primary_key
 from piccolo_api_fastapi.core.http.client import ClientInfo
-from piccolo_api_fastapi.errors import InvalidCredentials
+from piccolo_api_fastapi.errors import InvalidCode, InvalidCredentials, InvalidTicket
 from piccolo_api_fastapi.users import Users
 from piccolo_api_fastapi.users.tables import UserT
 
 from .attempts import LoginAttempt
 from .factors import SecondFactors
 from .limits import LoginLimits
+from .mfa.second_factor import Assertion
 from .outcomes import Outcomes
+from .tickets import Tickets
+
+CHALLENGE_LIFETIME = timedelta(minutes=5)
 
 
 class Reauthentication(Generic[UserT]):
@@ -39,18 +45,43 @@ class Reauthentication(Generic[UserT]):
         self._factors = factors
         self._limits = limits
         self._outcomes = outcomes
+        self._tickets = Tickets(users, "step-up", lifetime=CHALLENGE_LIFETIME, attempts=1)
+
+    async def begin(
+        self, user: UserT, method: str, credential: Any
+    ) -> tuple[str, Mapping[str, Any]]:
+        """Begin to present a factor that signs challenges; see `Login.begin_again`."""
+        factor = await self._factors.choose(user, "", method)
+        challenge = await self._tickets.issue(primary_key(user), str(credential))
+        return challenge, await factor.request_options(user, challenge)
 
     async def present(
-        self, user: UserT, code: str, method: str | None, client: ClientInfo, credential: Any
+        self,
+        user: UserT,
+        code: str | Assertion,
+        method: str | None,
+        client: ClientInfo,
+        credential: Any,
     ) -> str:
         """Check a code of a second factor; see `Login.present`."""
         attempt = LoginAttempt(user.username, client, user)
         account = f"code of {_whoever(user, credential)}"
         async with self._limits.attempt(address=client.network, account=account) as limited:
+            if isinstance(code, Assertion):
+                await self._spend(code.challenge, user, credential)
             attempt = await self._factors.verify(
                 attempt, code, method, limited, credential=credential
             )
         return attempt.factor
+
+    async def _spend(self, challenge: str, user: UserT, credential: Any) -> None:
+        """Use up the challenge of a step-up, which is for one credential of the user."""
+        try:
+            ticket = await self._tickets.present(challenge)
+        except InvalidTicket:
+            raise InvalidCode from None
+        if (ticket.user, ticket.data) != (primary_key(user), str(credential)):
+            raise InvalidCode
 
     async def confirm_password(
         self, user: UserT, password: str, client: ClientInfo, credential: Any

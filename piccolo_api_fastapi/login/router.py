@@ -8,7 +8,7 @@ from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.in_use import refuse_other_users
 from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
-from piccolo_api_fastapi.access.person_only import in_person
+from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
@@ -25,7 +25,15 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.users import UserT
 
-from .schemas import PasswordAgainIn, ReauthenticationIn
+from .issuing import takes
+from .reauthentication import CHALLENGE_LIFETIME
+from .schemas import (
+    AnyFactorAgainIn,
+    CeremonyOut,
+    FactorAgainIn,
+    PasswordAgainIn,
+    ReauthenticationIn,
+)
 from .service import Login
 
 _TAG = tag("step-up", "Present a factor again.")
@@ -79,9 +87,10 @@ def reauthentication_router(
             SecretUnreadable,
         ),
     )
+    @takes(AnyFactorAgainIn if login.takes_credentials else ReauthenticationIn)
     async def reauthenticate(
         identity: Annotated[Identity[Any], Depends(person.identity)],
-        body: ReauthenticationIn,
+        body: AnyFactorAgainIn,
         request: Request,
         response: Response,
     ) -> None:
@@ -93,10 +102,29 @@ def reauthentication_router(
                 identity.user, password, client, credential=credential
             )
         else:
-            code = body.code.get_secret_value()
             factor = await login.present(
-                identity.user, code, body.method, client, credential=credential
+                identity.user, body.presented, body.method, client, credential=credential
             )
         await person.step_up(identity, factor, request, response, for_change=True)
 
+    if login.takes_credentials:
+        _add_options(router, login, person)
     return router
+
+
+def _add_options(router: APIRouter, login: Login[Any], person: InPerson[Any]) -> None:
+    @router.post(
+        "/reauthenticate/options",
+        operation_id="begin_reauthentication",
+        summary="Begin to confirm that it is me by a passkey",
+        responses=responses(InvalidCode),
+    )
+    async def begin_reauthentication(
+        identity: Annotated[Identity[Any], Depends(person.identity)], body: FactorAgainIn
+    ) -> CeremonyOut:
+        """Get a challenge, and the options with which the browser signs it."""
+        challenge, options = await login.begin_again(
+            identity.user, body.method, identity.credential_id
+        )
+        expires_in = int(CHALLENGE_LIFETIME.total_seconds())
+        return CeremonyOut(challenge=challenge, options=options, expires_in=expires_in)

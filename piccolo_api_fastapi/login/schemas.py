@@ -1,5 +1,6 @@
 """Bodies of the login routes."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 from uuid import UUID
 
@@ -14,6 +15,16 @@ from piccolo_api_fastapi.errors import TO_ENROL, LeadsTo
 from piccolo_api_fastapi.users.identifiers import real_email
 
 from .challenges import Challenge
+from .mfa.credentials import AUTHENTICATION_EXAMPLE, AuthenticationCredential
+from .mfa.second_factor import Assertion
+
+OPTIONS_EXAMPLE: dict[str, Any] = {
+    "challenge": "l7mJ3kq0…",
+    "timeout": 300000,
+    "rpId": "example.com",
+    "allowCredentials": [],
+    "userVerification": "required",
+}
 
 
 class LoginIn(BaseModel):
@@ -57,6 +68,39 @@ class MFAIn(BaseModel):
         Field(description="One of `methods`; by default the first that accepts the code."),
     ] = None
 
+    @property
+    def presented(self) -> str:
+        """The code as typed."""
+        return self.code.get_secret_value()
+
+
+class CredentialIn(BaseModel):
+    """A challenge, and what the browser signed for its options."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "challenge": "tkt_…",
+                    "credential": AUTHENTICATION_EXAMPLE,
+                }
+            ]
+        },
+    )
+
+    challenge: Annotated[SecretStr, NOT_EMPTY]
+    credential: AuthenticationCredential
+    method: Annotated[
+        str | None, Field(description="The factor; by default the first that signs challenges.")
+    ] = None
+
+    @property
+    def presented(self) -> Assertion:
+        """What the browser signed, with its challenge."""
+        credential = self.credential.model_dump(exclude_none=True)
+        return Assertion(credential, self.challenge.get_secret_value())
+
 
 class SendIn(BaseModel):
     """The factor whose code to send."""
@@ -91,11 +135,63 @@ class CodeAgainIn(BaseModel):
         Field(description="The factor; by default the first that accepts the code."),
     ] = None
 
+    @property
+    def presented(self) -> str:
+        """The code as typed."""
+        return self.code.get_secret_value()
 
-def _kind_of(body: Any) -> str | None:
-    """Return which of the two a body is, or `None` if it is both or neither."""
-    given = [name for name in ("password", "code") if _has(body, name)]
-    return given[0] if len(given) == 1 else None
+
+class FactorAgainIn(BaseModel):
+    """A factor that signs challenges."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"method": "passkey"}]}
+    )
+
+    method: Annotated[str, NOT_EMPTY, Field(description="The factor.")] = "passkey"
+
+
+class FactorIn(FactorAgainIn):
+    """The factor whose challenge to sign in the second step of a login."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"challenge": "tkt_…", "method": "passkey"}]}
+    )
+
+    challenge: Annotated[SecretStr, NOT_EMPTY]
+
+
+class OptionsOut(ResponseBody):
+    """What `PublicKeyCredential.parseRequestOptionsFromJSON` takes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"options": OPTIONS_EXAMPLE}]})
+
+    options: Annotated[
+        Mapping[str, Any], Field(description="`PublicKeyCredentialRequestOptionsJSON`")
+    ]
+
+
+class CeremonyOut(OptionsOut):
+    """A challenge, and the options with which the browser signs it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"challenge": "tkt_…", "options": OPTIONS_EXAMPLE, "expires_in": 300}]
+        }
+    )
+
+    challenge: Annotated[str, Field(description="Send it back with the credential.")]
+    expires_in: Annotated[int, Field(description="The lifetime of the challenge in seconds.")]
+
+
+def _one_of(*names: str) -> Callable[[Any], str | None]:
+    """Return a function that says which of these members a body has, if it has one of them."""
+
+    def kind_of(body: Any) -> str | None:
+        given = [name for name in names if _has(body, name)]
+        return given[0] if len(given) == 1 else None
+
+    return kind_of
 
 
 def _has(body: Any, name: str) -> bool:
@@ -106,12 +202,34 @@ def _has(body: Any, name: str) -> bool:
 ReauthenticationIn: TypeAlias = Annotated[
     Annotated[PasswordAgainIn, Tag("password")] | Annotated[CodeAgainIn, Tag("code")],
     Discriminator(
-        _kind_of,
+        _one_of("password", "code"),
         custom_error_type="one_of_the_two",
         custom_error_message="Send a password or a code.",
     ),
 ]
 """Either the password or a code of a second factor."""
+
+AnyFactorAgainIn: TypeAlias = Annotated[
+    Annotated[PasswordAgainIn, Tag("password")]
+    | Annotated[CodeAgainIn, Tag("code")]
+    | Annotated[CredentialIn, Tag("credential")],
+    Discriminator(
+        _one_of("password", "code", "credential"),
+        custom_error_type="one_of_the_three",
+        custom_error_message="Send a password, a code or a credential.",
+    ),
+]
+"""The password, a code of a second factor, or what the browser signed."""
+
+SecondStepIn: TypeAlias = Annotated[
+    Annotated[MFAIn, Tag("code")] | Annotated[CredentialIn, Tag("credential")],
+    Discriminator(
+        _one_of("code", "credential"),
+        custom_error_type="one_of_the_two",
+        custom_error_message="Send a code or a credential.",
+    ),
+]
+"""Either a code of a second factor, or what the browser signed."""
 
 
 class MFARequiredOut(ResponseBody):

@@ -1,6 +1,6 @@
 """`Login`: every router that checks a password or a code asks this object."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic
@@ -22,7 +22,7 @@ from .code_guesses import CodeGuesses
 from .factors import MFARequirement, SecondFactors
 from .known_devices import KnownDevices
 from .limits import LoginLimits
-from .mfa.second_factor import SecondFactor
+from .mfa.second_factor import Assertion, SecondFactor
 from .outcomes import Outcomes
 from .reauthentication import Reauthentication
 from .unverified import after_refusal
@@ -241,7 +241,7 @@ class Login(Generic[UserT]):
     async def finish(
         self,
         challenge: str,
-        code: str,
+        code: str | Assertion,
         client: ClientInfo,
         *,
         method: str | None = None,
@@ -252,7 +252,7 @@ class Login(Generic[UserT]):
 
         Args:
             challenge: The token of the challenge that `start` returned.
-            code: The code as typed.
+            code: The code as typed, or what the browser signed.
             client: The client that sent the request.
             method: The name of the factor; by default the first that accepts the code.
             channel: What the login issues.
@@ -302,10 +302,51 @@ class Login(Generic[UserT]):
             factor = await self._second.choose(proof.user, "", method, tuple(proof.factors))
             await factor.send(proof.user)
 
+    async def begin(
+        self, challenge: str, method: str, client: ClientInfo, *, channel: Channel = "session"
+    ) -> Mapping[str, Any]:
+        """
+        Return the options with which a browser signs the challenge of a login.
+
+        Args:
+            challenge: The token of the challenge that `start` returned.
+            method: The name of a factor that signs challenges, such as `passkey`.
+            client: The client that sent the request.
+            channel: What the login issues.
+
+        Raises:
+            InvalidTicket: As for `finish`.
+            InvalidCode: The user has no such factor.
+            TooManyRequests: There were too many failures from this address.
+        """
+        async with self.limits.attempt(address=client.network):
+            proof = (await self._challenges.open(challenge, channel)).proof
+            factor = await self._second.choose(proof.user, "", method, tuple(proof.factors))
+            return await factor.request_options(proof.user, challenge)
+
+    async def begin_again(
+        self, user: UserT, method: str, credential: Any
+    ) -> tuple[str, Mapping[str, Any]]:
+        """
+        Begin to present a factor that signs challenges again.
+
+        Args:
+            user: The user, who is logged in.
+            method: The name of the factor, such as `passkey`.
+            credential: The id of the user's credential, which alone can use the challenge.
+
+        Returns:
+            The token of the challenge, and the options for the browser.
+
+        Raises:
+            InvalidCode: The user has no such factor.
+        """
+        return await self._again.begin(user, method, credential)
+
     async def present(
         self,
         user: UserT,
-        code: str,
+        code: str | Assertion,
         method: str | None,
         client: ClientInfo,
         *,
@@ -316,7 +357,7 @@ class Login(Generic[UserT]):
 
         Args:
             user: The user.
-            code: The code as typed.
+            code: The code as typed, or what the browser signed for `begin_again`.
             method: The name of the factor; by default the first that accepts the code.
             client: The client that sent the request.
             credential: The id of the user's credential, which wrong codes count for. Without
@@ -356,6 +397,11 @@ class Login(Generic[UserT]):
             HasherBusy: Too many passwords are being hashed.
         """
         return await self._again.confirm_password(user, password, client, credential)
+
+    @property
+    def takes_credentials(self) -> bool:
+        """Whether there is a factor that signs challenges, such as passkeys."""
+        return any(factor.signs_challenge for factor in self.factors)
 
     async def enrolled(self, user: UserT) -> Sequence[SecondFactor]:
         """Return the second factors that a user has, each followed by its companions."""

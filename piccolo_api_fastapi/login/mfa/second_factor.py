@@ -2,13 +2,29 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.access.step_up import Worth, declare_factor
+from piccolo_api_fastapi.errors import InvalidCode
 from piccolo_api_fastapi.mail.notices import Notice, declare_notices
 from piccolo_api_fastapi.users import Users
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """
+    What a browser returned for the options of a factor that signs a challenge.
+
+    Args:
+        credential: The result of `credential.toJSON()`.
+        challenge: The token that the options were made for.
+    """
+
+    credential: Mapping[str, Any] = field(repr=False)
+    challenge: str = field(repr=False)
 
 
 class SecondFactor(ABC):
@@ -73,6 +89,11 @@ class SecondFactor(ABC):
         """Whether a code is sent when it is asked for."""
         return type(self).send is not SecondFactor.send
 
+    @property
+    def signs_challenge(self) -> bool:
+        """Whether the browser signs a challenge, in place of a code."""
+        return type(self).request_options is not SecondFactor.request_options
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if hasattr(cls, "name"):
@@ -110,6 +131,31 @@ class SecondFactor(ABC):
             InvalidCode, TooManyRequests, FactorDisabled: As for `verify`.
         """
         await self.verify(user, code)
+
+    async def request_options(self, user: BaseUser, challenge: str) -> Mapping[str, Any]:  # noqa: ARG002
+        """
+        Return the options with which the browser signs a challenge, for a factor that does that.
+
+        Args:
+            user: The user.
+            challenge: The token that the browser sends back with the result.
+
+        Raises:
+            InvalidCode: The factor has no options.
+        """
+        raise InvalidCode
+
+    async def verify_assertion(self, user: BaseUser, assertion: Assertion) -> str:  # noqa: ARG002
+        """
+        Check what the browser signed.
+
+        Returns:
+            The name of the factor that it proves.
+
+        Raises:
+            InvalidCode: It is not valid for this user.
+        """
+        raise InvalidCode
 
     async def send(self, user: BaseUser) -> None:  # noqa: B027 - most factors send nothing
         """Send a code, for a factor whose codes are sent."""

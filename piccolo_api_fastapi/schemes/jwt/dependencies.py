@@ -37,6 +37,7 @@ from . import queries, rotation_queries
 from .access_tokens import AccessTokens, Claims, family_id
 from .claims import ClaimsOf
 from .client_names import checked_client_id
+from .issuing import issuing_of
 from .refresh_tokens import RefreshToken, RefreshTokens
 from .scopes import narrow
 from .tables import RefreshFamily
@@ -170,6 +171,7 @@ class JWTAuth(Scheme[UserT]):
         self._compiled = rotation_queries.compile_queries(self.own, held, is_batched=batched)
         self.model = password_flow(token_url)
         self.claims = ClaimsOf(self, self.decode)
+        self.issuing = issuing_of(self)
         super().__init__()
 
     async def extra_claims(self, user: UserT) -> Mapping[str, Any]:  # noqa: ARG002
@@ -275,6 +277,27 @@ class JWTAuth(Scheme[UserT]):
             await self.users.uphold(held)
             await queries.start(self.own, row, cap=self.cap)
         return await self._pair(held.user, token, grant, now)
+
+    async def sign_in(
+        self,
+        connection: HTTPConnection,
+        response: Response,  # noqa: ARG002
+        proof: Proof[UserT] | UserT,
+    ) -> TokenPair:
+        """
+        Start a family, as `SessionAuth.sign_in` starts a session. Returns its first tokens.
+
+        Args:
+            connection: The request.
+            response: The response, which gets no cookie.
+            proof: The result of `Login.start`, or a user whom the application has
+                authenticated itself.
+
+        Raises:
+            InvalidScope, InvalidCredentials: As for `issue`.
+        """
+        scope = proof.scope if isinstance(proof, Proof) else ""
+        return await self.issue(proof, connection, scope)
 
     async def refresh(self, refresh_token: str, scope: str = "") -> TokenPair:
         """

@@ -12,7 +12,20 @@ from piccolo_api_fastapi.core.http.problems import (
     schema_of,
 )
 from piccolo_api_fastapi.core.http.route import AuthRoute, code_of
-from piccolo_api_fastapi.errors import AuthError, InvalidRequest, Unprocessable, oauth_members
+from piccolo_api_fastapi.errors import (
+    AuthError,
+    DeadChallenge,
+    GrantRefused,
+    InvalidCode,
+    InvalidCredentials,
+    InvalidGrant,
+    InvalidRequest,
+    InvalidTicket,
+    LoginRefused,
+    Unprocessable,
+    WrongLoginCode,
+    oauth_members,
+)
 
 _ERRORS = {
     405: "invalid_request",
@@ -22,6 +35,14 @@ _ERRORS = {
     503: "temporarily_unavailable",
 }
 """The codes of RFC 6749 sections 5.2 and 4.1.2.1 that say the same as a status."""
+
+GRANT_ERRORS: dict[type[AuthError], type[AuthError]] = {
+    InvalidCredentials: InvalidGrant,
+    InvalidTicket: DeadChallenge,
+    InvalidCode: WrongLoginCode,
+    LoginRefused: GrantRefused,
+}
+"""The errors of a failed login, and those that tell of them as RFC 6749 section 5.2 has it."""
 
 
 class TokenRoute(AuthRoute):
@@ -49,6 +70,9 @@ class TokenRoute(AuthRoute):
         """Translate an error; a form or JSON that does not validate is an `invalid_request`."""
         if isinstance(error, RequestValidationError | Unprocessable):
             return InvalidRequest()
+        for kind, grant_error in GRANT_ERRORS.items():
+            if isinstance(error, kind):
+                return grant_error(str(error.detail) if kind is LoginRefused else None)
         return super().translate(error)
 
 

@@ -1,11 +1,10 @@
 """Routes to get, refresh and revoke tokens, to list signed-in apps, and for the public keys."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeAlias
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
@@ -13,56 +12,45 @@ from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http.openapi import issues_tokens, tag
+from piccolo_api_fastapi.core.http.openapi import issues_tokens
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import PublicRoute, no_body
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     AuthError,
     ConfigurationError,
-    DeadChallenge,
     EmailNotVerified,
-    FactorDisabled,
     GrantRefused,
     HasherBusy,
     InsufficientScope,
-    InvalidCode,
-    InvalidCredentials,
     InvalidGrant,
     InvalidRequest,
     InvalidScope,
-    InvalidTicket,
-    LoginRefused,
     MFARequired,
     NotFound,
-    SecretUnreadable,
     TooManyRequests,
     UnsupportedGrantType,
-    WrongLoginCode,
 )
-from piccolo_api_fastapi.login import Challenge, Login
+from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.captcha import captcha_attempt, checks_captcha
 from piccolo_api_fastapi.login.consistency import logs_in
-from piccolo_api_fastapi.login.schemas import MFAIn, SendIn
+from piccolo_api_fastapi.login.second_step import add_second_step
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
 from piccolo_api_fastapi.schemes.sign_out import signing_out
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
-from .client_names import client_id_of
 from .dependencies import JWTAuth
 from .introspection import add_introspection
+from .issuing import TAG, asked
 from .route import TokenRoute
 from .schemas import FamilyOut, JWKSet, RevocationForm, TokenForm, TokenOut
-from .token_pairs import TokenPair
 from .websocket_router import add_websocket_tickets
 
 Captcha: TypeAlias = Callable[[Request], Awaitable[None]]
 
-GrantType: TypeAlias = Callable[[Request, TokenForm], Awaitable[TokenPair]]
-"""Exchanges what a token request presents for a token pair."""
-
-_TAG = tag("tokens", "Get, refresh and revoke the tokens of apps.")
+GrantType: TypeAlias = Callable[[Request, Response, TokenForm], Awaitable[Any]]
+"""Exchanges what a token request presents for the body with a token pair."""
 
 
 @configured
@@ -112,11 +100,10 @@ def jwt_router(
         "users": jwt.users.table,
         "prefix": prefix_of(operation_prefix, jwt),
     }
-    router = AuthRouter(**parts, tag=_TAG)
+    router = AuthRouter(**parts, tag=TAG)
     tokens = AuthRouter(**parts, route_class=TokenRoute)
     _add_token(tokens, jwt, login, captcha)
-    if login.factors:
-        _add_second_step(tokens, jwt, login)
+    add_second_step(tokens, login, jwt.issuing)
     _add_revocation(tokens, jwt)
     if introspection is not None:
         add_introspection(tokens, jwt, introspection)
@@ -160,30 +147,31 @@ def _add_token(
     @logs_in(login, issues="tokens")
     @checks_captcha(captcha)
     @issues_tokens(jwt.scheme_name)
-    async def create_token(request: Request, form: Annotated[TokenForm, Form()]) -> TokenOut:
+    async def create_token(
+        request: Request, response: Response, form: Annotated[TokenForm, Form()]
+    ) -> TokenOut:
         """Exchange a password or a refresh token for an access token (RFC 6749)."""
         exchange = grant_types.get(form.grant_type)
         if exchange is None:
             raise UnsupportedGrantType
-        return TokenOut.of(await exchange(request, form), request)
+        body: TokenOut = await exchange(request, response, form)
+        return body
 
 
 def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) -> GrantType:
     """RFC 6749 section 4.3."""
 
-    async def exchange(request: Request, form: TokenForm) -> TokenPair:
+    async def exchange(request: Request, response: Response, form: TokenForm) -> Any:
         if captcha is not None:
             async with captcha_attempt(request, login.limits):
                 await captcha(request)
         if form.username is None or form.password is None:
             raise InvalidRequest
-        asked = {"scope": form.scope, "client_id": client_id_of(request, form.client_id)}
         password, client = form.password.get_secret_value(), login.client(request)
-        with _as_grant_errors():
-            outcome = await login.start(form.username, password, client, channel="token", **asked)
-            if isinstance(outcome, Challenge):
-                raise MFARequired(outcome.token, outcome.methods, outcome.expires_in)
-            return await jwt.issue(outcome, request, outcome.scope)
+        outcome = await login.start(
+            form.username, password, client, channel="token", **asked(request, form)
+        )
+        return await jwt.issuing.answer(login, request, response, outcome)
 
     return exchange
 
@@ -191,53 +179,13 @@ def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) 
 def _by_refresh_token(jwt: JWTAuth[Any]) -> GrantType:
     """RFC 6749 section 6."""
 
-    async def exchange(_: Request, form: TokenForm) -> TokenPair:
+    async def exchange(request: Request, _: Response, form: TokenForm) -> Any:
         if form.refresh_token is None:
             raise InvalidRequest
-        return await jwt.refresh(form.refresh_token.get_secret_value(), form.scope)
+        pair = await jwt.refresh(form.refresh_token.get_secret_value(), form.scope)
+        return TokenOut.of(pair, request)
 
     return exchange
-
-
-def _add_second_step(router: APIRouter, jwt: JWTAuth[Any], login: Login[Any]) -> None:
-    @router.post(
-        "/token/mfa",
-        operation_id="create_token_mfa",
-        summary="Get tokens: the second factor",
-        response_model_exclude_none=True,
-        responses=responses(
-            InvalidRequest,
-            InvalidGrant,
-            WrongLoginCode,
-            DeadChallenge,
-            GrantRefused,
-            InvalidScope,
-            FactorDisabled,
-            TooManyRequests,
-            SecretUnreadable,
-        ),
-    )
-    async def create_token_mfa(request: Request, step: MFAIn) -> TokenOut:
-        """Complete the login with a code and the challenge from the first step."""
-        challenge, code = step.challenge.get_secret_value(), step.code.get_secret_value()
-        with _as_grant_errors():
-            proof = await login.finish(
-                challenge, code, login.client(request), method=step.method, channel="token"
-            )
-            return TokenOut.of(await jwt.issue(proof, request, proof.scope), request)
-
-    @router.post(
-        "/token/mfa/send",
-        operation_id="send_token_code",
-        summary="Get tokens: send a code",
-        status_code=204,
-        responses=responses(InvalidRequest, WrongLoginCode, DeadChallenge, TooManyRequests),
-    )
-    async def send_token_code(step: SendIn, request: Request) -> None:
-        """Send a code to the user. It counts as one of the five attempts."""
-        with _as_grant_errors():
-            challenge, client = step.challenge.get_secret_value(), login.client(request)
-            await login.send(challenge, step.method, client, channel="token")
 
 
 def _add_revocation(router: APIRouter, jwt: JWTAuth[Any]) -> None:
@@ -259,21 +207,6 @@ def _add_revocation(router: APIRouter, jwt: JWTAuth[Any]) -> None:
             caller = None
         user = caller.user if caller else None
         await jwt.revoke(form.token.get_secret_value(), user=user)
-
-
-@contextmanager
-def _as_grant_errors() -> Iterator[None]:
-    """Answer a failed login as RFC 6749 section 5.2 has it."""
-    try:
-        yield
-    except InvalidCredentials:
-        raise InvalidGrant from None
-    except InvalidTicket:
-        raise DeadChallenge from None
-    except InvalidCode:
-        raise WrongLoginCode from None
-    except LoginRefused as error:
-        raise GrantRefused(str(error.detail)) from None
 
 
 def _add_families(router: APIRouter, jwt: JWTAuth[Any], person: InPerson[Any]) -> None:

@@ -36,6 +36,7 @@ from piccolo_api_fastapi.users import Proof, Users, UserT, or_default
 
 from . import queries, rotation_queries
 from .cookie_tokens import CookieTokens
+from .issuing import issuing_of
 from .queries import SESSION_TOKEN, Lifetimes
 from .tables import Session
 
@@ -131,6 +132,7 @@ class SessionAuth(Scheme[UserT]):
         )
         self._is_batched = batched
         self._own(name or _name_of(self.cookie))
+        self.issuing = issuing_of(self)
         super().__init__()
 
     @classmethod

@@ -1,48 +1,34 @@
 """Routes to log in and out by cookie, and to list and end one's own sessions."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import Field
 
 from piccolo_api_fastapi.access.guards import Guard
 from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.core.http.route import no_body
-from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
-    ConfigurationError,
     CrossSiteRequest,
     EmailNotVerified,
-    FactorDisabled,
     HasherBusy,
     InsufficientScope,
-    InvalidCode,
     InvalidCredentials,
-    InvalidTicket,
     LoginRefused,
     NotFound,
-    SecretUnreadable,
     TooManyRequests,
 )
-from piccolo_api_fastapi.login import (
-    Challenge,
-    EnrolmentRequiredOut,
-    Login,
-    MFARequiredOut,
-    SignedIn,
-    UserOut,
-)
+from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.captcha import captcha_dependencies
 from piccolo_api_fastapi.login.consistency import logs_in
-from piccolo_api_fastapi.login.schemas import LoginIn, MFAIn, SendIn
+from piccolo_api_fastapi.login.issuing import login_router
+from piccolo_api_fastapi.login.schemas import LoginIn
+from piccolo_api_fastapi.login.second_step import add_second_step
 from piccolo_api_fastapi.schemes.schemas import SignOutIn
 from piccolo_api_fastapi.schemes.sign_out import signing_out
 from piccolo_api_fastapi.users import UserT
@@ -50,12 +36,6 @@ from piccolo_api_fastapi.users import UserT
 from . import queries
 from .dependencies import SessionAuth
 from .schemas import SessionOut
-
-LoggedIn: TypeAlias = Annotated[
-    SignedIn | MFARequiredOut | EnrolmentRequiredOut, Field(discriminator="status")
-]
-
-_TAG = tag("sessions", "Log in and out in a browser, and list and end sessions.")
 
 
 @configured
@@ -92,10 +72,7 @@ def session_router(
         ConfigurationError: `session` and `login` have different user tables.
     """
     login = login or Login(session.users)
-    if login.users.table is not session.users.table:
-        raise ConfigurationError("session and login must have the same user table.")
-    prefix = prefix_of(operation_prefix, session)
-    router = AuthRouter(users=session.users.table, prefix=prefix, tag=_TAG)
+    router = login_router(session, login, operation_prefix)
     _add_login(router, session, login, captcha)
     _add_sessions(router, session, in_person(guard or session))
     return router
@@ -107,17 +84,20 @@ def _add_login(
     login: Login[Any],
     captcha: Callable[..., Any] | None,
 ) -> None:
+    issuing = session.issuing
+
     @router.post(
-        "/login",
-        operation_id="log_in",
-        summary="Log in",
-        dependencies=[Depends(session.csrf), *captcha_dependencies(captcha, login.limits)],
+        issuing.path,
+        operation_id=issuing.verb,
+        summary=issuing.summary,
+        response_model=issuing.started,
+        dependencies=[*issuing.dependencies, *captcha_dependencies(captcha, login.limits)],
         responses=responses(
             InvalidCredentials, LoginRefused, EmailNotVerified, TooManyRequests, HasherBusy
         ),
     )
     @logs_in(login)
-    async def log_in(request: Request, response: Response, credentials: LoginIn) -> LoggedIn:
+    async def log_in(request: Request, response: Response, credentials: LoginIn) -> Any:
         """
         Start a session and set its cookie, or ask for a second factor. An unknown user, a wrong
         password and a disabled user get the same response; so does a user who has not verified
@@ -125,16 +105,9 @@ def _add_login(
         """
         password = credentials.password.get_secret_value()
         outcome = await login.start(credentials.username, password, login.client(request))
-        if isinstance(outcome, Challenge):
-            return MFARequiredOut.of(outcome, request)
-        await session.sign_in(request, response, outcome)
-        await login.remember(outcome.user, request, response)
-        if outcome.is_enrolling:
-            return EnrolmentRequiredOut.of(outcome.user, request)
-        return SignedIn(user=UserOut.of(outcome.user))
+        return await issuing.answer(login, request, response, outcome)
 
-    if login.factors:
-        _add_second_step(router, session, login)
+    add_second_step(router, login, issuing)
 
     @router.post(
         "/logout",
@@ -146,43 +119,6 @@ def _add_login(
     async def log_out(request: Request, response: Response) -> None:
         """End the session and clear the cookie. The response is the same without a session."""
         await session.sign_out(request, response)
-
-
-def _add_second_step(router: APIRouter, session: SessionAuth[Any], login: Login[Any]) -> None:
-    @router.post(
-        "/login/mfa",
-        operation_id="log_in_mfa",
-        summary="Log in: the second factor",
-        dependencies=[Depends(session.csrf)],
-        responses=responses(
-            InvalidTicket,
-            InvalidCode,
-            LoginRefused,
-            FactorDisabled,
-            TooManyRequests,
-            SecretUnreadable,
-        ),
-    )
-    async def log_in_mfa(request: Request, response: Response, step: MFAIn) -> SignedIn:
-        """Complete the login with a code and the challenge from the first step."""
-        challenge, code = step.challenge.get_secret_value(), step.code.get_secret_value()
-        proof = await login.finish(challenge, code, login.client(request), method=step.method)
-        await session.sign_in(request, response, proof)
-        await login.remember(proof.user, request, response)
-        return SignedIn(user=UserOut.of(proof.user))
-
-    @router.post(
-        "/login/mfa/send",
-        operation_id="send_login_code",
-        summary="Log in: send a code",
-        status_code=204,
-        dependencies=[Depends(session.csrf)],
-        responses=responses(InvalidTicket, InvalidCode, TooManyRequests),
-    )
-    async def send_login_code(step: SendIn, request: Request) -> None:
-        """Send a code to the user. It counts as one of the five attempts."""
-        client = login.client(request)
-        await login.send(step.challenge.get_secret_value(), step.method, client)
 
 
 def _add_sessions(router: APIRouter, session: SessionAuth[Any], person: InPerson[Any]) -> None:
