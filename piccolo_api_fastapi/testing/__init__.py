@@ -2,6 +2,7 @@
 
 from piccolo_api_fastapi.rate_limiting import no_rate_limits
 
+from .authenticators import SoftwareAuthenticator
 from .kit import (
     FrozenClock,
     Outbox,
@@ -21,6 +22,7 @@ from .roles import give_role
 __all__ = [
     "FrozenClock",
     "Outbox",
+    "SoftwareAuthenticator",
     "acting_as",
     "assert_single_winner",
     "auc",
