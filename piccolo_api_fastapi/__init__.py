@@ -17,6 +17,7 @@ from .accounts import (
     reset_password_router,
     verify_email_router,
 )
+from .accounts.email_login import EmailLogin, email_login_router
 from .accounts.limits import AccountLimits
 from .accounts.mailboxes import (
     EmailChange,
@@ -54,6 +55,14 @@ from .login.config import config_router
 from .login.known_devices import KnownDevice, KnownDevices, delete_expired_devices
 from .login.limits import LoginLimits
 from .login.mfa.email_codes import EmailCode, SentCode
+from .login.mfa.passkeys import (
+    Passkey,
+    PasskeyOwner,
+    Passkeys,
+    passkey_login_router,
+    passkey_router,
+    related_origins_router,
+)
 from .login.mfa.recovery_codes import RecoveryCode, RecoveryCodes
 from .login.mfa.second_factor import SecondFactor
 from .login.mfa.totp import TOTP, TOTPSecret, mfa_router
@@ -139,6 +148,7 @@ __all__ = [
     "CrudHooks",
     "EmailChange",
     "EmailCode",
+    "EmailLogin",
     "EmailStatus",
     "EncryptionProvider",
     "ErrorBody",
@@ -166,6 +176,9 @@ __all__ = [
     "Notices",
     "PBKDF2Hasher",
     "Pages",
+    "Passkey",
+    "PasskeyOwner",
+    "Passkeys",
     "Password",
     "PasswordFailures",
     "PasswordHasher",
@@ -228,6 +241,7 @@ __all__ = [
     "delete_old_events",
     "delete_old_guesses",
     "devices_router",
+    "email_login_router",
     "generate_key",
     "in_person",
     "install",
@@ -240,12 +254,15 @@ __all__ = [
     "optional",
     "owned",
     "owned_row",
+    "passkey_login_router",
+    "passkey_router",
     "protect_events",
     "public",
     "rate_limit_headers",
     "reauthentication_router",
     "record_events",
     "register_router",
+    "related_origins_router",
     "require",
     "reset_password_router",
     "responses",

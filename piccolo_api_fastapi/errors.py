@@ -87,14 +87,16 @@ class LeadsTo:
         action: The `action` of a `NextStep`.
         operation: The name of the operation that does it.
         sending: The name of the operation that sends another code.
+        or_else: The name of the operation to use if there is no such operation.
     """
 
     action: str
     operation: str
     sending: str = ""
+    or_else: str = ""
 
 
-TO_ENROL = LeadsTo("enrol_factor", "begin_totp")
+TO_ENROL = LeadsTo("enrol_factor", "begin_totp", or_else="begin_passkey")
 """The user must set up a second factor."""
 
 
@@ -398,6 +400,20 @@ class TokenLimitReached(Conflict):
     message = "You have reached the maximum number of API tokens. Revoke one first."
 
 
+class PasskeyExists(Conflict):
+    """The passkey is registered already, whoever has it."""
+
+    code = "passkey_exists"
+    message = "This passkey is registered already."
+
+
+class LastWayIn(Conflict):
+    """Without this, the user could not log in any more."""
+
+    code = "last_way_in"
+    message = "This is your last way to log in. Add another, or set a password, first."
+
+
 class PreconditionFailed(AuthError):
     """The row is not the one that `If-Match` names: it was changed meanwhile (RFC 9110 13.1.1)."""
 
@@ -469,6 +485,16 @@ class WrongConfirmation(Unprocessable):
 
     def __init__(self) -> None:
         super().__init__([FieldError(("body", "code"), self.message, self.code)])
+
+
+class PasskeyRefused(Unprocessable):
+    """What the browser returned is not what it was asked for, or it was asked too long ago."""
+
+    code = "passkey_refused"
+    message = "The passkey could not be added. Please try again."
+
+    def __init__(self) -> None:
+        super().__init__([FieldError(("body", "credential"), self.message, self.code)])
 
 
 class WeakPassword(Unprocessable, ValueError):

@@ -1,6 +1,7 @@
 """`Login`: every router that checks a password or a code asks this object."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, Generic
@@ -172,6 +173,26 @@ class Login(Generic[UserT]):
             proof = replace(proof, scope=scope, client_id=client_id, known=self._second.known)
             await self._outcomes.refuse_unknown(proof, attempt)
         return await self._proceed(proof, attempt, channel)
+
+    @asynccontextmanager
+    async def proving(self, factor: str, client: ClientInfo) -> AsyncIterator[None]:
+        """
+        Limit and record the check of a first factor other than the password.
+
+        Args:
+            factor: The name of the factor.
+            client: The client that sent the request.
+
+        Raises:
+            TooManyRequests: There were too many failures from this address.
+        """
+        async with self.limits.attempt(address=client.network) as limited:
+            try:
+                yield
+            except InvalidCredentials as error:
+                limited.failed = True  # before the hooks run, whatever they raise
+                await self._outcomes.fail(LoginAttempt("", client, None, factor), error.user)
+                raise
 
     async def enter(
         self,

@@ -12,6 +12,7 @@ from piccolo_api_fastapi.core.database.auth_tables import attribute_of, bind, de
 from piccolo_api_fastapi.core.events.log import EventRecord
 from piccolo_api_fastapi.login.known_devices import KnownDevice
 from piccolo_api_fastapi.login.mfa.email_codes import SentCode
+from piccolo_api_fastapi.login.mfa.passkeys import Passkey, PasskeyOwner
 from piccolo_api_fastapi.login.mfa.recovery_codes import RecoveryCode
 from piccolo_api_fastapi.login.mfa.totp import TOTPSecret
 from piccolo_api_fastapi.login.tickets import Ticket
@@ -60,6 +61,8 @@ class AuthTables:
     totp_secret: type[TOTPSecret]
     recovery_code: type[RecoveryCode]
     sent_code: type[SentCode]
+    passkey: type[Passkey]
+    passkey_owner: type[PasskeyOwner]
     api_token: type[APIToken]
     email_status: type[EmailStatus]
     email_change: type[EmailChange]

@@ -39,8 +39,8 @@ def test_tables() -> None:
     assert auth_tables(Customer) is auth_tables(Customer)
     assert list(APP_CONFIG.table_classes) == list(auth_tables())
     assert {attribute_of(table) for table in auth_tables()} == set(AuthTables.__annotations__)
-    with pytest.raises(AttributeError, match="No table is called 'passkey'"):
-        auth_tables().passkey  # noqa: B018
+    with pytest.raises(AttributeError, match="No table is called 'driver'"):
+        auth_tables().driver  # noqa: B018
     names = {
         table._meta.tablename for owner in (User, Customer, Member) for table in auth_tables(owner)
     }

@@ -92,7 +92,9 @@ def next_step(scope: Scope, leads_to: LeadsTo) -> Any:
         leads_to: The action, and the names of its operations.
     """
     near = operations_near(scope, user_table_of(scope))
-    names = {"href": leads_to.operation, "send_href": leads_to.sending}
+    has_operation = leads_to.operation in near
+    operation = leads_to.operation if has_operation else leads_to.or_else
+    names = {"href": operation, "send_href": leads_to.sending}
     paths = {
         member: href_of(scope, near[name]) if name in near else None
         for member, name in names.items()

@@ -46,11 +46,6 @@ class GuardedSecrets:
             await emit(AuthEvent("authn_secret_unreadable", self._clock(), user))
             raise
 
-    async def has(self, user: Any) -> bool:
-        """Whether the user with this primary key has a secret."""
-        table = self.table
-        return bool(await table.exists().where(table.user == user, table.secret.is_not_null()))
-
     async def reserve(self, user: Any, now: datetime, *, signed_in: bool = False) -> dict[str, Any]:
         """
         Count a guess as wrong before it is checked.

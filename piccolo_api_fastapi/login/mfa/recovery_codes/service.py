@@ -11,6 +11,7 @@ from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import ConfigurationError, FactorDisabled, InvalidCode, NotFound
+from piccolo_api_fastapi.login.mfa.confirmed_factors import confirmed_factors
 from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.login.mfa.one_time_codes import recovery_digest
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
@@ -24,7 +25,7 @@ from .tables import RecoveryCode
 @configured
 class RecoveryCodes(SecondFactor):
     """
-    Single-use codes for a user who has lost the authenticator; `TOTP` makes them.
+    Single-use codes for a user who has lost the authenticator; `TOTP` and `Passkeys` make them.
 
     ```python
     from piccolo_api_fastapi import TOTP, RecoveryCodes, XChaCha20Poly1305
@@ -40,7 +41,7 @@ class RecoveryCodes(SecondFactor):
 
     Args:
         users: The users who have the codes.
-        secrets: The authenticators, which count the failures.
+        secrets: The authenticators, which count the failures; `None` if there are none.
         count: The number of codes that a user gets, 1 to 100.
 
     Raises:
@@ -56,7 +57,7 @@ class RecoveryCodes(SecondFactor):
         "authn_recovery_code_used": "A recovery code was used. There are {left} left.",
     }
 
-    def __init__(self, users: Users[Any], secrets: GuardedSecrets, count: int) -> None:
+    def __init__(self, users: Users[Any], secrets: GuardedSecrets | None, count: int) -> None:
         if not 1 <= count <= 100:  # noqa: PLR2004 - the message has the limits
             raise ConfigurationError("The number of recovery codes must be 1 to 100.")
         self.users = users
@@ -88,8 +89,9 @@ class RecoveryCodes(SecondFactor):
         key, now = primary_key(user), self.users.clock()
         digest = recovery_digest(code)
         if digest is None or not await self._spend(key, digest, now):
-            with suppress(FactorDisabled):
-                await self._secrets.reserve(key, now, signed_in=signed_in)
+            if self._secrets is not None:
+                with suppress(FactorDisabled):
+                    await self._secrets.reserve(key, now, signed_in=signed_in)
             raise InvalidCode
         data = {"left": await self.left(user)}
         await emit(AuthEvent("authn_recovery_code_used", now, key, data))
@@ -99,8 +101,12 @@ class RecoveryCodes(SecondFactor):
             await self.users.lock(user)
             if not await queries.spend(self.table, user, digest, now):
                 return False
-            await self._secrets.forgive(user)
+            await self._forgive(user)
         return True
+
+    async def _forgive(self, user: Any) -> None:
+        if self._secrets is not None:
+            await self._secrets.forgive(user)
 
     async def replace(self, user: BaseUser, *, keep: Any = None) -> list[str]:
         """
@@ -114,14 +120,14 @@ class RecoveryCodes(SecondFactor):
             The new codes. Show them once.
 
         Raises:
-            NotFound: The user has no authenticator.
+            NotFound: The user has no second factor.
             InvalidCredentials: The user was deleted meanwhile.
         """
         key, now = primary_key(user), self.users.clock()
         async with transaction(self.table):
             await self.users.lock(key)
-            await self._secrets.forgive(key)
-            if not await self._secrets.has(key):
+            await self._forgive(key)
+            if not await confirmed_factors(self.users, user):
                 raise NotFound
             codes = await self.write(key, now)
             await self.users.end_credentials(user, keep=keep)
@@ -141,6 +147,7 @@ class RecoveryCodes(SecondFactor):
         """
         return await queries.replace(self.table, user, self.count, now)
 
-    async def erase(self, user: Any) -> None:
-        """Delete the codes of the user with this primary key."""
-        await queries.erase(self.table, user)
+    async def erase(self, user: BaseUser) -> None:
+        """Delete the codes of a user, unless they have another second factor."""
+        if not await confirmed_factors(self.users, user):
+            await queries.erase(self.table, primary_key(user))

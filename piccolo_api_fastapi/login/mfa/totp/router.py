@@ -26,6 +26,7 @@ from piccolo_api_fastapi.errors import (
     WrongConfirmation,
 )
 from piccolo_api_fastapi.login.consistency import enrols
+from piccolo_api_fastapi.login.mfa.confirmed_factors import confirmed_factors
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -89,8 +90,8 @@ def _recent(totp: TOTP, person: InPerson[Any], within: timedelta) -> Any:
     async def recent(
         request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
     ) -> Identity[Any]:
-        is_enrolled = await totp.is_enrolled(identity.user)
-        await person.check(StepUp(mfa=is_enrolled, within=within), identity, request)
+        has_factor = bool(await confirmed_factors(totp.users, identity.user))
+        await person.check(StepUp(mfa=has_factor, within=within), identity, request)
         return identity
 
     return recent

@@ -242,7 +242,7 @@ class TOTP(SecondFactor):
         async with transaction(self.table):
             await self.users.lock(key)
             removed = await queries.remove(self.table, key)
-            await self.recovery.erase(key)
+            await self.recovery.erase(user)
             if not any(row["confirmed_at"] for row in removed):
                 raise NotFound
             await self.users.end_credentials(user, keep=keep)

@@ -24,12 +24,12 @@ from piccolo_api_fastapi.access.step_up import declare_factor
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import bearer, reaches_no_sql
 
-COUNTS = ["password", "badge", "pager", "passkey"]
+COUNTS = ["password", "badge", "pager", "pin_key"]
 WORTH = {
     "password": ("single_factor", ["pwd"]),
     "badge": ("single_factor", ["sc"]),
     "pager": ("mfa", ["otp", "mfa"]),
-    "passkey": ("mfa", ["hwk", "mfa"]),
+    "pin_key": ("mfa", ["hwk", "mfa"]),
     "email_link": ("single_factor", []),
     "TOTP": ("single_factor", []),
     "totp ": ("single_factor", []),
@@ -43,7 +43,7 @@ def declared(undeclared: None) -> None:
     """A factor of each kind."""
     declare_factor("badge", amr=["sc"], worth="first")
     declare_factor("pager", amr=["otp"], worth="second")
-    declare_factor("passkey", amr=["hwk"], worth="both")
+    declare_factor("pin_key", amr=["hwk"], worth="both")
 
 
 @pytest.fixture
