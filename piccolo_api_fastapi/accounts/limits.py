@@ -81,6 +81,7 @@ REGISTER_BY_ACCOUNT = _limit("5/hour", "register: account", key=by_email)
 MAIL_BY_ADDRESS = _limit("20/hour", "mail: address")
 RESET_BY_ACCOUNT = _limit("5/hour", "reset: account", key=by_email)
 MAIL_BY_ACCOUNT = _limit("5/hour", "mail: account", key=by_email)
+LOGIN_BY_ACCOUNT = _limit("5/hour", "email login: account", key=by_email)
 VERIFY_BY_ADDRESS = _limit("20/15minutes", "verify: address", FailureLimit)
 VERIFY_BY_ACCOUNT = _limit("10/hour", "verify: account", FailureLimit, key=by_email)
 
@@ -108,6 +109,7 @@ class AccountLimits:
         mail_by_address: Requests for links and codes from one IP address.
         reset_by_account: Links for a new password to one mailbox, known or unknown.
         mail_by_account: Links and codes that verify one mailbox, known or unknown.
+        login_by_account: Links and codes of `EmailLogin` to one mailbox, known or unknown.
         verify_by_address: Wrong links and codes from one IP address.
         verify_by_account: Wrong codes for one mailbox, known or unknown.
     """
@@ -117,5 +119,6 @@ class AccountLimits:
     mail_by_address: RateLimit | None = MAIL_BY_ADDRESS
     reset_by_account: RateLimit | None = RESET_BY_ACCOUNT
     mail_by_account: RateLimit | None = MAIL_BY_ACCOUNT
+    login_by_account: RateLimit | None = LOGIN_BY_ACCOUNT
     verify_by_address: RateLimit | None = VERIFY_BY_ADDRESS
     verify_by_account: RateLimit | None = VERIFY_BY_ACCOUNT

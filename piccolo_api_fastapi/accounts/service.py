@@ -63,7 +63,8 @@ class Accounts(Generic[UserT]):
         product: The name of the product, such as `Movie club`, for subjects and texts.
         texts: For classes of messages, functions that return the subject and the whole text.
         paths: The paths of pages that are not at `/verify-email`, `/reset-password`,
-            `/change-email` and `/undo-email`, by the keys `verify`, `reset`, `change` and `undo`.
+            `/change-email`, `/undo-email` and `/login-by-email`, by the keys `verify`, `reset`,
+            `change`, `undo` and `login`.
         links: Where links have their secrets. In the `fragment`, only a script can read them; in
             the `query`, they are left in access logs.
         schemes: The schemes by which users are signed in; by default those of `guard`.

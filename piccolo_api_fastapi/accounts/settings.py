@@ -34,6 +34,7 @@ PATHS = {
     "reset": "/reset-password",
     "change": "/change-email",
     "undo": "/undo-email",
+    "login": "/login-by-email",
 }
 
 FRESH = StepUp(within=timedelta(minutes=5))
@@ -76,7 +77,9 @@ class MailSettings:
                 "product=, texts= and links= need Accounts(mail=…, base_url=…)."
             )
         if not set(self.paths or ()) <= PATHS.keys():
-            raise ConfigurationError("The keys of paths must be verify, reset, change or undo.")
+            raise ConfigurationError(
+                "The keys of paths must be verify, reset, change, undo or login."
+            )
         if self.reset_lifetime > LONGEST_RESET:
             raise ConfigurationError("reset_lifetime must be an hour or less.")
 

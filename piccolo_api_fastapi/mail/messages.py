@@ -272,6 +272,45 @@ class SignInCode(Message):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInByEmail(LinkMessage):
+    """
+    Lets a user sign in without a password. Sent by `EmailLogin`.
+
+    Its link is an empty text if an app asked for it.
+
+    Args:
+        code: A code that can be typed instead of opening the link. It is a secret.
+        browser: The browser that asked for it, such as `Firefox, Windows`, or an empty text.
+        ip: The IP address that asked for it, or `None` if it is unknown.
+    """
+
+    title = "Your code to sign in"
+
+    code: str = field(repr=False)
+    browser: str
+    ip: str | None
+
+    def body(self) -> str:
+        """Return the link and the code, and the time, the address and the browser."""
+        there = f" at {self.product}" if self.product else ""
+        where, agent = self.ip or "an unknown address", self.browser or "an unknown browser"
+        link = (
+            "open this link in the same browser and press the button:\n\n"
+            f"{self.link}\n\n"
+            f"or type the code {self.code} where you asked for it. Each works once"
+            if self.link
+            else f"type the code {self.code} where you asked for it. It works once"
+        )
+        return (
+            f"Somebody asked to sign in{there} with this address on {_time(self.at)}, from "
+            f"{where}, with {agent}.\n\n"
+            f"If it was you, {link}, until {_time(self.expires_at)}.\n\n"
+            "If it was not you, do nothing, and tell nobody the code. Nobody from "
+            f"{self.product or 'us'} asks for it: whoever does wants to get into your account."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountClosed(Message):
     """Tells a user that their account was closed."""
 

@@ -40,7 +40,7 @@ MAIL: dict[str, Any] = {"mail": Outbox(), "base_url": "https://app.example.com"}
         {**MAIL, "base_url": "https://app.example.com?x"},
         {**MAIL, "base_url": "https://ada@app.example.com"},
         {**MAIL, "base_url": "app.example.com"},
-        {**MAIL, "paths": {"login": "/login"}},
+        {**MAIL, "paths": {"sign-in": "/login"}},
         {**MAIL, "paths": {"reset": "reset"}},
         {**MAIL, "paths": {"reset": "/reset#x"}},
         {**MAIL, "reset_lifetime": timedelta(hours=2)},

@@ -46,7 +46,7 @@ class Verified(Generic[UserT]):
 @dataclass(frozen=True, slots=True)
 class NewCode:
     """
-    A code of six digits and its hash, made before it is known whether anybody gets it.
+    A code of digits and its hash, made before it is known whether anybody gets it.
 
     Args:
         code: The code.
@@ -114,17 +114,20 @@ class Verification(Generic[UserT]):
         """
         await queries.contest(self._status, primary_key(user), is_compared=is_compared)
 
-    async def new_code(self) -> NewCode:
+    async def new_code(self, length: int = queries.CODE_LENGTH) -> NewCode:
         """
         Make a code for `request` or `send`.
 
         Call it before the response, for known and unknown addresses: the hash is slow, and slows
         down other requests. After the response, that would reveal whether a code was sent.
 
+        Args:
+            length: The number of digits.
+
         Raises:
             HasherBusy: Too many passwords are being hashed.
         """
-        code = queries.new_code()
+        code = queries.new_code(length)
         return NewCode(code, await self._users.hasher.hash(code))
 
     async def issue(self, user: UserT, code: NewCode) -> VerifyEmail:

@@ -102,9 +102,9 @@ async def verify(table: type[EmailStatus], user: Any, email: str, now: datetime)
     return Before(row["activates"], is_contested, is_new)
 
 
-def new_code() -> str:
-    """A code of six random digits."""
-    return f"{secrets.randbelow(10**CODE_LENGTH):0{CODE_LENGTH}}"
+def new_code(length: int = CODE_LENGTH) -> str:
+    """A code of random digits."""
+    return f"{secrets.randbelow(10**length):0{length}}"
 
 
 async def count_guess(table: type[Ticket], user: Any, purpose: str, now: datetime) -> Ticket:

@@ -1,0 +1,72 @@
+"""`Pending`: a log-in that somebody asked for, as its ticket stores it."""
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass, field
+
+from piccolo_api_fastapi.core.crypto.tokens import OpaqueToken
+from piccolo_api_fastapi.errors import InvalidTicket
+from piccolo_api_fastapi.login.tickets import Ticket
+
+LOGIN_TOKEN = OpaqueToken("login")
+"""What the cookie of a browser holds, and what an app sends back with the code."""
+
+DIGEST_LENGTH = 64
+"""Hexadecimal digits of a SHA-256."""
+
+
+def address_digest(email: str) -> str:
+    """
+    Return what the ticket of an address is found by: each address has one log-in at a time.
+
+    Args:
+        email: The address in its normal form.
+    """
+    return hashlib.sha256(f"email-login\n{email}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """
+    The data of the ticket of a log-in.
+
+    Args:
+        browser: The digest of the `LOGIN_TOKEN` of the browser or the app that asked.
+        email: The address that the mail was sent to, as it is stored for the user.
+        code: The hash of the code.
+    """
+
+    browser: str
+    email: str
+    code: str = field(repr=False)
+
+    def write(self) -> str:
+        """The text that the ticket stores: the digest first, for the statement that finds it."""
+        return self.browser + json.dumps([self.email, self.code])
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> "Pending":
+        """The data of a ticket."""
+        return cls(ticket.data[:DIGEST_LENGTH], *json.loads(ticket.data[DIGEST_LENGTH:]))
+
+    def is_of(self, browser: str) -> bool:
+        """Whether a browser, by the digest of its token, is the one that asked."""
+        return secrets.compare_digest(self.browser, browser)
+
+
+def browser_digest(token: str) -> str:
+    """Return the digest of the token of a browser or an app; empty if it is malformed."""
+    return LOGIN_TOKEN.digest(token) or ""
+
+
+def present(ticket: Ticket | None) -> Ticket:
+    """
+    Return a ticket that there is.
+
+    Raises:
+        InvalidTicket: There is none.
+    """
+    if ticket is None:
+        raise InvalidTicket
+    return ticket
