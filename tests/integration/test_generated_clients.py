@@ -25,6 +25,7 @@ from piccolo_api_fastapi import (
     Key,
     KeyRing,
     Login,
+    Passkeys,
     SessionAuth,
     TokenAuth,
     User,
@@ -34,6 +35,8 @@ from piccolo_api_fastapi import (
     install,
     jwt_router,
     mfa_router,
+    passkey_login_router,
+    passkey_router,
     reauthentication_router,
     require,
     session_router,
@@ -62,7 +65,8 @@ def make_app(users: Users[User], totp: TOTP) -> FastAPI:
         serialization.NoEncryption(),
     )
     jwt, token = JWTAuth(users, keys=KeyRing(Key.from_pem(pem))), TokenAuth(users)
-    login = Login(users, factors=[totp])
+    passkeys = Passkeys(users, rp_id="localhost", rp_name="Clients", origins=["http://localhost"])
+    login = Login(users, factors=[totp, passkeys])
     accounts = Accounts(
         users,
         mail=ConsoleMail(),
@@ -77,6 +81,9 @@ def make_app(users: Users[User], totp: TOTP) -> FastAPI:
         session_router(session, login),
         jwt_router(jwt, login),
         mfa_router(totp, AnyOf(session, jwt)),
+        passkey_router(passkeys, AnyOf(session, jwt)),
+        passkey_login_router(passkeys, login, session),
+        passkey_login_router(passkeys, login, jwt),
         reauthentication_router(login, AnyOf(session, jwt)),
         token_router(token, session),
         accounts_router(accounts),

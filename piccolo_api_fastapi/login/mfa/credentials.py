@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-Base64URL: TypeAlias = Annotated[str, Field(min_length=1, max_length=16_384)]
+Base64URL: TypeAlias = Annotated[str, Field(min_length=1, max_length=8_192)]
 """Bytes in base64url, without padding."""
 
 CredentialId: TypeAlias = Annotated[str, Field(min_length=1, max_length=1_364)]
@@ -20,7 +20,7 @@ class AssertionResponse(BaseModel):
     clientDataJSON: Base64URL  # noqa: N815 - the name of the standard
     authenticatorData: Base64URL  # noqa: N815
     signature: Base64URL
-    userHandle: Annotated[str | Missing, Field(max_length=128)] = None  # noqa: N815
+    userHandle: Annotated[str, Field(max_length=128)] | Missing = None  # noqa: N815
 
 
 class AttestationResponse(BaseModel):
@@ -28,7 +28,7 @@ class AttestationResponse(BaseModel):
 
     clientDataJSON: Base64URL  # noqa: N815
     attestationObject: Base64URL  # noqa: N815
-    transports: Annotated[list[str] | Missing, Field(max_length=16)] = None
+    transports: Annotated[list[str], Field(max_length=16)] | Missing = None
 
 
 class _Credential(BaseModel):
