@@ -10,7 +10,8 @@ EVENTS = declare_events(
     ),
     EventKind(
         "authn_email_login_fail",
-        "A link or a code to sign in was invalid, or used in a browser that did not ask for it.",
+        "A link or a code to sign in was invalid, or the code was typed in a browser that did not "
+        "ask for it.",
         ("error",),
     ),
 )

@@ -1,6 +1,8 @@
 """Requests: the same answer for all, and mail that only the application shapes."""
 
+import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -11,14 +13,18 @@ from piccolo_api_fastapi import (
     AccountLimits,
     Accounts,
     AuthEvent,
+    ClientInfo,
     EmailLogin,
     EmailStatus,
+    JWTAuth,
     Login,
+    PasswordHasher,
     SessionAuth,
     Ticket,
     User,
     Users,
     email_login_router,
+    session_router,
 )
 from piccolo_api_fastapi.mail import SignInByEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
@@ -35,8 +41,9 @@ from tests.accounts.email_login.conftest import (
     press,
     type_code,
     type_in_app,
+    wrong,
 )
-from tests.accounts.test_registration import answering
+from tests.accounts.test_registration import answering, followed
 from tests.conftest import PASSWORD, new_client
 from tests.timing import asks_of, told_apart
 
@@ -256,3 +263,65 @@ async def test_one_time(users: Users[User], *, sign_up: bool) -> None:
     await known()
     await unknown()
     assert 0.4 <= await told_apart(known, unknown) <= 0.6
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # a third look on a busy machine
+@pytest.mark.security(170)
+@pytest.mark.usefixtures("unlimited")
+async def test_one_time_of_what_follows(users: Users[User]) -> None:
+    """
+    Nor does the next request take longer: 25 pairs, with hashes that cost what they do outside of
+    tests, and more where chance, or a difference, moves that.
+    """
+    slow = Users(hasher=PasswordHasher(), clock=users.clock)
+    session, login = SessionAuth(slow), Login(slow)
+    mail = Outbox().__call__  # not `at_once`
+    accounts = Accounts(slow, mail=mail, base_url=BASE_URL, schemes=[session])
+    app = FastAPI()
+    app.include_router(session_router(session, login), prefix="/auth")
+    app.include_router(email_login_router(EmailLogin(accounts), login, session), prefix="/auth")
+    await slow.create("me", PASSWORD)
+    owners = [{"email": f"user{n}@example.com"} for n in range(asks_of(25))]
+    for owner in owners:
+        await slow.create(owner["email"], email=owner["email"])
+    strangers = [{"email": f"bob{n}@example.com"} for n in range(asks_of(25))]
+    asked: list[asyncio.Task[httpx.Response]] = []
+    known = followed(app, "/auth/login/email", owners, asked)
+    unknown = followed(app, "/auth/login/email", strangers, asked)
+    await known()
+    await unknown()
+    assert 0.4 <= await told_apart(known, unknown, 25) <= 0.6
+    assert {answer.status_code for answer in await asyncio.gather(*asked)} == {202}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # a third look on a busy machine
+@pytest.mark.security(170)
+@pytest.mark.usefixtures("unlimited")
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_one_time_of_a_wrong_code(users: Users[User], jwt: JWTAuth[User]) -> None:
+    """
+    A wrong code is refused in the same time, whether the address was sent one or nobody has it:
+    40 of each, in turn, with hashes that cost what they do outside of tests, and more where
+    chance, or a difference, moves that. Without the hash it is 0 or 1.
+    """
+    slow = Users(hasher=PasswordHasher(), clock=users.clock)
+    login = Login(slow)
+    accounts = Accounts(slow, mail=Outbox(), base_url=BASE_URL)
+    email_login, app = EmailLogin(accounts), FastAPI()
+    app.include_router(email_login_router(email_login, login, jwt), prefix="/auth")
+    token = email_login.new_token()
+    wanted = await email_login.prepare(ADA, token, ClientInfo(), has_link=False)
+    guess = {"login": token, "code": wrong(wanted.code.code)}
+    owners = [f"user{number}@example.com" for number in range(1 + asks_of(40) // 5)]
+    for email in owners:  # each of whom may guess five times
+        await slow.create(email, email=email)
+        await email_login.request(replace(wanted, email=email))
+    strangers = [f"bob{number}@example.com" for number in range(40)]
+    path = "/auth/token/email/code"
+    known = answering(app, path, *({"email": email, **guess} for email in owners))
+    unknown = answering(app, path, *({"email": email, **guess} for email in strangers))
+    await known()
+    await unknown()
+    assert 0.3 <= await told_apart(known, unknown, 40) <= 0.7
