@@ -60,21 +60,23 @@ class SecondStep(Generic[UserT]):
     tickets: Tickets
     ticket: Ticket
 
-    async def complete(self, factors: dict[str, Any]) -> Proof[UserT]:
+    async def burn(self) -> None:
         """
         Use the challenge up. Of several requests at once, one succeeds.
-
-        Args:
-            factors: The factors that the second step proved, and when.
-
-        Returns:
-            The proof of both steps. It is valid as long as a change of the password or of a
-            factor has not ended the challenge.
 
         Raises:
             InvalidTicket: The challenge was used meanwhile, or has ended.
         """
         await self.tickets.burn(self.ticket)
+
+    def complete(self, factors: dict[str, Any]) -> Proof[UserT]:
+        """
+        Return the proof of both steps. It is valid as long as a change of the password or of a
+        factor has not ended the challenge.
+
+        Args:
+            factors: The factors that the second step proved, and when.
+        """
         return replace(
             self.proof,
             factors={**self.proof.factors, **factors},

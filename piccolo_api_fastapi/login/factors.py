@@ -78,7 +78,11 @@ class SecondFactors:
 
     async def enrolled(self, user: BaseUser) -> list[SecondFactor]:
         """Return the factors that a user has, each followed by its companions."""
-        own = [factor for factor in self._factors if await factor.is_enrolled(user)]
+        return await self._enrolled(user, ())
+
+    async def _enrolled(self, user: BaseUser, presented: Collection[str]) -> list[SecondFactor]:
+        others = [factor for factor in self._factors if _is_another(factor, presented)]
+        own = [factor for factor in others if await factor.is_enrolled(user)]
         found: dict[str, SecondFactor] = {}
         for factor, one in self._all():
             is_new = factor in own and one.name not in found
@@ -93,10 +97,11 @@ class SecondFactors:
         Args:
             user: The user.
             presented: What the user has presented. If that is multi-factor, none is asked for.
+                What the companions of a factor stand in for is that factor alone.
         """
         if second_factors(presented):
             return []
-        return [one for one in await self.enrolled(user) if _is_another(one, presented)]
+        return await self._enrolled(user, presented)
 
     async def is_required(self, user: BaseUser) -> bool:
         """Whether a user must have a second factor."""
@@ -135,7 +140,7 @@ class SecondFactors:
         """
         for factor, one in self._all():
             is_meant = _accepts(one, code) if method is None else one.name == method
-            is_meant = is_meant and _is_another(one, presented)
+            is_meant = is_meant and _is_another(factor, presented)
             if not is_meant or not await factor.is_enrolled(user):
                 continue
             if one is factor or await one.is_enrolled(user):
@@ -209,4 +214,5 @@ def _accepts(factor: SecondFactor, code: str | Assertion) -> bool:
 
 def _is_another(factor: SecondFactor, presented: Collection[str]) -> bool:
     """Whether a factor proves something else than what the user has presented."""
-    return factor.name in second_factors([*presented, factor.name])
+    name = factor.counts_as or factor.name
+    return name in second_factors([*presented, name])

@@ -90,7 +90,7 @@ class CredentialIn(BaseModel):
     )
 
     challenge: Annotated[SecretStr, NOT_EMPTY]
-    credential: AuthenticationCredential
+    credential: Annotated[AuthenticationCredential, Field(repr=False)]
     method: Annotated[
         str | None, Field(description="The factor; by default the first that signs challenges.")
     ] = None
@@ -167,7 +167,8 @@ class OptionsOut(ResponseBody):
     model_config = ConfigDict(json_schema_extra={"examples": [{"options": OPTIONS_EXAMPLE}]})
 
     options: Annotated[
-        Mapping[str, Any], Field(description="`PublicKeyCredentialRequestOptionsJSON`")
+        Mapping[str, Any],
+        Field(description="`PublicKeyCredentialRequestOptionsJSON`", repr=False),
     ]
 
 
@@ -180,7 +181,7 @@ class CeremonyOut(OptionsOut):
         }
     )
 
-    challenge: Annotated[str, Field(description="Send it back with the credential.")]
+    challenge: Annotated[str, Field(description="Send it back with the credential.", repr=False)]
     expires_in: Annotated[int, Field(description="The lifetime of the challenge in seconds.")]
 
 

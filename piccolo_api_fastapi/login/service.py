@@ -1,10 +1,10 @@
 """`Login`: every router that checks a password or a code asks this object."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, Generic
+from typing import Any, Generic, TypeAlias
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -27,6 +27,9 @@ from .mfa.second_factor import Assertion, SecondFactor
 from .outcomes import Outcomes
 from .reauthentication import Reauthentication
 from .unverified import after_refusal
+
+Recheck: TypeAlias = Callable[[], Awaitable[None]]
+"""Raises `InvalidCredentials` if the first factor of a login is no longer the user's."""
 
 
 @configured
@@ -194,11 +197,13 @@ class Login(Generic[UserT]):
                 await self._outcomes.fail(LoginAttempt("", client, None, factor), error.user)
                 raise
 
-    async def enter(
+    async def enter(  # noqa: PLR0913 - what it is, and what was asked for
         self,
         user: Any,
         factor: str,
         client: ClientInfo,
+        recheck: Recheck | None = None,
+        /,
         *,
         channel: Channel = "session",
         scope: str = "",
@@ -212,6 +217,8 @@ class Login(Generic[UserT]):
             user: The primary key of the user.
             factor: The name of the factor, as declared by `declare_factor`.
             client: The client that sent the request; see `client`.
+            recheck: Raises `InvalidCredentials` if the factor was taken from the user since it
+                was checked. Called while the user's row is locked, before a credential is issued.
             channel: What the login issues.
             scope: The scopes that the client requested; kept for `finish`.
             client_id: The name that the client gave itself; kept for `finish`.
@@ -235,6 +242,7 @@ class Login(Generic[UserT]):
             scope=scope,
             client_id=client_id,
             known=self._second.known,
+            recheck=recheck,
         )
         await self._outcomes.refuse_unknown(proof, attempt)
         return await self._proceed(proof, attempt, channel)
@@ -247,6 +255,8 @@ class Login(Generic[UserT]):
         if asked := await self._second.asked(user, proof.factors):
             methods = [factor.name for factor in asked]
             challenge = await self._challenges.issue(proof, methods, channel)
+            if proof.recheck is not None:
+                await proof.recheck()  # what takes the factor from now on ends the challenge, too
             if len(asked) == 1:
                 await asked[0].send(user)
             return challenge
@@ -255,9 +265,15 @@ class Login(Generic[UserT]):
             proof = replace(
                 proof,
                 is_enrolling=not is_enough and await self._second.is_required(user),
-                recheck=partial(self._second.refuse_enrolled, user, tuple(proof.factors)),
+                recheck=partial(self._recheck, proof),
             )
         return await self._outcomes.succeed(proof, replace(attempt, user=user))
+
+    async def _recheck(self, proof: Proof[UserT]) -> None:
+        """Refuse if the user has a factor to present by now, or no longer has the first one."""
+        await self._second.refuse_enrolled(proof.user, proof.factors)
+        if proof.recheck is not None:
+            await proof.recheck()
 
     async def finish(
         self,
@@ -283,7 +299,7 @@ class Login(Generic[UserT]):
 
         Raises:
             InvalidTicket: The challenge is unknown, used or expired, was presented too often,
-                or the password was changed since.
+                or the password was changed since. What a browser signs can be sent once.
             InvalidCode: The code is wrong.
             TooManyRequests: There were several wrong codes; the user has to wait.
             FactorDisabled: There were too many wrong codes.
@@ -294,10 +310,14 @@ class Login(Generic[UserT]):
             user = step.proof.user
             attempt = LoginAttempt(user.username, client, user)
             await self._outcomes.begin(attempt)
+            if isinstance(code, Assertion):
+                # First: sent twice, it would look like that of a copy, whose counter is behind.
+                await step.burn()
             presented = tuple(step.proof.factors)
             attempt = await self._second.verify(attempt, code, method, limited, presented=presented)
-            # The code is used up by now: of several requests with it, one gets here.
-            proof = await step.complete({attempt.factor: self.users.clock()})
+            if not isinstance(code, Assertion):
+                await step.burn()  # of several requests with a code, which is used up, one got here
+            proof = step.complete({attempt.factor: self.users.clock()})
             proof = replace(proof, known=self._second.known)
         return await self._outcomes.succeed(proof, attempt)
 

@@ -10,11 +10,12 @@ from piccolo_api_fastapi.users import Users
 
 async def confirmed_factors(users: Users[Any], user: BaseUser) -> frozenset[str]:
     """
-    Return the names of the second factors that a user has set up, such as `totp`.
+    Return the names of the second factors that a user has set up, such as `totp`. A disabled user
+    keeps them.
 
     Args:
         users: The users.
         user: The user.
     """
-    proof = await users.proof_of(primary_key(user))
-    return frozenset() if proof is None else proof.confirmed
+    account = await users.passwords.lookup.get(primary_key(user))
+    return frozenset() if account is None else account.confirmed

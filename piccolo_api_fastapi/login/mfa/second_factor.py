@@ -68,6 +68,8 @@ class SecondFactor(ABC):
         notices: The mail about its events: sentences by the name of the event; see
             `declare_notices`.
         users: The users who can have this factor.
+        counts_as: The name of the declared factor that it is worth, if that depends on its
+            configuration. Default: its own.
         companions: Factors that users have only together with this one, such as recovery codes.
     """
 
@@ -77,6 +79,7 @@ class SecondFactor(ABC):
     proves: ClassVar[str | None] = None
     notices: ClassVar[Mapping[str, Notice]] = {}
     users: Users[Any]
+    counts_as: str = ""
     companions: Sequence["SecondFactor"] = ()
 
     @property

@@ -82,7 +82,7 @@ def _add_options(router: APIRouter, passkeys: Passkeys, issuing: Issuing) -> Non
         Get a challenge, and the options with which the browser signs it. They are the same for
         everybody, and name no user.
         """
-        ceremony = await passkeys.begin_login()
+        ceremony = await passkeys.begin_login(issuing.channel)
         return CeremonyOut(
             challenge=ceremony.challenge,
             options=ceremony.options,
@@ -114,6 +114,13 @@ def _add_login(router: APIRouter, passkeys: Passkeys, login: Login[Any], issuing
         """
         client, asked = login.client(request), issuing.asked(request, body)
         async with login.proving(factor, client):
-            user, proved = await passkeys.identify(body.presented)
-            outcome = await login.enter(user, proved, client, channel=issuing.channel, **asked)
+            found = await passkeys.identify(body.presented, issuing.channel)
+            outcome = await login.enter(
+                found.user,
+                found.factor,
+                client,
+                found.recheck,
+                channel=issuing.channel,
+                **asked,
+            )
         return await issuing.answer(login, request, response, outcome)

@@ -26,6 +26,11 @@ async def exists(table: type[Passkey], user: Any) -> bool:
     return bool(await table.exists().where(table.user == user))
 
 
+async def has(table: type[Passkey], passkey: UUID) -> bool:
+    """Whether there is still this passkey."""
+    return bool(await table.exists().where(table.id == passkey))
+
+
 async def of_user(table: type[Passkey], user: Any) -> Sequence[Passkey]:
     """Return the passkeys of a user, the oldest first."""
     rows: Sequence[Passkey]
@@ -88,7 +93,8 @@ async def remove(
     table: type[Passkey], user: Any, passkey: UUID, *, has_other_way: bool
 ) -> str | None:
     """
-    Delete a passkey, unless it is the last way in. The user must be locked.
+    Delete a passkey, unless it is the last way in. The user must be locked. A key that has only to
+    be touched is no way in.
 
     Args:
         table: The table.
@@ -102,7 +108,8 @@ async def remove(
     own = table._meta.get_formatted_tablename()
     rows = await table.raw(
         f'DELETE FROM {own} WHERE "id" = {{}} AND "user" = {{}} AND ({{}} = 1 OR EXISTS '  # noqa: S608 - our own
-        f'(SELECT 1 FROM {own} o WHERE o."user" = {{}} AND o."id" <> {{}})) RETURNING "name"',
+        f'(SELECT 1 FROM {own} o WHERE o."user" = {{}} AND o."id" <> {{}} AND o."verifies_user")) '
+        'RETURNING "name"',
         passkey,
         user,
         int(has_other_way),

@@ -1,22 +1,16 @@
 """`RelyingParty`: the options of WebAuthn ceremonies, and the check of what browsers return."""
 
 import hashlib
-import ipaddress
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from piccolo_api_fastapi.errors import ConfigurationError
+from .values import CEREMONY_LIFETIME, NewPasskey, Signed
 
 ALGORITHMS = (-8, -7, -257)
 """EdDSA, ES256 and RS256: what WebAuthn Level 3 section 5.4.5 advises to offer."""
-
-CEREMONY_LIFETIME = timedelta(minutes=5)
-"""How long a challenge is valid, and browsers wait for the user."""
 
 _TIMEOUT = int(CEREMONY_LIFETIME.total_seconds() * 1000)
 
@@ -26,64 +20,6 @@ MOST_BYTES = 1023
 
 class Unproved(Exception):
     """What a browser returned proves nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ceremony:
-    """
-    What a browser needs to make or to use a passkey.
-
-    Args:
-        challenge: The token that is sent back with the result.
-        options: The options, as JSON.
-        expires_in: The lifetime of the challenge in seconds.
-    """
-
-    challenge: str = field(repr=False)
-    options: Mapping[str, Any] = field(repr=False)
-    expires_in: int = int(CEREMONY_LIFETIME.total_seconds())
-
-
-@dataclass(frozen=True, slots=True)
-class NewPasskey:
-    """
-    What a browser registered.
-
-    Args:
-        credential_id: The credential id in base64url.
-        public_key: The public key (COSE) in base64url.
-        sign_count: The counter.
-        aaguid: The model of the authenticator.
-        is_backup_eligible: Whether it can be synced.
-        is_backed_up: Whether it is synced.
-        verifies_user: Whether the user was verified.
-    """
-
-    credential_id: str
-    public_key: str
-    sign_count: int
-    aaguid: str
-    is_backup_eligible: bool
-    is_backed_up: bool
-    verifies_user: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """
-    What a passkey signed.
-
-    Args:
-        sign_count: The counter.
-        is_backup_eligible: Whether it can be synced.
-        is_backed_up: Whether it is synced.
-        verifies_user: Whether the user was verified.
-    """
-
-    sign_count: int
-    is_backup_eligible: bool
-    is_backed_up: bool
-    verifies_user: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +95,14 @@ class RelyingParty:
             Unproved: It is not what was asked for.
         """
         from webauthn import verify_registration_response
+        from webauthn.helpers.cose import COSEAlgorithmIdentifier
         from webauthn.helpers.structs import CredentialDeviceType
 
         try:
             self._check_client(credential)
             made = verify_registration_response(
-                credential=dict(credential),
+                credential=_known_members(credential),
+                supported_pub_key_algs=[COSEAlgorithmIdentifier(alg) for alg in ALGORITHMS],
                 expected_challenge=challenge_of(challenge),
                 expected_rp_id=self.id,
                 expected_origin=list(self.origins),
@@ -201,7 +139,7 @@ class RelyingParty:
         try:
             self._check_client(credential)
             signed = verify_authentication_response(
-                credential=dict(credential),
+                credential=_known_members(credential),
                 expected_challenge=challenge_of(challenge),
                 expected_rp_id=self.id,
                 expected_origin=list(self.origins),
@@ -227,51 +165,12 @@ class RelyingParty:
             raise Unproved
 
 
-def relying_party(
-    rp_id: str, rp_name: str, origins: Sequence[str], related_origins: Sequence[str]
-) -> RelyingParty:
+def _known_members(credential: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Make a relying party of the configuration.
-
-    Raises:
-        ConfigurationError: The domain can have no passkeys, or an origin is not one of its pages.
+    What the library reads. It refuses values of other members that it does not know, which count
+    as missing (WebAuthn Level 3 section 5.1).
     """
-    if not rp_name:
-        raise ConfigurationError("rp_name must be the name of the site, which people are shown.")
-    if rp_id != "localhost" and (_is_address(rp_id) or "." not in rp_id.strip(".")):
-        raise ConfigurationError("rp_id must be a domain such as example.com, or localhost.")
-    if rp_id != rp_id.lower() or not rp_id.isascii() or urlsplit(f"//{rp_id}").netloc != rp_id:
-        raise ConfigurationError("rp_id must be a domain in lower case, without a port.")
-    if not origins:
-        raise ConfigurationError("origins must name the origins of the pages, and not be empty.")
-    for origin in (*origins, *related_origins):
-        _check_origin(origin)
-    for origin in origins:
-        host = urlsplit(origin).hostname or ""
-        if host != rp_id and not host.endswith(f".{rp_id}"):
-            raise ConfigurationError(
-                f"{origin} is not on {rp_id}; if it has a domain of its own, name it in "
-                "related_origins."
-            )
-    return RelyingParty(rp_id, rp_name, (*origins, *related_origins))
-
-
-def _check_origin(origin: str) -> None:
-    parts = urlsplit(origin)
-    host, port = parts.hostname or "", "" if parts.port is None else f":{parts.port}"
-    is_secure = parts.scheme == "https" or (parts.scheme == "http" and host == "localhost")
-    if not is_secure or not host or f"{parts.scheme}://{host}{port}" != origin:
-        raise ConfigurationError(
-            "Each origin must be like https://example.com or http://localhost:8000."
-        )
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    return {name: credential[name] for name in ("id", "rawId", "type", "response")}
 
 
 def challenge_of(token: str) -> bytes:

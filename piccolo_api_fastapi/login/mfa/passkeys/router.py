@@ -30,7 +30,7 @@ from piccolo_api_fastapi.login.mfa.confirmed_factors import confirmed_factors
 from piccolo_api_fastapi.users import UserT
 
 from .schemas import CreationOut, NewPasskeyOut, PasskeyIn, PasskeyNameIn, PasskeyOut
-from .service import SECURITY_KEY, Passkeys
+from .service import PASSKEY_LOGIN, SECURITY_KEY, Passkeys
 
 _TAG = tag("passkeys", "Log in by passkey; add, rename and remove passkeys.")
 
@@ -88,8 +88,12 @@ def _recent(passkeys: Passkeys, person: InPerson[Any], within: timedelta) -> Any
         request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
     ) -> Identity[Any]:
         own = await confirmed_factors(passkeys.users, identity.user)
-        counting = own if passkeys.counts_as_mfa else own - {passkeys.name}
-        await person.check(StepUp(mfa=bool(counting), within=within), identity, request)
+        step_up = StepUp(mfa=bool(own), within=within)
+        if PASSKEY_LOGIN in identity.factors and own == {passkeys.name}:
+            # This is no multi-factor login, and the user has no factor that would make it one.
+            again = SECURITY_KEY if SECURITY_KEY in identity.factors else PASSKEY_LOGIN
+            step_up = StepUp(factor=again, within=within)
+        await person.check(step_up, identity, request)
         return identity
 
     return recent
@@ -132,11 +136,11 @@ def _add_enrolment(
         response: Response,
     ) -> NewPasskeyOut:
         """Add what the browser made. All other sessions and apps are signed out."""
+        user, keep = identity.user, identity.credential_id
+        made = await passkeys.check(user, body.presented, keep=keep)
         async with transaction(passkeys.table):
-            row, codes = await passkeys.add(
-                identity.user, body.presented, name=body.name or "", keep=identity.credential_id
-            )
-            proved = passkeys.name if row.verifies_user and passkeys.counts_as_mfa else SECURITY_KEY
+            row, codes = await passkeys.enrol(user, made, name=body.name or "", keep=keep)
+            proved = passkeys.counts_as if row.verifies_user else SECURITY_KEY
             await person.step_up(identity, proved, request, response)
         return NewPasskeyOut.made(row, codes)
 

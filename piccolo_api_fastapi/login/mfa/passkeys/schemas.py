@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_core import PydanticCustomError
 
 from piccolo_api_fastapi.core.http.bodies import NOT_EMPTY, ResponseBody
 from piccolo_api_fastapi.login.mfa.credentials import (
@@ -16,8 +17,8 @@ from piccolo_api_fastapi.login.mfa.credentials import (
 )
 from piccolo_api_fastapi.login.mfa.second_factor import Assertion
 
-from .relying_party import Ceremony
 from .tables import Passkey
+from .values import Ceremony
 
 _EXAMPLE: dict[str, Any] = {
     "id": "0d9c5c1e-6c0b-4c3e-8f53-0c2f4ce4ee0b",
@@ -29,7 +30,15 @@ _EXAMPLE: dict[str, Any] = {
     "aaguid": "00000000-0000-0000-0000-000000000000",
 }
 
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+def _printable(name: str) -> str:
+    """Refuse names that read as another text, or as several lines of a mail."""
+    if not name.strip() or not name.isprintable():
+        raise PydanticCustomError("name_invalid", "Use 1 to 64 printable characters.")
+    return name.strip()
+
+
+Name = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 
 
 class PasskeyLoginIn(BaseModel):
@@ -43,7 +52,7 @@ class PasskeyLoginIn(BaseModel):
     )
 
     challenge: Annotated[SecretStr, NOT_EMPTY]
-    credential: AuthenticationCredential
+    credential: Annotated[AuthenticationCredential, Field(repr=False)]
 
     @property
     def presented(self) -> Assertion:
@@ -64,7 +73,7 @@ class PasskeyIn(BaseModel):
     )
 
     challenge: Annotated[SecretStr, NOT_EMPTY]
-    credential: RegistrationCredential
+    credential: Annotated[RegistrationCredential, Field(repr=False)]
     name: Annotated[Name | None, Field(description="Default: `Passkey`.")] = None
 
     @property
@@ -140,9 +149,10 @@ class CreationOut(ResponseBody):
         }
     )
 
-    challenge: Annotated[str, Field(description="Send it back with the credential.")]
+    challenge: Annotated[str, Field(description="Send it back with the credential.", repr=False)]
     options: Annotated[
-        Mapping[str, Any], Field(description="`PublicKeyCredentialCreationOptionsJSON`.")
+        Mapping[str, Any],
+        Field(description="`PublicKeyCredentialCreationOptionsJSON`.", repr=False),
     ]
     expires_in: Annotated[int, Field(description="The lifetime of the challenge in seconds.")]
 

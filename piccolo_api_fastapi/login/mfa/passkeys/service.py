@@ -1,9 +1,9 @@
 """`Passkeys`: as log-in without a name, as second factor and for step-up."""
 
-import hashlib
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 from uuid import UUID
@@ -25,16 +25,19 @@ from piccolo_api_fastapi.errors import (
     PasskeyExists,
     PasskeyRefused,
 )
+from piccolo_api_fastapi.login.challenges import Channel
 from piccolo_api_fastapi.login.mfa.recovery_codes import RecoveryCodes
 from piccolo_api_fastapi.login.mfa.second_factor import Assertion, SecondFactor
-from piccolo_api_fastapi.login.tickets import Tickets
+from piccolo_api_fastapi.login.tickets import Ticket, Tickets
 from piccolo_api_fastapi.mail.notices import NewFactor
 from piccolo_api_fastapi.users import Users, or_default
 from piccolo_api_fastapi.users.identifiers import real_email
 
 from . import queries
-from .relying_party import CEREMONY_LIFETIME, Ceremony, Signed, Unproved, encoded, relying_party
+from .origins import relying_party
+from .relying_party import Unproved, encoded
 from .tables import Passkey, PasskeyOwner
+from .values import CEREMONY_LIFETIME, Ceremony, Identified, Registration, Signed, digest_of
 
 SECURITY_KEY, PASSKEY_LOGIN = "security_key", "passkey_login"
 """The factors of passkeys that are not multi-factor: without a PIN, and by configuration."""
@@ -111,6 +114,7 @@ class Passkeys(SecondFactor):
         self.related_origins = tuple(related_origins)
         self.security_keys = security_keys
         self.counts_as_mfa = counts_as_mfa
+        self.counts_as = self.name if counts_as_mfa else SECURITY_KEY
         self.table = bound(Passkey, self.users.table)
         self._owners = bound(PasskeyOwner, self.users.table)
         self.recovery = RecoveryCodes(self.users, None, recovery_codes)
@@ -131,30 +135,40 @@ class Passkeys(SecondFactor):
         """Refuse: a passkey signs, and is never typed."""
         raise InvalidCode
 
-    async def begin_login(self) -> Ceremony:
-        """Begin a log-in of whoever has a passkey. The options are the same for everybody."""
-        challenge = await self._logins.issue(None)
+    async def begin_login(self, channel: Channel = "session") -> Ceremony:
+        """
+        Begin a log-in of whoever has a passkey. The options are the same for everybody.
+
+        Args:
+            channel: What the log-in issues. The challenge is invalid on other channels.
+        """
+        challenge = await self._logins.issue(None, channel)
         return Ceremony(challenge, self.party.request_options(challenge, verifies=True))
 
-    async def identify(self, assertion: Assertion) -> tuple[Any, str]:
+    async def identify(self, assertion: Assertion, channel: Channel = "session") -> Identified:
         """
         Check the passkey of a log-in without a name.
 
         Args:
             assertion: What the browser signed for `begin_login`.
-
-        Returns:
-            The primary key of the user, and the name of the factor for `Login.enter`.
+            channel: What the log-in issues.
 
         Raises:
             InvalidCredentials: The passkey is unknown or proves nothing, or the challenge was used.
         """
         try:
-            await self._logins.present(assertion.challenge)
+            ticket = await self._logins.present(assertion.challenge)
+            if ticket.data != channel:
+                raise InvalidCredentials
             row, _ = await self._check(assertion, verifies=True)
         except (InvalidTicket, Unproved):
             raise InvalidCredentials from None
-        return row.user, self.name if self.counts_as_mfa else PASSKEY_LOGIN
+        factor = self.name if self.counts_as_mfa else PASSKEY_LOGIN
+        return Identified(row.user, factor, partial(self._uphold, row.id))
+
+    async def _uphold(self, passkey: UUID) -> None:
+        if not await queries.has(self.table, passkey):
+            raise InvalidCredentials
 
     async def request_options(self, user: BaseUser, challenge: str) -> Mapping[str, Any]:
         """Return the options to present one of the user's passkeys."""
@@ -169,10 +183,11 @@ class Passkeys(SecondFactor):
             InvalidCode: It is not one of the user's, or proves nothing.
         """
         try:
-            _, signed = await self._check(assertion, verifies=not self.security_keys, user=user)
+            row, signed = await self._check(assertion, verifies=not self.security_keys, user=user)
         except Unproved:
             raise InvalidCode from None
-        return self.name if signed.verifies_user and self.counts_as_mfa else SECURITY_KEY
+        is_verified = signed.verifies_user and row.verifies_user
+        return self.counts_as if is_verified else SECURITY_KEY
 
     async def begin(self, user: BaseUser, credential: Any) -> Ceremony:
         """
@@ -185,9 +200,10 @@ class Passkeys(SecondFactor):
         Raises:
             InvalidCredentials: The user was deleted meanwhile.
         """
-        key = primary_key(user)
-        challenge = await self._enrolments.issue(key, str(credential))
-        handle = await queries.put_handle(self._owners, key, encoded(secrets.token_bytes(32)))
+        key, handle = primary_key(user), encoded(secrets.token_bytes(32))
+        async with transaction(self.table):  # a user deleted meanwhile would have no owner
+            challenge = await self._enrolments.issue(key, str(credential))
+            handle = await queries.put_handle(self._owners, key, handle)
         label = real_email(user.email) or user.username
         shown = {"id": handle, "name": label, "displayName": user.username}
         known = await queries.of_user(self.table, key)
@@ -216,12 +232,65 @@ class Passkeys(SecondFactor):
             PasskeyExists: Somebody has it already.
             InvalidCredentials: The user was deleted meanwhile.
         """
+        made = await self.check(user, registration, keep=keep)
+        return await self.enrol(user, made, name=name, keep=keep)
+
+    async def check(
+        self, user: BaseUser, registration: Assertion, *, keep: Any = None
+    ) -> Registration:
+        """
+        Check what a browser made, and use the challenge up, whatever comes of it. Call it outside
+        of a transaction, which could take that back.
+
+        Args:
+            user: The user.
+            registration: What the browser made for `begin`, with its challenge.
+            keep: The id of the credential of the caller.
+
+        Returns:
+            What `enrol` takes.
+
+        Raises:
+            PasskeyRefused: It is not what was asked for, or the challenge was used.
+        """
+        credential = registration.credential
+        try:
+            ticket = await self._enrolments.present(registration.challenge)
+            made = self.party.verify_registration(
+                credential, registration.challenge, verifies=not self.security_keys
+            )
+        except (InvalidTicket, Unproved):
+            raise PasskeyRefused from None
+        if (ticket.user, ticket.data) != (primary_key(user), str(keep)):
+            raise PasskeyRefused
+        return Registration(ticket, made, _transports(credential), _is_discoverable(credential))
+
+    async def enrol(
+        self, user: BaseUser, registration: Registration, *, name: str = "", keep: Any = None
+    ) -> tuple[Passkey, list[str]]:
+        """
+        Add a passkey that was checked. Every other credential of the user ends.
+
+        Args:
+            user: The user.
+            registration: The result of `check`.
+            name: The name that the user gives it.
+            keep: The id of the credential of the caller, which is kept.
+
+        Returns:
+            The passkey, and recovery codes if the user had none. Show them once.
+
+        Raises:
+            PasskeyRefused: A new password has ended the challenge meanwhile.
+            PasskeyExists: Somebody has it already.
+            InvalidCredentials: The user was deleted meanwhile.
+        """
         key, now = primary_key(user), self.users.clock()
-        values = await self._check_registration(user, registration, keep)
-        values |= {"user": key, "name": name or "Passkey", "created_at": now}
+        values = {"user": key, "name": name or "Passkey", "created_at": now}
         async with transaction(self.table):
             await self.users.lock(key)
-            row = await queries.add(self.table, values)
+            await self._spend(registration.ticket)
+            row = await queries.add(self.table, {**registration.values, **values})
             if row is None:
                 raise PasskeyExists
             is_without = await self.recovery.left(user) == 0
@@ -266,8 +335,7 @@ class Passkeys(SecondFactor):
         key, now = primary_key(user), self.users.clock()
         async with transaction(self.table):
             await self.users.lock(key)
-            proof = await self.users.proof_of(key)
-            has_password = proof is not None and proof.encoded is not None
+            has_password = await self._has_password(key)
             name = await queries.remove(self.table, key, passkey, has_other_way=has_password)
             if name is None:
                 own = {row.id for row in await queries.of_user(self.table, key)}
@@ -276,34 +344,17 @@ class Passkeys(SecondFactor):
             await self.users.end_credentials(user, keep=keep)
             await emit(AuthEvent("authn_passkey_removed", now, key, {"name": name}))
 
-    async def _check_registration(
-        self, user: BaseUser, registration: Assertion, keep: Any
-    ) -> dict[str, Any]:
-        """Use the challenge up and check what the browser made; the values of the row."""
-        credential = registration.credential
+    async def _has_password(self, user: Any) -> bool:
+        """Whether a user, disabled or not, has a password. An empty hash matches none."""
+        account = await self.users.passwords.lookup.get(user)
+        return account is not None and bool(account.encoded)
+
+    async def _spend(self, ticket: Ticket) -> None:
+        """Use up the challenge of an enrolment, unless a new password has ended it meanwhile."""
         try:
-            ticket = await self._enrolments.present(registration.challenge)
-            made = self.party.verify_registration(
-                credential, registration.challenge, verifies=not self.security_keys
-            )
-        except (InvalidTicket, Unproved):
+            await self._enrolments.burn(ticket)
+        except InvalidTicket:
             raise PasskeyRefused from None
-        if (ticket.user, ticket.data) != (primary_key(user), str(keep)):
-            raise PasskeyRefused
-        asked = credential.get("clientExtensionResults", {}).get("credProps")
-        is_found = asked.get("rk") if isinstance(asked, dict) else None
-        return {
-            "digest": _digest(made.credential_id),
-            "credential_id": made.credential_id,
-            "public_key": made.public_key,
-            "sign_count": made.sign_count,
-            "transports": " ".join(_transports(credential)),
-            "aaguid": made.aaguid,
-            "is_backup_eligible": made.is_backup_eligible,
-            "is_backed_up": made.is_backed_up,
-            "verifies_user": made.verifies_user,
-            "is_discoverable": is_found if isinstance(is_found, bool) else None,
-        }
 
     async def _check(
         self, assertion: Assertion, *, verifies: bool, user: BaseUser | None = None
@@ -320,8 +371,12 @@ class Passkeys(SecondFactor):
             Unproved: Nobody, or somebody else, has it; or it proves nothing.
         """
         credential = assertion.credential
-        row = await queries.find(self.table, _digest(credential["id"]))
+        row = await queries.find(self.table, digest_of(credential["id"]))
         if row is None or (user is not None and row.user != primary_key(user)):
+            raise Unproved
+        # Whoever finds a key without a PIN can set one. So it verifies only the user who had a PIN
+        # when the key was added (WebAuthn Level 3 section 7.2, `uvInitialized`).
+        if verifies and not row.verifies_user:
             raise Unproved
         given = credential["response"].get("userHandle")
         if given and given.rstrip("=") != await queries.handle_of(self._owners, row.user):
@@ -341,11 +396,14 @@ class Passkeys(SecondFactor):
         return row, signed
 
 
-def _digest(credential_id: str) -> str:
-    return hashlib.sha256(credential_id.encode()).hexdigest()
-
-
 def _transports(credential: Mapping[str, Any]) -> Sequence[str]:
     """Return the transports that a browser named, without what options can't have."""
     named = credential["response"].get("transports") or ()
     return [name for name in named if re.fullmatch(r"[a-z-]{1,16}", name)][:8]
+
+
+def _is_discoverable(credential: Mapping[str, Any]) -> bool | None:
+    """Return what the extension `credProps` says, if browsers sent it as it is specified."""
+    said = credential.get("clientExtensionResults", {}).get("credProps")
+    is_found = said.get("rk") if isinstance(said, dict) else None
+    return is_found if isinstance(is_found, bool) else None

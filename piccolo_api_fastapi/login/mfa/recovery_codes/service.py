@@ -7,6 +7,8 @@ from typing import Any
 from piccolo.apps.user.tables import BaseUser
 
 from piccolo_api_fastapi.core.configuration import configured
+from piccolo_api_fastapi.core.database.auth_tables import factor_tables
+from piccolo_api_fastapi.core.database.failure_counters import TwofoldCounter, forgive
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
@@ -105,8 +107,10 @@ class RecoveryCodes(SecondFactor):
         return True
 
     async def _forgive(self, user: Any) -> None:
-        if self._secrets is not None:
-            await self._secrets.forgive(user)
+        # Those of every factor: which one made the codes does not matter to a user.
+        for table in factor_tables(self.users.table):
+            if issubclass(table, TwofoldCounter):
+                await forgive(table, user)
 
     async def replace(self, user: BaseUser, *, keep: Any = None) -> list[str]:
         """
