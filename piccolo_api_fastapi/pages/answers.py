@@ -113,21 +113,22 @@ def errors_for_people(
 
     def say(code: str, sentence: str) -> str:
         general = f"error.{code}"
-        own = f"{action.page}.{general}" if action is not None else general
+        own = general if action is None else f"{action.error_texts or action.page}.{general}"
         key = own if texts.has(own) else general
         return t(key) if texts.has(key) else sentence
 
     detail = answer.data.get("detail")
     if isinstance(detail, list):
         renames = {} if action is None else action.renames
+        hidden = frozenset(() if action is None else action.parsed)
         general: list[str] = []
         fields: dict[str, str] = {}
         for item in detail:
             name = _field(item["loc"])
             sentence = say(item["type"], item["msg"])
-            if name:
+            if name and not hidden.intersection(item["loc"]):
                 fields.setdefault(renames.get(name, name), sentence)
-            else:
+            elif sentence not in general:
                 general.append(sentence)
         return Errors(general, fields, answer.code)
     sentences = [say(answer.code, str(detail))]

@@ -1,4 +1,4 @@
-"""The stylesheets and the script of the pages, which browsers keep for good."""
+"""The stylesheets and the scripts of the pages, which browsers keep for good."""
 
 import hashlib
 from functools import cached_property
@@ -13,6 +13,8 @@ from .brand import Brand
 
 _FOLDER = Path(__file__).parent / "static"
 
+_FILES = ("pages.css", "pages.js", "passkeys.js")
+
 _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
 
@@ -24,7 +26,7 @@ class AssetRoute(AuthRoute):
 
 class Assets:
     """
-    The stylesheets and the script.
+    The stylesheets and the scripts.
 
     Args:
         brand: Brings the second stylesheet, if it changes the first.
@@ -34,11 +36,16 @@ class Assets:
         self._brand = brand
 
     @cached_property
+    def _texts(self) -> dict[str, str]:
+        """The contents of the files, by their names."""
+        texts = {name: (_FOLDER / name).read_text("utf-8") for name in _FILES}
+        texts["brand.css"] = self._brand.stylesheet
+        return {name: text for name, text in texts.items() if text}
+
+    @cached_property
     def contents(self) -> dict[str, str]:
         """The contents of the files, by their paths below the prefix."""
-        texts = {name: (_FOLDER / name).read_text("utf-8") for name in ("pages.css", "pages.js")}
-        texts["brand.css"] = self._brand.stylesheet
-        return {_hashed(name, text): text for name, text in texts.items() if text}
+        return {_hashed(name, text): text for name, text in self._texts.items()}
 
     @property
     def styles(self) -> list[str]:
@@ -47,8 +54,16 @@ class Assets:
 
     @property
     def script(self) -> str:
-        """The path of the script."""
-        return next(path for path in self.contents if path.endswith(".js"))
+        """The path of the script of every page."""
+        return self._of("pages.js")
+
+    @property
+    def passkey_script(self) -> str:
+        """The path of the script of pages with passkeys."""
+        return self._of("passkeys.js")
+
+    def _of(self, name: str) -> str:
+        return _hashed(name, self._texts[name])
 
     def add_to(self, router: APIRouter) -> None:
         """Add the routes of the files."""

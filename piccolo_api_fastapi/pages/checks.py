@@ -8,6 +8,7 @@ from piccolo_api_fastapi.login import Login
 
 from .composer import Composer
 from .declared import PageSet
+from .entering import ENROLMENT
 
 _WIDGETS = frozenset({"turnstile", "hcaptcha", "recaptcha_v2"})
 """The vendors whose widget `elements/captcha.html` has."""
@@ -23,7 +24,7 @@ def check_names(sets: Sequence[PageSet]) -> None:
     for what, names in (
         ("page", [name for brought in sets for name in _pages_of(brought)]),
         ("path", [page.path for brought in sets for page in brought.pages]),
-        ("form", [action.path for brought in sets for action in brought.actions]),
+        ("form", [path for brought in sets for path in _posted(brought)]),
         ("fact", [name for brought in sets for name in brought.facts]),
     ):
         for name in names:
@@ -43,10 +44,10 @@ def check_pages(sets: Sequence[PageSet], composer: Composer, login: Login[Any]) 
     Raises:
         ConfigurationError: Something is missing.
     """
-    if login.mfa_required and "totp" not in composer.pages:
+    if login.mfa_required and composer.pages.keys().isdisjoint(ENROLMENT):
         raise ConfigurationError(
-            "The login requires a second factor, and no page sets one up: Pages needs totp=…, or "
-            "a page 'totp' in more=."
+            "The login requires a second factor, and no page sets one up: Pages needs totp=… or "
+            "passkeys=…, or a page 'totp' in more=."
         )
     if not _shows_captcha(composer):
         raise ConfigurationError(
@@ -66,6 +67,11 @@ def _shows_captcha(composer: Composer) -> bool:
     if captcha is None or composer.renderer.is_replaced("elements/captcha.html"):
         return True
     return getattr(captcha, "vendor", "") in _WIDGETS and bool(captcha.site_key)
+
+
+def _posted(brought: PageSet) -> list[str]:
+    paths = [action.path for action in brought.actions]
+    return [*paths, *(operation.path for operation in brought.for_scripts)]
 
 
 def _pages_of(brought: PageSet) -> list[str]:

@@ -174,6 +174,7 @@ class Composer:
             },
             "styles": [base + path for path in self.assets.styles],
             "script": base + self.assets.script,
+            "passkey_script": base + self.assets.passkey_script,
             "t": t,
             "captcha": self.captcha if self.captcha_field else None,
         }

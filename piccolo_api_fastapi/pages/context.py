@@ -84,6 +84,7 @@ class PageContext:
         done: What was done just before, as a sentence, or an empty text.
         styles: The paths of the stylesheets.
         script: The path of the script.
+        passkey_script: The path of the script for passkeys.
         t: Gives the text of a key, with its values: `t("login.title")`, `t("days", count=3)`.
         csp_nonce: Gives the nonce of this page, for inline scripts and styles of one's own.
         captcha: The widget of a CAPTCHA, if the form needs one.
@@ -105,6 +106,7 @@ class PageContext:
     done: str
     styles: Sequence[str]
     script: str
+    passkey_script: str
     t: Callable[..., str]
     csp_nonce: Callable[[], str]
     captcha: Any

@@ -28,7 +28,8 @@ class Page:
         path: The path below the prefix.
         shows: The operation whose answer the page shows, with its guard.
         guard: The dependency of a page that shows no operation; its result is not used.
-        reads: The parameters of the query that the template gets as data.
+        reads: The parameters of the query that the template gets: as data, or as values if the
+            page shows an operation.
         takes_link: Whether mailed links open the page with a secret in their query.
         is_entrance: Whether the page redirects users who are signed in.
         in_menu: Whether the menu of the account lists the page.
@@ -97,6 +98,7 @@ class Action:
         keeps: The fields that are shown again after a failure. Secrets never are.
         hidden: The hidden fields of a form of several steps, which the next page gets as data.
         lists: The fields that may be sent several times.
+        parsed: The fields that a script fills in with JSON.
         is_repeatable: Whether a 404 counts as a success, as of a form that was sent twice and has
             deleted something.
         conversions: What the values of fields are converted to, by field and value. An optional
@@ -105,6 +107,8 @@ class Action:
         query: The fields that the operation takes in its query.
         renames: The fields that the errors of the operation name differently: ours by theirs.
         error_pages: The pages that are shown for errors with certain codes.
+        error_texts: The page whose texts the errors have: the keys `<page>.error.<code>`. Default:
+            `page`.
     """
 
     path: str
@@ -114,12 +118,14 @@ class Action:
     keeps: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    parsed: tuple[str, ...] = ()
     is_repeatable: bool = False
     conversions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checkboxes: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     renames: Mapping[str, str] = field(default_factory=dict)
     error_pages: Mapping[str, str] = field(default_factory=dict)
+    error_texts: str = ""
 
     def follow(self, answer: Any) -> Step:
         """Return what follows a success with this answer."""
@@ -142,6 +148,7 @@ class PageSet:
         folder: The folder that has `templates/` and `texts/`.
         pages: The pages.
         actions: The forms.
+        for_scripts: The operations that scripts of the pages ask for as JSON, below the prefix.
         shown: The names of pages that only an action shows, such as the one with a new secret.
         facts: What templates of these pages may ask for as `facts`, beside the answers: values,
             or functions of the caller, which is `None` if nobody is signed in.
@@ -152,6 +159,7 @@ class PageSet:
     folder: Path
     pages: tuple[Page, ...]
     actions: tuple[Action, ...] = ()
+    for_scripts: tuple[AuthRoute, ...] = ()
     shown: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from piccolo_api_fastapi.captcha.dependencies import HEADER
+from piccolo_api_fastapi.core.http import strict_json
 from piccolo_api_fastapi.core.http.route import MAXIMUM_FORM_FIELDS, AuthRoute, replaying
 from piccolo_api_fastapi.errors import FieldError, Unprocessable
 
@@ -106,15 +107,28 @@ def _json(
     fields: Mapping[str, str],
     lists: Mapping[str, list[str]],
 ) -> bytes:
-    """Write the body. An input that was left empty is missing from it, if it may be."""
-    optional, none = _optional_fields(route), dict[str, Any]()
+    """
+    Write the body. An input that was left empty is missing from it, if it may be.
+
+    Raises:
+        Unprocessable: A field that has JSON is malformed.
+    """
+    optional, none = {*_optional_fields(route), *action.parsed}, dict[str, Any]()
     given: dict[str, Any] = {
         name: action.conversions.get(name, none).get(value, value)
         for name, value in fields.items()
         if value or name not in optional or "" in action.conversions.get(name, none)
     }
+    given |= {name: _parsed(given[name]) for name in action.parsed if name in given}
     boxes = {name: name in fields for name in action.checkboxes}
     return json.dumps({**given, **boxes, **lists}).encode()
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return strict_json.loads(text.encode())
+    except ValueError:
+        raise _malformed() from None
 
 
 def _optional_fields(route: AuthRoute) -> frozenset[str]:

@@ -12,6 +12,7 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.csp import Sources
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
+from piccolo_api_fastapi.login.mfa.passkeys import Passkeys
 from piccolo_api_fastapi.login.mfa.totp import TOTP
 from piccolo_api_fastapi.schemes.api_tokens import TokenAuth
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
@@ -28,6 +29,7 @@ from .declared import PageSet
 from .headers import PageHeaders
 from .links import LinkCookie
 from .next_url import check_origins, safe_next
+from .passkeys import passkey_pages
 from .rendering import Renderer
 from .routing import add_routes
 from .sessions import session_pages
@@ -67,6 +69,7 @@ class Pages(Generic[UserT]):
         accounts: Brings the pages to register, to verify an address, for passwords, and to close
             the account.
         totp: Brings the pages of authenticator apps and recovery codes.
+        passkeys: Brings the pages of passkeys, and buttons that log in with them.
         tokens: Brings the page of API tokens.
         more: The pages of further features.
         brand: The name, the logo and the colours of the site.
@@ -83,8 +86,8 @@ class Pages(Generic[UserT]):
 
     Raises:
         ConfigurationError: The extra `pages` is not installed; `accounts` has links to other
-            pages; the parts have different user tables; the login requires a second factor that
-            no page sets up; or no template shows the CAPTCHA.
+            pages; the parts have different user tables; the login does not know `passkeys`, or
+            requires a second factor that no page sets up; or no template shows the CAPTCHA.
     """
 
     def __init__(  # noqa: PLR0913 - configuration, all of it optional
@@ -94,6 +97,7 @@ class Pages(Generic[UserT]):
         *,
         accounts: Accounts[UserT] | None = None,
         totp: TOTP | None = None,
+        passkeys: Passkeys | None = None,
         tokens: TokenAuth[UserT] | None = None,
         more: Collection[PageSet] = (),
         brand: Brand | None = None,
@@ -118,6 +122,8 @@ class Pages(Generic[UserT]):
         sets.append(session_pages(session, login, captcha=captcha))
         if totp is not None:
             sets.append(totp_pages(totp, session))
+        if passkeys is not None:
+            sets.append(passkey_pages(passkeys, login, session))
         if tokens is not None:
             sets.append(token_pages(tokens, session))
         self.session, self.prefix = session, prefix

@@ -28,12 +28,11 @@ if TYPE_CHECKING:
 _FORM = "piccolo_api_fastapi.form"
 
 
-class PageRoute(AuthRoute):
-    """A page that GET shows: an operation whose answer is presented as HTML."""
+class SiteRoute(AuthRoute):
+    """A route of the pages that asks for an operation."""
 
     documents_422 = False
     site: "Site"
-    page: Page
     own_path: str = ""
     """The path below the prefix of the pages."""
     _checked: object = None
@@ -51,13 +50,12 @@ class PageRoute(AuthRoute):
         return iter(())
 
     def get_route_handler(self) -> Handler:
-        """Wrap the handler of the API with the presentation."""
+        """Wrap the handler of the API with the check of the guards."""
         ask = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
             self._check_guards(request.scope)
-            answer = Answer.of(await ask(request))
-            return answer.whole or await self.present(request, answer)
+            return await ask(request)
 
         return handle
 
@@ -80,6 +78,26 @@ class PageRoute(AuthRoute):
                     "operations_of() the router that includes it with these dependencies."
                 )
         self._checked = scope["app"]
+
+
+class ScriptRoute(SiteRoute):
+    """An operation that a script of the pages asks for: JSON, as the API answers it."""
+
+
+class PageRoute(SiteRoute):
+    """A page that GET shows: an operation whose answer is presented as HTML."""
+
+    page: Page
+
+    def get_route_handler(self) -> Handler:
+        """Wrap the handler of the API with the presentation."""
+        ask = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            answer = Answer.of(await ask(request))
+            return answer.whole or await self.present(request, answer)
+
+        return handle
 
     async def present(self, request: Request, answer: Answer) -> Response:
         """Present an answer of the API."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends
 from piccolo_api_fastapi.core.http.route import AuthRoute
 
 from .declared import Action, Page, PageSet
-from .route import FormRoute, PageRoute
+from .route import FormRoute, PageRoute, ScriptRoute, SiteRoute
 from .site import Site
 
 _OPTIONS = (
@@ -39,6 +39,8 @@ def add_routes(router: APIRouter, sets: Sequence[PageSet], site: Site) -> dict[s
     """
     for action in (action for brought in sets for action in brought.actions):
         _add_action(router, action, site)
+    for operation in (operation for brought in sets for operation in brought.for_scripts):
+        _add_script_route(router, operation, site)
     pages = (page for brought in sets for page in brought.pages)
     return {page.name: _add_page(router, page, site) for page in pages}
 
@@ -54,6 +56,7 @@ def _add_page(router: APIRouter, page: Page, site: Site) -> PageRoute:
         route_class_override=PageRoute,
     )
     route = _placed(router, page.path, shows, site)
+    assert isinstance(route, PageRoute)  # noqa: S101 - the class above
     route.page = page
     return route
 
@@ -73,9 +76,21 @@ def _add_action(router: APIRouter, action: Action, site: Site) -> None:
     route.action = action
 
 
-def _placed(router: APIRouter, path: str, operation: AuthRoute | None, site: Site) -> PageRoute:
+def _add_script_route(router: APIRouter, operation: AuthRoute, site: Site) -> None:
+    router.add_api_route(
+        operation.path,
+        operation.endpoint,
+        methods=list(operation.methods or ()),
+        **_options_of(operation),
+        name=f"script_{operation.operation}",
+        route_class_override=ScriptRoute,
+    )
+    _placed(router, operation.path, operation, site)
+
+
+def _placed(router: APIRouter, path: str, operation: AuthRoute | None, site: Site) -> SiteRoute:
     route = router.routes[-1]
-    assert isinstance(route, PageRoute)  # noqa: S101 - the classes above
+    assert isinstance(route, SiteRoute)  # noqa: S101 - the classes above
     route.site, route.own_path = site, path
     if operation is not None:
         route.shares_limits_of = operation.shares_limits_of or operation

@@ -16,6 +16,7 @@ from .answers import Answer
 from .callers import serves
 from .composer import Composer, View
 from .declared import Action, Page
+from .entering import ENROLMENT, enrolment_of
 from .forms import NEXT, Form
 from .links import BY_LINK, LinkCookie
 from .next_url import LONGEST
@@ -27,7 +28,7 @@ DETOURS = {
     "not_authenticated": "login",
     "invalid_session": "login",
     "insufficient_user_authentication": "reauthenticate",
-    "mfa_enrolment_required": "totp",
+    "mfa_enrolment_required": ENROLMENT[0],
     "email_not_verified": "verify_email",
 }
 """The page that an error leads to, by its code."""
@@ -65,7 +66,8 @@ class Site:
         wanted = self.composer.next_of(request)
         if link is not None and (held := link.held(request)) is not None:
             asked["by_link"] = held
-        view = View(page.name, answer, data=answer.data or asked, next=wanted)
+        data, values = (asked, {}) if page.shows is None else (answer.data, asked)
+        view = View(page.name, answer, data=data, values=values, next=wanted)
         return self.composer.compose(request, view)
 
     def _enter(self, request: Request, page: Page, answer: Answer) -> Response:
@@ -162,7 +164,9 @@ class Site:
         page, wanted = self.composer.pages.get(action.page), self.composer.next_of(request, form)
         if page is None or page.is_entrance:
             return wanted
-        query = {} if wanted == self.composer.default_next else {NEXT: wanted}
+        query = _only([f"_{name}" for name in page.reads], form)
+        if wanted != self.composer.default_next:
+            query[NEXT] = wanted
         return _with_query(self.composer.href(request, page.name), query)
 
     def _succeed(self, request: Request, action: Action, form: Form, answer: Answer) -> Response:
@@ -177,7 +181,11 @@ class Site:
         query = {"done": step.done} if step.done else {}
         if step.keeps_next and wanted != self.composer.default_next:
             query[NEXT] = wanted
-        return answer.to(_go(self.composer.href(request, step.page), query))
+        return answer.to(_go(self.composer.href(request, self._existing(step.page)), query))
+
+    def _existing(self, name: str) -> str:
+        """Return a page, or the one in its place if it sets up a factor that there is not."""
+        return enrolment_of(self.composer.pages) if name == ENROLMENT[0] else name
 
     async def _data_of(self, request: Request, name: str) -> Answer | None:
         """Ask for what a page shows, if GET shows it, and it shows something."""
@@ -193,8 +201,8 @@ class Site:
             answer: The error.
             here: Where to come back to; an empty text for the default.
         """
-        name = DETOURS.get(answer.code)
-        if name is None or name not in self.routes:
+        name = self._existing(DETOURS.get(answer.code, ""))
+        if name not in self.routes:
             return None
         address = self.composer.href(connection, name)
         if address == here.partition("?")[0]:  # or the browser would go round in circles

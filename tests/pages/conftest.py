@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
 
 import pytest
 from fastapi import Depends, FastAPI
@@ -17,6 +18,7 @@ from piccolo_api_fastapi import (
     EmailCode,
     Login,
     Pages,
+    Passkeys,
     SessionAuth,
     TokenAuth,
     User,
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
     from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
 
 BASE_URL = "https://testserver/account"
+ORIGIN = "https://localhost"
+"""What software authenticators say where the pages are."""
+
 NEW = "another horse battery"
 
 _OUTBOX = Outbox()
@@ -71,7 +76,8 @@ class Parts:
         self.users = users
         self.session = session or SessionAuth(users)
         self.totp, self.tokens = totp_of(users), TokenAuth(users)
-        factors: list[SecondFactor] = [self.totp]
+        self.passkeys = Passkeys(users, rp_id="localhost", rp_name="Movies", origins=[ORIGIN])
+        factors: list[SecondFactor] = [self.totp, self.passkeys]
         if mails_codes:
             encryption = XChaCha20Poly1305(KEY)
             factors.append(EmailCode(users, mail=_OUTBOX, encryption=encryption))
@@ -85,6 +91,7 @@ class Parts:
         given = {
             "accounts": self.accounts,
             "totp": self.totp,
+            "passkeys": self.passkeys,
             "tokens": self.tokens,
             "brand": Brand("Movie club"),
             **options,
@@ -189,6 +196,12 @@ def forms_of(app: FastAPI) -> list[Any]:
     """The routes of the forms, with all prefixes."""
     found: list[Any] = list(iter_route_contexts(app.routes))
     return [context for context in found if isinstance(context.original_route, FormRoute)]
+
+
+def path_of(form: Any) -> str:
+    """The path of a form, with parameters that nothing has."""
+    names = ("session_id", "token_id", "passkey_id")
+    return str(form.path_format.format(**{name: uuid4() for name in names}))
 
 
 async def log_in(browser: Browser, username: str = "ada", password: str = PASSWORD) -> Page:

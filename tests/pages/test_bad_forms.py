@@ -2,7 +2,6 @@
 
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -12,7 +11,7 @@ from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import reaches_no_sql
 from tests.pages.browsing import Browser, Page
 from tests.pages.catalogue import TEXTS
-from tests.pages.conftest import forms_of, log_in
+from tests.pages.conftest import forms_of, log_in, path_of
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 SECRET = "tkt_a-secret-that-nobody-may-see"
@@ -65,7 +64,7 @@ async def test_every_form(
     if is_signed_in:
         await log_in(browser)
     for context in forms_of(app):
-        path = context.path_format.format(session_id=uuid4(), token_id=uuid4())
+        path = path_of(context)
         if path == "/account/logout":
             continue
         response = await browser.client.post(path, **BODIES[body][1])
@@ -94,7 +93,7 @@ async def test_secrets_are_not_echoed(browser: Browser, app: FastAPI, ada: User)
     await log_in(browser)
     secrets = ("password", "current_password", "new_password", "code", "token", "challenge")
     for context in forms_of(app):
-        path = context.path_format.format(session_id=uuid4(), token_id=uuid4())
+        path = path_of(context)
         if path == "/account/logout":
             continue
         model = context.original_route.action

@@ -56,15 +56,16 @@ async def test_assets(browser: Browser) -> None:
     paths += [it["src"] for it in page.tags("script")]
     kinds = []
     for path in paths:
-        assert re.fullmatch(r"/account/(pages|brand)-[0-9a-f]{16}\.(css|js)", path)
+        assert re.fullmatch(r"/account/(pages|brand|passkeys)-[0-9a-f]{16}\.(css|js)", path)
         response = await browser.client.get(path)
         assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert response.headers["x-content-type-options"] == "nosniff"
         assert "set-cookie" not in response.headers
         kinds.append(response.headers["content-type"])
         assert (await browser.client.head(path)).status_code == 200
-        assert len(response.content) < (4096 if path.endswith(".js") else 16_000)
-    assert kinds == ["text/css; charset=utf-8", "text/javascript; charset=utf-8"]
+        assert len(response.content) < (4608 if path.endswith(".js") else 16_000)
+    script = "text/javascript; charset=utf-8"
+    assert kinds == ["text/css; charset=utf-8", script, script]
     response = await browser.client.get("/account/pages-0000000000000000.css")
     assert response.status_code == 404
 

@@ -2,7 +2,6 @@
 
 import sqlite3
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -11,7 +10,7 @@ from piccolo_api_fastapi import User
 from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import Browser, Page
 from tests.pages.catalogue import TEXTS
-from tests.pages.conftest import forms_of, log_in
+from tests.pages.conftest import forms_of, log_in, path_of
 
 DOWN = TEXTS["error.unavailable"]
 
@@ -36,7 +35,7 @@ async def test_down(
             assert "set-cookie" not in page.headers
         assert (await browser.open("/home")).status == 503
         for context in forms_of(app):
-            path = context.path_format.format(session_id=uuid4(), token_id=uuid4())
+            path = path_of(context)
             given = {"username": "ada", "password": PASSWORD, "email": "a@example.com"}
             response = await browser.client.post(path, data=given)
             assert response.status_code in {303, 422, 503}, (path, response.text)

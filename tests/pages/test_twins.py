@@ -21,13 +21,15 @@ from piccolo_api_fastapi import (
     accounts_router,
     install,
     mfa_router,
+    passkey_login_router,
+    passkey_router,
     reauthentication_router,
     session_router,
     token_router,
 )
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.pages.declared import Action, PageSet, operations_of
-from piccolo_api_fastapi.pages.route import FormRoute, PageRoute
+from piccolo_api_fastapi.pages.route import FormRoute, PageRoute, ScriptRoute
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import HEADERS, Browser
@@ -46,6 +48,8 @@ def json_routes(parts: Parts) -> dict[str, AuthRoute]:
         reauthentication_router(parts.login, parts.session),
         accounts_router(parts.accounts),
         mfa_router(parts.totp, parts.session),
+        passkey_login_router(parts.passkeys, parts.login, parts.session),
+        passkey_router(parts.passkeys, parts.session),
         token_router(parts.tokens, parts.session),
     )
     return {name: route for router in routers for name, route in operations_of(router).items()}
@@ -104,11 +108,37 @@ def _model(route: Any) -> str:
     return repr(route.body_field and route.body_field.field_info.annotation)
 
 
+def for_scripts(router: APIRouter) -> list[Any]:
+    """The routes that scripts ask for JSON."""
+    return [
+        context.original_route
+        for context in iter_route_contexts(router.routes)
+        if isinstance(context.original_route, ScriptRoute)
+    ]
+
+
+@reaches_no_sql
+def test_scripts_ask_for_operations(users: Users[User], outbox: Outbox) -> None:
+    """What scripts ask for is the operation of the API, at its path below the prefix."""
+    parts = Parts(users)
+    api, found = json_routes(parts), for_scripts(parts.pages().router)
+    assert len(found) == 4
+    for route in found:
+        twin = api[route.shares_limits_of.operation]
+        assert (route.path, route.methods) == (f"/account{twin.path}", twin.methods)
+        assert list(calls(route.dependant)) == list(calls(twin.dependant)), route.path
+        assert _model(route) == _model(twin)
+        assert route.endpoint.__code__ is twin.endpoint.__code__
+        assert not route.include_in_schema
+
+
 @reaches_no_sql
 def test_every_operation_has_a_form(users: Users[User], outbox: Outbox) -> None:
     """What the API changes, a form changes too."""
     parts = Parts(users, mails_codes=True, extra=["first_name"])
-    done = {route.action.operation.operation for route in forms(parts.pages().router)}
+    router = parts.pages().router
+    done = {route.action.operation.operation for route in forms(router)}
+    done |= {route.shares_limits_of.operation for route in for_scripts(router)}
     unsafe = {name for name, route in json_routes(parts).items() if route.methods != {"GET"}}
     assert unsafe - done == set(OPERATIONS_WITHOUT_A_PAGE)
 

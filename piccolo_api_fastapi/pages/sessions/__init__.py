@@ -13,6 +13,7 @@ from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.mfa.second_factor import SecondFactor
 from piccolo_api_fastapi.login.router import reauthentication_router
 from piccolo_api_fastapi.pages.declared import Action, Page, PageSet, Step, operations_of
+from piccolo_api_fastapi.pages.entering import after_first_step
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
 from piccolo_api_fastapi.schemes.sessions.router import session_router
 from piccolo_api_fastapi.users import UserT
@@ -45,7 +46,7 @@ def session_pages(
                 path="/login",
                 operation=api["log_in"],
                 page="login",
-                then=_after_password,
+                then=after_first_step,
                 keeps=("username",),
             ),
             *(_second_step(api) if login.factors else ()),
@@ -80,6 +81,7 @@ def session_pages(
         facts={
             "asks_code": _has_second_factor,
             "factors": [one.name for one in _every(login)],
+            "signing": [one.name for one in _every(login) if one.signs_challenge],
             "sends_code": [one.name for one in _every(login) if one.sends_code],
         },
         texts=_names(login),
@@ -112,14 +114,6 @@ def _second_step(api: Mapping[str, AuthRoute]) -> tuple[Action, ...]:
 def _has_second_factor(caller: Identity[Any] | None) -> bool:
     """Whether a caller logged in, or enrolled since, with a second factor that can be asked for."""
     return caller is not None and acr(caller.factors) == MULTI_FACTOR
-
-
-def _after_password(answer: Mapping[str, Any]) -> Step:
-    if answer["status"] == "mfa_required":
-        return Step("login_mfa", is_shown=True)
-    if answer["status"] == "mfa_enrolment_required":
-        return Step("totp", keeps_next=True)
-    return Step()
 
 
 def _names(login: Login[Any]) -> dict[str, str]:

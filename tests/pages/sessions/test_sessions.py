@@ -12,7 +12,7 @@ from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import PASSWORD
 from tests.pages.browsing import Browser
 from tests.pages.catalogue import TEXTS
-from tests.pages.conftest import code_of, enrol, forms_of, log_in
+from tests.pages.conftest import code_of, enrol, forms_of, log_in, path_of
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
@@ -94,12 +94,16 @@ async def test_second_factor_again(browser: Browser, ada: User, clock: FrozenClo
     assert (await browser.open("/strong")).path == "/strong"
     clock.advance(timedelta(hours=1))
     page = await browser.open("/account/reauthenticate?acr=mfa&next=/home")
-    assert [form.names for form in page.forms[1:]] == [["_acr", "code", "next"]]
+    assert [form.names for form in page.forms[1:]] == FORMS
     page = await browser.submit("/account/reauthenticate", code="000000")
     assert (page.status, page.errors) == (401, [TEXTS["error.invalid_code"]])
-    assert [form.names for form in page.forms[1:]] == [["_acr", "code", "next"]]
+    assert [form.names for form in page.forms[1:]] == FORMS
     page = await browser.submit("/account/reauthenticate", code=code_of(phone, clock))
     assert page.path == "/home"
+
+
+FORMS = [["_acr", "code", "next"], ["_acr", "challenge", "credential", "next"]]
+"""The fields of the forms of a page that asks for a second factor; a script shows the second."""
 
 
 async def test_no_second_factor(browser: Browser, ada: User) -> None:
@@ -107,7 +111,7 @@ async def test_no_second_factor(browser: Browser, ada: User) -> None:
     await log_in(browser)
     page = await browser.open("/strong")
     assert page.url == "/account/reauthenticate?next=%2Fstrong&acr=mfa"
-    assert page.forms[1:] == []
+    assert [form.names for form in page.forms[1:]] == FORMS[1:]
     assert "/account/mfa/totp?next=/strong" in [it["href"] for it in page.tags("a")]
     page = await browser.send("/account/reauthenticate", code="123456", _acr="mfa")
     assert page.status == 401
@@ -130,9 +134,7 @@ async def test_cross_site(browser: Browser, app: FastAPI, users: Users[User], ad
     cross = {"sec-fetch-site": "cross-site"}
     count = 0
     for route in forms_of(app):
-        path = route.path_format.replace("{session_id}", str(uuid4())).replace(
-            "{token_id}", str(uuid4())
-        )
+        path = path_of(route)
         response = await browser.client.post(path, data={"username": "x"}, headers=cross)
         assert response.status_code == 403, path
         assert response.headers["content-type"] == "text/html; charset=utf-8", path
