@@ -19,6 +19,8 @@ All errors, as one tree.
     │   ├── FactorDisabled      403  too many wrong codes of a second factor
     │   ├── SignInAgain         403  too many wrong codes with one session or app
     │   ├── LoginRefused        403  a login hook refused
+    │   ├── ProviderRefused     403  a provider such as Google did not confirm who it is
+    │   ├── NoAccount           403  the user of a provider has no account, and gets none
     │   ├── CaptchaRequired     403  a CAPTCHA must be solved
     │   └── CaptchaFailed       403  the solution of the CAPTCHA is wrong or expired
     ├── NotFound                404
@@ -27,6 +29,8 @@ All errors, as one tree.
     │   ├── ValueTaken          409  another unique value is taken
     │   ├── InUse               409  other rows refer to the row
     │   ├── AccountInUse        409  rows of the application refer to the user
+    │   ├── AccountExists       409  the address that a provider told belongs to an account
+    │   ├── AlreadyLinked       409  the account at a provider is linked already, or another is
     │   ├── LastManager         409  no other user may manage roles
     │   └── TokenLimitReached   409  the maximum number of API tokens is reached
     ├── PreconditionFailed      412  the row changed since it was read
@@ -41,7 +45,9 @@ All errors, as one tree.
     │   ├── HasherBusy          503  too many passwords are being hashed
     │   ├── SecretUnreadable    503  a stored secret can't be decrypted
     │   ├── StoreUnavailable    503  the database is not available
+    │   ├── ProviderUnavailable 503  a provider such as Google does not answer
     │   └── CaptchaUnavailable  503  the CAPTCHA can't be verified
+    ├── LoginFlowUnknown        400  this browser did not begin this login with a provider
     └── TokenRequestError       400  RFC 6749 section 5.2, with `error` in the body
         ├── InvalidRequest      400
         ├── InvalidGrant        400
@@ -315,6 +321,20 @@ class EmailNotVerified(Forbidden):
     leads_to = LeadsTo("verify_email", "verify_email", "request_email_verification")
 
 
+class ProviderRefused(Forbidden):
+    """The provider did not confirm who the user is, or the user did not let it."""
+
+    code = "provider_refused"
+    message = "The provider did not confirm who you are. Please try again."
+
+
+class NoAccount(Forbidden):
+    """The user of a provider has no account, and users can't sign up this way."""
+
+    code = "no_account"
+    message = "There is no account for this login."
+
+
 class CaptchaRequired(Forbidden):
     """The request has no response of a CAPTCHA."""
 
@@ -384,6 +404,20 @@ class AccountInUse(Conflict):
 
     code = "account_in_use"
     message = "This account can't be closed, because other data still refers to it."
+
+
+class AccountExists(Conflict):
+    """The address that a provider told belongs to an account that is not linked to it."""
+
+    code = "account_exists"
+    message = "You have an account with this e-mail address. Sign in to it as usual."
+
+
+class AlreadyLinked(Conflict):
+    """The account at the provider is linked already, or another of the user is."""
+
+    code = "already_linked"
+    message = "This account is linked already, or you have linked another one of this provider."
 
 
 class LastManager(Conflict):
@@ -567,10 +601,27 @@ class StoreUnavailable(Unavailable):
     code = "store_unavailable"
 
 
+class ProviderUnavailable(Unavailable):
+    """The provider does not answer at the moment."""
+
+    code = "provider_unavailable"
+    message = "The provider does not answer at the moment. Please try again."
+
+
 class CaptchaUnavailable(Unavailable):
     """The response of the CAPTCHA can't be verified at the moment."""
 
     code = "captcha_unavailable"
+
+
+class LoginFlowUnknown(AuthError):
+    """
+    A login with a provider is unknown, used or expired, or this browser did not begin it: one
+    response for all.
+    """
+
+    code = "login_flow_unknown"
+    message = "This login was started elsewhere, or too long ago. Please start again."
 
 
 def oauth_members(error: str, description: str) -> dict[str, str]:

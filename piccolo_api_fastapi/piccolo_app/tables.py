@@ -7,6 +7,7 @@ from piccolo.apps.user.tables import BaseUser
 from piccolo.table import Table
 
 from piccolo_api_fastapi.accounts.mailboxes import EmailChange, EmailStatus
+from piccolo_api_fastapi.accounts.social import OAuthAccount
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.auth_tables import attribute_of, bind, declared_tables
 from piccolo_api_fastapi.core.events.log import EventRecord
@@ -66,6 +67,7 @@ class AuthTables:
     api_token: type[APIToken]
     email_status: type[EmailStatus]
     email_change: type[EmailChange]
+    oauth_account: type[OAuthAccount]
     unsent_mail: type[UnsentMail]
     known_browser: type[KnownBrowser]
     event: type[EventRecord]

@@ -1,0 +1,102 @@
+"""Dependencies of the routes: how a flow begins, and what a change of links needs."""
+
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.person_only import InPerson
+from piccolo_api_fastapi.access.step_up import StepUp
+from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.core.http.route import is_form
+from piccolo_api_fastapi.errors import FieldError, Unprocessable, UnsupportedMediaType
+from piccolo_api_fastapi.login.mfa.confirmed_factors import confirmed_factors
+from piccolo_api_fastapi.users import Users
+
+from .schemas import BeginIn
+
+_FIELDS = 8
+"""Of a form. There are three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """
+    What a browser sent to begin a flow.
+
+    Args:
+        wanted: Where to go afterwards.
+        is_form: Whether it sent a form, and follows a redirect.
+    """
+
+    wanted: BeginIn
+    is_form: bool
+
+
+class ReadsBeginning:
+    """Reads JSON or a form: a page without a script can only send a form."""
+
+    documented_errors = (Unprocessable, UnsupportedMediaType)
+
+    async def __call__(self, request: Request) -> Beginning:
+        """
+        Read the body. An empty one will do.
+
+        Raises:
+            UnsupportedMediaType: It is neither JSON nor a form.
+            Unprocessable: It is malformed.
+        """
+        body, kind = await request.body(), request.headers.get("content-type", "")
+        posts_form = is_form(kind)
+        if not posts_form and body and not request.scope["route"].is_json(kind):
+            raise UnsupportedMediaType
+        try:
+            found = _fields(body) if posts_form else strict_json.loads(body or b"{}")
+        except ValueError:
+            message = "The body must be JSON or a form, without duplicate names."
+            raise Unprocessable([FieldError(("body",), message, "body_invalid")]) from None
+        try:
+            return Beginning(BeginIn.model_validate(found), posts_form)
+        except ValidationError as error:
+            errors = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
+            raise RequestValidationError(errors) from None
+
+
+def _fields(body: bytes) -> dict[str, str]:
+    pairs = urllib.parse.parse_qsl(
+        body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
+    )
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return {name: value for name, value in found.items() if value}
+
+
+begin_of = ReadsBeginning()
+"""The one reader: a dependency."""
+
+
+def recent(users: Users[Any], person: InPerson[Any], within: timedelta) -> Callable[..., Any]:
+    """
+    Make a dependency that asks for a recent factor, and for a second one if the user has any.
+
+    Args:
+        users: The users.
+        person: The guard.
+        within: The maximum age of the factor.
+    """
+
+    async def caller(
+        request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
+    ) -> Identity[Any]:
+        own = await confirmed_factors(users, identity.user)
+        await person.check(StepUp(mfa=bool(own), within=within), identity, request)
+        return identity
+
+    return caller

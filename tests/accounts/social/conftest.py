@@ -1,0 +1,164 @@
+"""An application whose users sign in with providers, and the provider."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+from fastapi import Depends, FastAPI
+
+from piccolo_api_fastapi import (
+    OIDC,
+    TOTP,
+    Accounts,
+    AnyOf,
+    JWTAuth,
+    Login,
+    OAuthProvider,
+    SessionAuth,
+    SocialLogin,
+    User,
+    Users,
+    XChaCha20Poly1305,
+    accounts_router,
+    install,
+    jwt_router,
+    mfa_router,
+    oauth_router,
+    reauthentication_router,
+    require,
+    session_router,
+)
+from piccolo_api_fastapi.testing import FrozenClock, Outbox
+from tests.conftest import KEY, new_client
+
+from .hostile import CLIENT_ID, CLIENT_SECRET, ISSUER, Provider
+
+BASE_URL = "https://testserver"
+CALLBACK = "/auth/oauth/company/callback"
+VERIFIED = {"sub": "248289761001", "email": "ada@example.com", "email_verified": True}
+
+MakeApp = Callable[..., FastAPI]
+
+
+@pytest.fixture
+def provider(clock: FrozenClock) -> Provider:
+    """A provider, which is honest until it is told otherwise."""
+    return Provider(clock)
+
+
+def company(**options: Any) -> OIDC:
+    """The provider, as the application knows it."""
+    given: dict[str, Any] = {"issuer": ISSUER, "name": "company", "authoritative": True}
+    given |= {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    return OIDC(**{**given, **options})
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    """What was mailed."""
+    return Outbox()
+
+
+@pytest.fixture
+def make_app(
+    users: Users[User],
+    session: SessionAuth[User],
+    jwt: JWTAuth[User],
+    provider: Provider,
+    outbox: Outbox,
+) -> MakeApp:
+    """Makes an application, with providers as configured."""
+
+    def make(
+        *providers: OAuthProvider,
+        mfa_required: bool = False,
+        hooks: Any = (),
+        **options: Any,
+    ) -> FastAPI:
+        totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+        login = Login(users, factors=[totp], mfa_required=mfa_required, before=hooks)
+        accounts = Accounts(users, mail=outbox, base_url=BASE_URL, schemes=[session, jwt])
+        given: dict[str, Any] = {"sign_up": True, "http": provider.client()}
+        given |= {"paths": {"mfa": "/login/mfa"}, "base_url": BASE_URL, **options}
+        social = SocialLogin(accounts, list(providers) or [company()], **given)
+        app = FastAPI()
+        install(app)
+        app.state.social, app.state.login = social, login
+        people = AnyOf(session, jwt)
+        for router in (
+            session_router(session, login),
+            jwt_router(jwt, login),
+            accounts_router(accounts),
+            mfa_router(totp, people),
+            reauthentication_router(login, people),
+            oauth_router(social, login, session, jwt=jwt if social.apps else None),
+        ):
+            app.include_router(router, prefix="/auth")
+
+        @app.get("/me")
+        async def me(user: Annotated[User, Depends(people)]) -> str:
+            return user.username
+
+        @app.get("/mfa")
+        async def mfa(user: Annotated[User, Depends(require(people, mfa=True))]) -> str:
+            return user.username
+
+        return app
+
+    return make
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> FastAPI:
+    """An application with the defaults, in which users can sign up."""
+    return make_app()
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A browser."""
+    async with new_client(app) as client:
+        yield client
+
+
+async def begin(client: httpx.AsyncClient, name: str = "company", **body: Any) -> str:
+    """Begin a log-in; the address of the provider."""
+    answer = await client.post(f"/auth/oauth/{name}", json=body)
+    assert answer.status_code == 200, answer.text
+    url: str = answer.json()["authorization_url"]
+    return url
+
+
+async def come_back(
+    client: httpx.AsyncClient, parameters: Any, name: str = "company"
+) -> httpx.Response:
+    """Come back from the provider."""
+    return await client.get(f"/auth/oauth/{name}/callback", params=parameters)
+
+
+async def sign_in(
+    client: httpx.AsyncClient, provider: Provider, name: str = "company", **body: Any
+) -> httpx.Response:
+    """Sign in with a provider."""
+    return await come_back(client, provider.authorize(await begin(client, name, **body)), name)
+
+
+async def link(client: httpx.AsyncClient, provider: Provider, name: str = "company") -> Any:
+    """Link an account at a provider."""
+    answer = await client.post(f"/auth/oauth/{name}/link", json={"next": "/settings"})
+    assert answer.status_code == 200, answer.text
+    url = answer.json()["authorization_url"]
+    return await come_back(client, provider.authorize(url), name)
+
+
+def code_of(answer: httpx.Response) -> str:
+    """The code of an error."""
+    code: str = answer.json()["code"]
+    return code
+
+
+def query_of(url: str) -> dict[str, str]:
+    """The parameters of an address."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
