@@ -33,6 +33,7 @@ from piccolo_api_fastapi.mail import (
     PasswordChanged,
     ResetPassword,
     SecondFactorChanged,
+    SignInByEmail,
     SignInCode,
     SMTPMail,
     VerifyEmail,
@@ -50,6 +51,7 @@ ALL: list[Message] = [
     *MESSAGES,
     NewSignIn(**TO, ip=None, user_agent=""),
     SecondFactorChanged(**TO, change="An app was set up."),
+    SignInByEmail(**TO, **LINK, code="123456", browser="Firefox", ip=None),
     SignInCode(**TO, code="123456", expires_at=AT),
 ]
 

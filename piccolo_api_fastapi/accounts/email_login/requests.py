@@ -79,7 +79,7 @@ class LoginRequests(Generic[UserT]):
             return
         ticket = self._ticket(user, wanted)
         if (message := await self._issue(user, wanted, ticket)) is None:
-            await self._mailboxes.pacing.rehearse(tickets=1)
+            await self._mailboxes.pacing.rehearse_tickets(1)
         elif not await self._mailboxes.send(message):
             await queries.withdraw(self.codes.table, ticket.id)
 

@@ -96,12 +96,13 @@ async def test_odd_cookies(app: FastAPI, ada: User, outbox: Outbox, cookie: str)
 
 
 @pytest.mark.security(168)
-async def test_a_cookie_that_only_looks_like_it(app: FastAPI, ada: User, outbox: Outbox) -> None:
-    """A sibling domain can plant no cookie."""
+@pytest.mark.parametrize("planted", [f"{COOKIE} =", f"{COOKIE}=login_x; a="])
+async def test_planted_cookies(app: FastAPI, ada: User, outbox: Outbox, planted: str) -> None:
+    """A browser that sends several cookies, or one that only looks like it, did not ask."""
     async with new_client(app) as asking, new_client(app) as other:
         await ask(asking)
         token = asking.cookies[COOKIE]
-        other.headers["cookie"] = f"{COOKIE}={token}; {COOKIE} ={token}"
+        other.headers["cookie"] = f"{COOKIE}={token}; {planted}{token}"
         assert (await press(other, link(outbox))).json() == {"status": "confirm_code"}
 
 

@@ -54,6 +54,20 @@ async def test_a_new_user(
     assert names(events).count("user_created") == names(events).count("user_email_verified") == 1
 
 
+@pytest.mark.security(169)
+@pytest.mark.parametrize("kind", ["link", "code"])
+async def test_once(client: httpx.AsyncClient, outbox: Outbox, kind: str) -> None:
+    """What made an account makes it once, even if it was deleted since."""
+    await ask(client)
+    cookies, token, digits = dict(client.cookies), link(outbox), code(outbox)
+    await (press(client, token) if kind == "link" else type_code(client, digits))
+    await User.delete(force=True)
+    client.cookies.update(cookies)
+    assert is_refused(await press(client, token))
+    assert is_refused(await type_code(client, digits))
+    assert await User.count() == 0
+
+
 async def test_an_app(client: httpx.AsyncClient, outbox: Outbox) -> None:
     """Likewise."""
     login = await ask_by_app(client)
