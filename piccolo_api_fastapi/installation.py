@@ -22,7 +22,7 @@ from .access.in_use import (
     shared_names,
     user_tables,
 )
-from .access.unguarded import unguarded
+from .audit import as_line, audit_of, table_of
 from .core.configuration import configured
 from .core.database import existence
 from .core.http.client_address import ClientAddress
@@ -50,6 +50,7 @@ def install(
     limit: RateLimit | None = None,
     csp: CSP | None = None,
     check_tables: bool = True,
+    audit: bool = False,
 ) -> None:
     """
     Give the routes of an application the same errors as the prebuilt routers.
@@ -83,6 +84,8 @@ def install(
         csp: A `CSP` for all responses, even those that no route makes. FastAPI's own `/docs` gets
             `CSP.swagger()` instead.
         check_tables: Whether to check at start-up that the tables exist.
+        audit: Whether to log at start-up what guards each route, at INFO, and what is probably a
+            mistake, as warnings.
 
     Raises:
         ConfigurationError: The limit has dependencies, which can't run before a route is found.
@@ -99,7 +102,7 @@ def install(
         client_address=client_address,
         admit=None if limit is None else limit.admit,
         refuse=early_refusal,
-        check=partial(_check, app, tables=check_tables),
+        check=partial(_check, app, tables=check_tables, audit=audit),
         prepare=None if csp is None else covering(app, csp),
     )
     # Innermost: a `CORSMiddleware` then answers preflights itself, and adds its headers to
@@ -114,12 +117,11 @@ def install(
     app.openapi = _documenting(app, app.openapi, errors)  # type: ignore[method-assign]
 
 
-async def _check(app: FastAPI, *, tables: bool) -> None:
+async def _check(app: FastAPI, *, tables: bool, audit: bool) -> None:
     """Check the logins, tokens and tables of an application, and list what no guard covers."""
     check_logins(app.routes)
     refuse_common_tokens(app.routes)
-    if routes := list(unguarded(app.routes)):
-        logger.info("No guard covers: %s.", ", ".join(routes))
+    _log_guards(app, audit=audit)
     for name in shared_names(app.routes):
         logger.warning("Two schemes are %s in OpenAPI. Give one a name, such as 'staff'.", name)
     if not tables:
@@ -128,6 +130,18 @@ async def _check(app: FastAPI, *, tables: bool) -> None:
         await asyncio.wait_for(_check_tables(app), CHECK_SECONDS)
     except (StoreUnavailable, asyncio.TimeoutError):
         logger.warning("The database is not available, so its tables were not checked.")
+
+
+def _log_guards(app: FastAPI, *, audit: bool) -> None:
+    found = audit_of(app)
+    if audit:
+        logger.info("The routes of the application:\n%s", table_of(found.routes))
+        for finding in found.findings:
+            logger.warning(as_line(finding))
+        return
+    open_routes = (route for route in found.routes if not route.is_covered)
+    if names := [route.name for route in open_routes if route.public in (None, "documentation")]:
+        logger.info("No guard covers: %s.", ", ".join(names))
 
 
 async def _check_tables(app: FastAPI) -> None:

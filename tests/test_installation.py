@@ -312,12 +312,13 @@ async def test_what_no_guard_covers(
     listed = [r.getMessage() for r in caplog.records if r.name == "piccolo_api_fastapi"]
     assert len(listed) == 1
     assert listed[0].partition(": ")[2].rstrip(".").split(", ") == [
-        "GET|POST /plain",
-        "mount /static",
+        "GET /plain",
+        "POST /plain",
+        "MOUNT /static",
         "GET /inner/open",
         "GET /inner/limited",
-        "/inner/ws",
-        "mount //files.example.com",
+        "WS /inner/ws",
+        "MOUNT //files.example.com",
     ]
 
 
@@ -339,6 +340,26 @@ async def test_all_is_guarded(
     with caplog.at_level("INFO"):
         await start_and_stop(app)
     assert "No guard covers" not in caplog.text
+
+
+@reaches_no_sql
+async def test_audit(
+    session: SessionAuth[User], caplog: pytest.LogCaptureFixture, database: Any
+) -> None:
+    """With `audit=True` the start logs what guards each route, and a warning for each finding."""
+    app = FastAPI(openapi_url=None)
+    install(app, check_tables=False, audit=True)
+    app.get("/closed", dependencies=[Depends(session)])(open_endpoint())
+    app.get("/open")(open_endpoint())
+    with caplog.at_level("INFO"):
+        await start_and_stop(app)
+    table, finding = [r for r in caplog.records if r.name == "piccolo_api_fastapi"]
+    assert (table.levelname, finding.levelname) == ("INFO", "WARNING")
+    assert [line.split()[:3] for line in table.getMessage().splitlines()[2:]] == [
+        ["GET", "/closed", "Session"],
+        ["GET", "/open", "NOTHING"],
+    ]
+    assert finding.getMessage().startswith("unguarded_route: GET /open: Nothing guards this route.")
 
 
 @reaches_no_sql

@@ -15,6 +15,7 @@ from piccolo_api_fastapi import (
     User,
     accounts_router,
     install,
+    public,
     require,
     session_router,
 )
@@ -70,6 +71,7 @@ document.querySelector("button").onclick = async () => {
 
 
 @app.get("/verify-email", include_in_schema=False)
+@public
 async def verify_email_page() -> HTMLResponse:
     """The page that the link leads to. The secret is in the fragment, which it alone knows."""
     headers = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}

@@ -17,6 +17,7 @@ from piccolo_api_fastapi import (
     Users,
     install,
     mfa_router,
+    public,
     reauthentication_router,
     require,
     session_router,
@@ -40,6 +41,7 @@ app.include_router(reauthentication_router(login, session), prefix="/auth")
 
 
 @app.get("/", include_in_schema=False)
+@public
 async def page() -> FileResponse:
     """The page."""
     return FileResponse(Path(__file__).parent / "page.html")

@@ -26,6 +26,7 @@ from piccolo_api_fastapi import (
     crud_router,
     install,
     optional,
+    public,
     reauthentication_router,
     roles_router,
     session_router,
@@ -97,6 +98,7 @@ app.include_router(crud_router(reviews), prefix="/reviews")
 
 
 @app.get("/", include_in_schema=False)
+@public
 async def front_page() -> FileResponse:
     """The front page, which reads the API."""
     return FileResponse(Path(__file__).parent / "page.html")

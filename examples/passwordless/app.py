@@ -15,6 +15,7 @@ from piccolo_api_fastapi import (
     User,
     email_login_router,
     install,
+    public,
     session_router,
 )
 
@@ -94,12 +95,14 @@ document.querySelector("button").onclick = () => {{
 
 
 @app.get("/", include_in_schema=False)
+@public
 async def ask_page() -> HTMLResponse:
     """The page that asks for mail, and takes the code."""
     return HTMLResponse(ASK, headers=HEADERS)
 
 
 @app.get("/login-by-email", include_in_schema=False)
+@public
 async def press_page() -> HTMLResponse:
     """The page that the link opens. It sends nothing before the button is pressed."""
     return HTMLResponse(PRESS, headers=HEADERS)

@@ -11,7 +11,15 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Header, WebSocket
 
-from piccolo_api_fastapi import ClientAddress, FailureLimit, Quota, RateLimit, RedisStore, install
+from piccolo_api_fastapi import (
+    ClientAddress,
+    FailureLimit,
+    Quota,
+    RateLimit,
+    RedisStore,
+    install,
+    public,
+)
 from piccolo_api_fastapi.errors import TooManyRequests
 
 STORE = RedisStore(os.environ.get("REDIS_URL", "redis://127.0.0.1:6379"))
@@ -50,12 +58,14 @@ install(
 
 
 @app.get("/weather")
+@public
 async def weather(quota: Annotated[Quota, Depends(by_plan)]) -> dict[str, str | int | None]:
     """The weather, as often as one has paid for."""
     return {"weather": "fine", "left": quota.remaining}
 
 
 @app.websocket("/echo")
+@public
 async def echo(websocket: WebSocket, _: Annotated[Quota, Depends(connections)]) -> None:
     """Five connections a minute, and three messages a second on each."""
     await websocket.accept()

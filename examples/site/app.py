@@ -19,17 +19,22 @@ from piccolo_api_fastapi import (
     Cookie,
     Login,
     Pages,
+    Passkeys,
     SessionAuth,
     TokenAuth,
     User,
     Users,
     install,
     optional,
+    public,
     require,
 )
 
 HERE = Path(__file__).parent
 HOST, PORT = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
+
+# An IP address can have no passkeys: browsers must open the site by this name.
+ADDRESS = f"http://localhost:{PORT}"
 
 # An example's key. Yours is secret: `piccolo piccolo_api_fastapi generate_encryption_key`.
 os.environ.setdefault("AUTH_ENCRYPTION_KEYS", "YW4gZXhhbXBsZSdzIGtleSBvZiB0aGlydHktdHdvIGI=")
@@ -40,11 +45,12 @@ users = Users(scopes_of=lambda _: ["films:read"])
 session = SessionAuth(users, cookie=Cookie.insecure_for_http_on_localhost())
 tokens = TokenAuth(users)
 totp = TOTP(users, issuer="Movie club")
-login = Login(users, factors=[totp])
+passkeys = Passkeys(users, rp_id="localhost", rp_name="Movie club", origins=[ADDRESS])
+login = Login(users, factors=[totp, passkeys])
 accounts = Accounts(
     users,
     mail=ConsoleMail(),
-    base_url=f"http://127.0.0.1:{PORT}/account",  # ends with the prefix of the pages
+    base_url=f"{ADDRESS}/account",  # ends with the prefix of the pages
     product="Movie club",
     schemes=[session],
     login=login,
@@ -55,6 +61,7 @@ pages = Pages(
     login,
     accounts=accounts,
     totp=totp,
+    passkeys=passkeys,
     tokens=tokens,
     brand=Brand("Movie club", colors={"accent": "#7a1fa2"}, dark={"accent": "#d9a6f0"}),
     templates=HERE / "templates",
@@ -64,7 +71,7 @@ app = FastAPI(title="Movie club")
 install(app)
 app.include_router(pages.router)
 pages.install(app)
-app.mount("/static", StaticFiles(directory=HERE / "static"))
+app.mount("/static", public(StaticFiles(directory=HERE / "static")))
 
 templates = Jinja2Templates(HERE / "templates")
 

@@ -3,6 +3,7 @@
 from piccolo_api_fastapi.rate_limiting import no_rate_limits
 
 from .authenticators import SoftwareAuthenticator
+from .guarded import assert_guarded
 from .kit import (
     FrozenClock,
     Outbox,
@@ -24,6 +25,7 @@ __all__ = [
     "Outbox",
     "SoftwareAuthenticator",
     "acting_as",
+    "assert_guarded",
     "assert_single_winner",
     "auc",
     "captured_mail",
