@@ -9,13 +9,14 @@ os.environ.setdefault("PICCOLO_CONF", "examples.site.piccolo_conf")
 import uvicorn
 from piccolo.apps.migrations.commands.forwards import run_forwards
 
-from examples.site.app import HOST, PORT, app
+from examples.site.app import ADDRESS, HOST, PORT, app
 
 
 def main() -> None:
     """Serve the site."""
     asyncio.run(run_forwards(app_name="all"))
-    print(f"\n  http://{HOST}:{PORT}: register, then look here for the mail.\n")
+    print(f"\n  {ADDRESS}: register, then look here for the mail.")
+    print(f"  Passkeys need this address; http://{HOST}:{PORT} has none.\n")
     uvicorn.run(app, host=HOST, port=PORT)
 
 

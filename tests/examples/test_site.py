@@ -1,5 +1,6 @@
 """The site, used by a browser without JavaScript: its own pages and those of the library."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from html import unescape
@@ -9,8 +10,9 @@ import httpx
 import pytest
 from pyotp import totp as pyotp_totp
 
-from examples.site.app import app, users
+from examples.site.app import ADDRESS, app, users
 from piccolo_api_fastapi import Session, User
+from piccolo_api_fastapi.testing import SoftwareAuthenticator
 from tests.conftest import PASSWORD, bearer, new_client
 
 BROWSER = {
@@ -104,7 +106,7 @@ async def test_a_second_factor(browser: httpx.AsyncClient, database: Any) -> Non
 
     await browser.post("/account/logout")
     answer = await log_in(browser, next="/films")
-    assert title_of(answer) == "Enter your code – Movie club"
+    assert title_of(answer) == "Second step – Movie club"
     step = {
         name: value_of(answer, f'name="{name}" value="(.*?)"')
         for name in ("challenge", "_methods", "next")
@@ -113,6 +115,22 @@ async def test_a_second_factor(browser: httpx.AsyncClient, database: Any) -> Non
     assert answer.status_code == 401
     form = {**step, "code": codes[0], "method": "recovery_code"}
     answer = await browser.post("/account/login/mfa", data=form)
+    assert title_of(answer) == "Films – Movie club"
+
+
+async def test_a_passkey(browser: httpx.AsyncClient, database: Any) -> None:
+    """A member adds a passkey, and logs in with nothing else."""
+    await users.create("ada", PASSWORD, email="ada@example.com")
+    await log_in(browser)
+    key = SoftwareAuthenticator(ADDRESS)
+    begun = (await browser.post("/account/passkeys/options", json={})).json()
+    form = {"challenge": begun["challenge"], "credential": json.dumps(key.create(begun["options"]))}
+    answer = await browser.post("/account/passkeys", data={**form, "name": "My phone"})
+    assert title_of(answer) == "Your recovery codes – Movie club"
+    await browser.post("/account/logout")
+    begun = (await browser.post("/account/login/passkey/options", json={})).json()
+    form = {"challenge": begun["challenge"], "credential": json.dumps(key.get(begun["options"]))}
+    answer = await browser.post("/account/login/passkey", data={**form, "next": "/films"})
     assert title_of(answer) == "Films – Movie club"
 
 

@@ -59,7 +59,7 @@ const offer = async (form) => {
   while (await run(form, more).catch((error) => error.name === "TimeoutError")); // asks anew
 };
 
-const wire = (form) => {
+const wire = async (form) => {
   const { autofill, method, cancelled, failed, known, options, probe, removed, unknown } = form.dataset;
   const said = form.querySelector("[role=status]");
   const texts = { AbortError: "", NotAllowedError: cancelled, TimeoutError: cancelled, InvalidStateError: known };
@@ -77,10 +77,10 @@ const wire = (form) => {
   });
   if (probe) post(options, {}).then(show, () => {}); // does the user have a passkey?
   else show();
-  if (autofill) offer(form);
-  if (unknown) forget(form.dataset.rpId, unknown);
   if (removed) post(options, {}).then(({ options: { rp, user, excludeCredentials } }) =>
     signal("AllAcceptedCredentials", { rpId: rp.id, userId: user.id,
       allAcceptedCredentialIds: excludeCredentials.map((one) => one.id) })).catch(() => {});
+  if (unknown) await forget(form.dataset.rpId, unknown);
+  if (autofill) offer(form);
 };
 if (isSupported()) document.querySelectorAll("form[data-verb]").forEach(wire);

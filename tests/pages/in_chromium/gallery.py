@@ -3,9 +3,14 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
-from piccolo_api_fastapi import User
+from piccolo_api_fastapi import Passkey, RecoveryCode, User
 from piccolo_api_fastapi.mail import ResetPassword
 from tests.conftest import PASSWORD
+from tests.integration.virtual_authenticators import (
+    add_authenticator,
+    set_presence,
+    set_user_verified,
+)
 from tests.pages.in_chromium.site import Site, Visitor
 
 LONG = '<b>"ÄÖÜ&\u202eشكرا' + "W" * 80
@@ -14,19 +19,20 @@ LONG = '<b>"ÄÖÜ&\u202eشكرا' + "W" * 80
 TOKEN = LONG.replace("\u202e", "")
 """The same as the name of an API token, in which characters that turn the text are refused."""
 
-STATES = 49
+STATES = 61
 """How many there are."""
 
 
 async def create_users(site: Site, name: str = LONG) -> None:
     """
-    Create `ada`, who has a password; `mfa`, who gets codes by mail; `must`, who must enrol.
+    Create `ada` and `keys`, who have a password; `mfa`, who gets codes by mail; `must`, who must
+    enrol.
 
     Args:
         site: The site.
         name: The first name of them all.
     """
-    for username in ("ada", "mfa", "must"):
+    for username in ("ada", "keys", "mfa", "must"):
         await site.users.create(username, PASSWORD, email=f"{username}@example.com")
     await User.update({User.first_name: name}, force=True)
 
@@ -40,7 +46,8 @@ async def gallery(visitor: Visitor, token: str = TOKEN) -> AsyncIterator[str]:
         token: The name of the API token.
     """
     visitor.token = token
-    for part in (_strangers, _mail, _second_step, _account, _tokens, _factors, _lapsed):
+    parts = (_strangers, _mail, _second_step, _account, _tokens, _factors, _lapsed)
+    for part in (*parts, _passkeys):
         async for state in part(visitor):
             yield state
 
@@ -165,3 +172,59 @@ async def _lapsed(visitor: Visitor) -> AsyncIterator[str]:
     await visitor.go("/close")
     await visitor.submit_unchecked("/close", current_password="wrong")
     yield "close, wrong password"
+
+
+PASSKEY = "form[data-verb]"
+
+
+async def _pressed(visitor: Visitor) -> None:
+    """Click on the button for passkeys, and wait until it says something."""
+    await visitor.page.click(f"{PASSKEY} button")
+    await visitor.page.wait(f"document.querySelector('{PASSKEY} [role=status]').innerText")
+
+
+async def _passkeys(visitor: Visitor) -> AsyncIterator[str]:
+    await visitor.go("/logout")
+    await visitor.submit("/logout")
+    await visitor.log_in("keys", PASSWORD)
+    await visitor.go("/passkeys")
+    yield "passkeys"
+    synced = {"defaultBackupEligibility": True, "defaultBackupState": True}
+    phone = await add_authenticator(visitor.page, **synced)
+    await visitor.submit("/passkeys", name=visitor.token[:64])
+    yield "passkey_codes"
+    await visitor.follow("/passkeys")
+    yield "passkeys, one"
+    await _pressed(visitor)
+    yield "passkeys, known"
+    await visitor.follow("/passkeys/edit")
+    yield "passkey"
+    [passkey] = await Passkey.select(Passkey.id)
+    await visitor.submit_unchecked(f"/passkeys/{passkey['id']}/rename", name="")
+    yield "passkey, no name"
+    await visitor.go("/passkeys/edit")
+    yield "passkey, gone"
+    visitor.site.clock.advance(timedelta(minutes=6))
+    await visitor.go("/reauthenticate")
+    await visitor.page.wait(f"!document.querySelector('{PASSKEY}').hidden")
+    yield "reauthenticate, by passkey"
+    await set_presence(visitor.page, phone, is_automatic=False)
+    await visitor.go("/logout")
+    await visitor.submit("/logout")
+    await set_user_verified(visitor.page, phone, is_verified=False)
+    await set_presence(visitor.page, phone, is_automatic=True)
+    await _pressed(visitor)
+    yield "login, cancelled"
+    await visitor.submit("/login", username="keys", password=PASSWORD)
+    yield "login_mfa, by passkey or code"
+    await RecoveryCode.delete(force=True)
+    await set_presence(visitor.page, phone, is_automatic=False)
+    await visitor.log_in("keys", PASSWORD)
+    yield "login_mfa, by passkey"
+    await Passkey.delete(force=True)
+    await visitor.go("/login")
+    await set_user_verified(visitor.page, phone, is_verified=True)
+    await set_presence(visitor.page, phone, is_automatic=True)
+    async with visitor.page.loading():
+        await visitor.page.click(f"{PASSKEY} button")
+    yield "login, unknown passkey"

@@ -19,6 +19,7 @@ from piccolo_api_fastapi import (
     Login,
     MailLifetimes,
     Pages,
+    Passkeys,
     SessionAuth,
     TokenAuth,
     User,
@@ -69,11 +70,14 @@ class Site:
             encryption=encryption,
             applies_to=lambda user: str(user.username).startswith("mfa"),
         )
+        self.passkeys = Passkeys(
+            self.users, rp_id="localhost", rp_name="Movie club", origins=[self.address]
+        )
         self.session = SessionAuth(self.users)
         self.tokens = TokenAuth(self.users)
-        login = Login(
+        self.login = login = Login(
             self.users,
-            factors=[self.totp, codes],
+            factors=[self.totp, codes, self.passkeys],
             mfa_required=lambda user: str(user.username).startswith("must"),
         )
         accounts = Accounts(
@@ -91,6 +95,7 @@ class Site:
             login,
             accounts=accounts,
             totp=self.totp,
+            passkeys=self.passkeys,
             tokens=self.tokens,
             **{"brand": Brand("Movie club"), "default_next": "/home", **options},
         )

@@ -102,7 +102,7 @@ PASSWORD_FORM = """[...document.forms].filter((form) => form.querySelector("[typ
     .map((form) => [...form.elements].map((one) => one.autocomplete).filter(Boolean))"""
 
 CONTRACT: dict[str, list[str]] = {
-    "/login": ["username", "current-password"],
+    "/login": ["username webauthn", "current-password"],
     "/register": ["email", "new-password", "username", "given-name", "family-name"],
     "/reset-password": ["off", "new-password"],
     "/password": ["username", "current-password", "new-password"],

@@ -38,7 +38,7 @@ async def _enrol(ada: Visitor) -> tuple[str, list[str]]:
 
 async def _log_in(ada: Visitor, password: str, method: str, code: str) -> None:
     await ada.submit("/login", username="ada", password=password)
-    assert await ada.text("h1") == "Enter your code"
+    assert await ada.text("h1") == "Second step"
     await ada.submit("/login/mfa", code=code, method=method)
     assert await ada.text("#who") == "ada"
 

@@ -102,8 +102,8 @@ async def test_second_factor_again(browser: Browser, ada: User, clock: FrozenClo
     assert page.path == "/home"
 
 
-FORMS = [["_acr", "code", "next"], ["_acr", "challenge", "credential", "next"]]
-"""The fields of the forms of a page that asks for a second factor; a script shows the second."""
+FORMS = [["_acr", "challenge", "credential", "next"], ["_acr", "code", "next"]]
+"""The fields of the forms of a page that asks for a second factor; a script shows the first."""
 
 
 async def test_no_second_factor(browser: Browser, ada: User) -> None:
@@ -111,7 +111,7 @@ async def test_no_second_factor(browser: Browser, ada: User) -> None:
     await log_in(browser)
     page = await browser.open("/strong")
     assert page.url == "/account/reauthenticate?next=%2Fstrong&acr=mfa"
-    assert [form.names for form in page.forms[1:]] == FORMS[1:]
+    assert [form.names for form in page.forms[1:]] == FORMS[:1]
     assert "/account/mfa/totp?next=/strong" in [it["href"] for it in page.tags("a")]
     page = await browser.send("/account/reauthenticate", code="123456", _acr="mfa")
     assert page.status == 401

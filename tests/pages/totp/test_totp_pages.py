@@ -19,7 +19,7 @@ async def test_life_of_an_app(browser: Browser, ada: User, clock: FrozenClock) -
     """Begin, a wrong code, confirm, new codes, another app, remove."""
     await log_in(browser)
     page = await browser.open("/account/mfa")
-    assert TEXTS["mfa.none"] in page.text
+    assert TEXTS["mfa.no_app"] in page.text
     await browser.open("/account/mfa/totp?next=/home")
     page = await browser.submit("/account/mfa/totp")
     assert page.title == TEXTS["totp_scan.title"]
