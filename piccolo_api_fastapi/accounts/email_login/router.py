@@ -1,6 +1,7 @@
 """The routes of log-ins by e-mail, for browsers and for apps."""
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +15,17 @@ from piccolo_api_fastapi.errors import (
     AuthError,
     HasherBusy,
     InvalidCredentials,
+    InvalidRequest,
     InvalidTicket,
     LoginRefused,
+    MFARequired,
     TooManyRequests,
 )
 from piccolo_api_fastapi.login import Login
 from piccolo_api_fastapi.login.captcha import captcha_dependencies
 from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.issuing import Issuing, SignsIn, login_router
+from piccolo_api_fastapi.login.limits import Attempt
 from piccolo_api_fastapi.mail.delivery import Later
 
 from .redemption import BY_CODE, BY_LINK, Entrant, OtherBrowser
@@ -136,11 +140,9 @@ class _Way:
             *([] if by_account is None else [Depends(unless_refused(by_account))]),
         ]
 
-    @property
-    def before_proof(self) -> list[params.Depends]:
-        """The dependencies of the routes that take a link or a code."""
-        limit = self.email_login.accounts.limits.verify_by_address
-        return [*self.issuing.dependencies, *([] if limit is None else [Depends(limit)])]
+    def limited(self, request: Request) -> AbstractAsyncContextManager[Attempt]:
+        """Charge the address of a client for a link or a code, unless it is right."""
+        return self.login.limits.attempt(address=self.login.client(request).network)
 
     def responses(self, *errors: type[AuthError]) -> dict[int | str, dict[str, Any]]:
         """Document the errors of the routes that take a link or a code."""
@@ -194,7 +196,7 @@ def _add_request_of_apps(router: APIRouter, way: _Way, checks: list[params.Depen
         summary=f"{issuing.summary}: send a code",
         status_code=202,
         dependencies=checks,
-        responses=issuing.responses(TooManyRequests, HasherBusy),
+        responses=issuing.responses(InvalidRequest, TooManyRequests, HasherBusy),
     )
     async def request_by_email(body: EmailIn, later: Later, request: Request) -> AppAccepted:
         """
@@ -215,7 +217,7 @@ def _add_link(router: APIRouter, way: _Way) -> None:
         operation_id=f"{issuing.verb}_by_email_link",
         summary=f"{issuing.summary} by a link",
         response_model=LinkOut,
-        dependencies=way.before_proof,
+        dependencies=issuing.dependencies,
         responses=way.responses(),
     )
     @logs_in(way.login, factor=BY_LINK, issues=issuing.issues)
@@ -224,7 +226,8 @@ def _add_link(router: APIRouter, way: _Way) -> None:
         Sign in by the secret of a link, in the browser that asked for it. In another browser,
         nobody is signed in (`confirm_code`).
         """
-        entrant = await email_login.by_link(body.token.get_secret_value(), request)
+        async with way.limited(request):
+            entrant = await email_login.by_link(body.token.get_secret_value(), request)
         if isinstance(entrant, OtherBrowser):
             return ConfirmCode()
         signed_in = await way.complete(entrant, request, response, body)
@@ -240,13 +243,15 @@ def _add_code_of_browsers(router: APIRouter, way: _Way) -> None:
         operation_id=f"{issuing.verb}_by_email_code",
         summary=f"{issuing.summary} by a code",
         response_model=issuing.started,
-        dependencies=way.before_proof,
+        dependencies=issuing.dependencies,
         responses=way.responses(HasherBusy),
     )
     @logs_in(way.login, factor=BY_CODE, issues=issuing.issues)
     async def by_code(body: LoginByCodeIn, request: Request, response: Response) -> Any:
         """Sign in by the code in the mail, in the browser that asked for it."""
-        entrant = await email_login.by_code(body.email, body.code.get_secret_value(), request)
+        code = body.code.get_secret_value()
+        async with way.limited(request):
+            entrant = await email_login.by_code(body.email, code, request)
         signed_in = await way.complete(entrant, request, response, body)
         email_login.forget(response)
         return signed_in
@@ -254,6 +259,7 @@ def _add_code_of_browsers(router: APIRouter, way: _Way) -> None:
 
 def _add_code_of_apps(router: APIRouter, way: _Way) -> None:
     email_login, issuing = way.email_login, way.issuing
+    second_step = (MFARequired,) if way.login.factors else ()
 
     @router.post(
         f"{issuing.path}/email/code",
@@ -261,13 +267,14 @@ def _add_code_of_apps(router: APIRouter, way: _Way) -> None:
         summary=f"{issuing.summary} by a code",
         response_model=issuing.started,
         response_model_exclude_none=issuing.leaves_out_none,
-        dependencies=way.before_proof,
-        responses=way.responses(HasherBusy),
+        dependencies=issuing.dependencies,
+        responses=way.responses(HasherBusy, *second_step),
     )
     @logs_in(way.login, factor=BY_CODE, issues=issuing.issues)
     @issuing.body(AppCodeIn)
     async def by_code(body: AppCodeIn, request: Request, response: Response) -> Any:
         """Sign in by the code in the mail, with the `login` of the request for it."""
         code, token = body.code.get_secret_value(), body.login.get_secret_value()
-        entrant = await email_login.by_code(body.email, code, token)
+        async with way.limited(request):
+            entrant = await email_login.by_code(body.email, code, token)
         return await way.complete(entrant, request, response, body)

@@ -18,6 +18,7 @@ from piccolo_api_fastapi import (
     EmailStatus,
     JWTAuth,
     Login,
+    LoginLimits,
     PasswordHasher,
     SessionAuth,
     Ticket,
@@ -142,9 +143,10 @@ async def test_without_limits(
     outbox: Outbox,
 ) -> None:
     """Each limit can be removed."""
-    limits = AccountLimits(mail_by_address=None, login_by_account=None, verify_by_address=None)
+    login = Login(users, limits=LoginLimits(address=None))
+    limits = AccountLimits(mail_by_address=None, login_by_account=None)
     accounts = Accounts(users, mail=outbox, base_url=BASE_URL, schemes=[session], limits=limits)
-    async with new_client(make_app(accounts=accounts)) as client:
+    async with new_client(make_app(accounts=accounts, login=login)) as client:
         assert {(await ask(client)).status_code for _ in range(25)} == {202}
         assert {(await press(client, "x")).status_code for _ in range(25)} == {401}
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
     TOTP,
+    AccountLimits,
     AuthEvent,
     ConfigurationError,
     EmailCode,
@@ -205,6 +206,14 @@ async def test_what_is_mounted(
         "/auth/token/email": {"post": "request_token_by_email"},
         "/auth/token/email/code": {"post": "create_token_by_email_code"},
     }
+    statuses = {path: " ".join(sorted(document[path]["post"]["responses"])) for path in mounted}
+    assert statuses == {
+        "/auth/login/email": "202 403 413 415 422 429 503",
+        "/auth/login/email/link": "200 401 403 413 415 422 429 503",
+        "/auth/login/email/code": "200 401 403 413 415 422 429 503",
+        "/auth/token/email": "202 400 413 415 429 503",
+        "/auth/token/email/code": "200 400 403 413 415 429 503",
+    }
     async with new_client(app) as client:
         config = (await client.get("/auth/config")).json()
     ways = {way["operation"]: (way["factor"], way["issues"]) for way in config["ways_in"]}
@@ -253,3 +262,25 @@ async def test_a_captcha(users: Users[User], session: SessionAuth[User], outbox:
     async with new_client(app) as client:
         assert (await ask(client)).status_code == 403
     assert outbox.messages == []
+
+
+@pytest.mark.security(171)
+async def test_right_codes_are_not_limited(
+    users: Users[User],
+    make_app: MakeApp,
+    ada: User,
+    outbox: Outbox,
+    totp: TOTP,
+    clock: FrozenClock,
+) -> None:
+    """A right code does not count for the address of the client, whatever must follow it."""
+    limits = AccountLimits(mail_by_address=None, login_by_account=None)
+    accounts = Accounts(users, mail=outbox, base_url=BASE_URL, limits=limits)
+    app = make_app(login=Login(users, factors=[totp]), accounts=accounts)
+    await enrol(totp, ada, clock)
+    async with new_client(app) as client:
+        for _ in range(25):
+            login = await ask_by_app(client)
+            answer = await type_in_app(client, login, code(outbox))
+            assert answer.json()["error"] == "mfa_required"
+            clock.advance(timedelta(minutes=15))
