@@ -18,6 +18,7 @@ from piccolo_api_fastapi import (
     AnyOf,
     Captcha,
     EmailCode,
+    EmailLogin,
     JWTAuth,
     Login,
     Pages,
@@ -30,6 +31,7 @@ from piccolo_api_fastapi import (
     Users,
     XChaCha20Poly1305,
     accounts_router,
+    email_login_router,
     install,
     jwt_router,
     mfa_router,
@@ -78,7 +80,7 @@ SECTION = (
     .split("## ")[0]
 )
 
-PARTS = ("accounts", "api", "app", "captcha", "jwt", "plain", "session")
+PARTS = ("accounts", "api", "app", "captcha", "email", "jwt", "plain", "session")
 """The prefixes of the routers. Together they have every route."""
 
 FORMS = ("create_token", "revoke_token")
@@ -105,6 +107,7 @@ class Application:
             extra=["first_name"],
             **options,
         )
+        email_login = EmailLogin(self.accounts, sign_up=True)
         captcha = Captcha(self._verify)
         self.app = FastAPI()
         install(self.app)
@@ -117,6 +120,8 @@ class Application:
             ("api", mfa_router(totp, people)),
             ("api", reauthentication_router(login, people)),
             ("accounts", accounts_router(self.accounts)),
+            ("email", email_login_router(email_login, login, self.session)),
+            ("email", email_login_router(email_login, login, self.jwt)),
             ("plain", accounts_router(Accounts(**options))),
         ):
             self.app.include_router(router, prefix=f"/{prefix}")
@@ -211,6 +216,7 @@ class Application:
             "challenge": "tkt_" + "x" * 43,
             "code": f"{number:06}",
             "method": "totp",
+            "login": f"login_{number}",
         }
 
 
@@ -232,7 +238,16 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "change_password": ("new_password",),
     "change_email": ("email",),
     "reauthenticate": ("password",),
+    "request_login_by_email": ("email",),
+    "log_in_by_email_link": ("token",),
+    "log_in_by_email_code": ("email", "code"),
+    "request_token_by_email": ("email",),
+    "create_token_by_email_code": ("login", "email", "code"),
 }
+
+
+NOT_IN_PAGES = {name for name in FIELDS if "token" in name or "by_email" in name}
+"""The operations that have no form."""
 
 
 @pytest.fixture
@@ -302,7 +317,7 @@ async def test_every_route(served: Application, part: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.security(98)
-@pytest.mark.parametrize("name", [name for name in FIELDS if "token" not in name])
+@pytest.mark.parametrize("name", sorted(FIELDS.keys() - NOT_IN_PAGES))
 async def test_forms(served: Application, name: str) -> None:
     """So do 500 forms of strangers to a page that takes them."""
     [form] = [one for one in served.operations(served.site) if one[2] == f"form_{name}"]
