@@ -297,7 +297,7 @@ class SignInByEmail(LinkMessage):
         link = (
             "open this link in the same browser and press the button:\n\n"
             f"{self.link}\n\n"
-            f"or type the code {self.code} where you asked for it. Each works once"
+            f"or type the code {self.code} where you asked for it. One of the two works, once"
             if self.link
             else f"type the code {self.code} where you asked for it. It works once"
         )
