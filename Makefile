@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE
 VENV ?= .venv
 BIN := $(VENV)/bin
 LOWEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null || echo python3)
-PACKAGE := -e '.[http,mail,pages,passkeys,postgres,redis,sqlite]'
+PACKAGE := -e '.[fastapi-users,http,mail,pages,passkeys,postgres,redis,sqlite]'
 PYTEST := pytest -n 2 --dist worksteal -rs
 
 # Without PostgreSQL or Redis their tests are skipped, each named with the reason, and what only they run is not counted as missed.

@@ -5,6 +5,7 @@ import sys
 
 AT_FIRST_USE = {
     "aiosmtplib",
+    "bcrypt",
     "cryptography",
     "httpx",
     "jinja2",

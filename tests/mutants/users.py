@@ -67,7 +67,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "users/passwords/hasher.py",
-        " or not (is_pbkdf2(encoded) or _is_argon2id(encoded))",
+        " or not (is_pbkdf2(encoded) or is_argon2id(encoded))",
         "",
         "tests/users/passwords/test_hasher.py",
     ),

@@ -9,12 +9,13 @@ import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
-import nacl.exceptions
 import nacl.pwhash
 
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
+from .argon2id import cost_of, is_argon2id, matches_argon2id
+from .foreign import check_of
 from .threads import HashingThreads, shared_threads
 
 T = TypeVar("T")
@@ -33,12 +34,6 @@ PBKDF2_ITERATIONS = 600_000
 """The minimum of the OWASP Password Storage Cheat Sheet for PBKDF2-HMAC-SHA256."""
 
 _PBKDF2 = re.compile(r"pbkdf2_sha256\$([1-9][0-9]{0,8})\$([^$]{1,200})\$([0-9a-f]{64})")
-_ARGON2ID = re.compile(
-    r"\$argon2id\$v=19\$m=([1-9][0-9]{0,8}),t=([1-9][0-9]{0,3}),p=([1-9][0-9]{0,2})"
-    r"\$([A-Za-z0-9+/]{11,64})\$([A-Za-z0-9+/]{22,86})"  # 8 bytes or more, and 16 or more
-)
-_ARGON2ID_LENGTH = 127
-_ARGON2ID_MEMORY_KIB = 4 * 1024 * 1024
 
 
 class PasswordMismatch(Exception):
@@ -48,7 +43,8 @@ class PasswordMismatch(Exception):
 @configured
 class PasswordHasher:
     """
-    Hashes passwords with Argon2id (RFC 9106), as PHC strings. Checks PBKDF2 strings of Piccolo too.
+    Hashes passwords with Argon2id (RFC 9106), as PHC strings. Checks PBKDF2 strings of Piccolo,
+    and hashes that were moved from fastapi-users, too.
 
     ```python
     from piccolo_api_fastapi import PasswordHasher, Users
@@ -118,10 +114,10 @@ class PasswordHasher:
 
     def needs_rehash(self, encoded: str) -> bool:
         """Return whether a hash is weaker than new ones, or of another kind."""
-        match = _ARGON2ID.fullmatch(encoded)
-        if match is None:
+        cost = cost_of(encoded)
+        if cost is None:
             return True
-        return int(match[1]) < self.memory_kib or int(match[2]) < self.iterations
+        return cost.memory_kib < self.memory_kib or cost.iterations < self.iterations
 
     def encode(self, password: str) -> str:
         """Hash a password in the current thread."""
@@ -140,7 +136,9 @@ class PasswordHasher:
         return f"$argon2id$v=19${cost}${_random_base64(16)}${_random_base64(32)}"
 
     def _matches(self, encoded: str | None, password: str) -> bool:
-        if encoded is None or not (is_pbkdf2(encoded) or _is_argon2id(encoded)):
+        if encoded is not None and (check := check_of(encoded)) is not None:
+            return check(password)
+        if encoded is None or not (is_pbkdf2(encoded) or is_argon2id(encoded)):
             encoded = self.unmatched()
         return _verify(encoded, password)
 
@@ -232,32 +230,11 @@ def _verify(encoded: str, password: str) -> bool:
             hmac.compare_digest(_pbkdf2(candidate, match[2], int(match[1])), match[3])
             for candidate in {password, _normalise(password)}
         )
-    try:
-        return nacl.pwhash.verify(encoded.encode("ascii"), _normalise(password).encode())
-    except nacl.exceptions.CryptoError:
-        return False
+    return matches_argon2id(encoded, _normalise(password))
 
 
 def _pbkdf2(password: str, salt: str, iterations: int) -> str:
     return hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), iterations).hex()
-
-
-def _is_argon2id(encoded: str) -> bool:
-    """Return whether libsodium computes a hash to check a password against this value."""
-    match = _ARGON2ID.fullmatch(encoded)
-    if match is None or len(encoded) > _ARGON2ID_LENGTH:
-        return False
-    memory, lanes = int(match[1]), int(match[3])
-    return 8 * lanes <= memory <= _ARGON2ID_MEMORY_KIB and all(map(_is_base64, match.group(4, 5)))
-
-
-def _is_base64(text: str) -> bool:
-    """Return whether this is the one form of its bytes, without padding."""
-    try:
-        decoded = base64.b64decode(text + "==")
-    except ValueError:
-        return False
-    return base64.b64encode(decoded).decode().rstrip("=") == text
 
 
 def _random_base64(length: int) -> str:
