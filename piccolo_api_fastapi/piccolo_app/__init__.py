@@ -6,6 +6,9 @@ from piccolo_api_fastapi.users.folding import Conflict, fold_users
 
 from .app import APP_CONFIG
 from .commands import auth_commands
+from .from_fastapi_users.commands import migrate_fastapi_users
+from .from_fastapi_users.migration import migrate_from_fastapi_users
+from .from_fastapi_users.old_tables import FastAPIUsersTables
 from .from_piccolo_api.commands import migrate_piccolo_api
 from .from_piccolo_api.migration import migrate_from_piccolo_api
 from .from_piccolo_api.providers import decrypt_with
@@ -15,11 +18,14 @@ __all__ = [
     "APP_CONFIG",
     "AuthTables",
     "Conflict",
+    "FastAPIUsersTables",
     "auth_commands",
     "auth_tables",
     "decrypt_with",
     "delete_expired",
     "fold_users",
+    "migrate_fastapi_users",
+    "migrate_from_fastapi_users",
     "migrate_from_piccolo_api",
     "migrate_piccolo_api",
     "never_reuse_ids",

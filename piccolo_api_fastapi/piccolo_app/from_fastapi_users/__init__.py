@@ -1,0 +1,1 @@
+"""Moving the users of fastapi-users into the tables of this library."""
