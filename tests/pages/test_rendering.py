@@ -16,7 +16,7 @@ from piccolo_api_fastapi.pages.rendering import Renderer
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import Browser
-from tests.pages.conftest import Parts, log_in
+from tests.pages.conftest import Parts, enrol, log_in
 
 
 @pytest.fixture
@@ -68,6 +68,34 @@ async def test_one_page(browse: Callable[..., Browser]) -> None:
     assert page.said("header") == "Hello"
     assert "password" in page.forms[0].names
     assert (await browser.open("/account/logout")).said("header") != "Hello"
+
+
+async def test_own_pages_with_passkeys(
+    parts: Parts, ada: User, clock: FrozenClock, tmp_path: Path
+) -> None:
+    """Pages that are written anew show the buttons for passkeys by including them."""
+    for name, element in PASSKEYS.items():
+        text = '{% extends "layout.html" %}{% block content %}{% include "elements/X" %}'
+        whole = text.replace("X", f"{element}.html") + "{% endblock %}"
+        (tmp_path / f"{name}.html").write_text(whole)
+    browser = Browser(parts.app(parts.pages(templates=tmp_path)))
+    page = await browser.open("/account/login")
+    assert [form.action for form in page.forms] == ["/account/login/passkey"]
+    await browser.send("/account/login", username="ada", password=PASSWORD)
+    page = await browser.open("/account/reauthenticate?acr=mfa")
+    assert page.forms[1].action == "/account/reauthenticate/passkey"
+    await enrol(browser, clock)
+    await browser.press("/logout")
+    page = await browser.send("/account/login", username="ada", password=PASSWORD)
+    assert [form.action for form in page.forms] == ["/account/login/mfa/passkey"]
+    assert page.value("_methods") == "totp recovery_code"
+
+
+PASSKEYS = {
+    "login": "passkey_login",
+    "login_mfa": "passkey_second_step",
+    "reauthenticate": "passkey_again",
+}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
-// Passkeys. Without this script, or a browser that knows them, the buttons stay hidden.
-// A front end of your own may import these; `paths` has `options` and `finish`, routes of the API.
+// Passkeys. Without this script, or a browser that supports them, the buttons stay hidden.
+
+// For front ends of your own: `paths` are `{options, finish}`, two routes of the API.
+export const isSupported = () =>
+  Boolean(window.PublicKeyCredential?.parseRequestOptionsFromJSON && AbortSignal.any);
+
 export const logIn = async (paths, more) => {
   const [signed, { rpId }] = await ceremony("get", paths.options, {}, more);
   return post(paths.finish, signed).catch((error) => {
@@ -7,12 +11,12 @@ export const logIn = async (paths, more) => {
     throw error;
   });
 };
+
 export const confirm = async (paths, body = {}, more) =>
   post(paths.finish, (await ceremony("get", paths.options, body, more))[0]);
+
 export const add = async (paths, name, more) =>
   post(paths.finish, { ...(await ceremony("create", paths.options, {}, more))[0], name });
-export const isSupported = () =>
-  Boolean(window.PublicKeyCredential?.parseRequestOptionsFromJSON && AbortSignal.any);
 
 const post = async (path, body) => {
   const headers = { "Content-Type": "application/json", Accept: "application/json" };
@@ -32,15 +36,18 @@ const ceremony = async (verb, path, body, { signal, ...more } = {}) => {
   return [{ challenge, credential: made.toJSON() }, options];
 };
 
-// Passkeys that the site does not know are no longer offered.
-const signal = (kind, ids) => PublicKeyCredential[`signal${kind}`]?.(ids).catch(() => {});
-const forget = (rpId, credentialId) => signal("UnknownCredential", { rpId, credentialId });
+// Password managers stop offering a passkey that the site does not have.
+const tell = (kind, ids) => PublicKeyCredential[`signal${kind}`]?.(ids).catch(() => {});
+const forget = (rpId, credentialId) => tell("UnknownCredential", { rpId, credentialId });
+const keep = ({ rp, user, excludeCredentials: kept }) => tell("AllAcceptedCredentials",
+  { rpId: rp.id, userId: user.id, allAcceptedCredentialIds: kept.map((one) => one.id) });
 
-// The forms of the pages: each sends what the browser made or signed.
+// The forms of the pages, each of which sends what the browser made or signed.
 let last = new AbortController();
 const start = () => {
-  last.abort(); // browsers refuse two at once
-  return (last = new AbortController()).signal;
+  last.abort(); // browsers refuse a second ceremony
+  last = new AbortController();
+  return last.signal;
 };
 
 const run = async (form, more) => {
@@ -60,9 +67,9 @@ const offer = async (form) => {
 };
 
 const wire = async (form) => {
-  const { autofill, method, cancelled, failed, known, options, probe, removed, unknown } = form.dataset;
+  const { autofill, cancelled, failed, known, method, options, probe, removed, rpId, unknown } = form.dataset;
   const said = form.querySelector("[role=status]");
-  const texts = { AbortError: "", NotAllowedError: cancelled, TimeoutError: cancelled, InvalidStateError: known };
+  const texts = { NotAllowedError: cancelled, TimeoutError: cancelled, InvalidStateError: known };
   const show = () => {
     form.hidden = false;
     for (const part of document.querySelectorAll("[data-without-passkeys]")) part.hidden = true;
@@ -70,17 +77,16 @@ const wire = async (form) => {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     said.textContent = "";
-    const { name, status } = await run(form, { signal: start() }).catch((error) => error) ?? {};
-    if (status === 401 && !method) return form.submit(); // leads to where one logs in or confirms
-    if (name) said.textContent = texts[name] ?? failed;
-    if (name && name !== "AbortError" && autofill) offer(form);
+    const error = await run(form, { signal: start() }).catch((error) => error);
+    if (!error || error.name === "AbortError") return;
+    if (error.status === 401 && !method) return form.submit(); // leads to where one logs in
+    said.textContent = texts[error.name] ?? failed;
+    if (autofill) offer(form);
   });
   if (probe) post(options, {}).then(show, () => {}); // does the user have a passkey?
   else show();
-  if (removed) post(options, {}).then(({ options: { rp, user, excludeCredentials } }) =>
-    signal("AllAcceptedCredentials", { rpId: rp.id, userId: user.id,
-      allAcceptedCredentialIds: excludeCredentials.map((one) => one.id) })).catch(() => {});
-  if (unknown) await forget(form.dataset.rpId, unknown);
+  if (removed) post(options, {}).then((begun) => keep(begun.options)).catch(() => {});
+  if (unknown) await forget(rpId, unknown);
   if (autofill) offer(form);
 };
 if (isSupported()) document.querySelectorAll("form[data-verb]").forEach(wire);

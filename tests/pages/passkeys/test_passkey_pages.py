@@ -160,6 +160,24 @@ async def test_a_refused_passkey(browser: Browser, ada: User, key: SoftwareAuthe
     assert (await use(browser, key)).path == "/home"
 
 
+async def test_a_passkey_that_is_not_looked_at(
+    browser: Browser, ada: User, key: SoftwareAuthenticator
+) -> None:
+    """A form of another site, one that is malformed and one too many name no passkey."""
+    await logged_in_with(browser, key)
+    known = key.credentials[0].id.hex()
+    path, given = "/account/login/passkey", {"_credential_id": known, "challenge": "tkt_x"}
+    cross = {"sec-fetch-site": "cross-site"}
+    refused = [Page(await browser.client.post(path, data=given, headers=cross))]
+    refused.append(await browser.send(path, given))
+    key.create({"challenge": "bm9uY2U", "rp": {"id": "localhost"}, "user": {"id": "YWRh"}})
+    given["credential"] = json.dumps(key.get({"challenge": "bm9uY2U", "rpId": "localhost"}))
+    while refused[-1].status != 429:
+        refused.append(await browser.send(path, given))
+        assert (f'data-unknown="{known}"' in refused[-1].text) is (refused[-1].status == 401)
+    assert {403, 422, 401, 429} == {page.status for page in refused}
+
+
 async def test_a_wrong_password_names_no_passkey(browser: Browser, ada: User) -> None:
     """A wrong password is still called a wrong password."""
     page = await log_in(browser, password="wrong horse")
