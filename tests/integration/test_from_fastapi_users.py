@@ -32,7 +32,10 @@ LONG = "correct horse battery staple, and more than seventy-two bytes of it, to 
 """The password of one of the dumps."""
 
 COMMAND = ("piccolo_api_fastapi", "migrate_fastapi_users")
-MOVED = "Moved: 4 users, 1 of them with a verified address, 0 without a password; 1 OAuth accounts."
+MOVED = (
+    "Moved: 4 users, 1 of them with a verified address, 0 that wait for it, 0 without a password; "
+    "1 OAuth accounts."
+)
 
 
 @pytest.mark.security(113)

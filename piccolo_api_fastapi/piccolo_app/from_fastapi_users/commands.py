@@ -15,6 +15,7 @@ async def migrate_fastapi_users(  # noqa: PLR0913, PLR0917 - options
     username: str = "",
     columns: str = "",
     superusers_are_admins: bool = False,  # noqa: FBT001, FBT002
+    requires_verification: bool = False,  # noqa: FBT001, FBT002
     without_passwords: bool = False,  # noqa: FBT001, FBT002
     dry_run: bool = False,  # noqa: FBT001, FBT002
     erase: bool = False,  # noqa: FBT001, FBT002
@@ -36,6 +37,8 @@ async def migrate_fastapi_users(  # noqa: PLR0913, PLR0917 - options
         Further columns to copy, separated by commas. Both user tables must have them.
     :param superusers_are_admins:
         Set the flag of administrators for superusers, too.
+    :param requires_verification:
+        Let users verify their address before they sign in, if they have not done so.
     :param without_passwords:
         Move users whose hash can't be moved without a password: they reset it by mail.
     :param dry_run:
@@ -56,6 +59,7 @@ async def migrate_fastapi_users(  # noqa: PLR0913, PLR0917 - options
             tools.users,
             source=source,
             superusers_are_admins=superusers_are_admins,
+            requires_verification=requires_verification,
             without_passwords=without_passwords,
             dry_run=dry_run,
             erase=erase,

@@ -35,11 +35,12 @@ class _DryRun(Exception):
     """Rolls the transaction back."""
 
 
-async def migrate_from_fastapi_users(
+async def migrate_from_fastapi_users(  # noqa: PLR0913 - configuration, all of it optional
     users: Users[Any] | None = None,
     *,
     source: FastAPIUsersTables | None = None,
     superusers_are_admins: bool = False,
+    requires_verification: bool = False,
     without_passwords: bool = False,
     dry_run: bool = False,
     erase: bool = False,
@@ -59,6 +60,8 @@ async def migrate_from_fastapi_users(
         users: The users to add to.
         source: The names of the tables and columns of fastapi-users.
         superusers_are_admins: Whether to set the flag `admin` of superusers, too.
+        requires_verification: Whether users who have not verified their address must do so before
+            they sign in, as in fastapi-users with the option of this name.
         without_passwords: Whether to move users whose hash can't be moved without it, instead of
             moving nothing at all. They reset the password by mail.
         dry_run: Whether to roll everything back, and only report what would be moved.
@@ -74,6 +77,7 @@ async def migrate_from_fastapi_users(
         or_default(users),
         source or FastAPIUsersTables(),
         superusers_are_admins=superusers_are_admins,
+        requires_verification=requires_verification,
         erase=erase,
     )
     table = migration.users.table
@@ -95,6 +99,7 @@ class _Migration:
         source: FastAPIUsersTables,
         *,
         superusers_are_admins: bool,
+        requires_verification: bool,
         erase: bool,
     ) -> None:
         table = users.table
@@ -115,6 +120,7 @@ class _Migration:
             moved=self.moved,
         )
         self._superusers_are_admins = superusers_are_admins
+        self._requires_verification = requires_verification
         self._erases = erase
         self._statuses = bound(EmailStatus, table)
         self._twice: set[str] = set()
@@ -178,8 +184,7 @@ class _Migration:
         await self._ledger.enter(old.key, primary_key(user))
         self.moved.users += 1
         self.moved.without_password += encoded is None
-        if old.is_verified:
-            await self._verify(user)
+        await self._keep_status(old, user)
         await self._erase(old)
         return None
 
@@ -193,7 +198,7 @@ class _Migration:
                 old.username or email,
                 email=email,
                 encoded=encoded,
-                active=old.is_active,
+                active=old.is_active and not self._waits(old),
                 superuser=old.is_superuser,
                 admin=old.is_superuser and self._superusers_are_admins,
                 **old.columns,
@@ -212,12 +217,25 @@ class _Migration:
             return {}
         return {key._meta.name: old.uuid}
 
-    async def _verify(self, user: Any) -> None:
+    def _waits(self, old: OldUser) -> bool:
+        """Whether a user has to verify the address before signing in."""
+        return self._requires_verification and old.is_active and not old.is_verified
+
+    async def _keep_status(self, old: OldUser, user: Any) -> None:
+        """Record whether the address is verified. One without a row is not."""
+        waits = self._waits(old)
+        if not old.is_verified and not waits:
+            return
         status = self._statuses(
-            user=primary_key(user), email=user.email, verified_at=self.users.clock()
+            user=primary_key(user),
+            email=user.email,
+            verified_at=self.users.clock() if old.is_verified else None,
+            is_registered=waits,
+            activates=waits,
         )
         await self._statuses.insert(status)
-        self.moved.verified += 1
+        self.moved.verified += old.is_verified
+        self.moved.waiting += waits
 
     async def _erase(self, old: OldUser) -> None:
         if self._erases:

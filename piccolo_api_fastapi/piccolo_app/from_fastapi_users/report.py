@@ -39,6 +39,7 @@ class MovedUsers:
     Args:
         users: Moved users.
         verified: Those among them whose address is verified.
+        waiting: Those among them who have to verify their address before they sign in.
         without_password: Those among them whose hash could not be moved: they reset the password.
         oauth_accounts: Moved OAuth accounts.
         moved_before: Users and OAuth accounts that an earlier run moved.
@@ -50,6 +51,7 @@ class MovedUsers:
 
     users: int = 0
     verified: int = 0
+    waiting: int = 0
     without_password: int = 0
     oauth_accounts: int = 0
     moved_before: int = 0
@@ -62,7 +64,8 @@ class MovedUsers:
         left = ", ".join(f"{count} by {name}" for name, count in sorted(self.left.items()))
         report = (
             f"Moved: {self.users} users, {self.verified} of them with a verified address, "
-            f"{self.without_password} without a password; {self.oauth_accounts} OAuth accounts.\n"
+            f"{self.waiting} that wait for it, {self.without_password} without a password; "
+            f"{self.oauth_accounts} OAuth accounts.\n"
             f"Skipped: {self.moved_before} moved before, {len(self.refused)} users refused.\n"
             f"Left: {self.left.total()} OAuth accounts{left and f' ({left})'}.\n"
             f"Erased: {self.erased} password hashes, {self.erased_oauth_accounts} OAuth accounts."

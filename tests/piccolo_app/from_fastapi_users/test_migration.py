@@ -5,25 +5,29 @@ from typing import Any
 
 import bcrypt
 import pytest
+from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
+    Accounts,
     AuthEvent,
     ConfigurationError,
     EmailStatus,
     Password,
     User,
     Users,
+    accounts_router,
     auth_commands,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import InvalidCredentials
+from piccolo_api_fastapi.mail import VerifyEmail
 from piccolo_api_fastapi.piccolo_app import FastAPIUsersTables, migrate_from_fastapi_users
 from piccolo_api_fastapi.piccolo_app.from_fastapi_users import old_tables
 from piccolo_api_fastapi.piccolo_app.from_fastapi_users.old_tables import ERASED
 from piccolo_api_fastapi.piccolo_app.from_fastapi_users.report import MovedUsers, Refused
-from piccolo_api_fastapi.testing import FrozenClock, cheap_pbkdf2_hasher, race
+from piccolo_api_fastapi.testing import FrozenClock, Outbox, cheap_pbkdf2_hasher, race
 from piccolo_api_fastapi.users.passwords.foreign import PREFIX
-from tests.conftest import PASSWORD, reaches_no_sql
+from tests.conftest import PASSWORD, new_client, reaches_no_sql
 from tests.piccolo_app.from_fastapi_users.conftest import HASH, Old
 
 
@@ -56,6 +60,30 @@ async def test_move(old: Old, users: Users[User], clock: FrozenClock) -> None:
             await users.verify(name, "wrong")
     foreign = await Password.select(Password.user).where(Password.hash.like(f"{PREFIX}%"))
     assert foreign == [{"user": linus.id}]
+
+
+async def test_requires_verification(old: Old, users: Users[User]) -> None:
+    """Users sign in once they have verified their address, if asked for; disabled ones never."""
+    await old.add(1, "ada@example.com")
+    await old.add(2, "grace@example.com", is_verified=True)
+    await old.add(3, "linus@example.com", is_active=False)
+    moved = await migrate_from_fastapi_users(users, requires_verification=True)
+    assert moved == MovedUsers(users=3, verified=1, waiting=1)
+    await users.verify("grace@example.com", PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        await users.verify("ada@example.com", PASSWORD)
+
+    outbox = Outbox()
+    accounts = Accounts(users, mail=outbox, base_url="https://example.com")
+    app = FastAPI()
+    app.include_router(accounts_router(accounts))
+    async with new_client(app) as client:
+        for name in ("linus", "ada"):
+            await client.post("/verify-email/request", json={"email": f"{name}@example.com"})
+        [message] = outbox.messages
+        assert message.to == "ada@example.com"
+        await client.post("/verify-email", json={"token": outbox.token(VerifyEmail)})
+    await users.verify("ada@example.com", PASSWORD)
 
 
 async def test_again(old: Old, users: Users[User]) -> None:
@@ -236,8 +264,8 @@ async def test_command(
     await command(dry_run=True, username="nickname", columns="first_name, ")
     assert capsys.readouterr().out == (
         "Dry run: nothing was changed. A run without --dry_run reports:\n"
-        "Moved: 1 users, 1 of them with a verified address, 0 without a password; "
-        "0 OAuth accounts.\n"
+        "Moved: 1 users, 1 of them with a verified address, 0 that wait for it, "
+        "0 without a password; 0 OAuth accounts.\n"
         "Skipped: 0 moved before, 1 users refused.\n"
         "Left: 0 OAuth accounts.\n"
         "Erased: 0 password hashes, 0 OAuth accounts.\n"
