@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 __all__ = ["project"]
 
-FOLDER = Path(__file__).parent / "fastapi_users"
+FOLDER = Path(__file__).parent / "from_fastapi_users"
 LONG = "correct horse battery staple, and more than seventy-two bytes of it, to be sure"
 """The password of one of the dumps."""
 

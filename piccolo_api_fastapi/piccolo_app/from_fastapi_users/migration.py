@@ -1,5 +1,6 @@
 """Makes users of those of fastapi-users; their passwords stay valid."""
 
+import sqlite3
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from piccolo.columns import UUID
 
 from piccolo_api_fastapi.accounts.mailboxes import EmailStatus
-from piccolo_api_fastapi.core.database.outages import store
+from piccolo_api_fastapi.core.database.outages import is_unusable_value, store
 from piccolo_api_fastapi.core.database.progress import advance
 from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.core.database.time_limit import no_time_limit
@@ -15,6 +16,7 @@ from piccolo_api_fastapi.core.database.transactions import engine_of, transactio
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
+    FieldError,
     IdentityTaken,
     Unprocessable,
     ValueTaken,
@@ -27,6 +29,10 @@ from .ledger import Ledger
 from .oauth_accounts import OAuthAccounts
 from .old_tables import FastAPIUsersTables, OldTables, OldUser
 from .report import MovedUsers, Refused
+
+_UNFIT = "A value of a further column does not fit."
+
+_NOT_NULL = "23502"
 
 _OWN = {"username", "email", "password", "active", "admin", "superuser"}
 
@@ -49,6 +55,13 @@ async def migrate_from_fastapi_users(  # noqa: PLR0913 - configuration, all of i
     Make users of those of fastapi-users in the same database, in one transaction. The migration
     can run again at any time: a user is moved only once, so a user who was deleted since stays
     deleted, and a changed password stays changed.
+
+    ```python
+    from piccolo_api_fastapi.piccolo_app import migrate_from_fastapi_users
+
+    async def migrate() -> None:
+        print(await migrate_from_fastapi_users(dry_run=True))
+    ```
 
     OAuth accounts at Google and GitHub are moved, and their users sign in by `SocialLogin`.
     Argon2id and bcrypt hashes are moved. Each is replaced at the next login of its user.
@@ -204,8 +217,10 @@ class _Migration:
                 **old.columns,
                 **self._key(old),
             )
-        except (Unprocessable, IdentityTaken, ValueTaken):
+        except Exception as error:
             await table.raw("ROLLBACK TO SAVEPOINT one_user")
+            if _does_not_fit(error):
+                raise Unprocessable([FieldError((), _UNFIT, "value_unfit")]) from None
             raise
         await table.raw("RELEASE SAVEPOINT one_user")
         return user
@@ -252,3 +267,10 @@ def _names(old: OldUser) -> set[str]:
 
 def _ledger(source: FastAPIUsersTables, name: str, target: Any) -> Ledger:
     return Ledger(source.name_of(name).replace('"', ""), target)
+
+
+def _does_not_fit(error: Exception) -> bool:
+    """Whether the database refused a value of another type, one too long, or a missing one."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return "NOT NULL" in str(error)
+    return is_unusable_value(error) or getattr(error, "sqlstate", None) == _NOT_NULL

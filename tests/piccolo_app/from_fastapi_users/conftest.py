@@ -19,7 +19,8 @@ USERS = """
 CREATE TABLE "{}" (id {} PRIMARY KEY, email VARCHAR(320) NOT NULL UNIQUE,
 hashed_password VARCHAR(1024) NOT NULL, is_active BOOLEAN NOT NULL,
 is_superuser BOOLEAN NOT NULL, is_verified BOOLEAN NOT NULL,
-nickname VARCHAR(320), first_name VARCHAR(100), phone VARCHAR(100))
+nickname VARCHAR(320), first_name VARCHAR(1000), phone VARCHAR(100),
+country VARCHAR(2))
 """
 
 

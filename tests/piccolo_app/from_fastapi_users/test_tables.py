@@ -102,6 +102,25 @@ def test_ids_as_text() -> None:
     assert texts == [str(some), str(some), some.hex, "7", "usr_7", b"seven".hex()]
 
 
+async def test_values_that_do_not_fit(database: Any) -> None:
+    """A user with one is refused, and others are moved. SQLite keeps no length."""
+    old, users = Old(Customer, "INTEGER"), Users(Customer)
+    await old.open()
+    try:
+        await old.add(1, "ada@example.com", country="GB")
+        await old.add(2, "grace@example.com", country=None)
+        await old.add(3, "linus@example.com", country="FI", first_name="x" * 1000)
+        source = FastAPIUsersTables(columns=("country", "first_name"))
+        moved = await migrate_from_fastapi_users(users, source=source)
+        refused = {one.id: one.reason for one in moved.refused}
+        message = "A value of a further column does not fit."
+        is_sqlite = isinstance(database, SQLiteEngine)
+        assert refused == {"2": message} | ({} if is_sqlite else {"3": message})
+        assert await Customer.count() == 3 - len(refused)
+    finally:
+        await old.close()
+
+
 @pytest.mark.parametrize(("id_type", "id"), [("INTEGER", 7), ("VARCHAR(20)", "usr_7")])
 async def test_new_uuids(database: Any, id_type: str, id: Any) -> None:  # noqa: A002
     """Ids that are no UUIDs are replaced by new ones."""

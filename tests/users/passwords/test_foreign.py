@@ -53,6 +53,7 @@ async def matches(stored: str, password: str, hasher: PasswordHasher | None = No
 async def test_checked(hasher: PasswordHasher, encoded: str) -> None:
     """Both kinds are checked, with any number of lanes, and replaced."""
     stored = mark_foreign(encoded)
+    assert stored is not None
     assert stored == PREFIX + encoded
     assert await matches(stored, PASSWORD, hasher)
     for wrong in ("", "wrong", PASSWORD + "x", PASSWORD[:-1], "x" * 129, "\ud800"):

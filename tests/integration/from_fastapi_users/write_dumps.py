@@ -2,12 +2,12 @@
 Databases that fastapi-users 15 made, and their dumps, for the tests of the migration.
 
     pip install 'fastapi-users[sqlalchemy]==15.*' aiosqlite asyncpg
-    python tests/integration/fastapi_users/write_dumps.py
+    python tests/integration/from_fastapi_users/write_dumps.py
 
 writes `sqlite.sql` and `postgres.sql` beside this file, in an environment that needs neither this
 library nor Piccolo. It needs PostgreSQL with `pg_dump`.
 """
-# pyright: reportMissingImports=false, reportGeneralTypeIssues=false
+# pyright: reportMissingImports=false
 
 import asyncio
 import os
