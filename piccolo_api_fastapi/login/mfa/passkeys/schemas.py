@@ -115,7 +115,7 @@ class NewPasskeyOut(PasskeyOut):
     """A passkey that was added, and recovery codes if the user had none."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [_EXAMPLE | {"recovery_codes": ["GEZD-GNBV-GY3T-QOJQ-…"]}]}
+        json_schema_extra={"examples": [{**_EXAMPLE, "recovery_codes": ["GEZD-GNBV-GY3T-QOJQ-…"]}]}
     )
 
     recovery_codes: Annotated[

@@ -21,6 +21,7 @@ from piccolo_api_fastapi import (
     related_origins_router,
     session_router,
 )
+from piccolo_api_fastapi.login.consistency import check_logins
 from piccolo_api_fastapi.login.mfa.passkeys import service
 from tests.conftest import new_client
 from tests.models import Customer
@@ -28,6 +29,13 @@ from tests.models import Customer
 from .conftest import SITE
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+def make(users: Users[User], **changes: Any) -> Passkeys:
+    """Passkeys of a site with other settings."""
+    options: dict[str, Any] = {**SITE, **changes}
+    return Passkeys(users, **options)
+
 
 DOMAIN, ORIGINS = "rp_id must be a domain", "Each origin must be as browsers write it"
 
@@ -67,7 +75,7 @@ DOMAIN, ORIGINS = "rp_id must be a domain", "Each origin must be as browsers wri
 def test_domains(users: Users[User], rp_id: str) -> None:
     """A relying party is a domain in lower case: no address, port, scheme or top-level domain."""
     with pytest.raises(ConfigurationError, match=DOMAIN):
-        Passkeys(users, **SITE | {"rp_id": rp_id})
+        make(users, rp_id=rp_id)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +114,7 @@ def test_origins(users: Users[User], origin: str) -> None:
     """Each is compared with what browsers write: scheme, host, and a port that is not the usual."""
     for name in ("origins", "related_origins"):
         with pytest.raises(ConfigurationError, match=ORIGINS):
-            Passkeys(users, **SITE | {name: [*SITE["origins"], origin]})
+            make(users, **{name: [*SITE["origins"], origin]})
 
 
 @pytest.mark.parametrize(
@@ -127,7 +135,7 @@ def test_origins(users: Users[User], origin: str) -> None:
 def test_settings(users: Users[User], options: dict[str, Any], message: str) -> None:
     """Each refusal says what is wrong."""
     with pytest.raises(ConfigurationError, match=message):
-        Passkeys(users, **SITE | options)
+        make(users, **options)
 
 
 @pytest.mark.parametrize(
@@ -195,13 +203,11 @@ def not_asked(session: SessionAuth[User], jwt: JWTAuth[User], passkeys: Passkeys
     app = FastAPI()
     app.include_router(session_router(session, Login(passkeys.users)), prefix="/auth")
     app.include_router(passkey_router(passkeys, session), prefix="/auth")
-    from piccolo_api_fastapi.login.consistency import check_logins
-
     check_logins(app.router.routes)
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("build", "message"),
     [
         (other_users, "user table"),
         (other_guard, "user table"),
@@ -216,12 +222,12 @@ def test_parts_that_do_not_fit(
     session: SessionAuth[User],
     jwt: JWTAuth[User],
     passkeys: Passkeys,
-    make: Callable[..., None],
+    build: Callable[..., None],
     message: str,
 ) -> None:
     """Each is refused when the application is made."""
     with pytest.raises(ConfigurationError, match=message):
-        make(session, jwt, passkeys)
+        build(session, jwt, passkeys)
 
 
 async def test_related_origins(users: Users[User], passkeys: Passkeys) -> None:

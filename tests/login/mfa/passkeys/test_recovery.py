@@ -68,6 +68,7 @@ async def test_they_are_shared(
     assert added["recovery_codes"] == []
     async with new_client(app) as client:
         assert (await challenge(client))["methods"] == ["totp", "recovery_code", "passkey"]
+        assert (await enter(client, key)).json()["status"] == "signed_in"  # it is two by itself
     assert await by_code(app, totp_code(uri, clock.now)) == 200
     assert await by_code(app, codes[0]) == 200
     assert (await browser.delete("/auth/mfa/totp")).status_code == 204
