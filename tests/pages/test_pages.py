@@ -30,9 +30,10 @@ from piccolo_api_fastapi import (
     User,
     Users,
     require,
+    session_router,
 )
 from piccolo_api_fastapi.errors import EmailNotVerified
-from piccolo_api_fastapi.pages import Page, PageSet
+from piccolo_api_fastapi.pages import Page, PageSet, operations_of
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import PASSWORD, SECRET, reaches_no_sql
 from tests.models import Customer, Member
@@ -188,6 +189,9 @@ def _set(session: SessionAuth[Any], **changes: Any) -> PageSet:
         return replace(good, pages=(replace(page, **changes["page"]),))
     if "action" in changes:
         return replace(good, actions=(replace(action, **changes["action"]),))
+    if "for_scripts" in changes:
+        api = operations_of(session_router(session))
+        return replace(good, for_scripts=tuple(api[name] for name in changes["for_scripts"]))
     return replace(good, **changes)
 
 
@@ -199,6 +203,7 @@ def _set(session: SessionAuth[Any], **changes: Any) -> PageSet:
         ("the page 'login_mfa'", {"shown": ("login_mfa",)}),
         ("the path '/login'", {"page": {"path": "/login"}}),
         ("the form '/login'", {"action": {"path": "/login"}}),
+        ("the form '/login'", {"for_scripts": ("log_in",)}),
         ("the fact 'asks_code'", {"facts": {"asks_code": 1}}),
         ("needs the template hello.html", {"page": {"name": "hello"}}),
         ("needs the template code.html", {"shown": ("code",)}),

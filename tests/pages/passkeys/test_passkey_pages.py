@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from piccolo_api_fastapi import (
     ConfigurationError,
@@ -18,11 +18,13 @@ from piccolo_api_fastapi import (
     SessionAuth,
     User,
     Users,
+    passkey_login_router,
 )
+from piccolo_api_fastapi.pages import PageSet, operations_of
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, SoftwareAuthenticator
 from tests.conftest import PASSWORD, reaches_no_sql
 from tests.pages.browsing import HEADERS, Browser, Page
-from tests.pages.catalogue import TEXTS
+from tests.pages.catalogue import FOLDERS, TEXTS
 from tests.pages.conftest import ORIGIN, Parts, code_of, enrol, log_in
 
 JSON = {**HEADERS, "accept": "application/json", "sec-fetch-dest": "empty"}
@@ -368,6 +370,22 @@ async def test_an_expired_second_step(browser: Browser) -> None:
     page = await browser.send("/account/login/mfa/passkey", given)
     assert (page.status, page.title) == (401, TEXTS["login.title"])
     assert page.errors == [TEXTS["error.invalid_ticket"]]
+
+
+@reaches_no_sql
+async def test_guard_that_a_script_lacks(users: Users[User]) -> None:
+    """What a script asks for is not left open where the application guards it better."""
+    session = SessionAuth(users)
+    passkeys = Passkeys(users, rp_id="localhost", rp_name="Movies", origins=[ORIGIN])
+    login: Login[User] = Login(users, factors=[passkeys])
+    router = passkey_login_router(passkeys, login, session)
+    begin = operations_of(router)["begin_login_passkey"]
+    scripts = PageSet(folder=FOLDERS[0], pages=(), for_scripts=(begin,))
+    app = FastAPI()
+    app.include_router(Pages(session, more=[scripts]).router)
+    app.include_router(router, dependencies=[Depends(session)])
+    with pytest.raises(ConfigurationError, match="asks for more at /login/passkey/options"):
+        await Browser(app).client.post("/account/login/passkey/options", json={}, headers=JSON)
 
 
 @pytest.mark.security(27)
