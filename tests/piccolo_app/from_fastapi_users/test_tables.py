@@ -102,6 +102,15 @@ def test_ids_as_text() -> None:
     assert texts == [str(some), str(some), some.hex, "7", "usr_7", b"seven".hex()]
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_two_user_tables(old: Old) -> None:
+    """One table may be moved to two, each of which has its users once."""
+    await old.add(1, "ada@example.com")
+    for users in (Users(User), Users(Customer)):
+        assert (await migrate_from_fastapi_users(users)).users == 1
+        assert (await migrate_from_fastapi_users(users)).moved_before == 1
+
+
 async def test_values_that_do_not_fit(database: Any) -> None:
     """A user with one is refused, and others are moved. SQLite keeps no length."""
     old, users = Old(Customer, "INTEGER"), Users(Customer)
