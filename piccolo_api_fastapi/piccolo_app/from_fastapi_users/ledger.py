@@ -30,9 +30,8 @@ class Ledger:
         if not isinstance(engine_of(self._table), SQLiteEngine):
             await self._table.raw("SELECT pg_advisory_xact_lock(hashtext({}))", LEDGER)
         await self._table.raw(
-            f"CREATE TABLE IF NOT EXISTS {LEDGER} (source VARCHAR(128) NOT NULL, "
-            "target VARCHAR(128) NOT NULL, old_id VARCHAR(64) NOT NULL, "
-            "new_id VARCHAR(64) NOT NULL, PRIMARY KEY (source, target, old_id))"
+            f"CREATE TABLE IF NOT EXISTS {LEDGER} (source TEXT NOT NULL, target TEXT NOT NULL, "
+            "old_id TEXT NOT NULL, new_id TEXT NOT NULL, PRIMARY KEY (source, target, old_id))"
         )
 
     async def moved(self, old: Collection[str]) -> dict[str, str]:

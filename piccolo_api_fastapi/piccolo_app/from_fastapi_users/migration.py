@@ -207,7 +207,7 @@ class _Migration:
         table = self.users.table
         await table.raw("SAVEPOINT one_user")
         try:
-            user = await self.users.create(
+            return await self.users.create(
                 old.username or email,
                 email=email,
                 encoded=encoded,
@@ -222,8 +222,8 @@ class _Migration:
             if _does_not_fit(error):
                 raise Unprocessable([FieldError((), _UNFIT, "value_unfit")]) from None
             raise
-        await table.raw("RELEASE SAVEPOINT one_user")
-        return user
+        finally:
+            await table.raw("RELEASE SAVEPOINT one_user")
 
     def _key(self, old: OldUser) -> dict[str, Any]:
         """The primary key, if the user keeps the old one."""

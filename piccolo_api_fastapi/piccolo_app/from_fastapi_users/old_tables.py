@@ -230,7 +230,7 @@ class OldTables:
         return {row["name"] for row in rows}
 
     def _user(self, row: dict[str, Any]) -> OldUser:
-        username = row[self._source.username] if self._source.username else None
+        username = row.get(self._source.username)
         return OldUser(
             id=row["id"],
             email=row["email"] or "",
@@ -238,6 +238,6 @@ class OldTables:
             is_active=bool(row["is_active"]),
             is_superuser=bool(row["is_superuser"]),
             is_verified=bool(row["is_verified"]),
-            username=username,
+            username=None if username is None else str(username),
             columns={name: row[name] for name in self._source.columns},
         )
