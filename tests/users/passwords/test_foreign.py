@@ -39,6 +39,10 @@ def bcrypt_hash(password: bytes, version: bytes = b"2b") -> str:
     return bcrypt.hashpw(password, salt).decode()
 
 
+BCRYPT = bcrypt_hash(PASSWORD.encode())
+KINDS = ["four lanes", "one lane", "bcrypt"]
+
+
 async def matches(stored: str, password: str, hasher: PasswordHasher | None = None) -> bool:
     """Whether a password is accepted."""
     try:
@@ -49,7 +53,7 @@ async def matches(stored: str, password: str, hasher: PasswordHasher | None = No
 
 
 @pytest.mark.parametrize("hasher", [cheap_hasher(), cheap_pbkdf2_hasher()])
-@pytest.mark.parametrize("encoded", [FOUR_LANES, ONE_LANE, bcrypt_hash(PASSWORD.encode())])
+@pytest.mark.parametrize("encoded", [FOUR_LANES, ONE_LANE, BCRYPT], ids=KINDS)
 async def test_checked(hasher: PasswordHasher, encoded: str) -> None:
     """Both kinds are checked, with any number of lanes, and replaced."""
     stored = mark_foreign(encoded)
@@ -177,7 +181,7 @@ async def test_in_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threads == {"password-hashing"}
 
 
-@pytest.mark.parametrize("encoded", [FOUR_LANES, bcrypt_hash(PASSWORD.encode())])
+@pytest.mark.parametrize("encoded", [FOUR_LANES, BCRYPT], ids=["four lanes", "bcrypt"])
 async def test_replaced_at_login(users: Users[User], encoded: str) -> None:
     """A wrong password changes nothing; the first right one replaces the hash, once."""
     ada = await users.create("ada", encoded=mark_foreign(encoded))
