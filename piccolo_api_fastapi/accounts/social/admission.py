@@ -108,6 +108,8 @@ class Admission(Generic[UserT]):
         owner = None
         if account is None and identity.email is not None and identity.email_verified:
             owner = await self._mailboxes.addresses.find(identity.email)
+            if owner is not None:  # perhaps just made, by another request of this very user
+                account = await self._links.find(identity)
         has_another = owner is not None and await self._links.has_one(owner, provider)
         standing = await self._standing(owner)
         vouched = identity.email_verified

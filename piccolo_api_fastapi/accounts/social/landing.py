@@ -11,7 +11,13 @@ from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.http.route import problem_response
-from piccolo_api_fastapi.errors import AccountExists, AuthError, LoginFlowUnknown, Unavailable
+from piccolo_api_fastapi.errors import (
+    AccountExists,
+    AuthError,
+    Forbidden,
+    LoginFlowUnknown,
+    Unauthenticated,
+)
 from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.issuing import Issuing
 
@@ -79,9 +85,7 @@ class Landing:
         """The user who began a link, if their session is still alive."""
         try:
             caller = await self._person.identify(request)
-        except Unavailable:
-            raise
-        except AuthError:
+        except (Unauthenticated, Forbidden):
             raise LoginFlowUnknown from None
         begun.check_caller(caller)
         return caller

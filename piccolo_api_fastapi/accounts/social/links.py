@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Generic
 from uuid import UUID
 
@@ -54,11 +53,6 @@ class Links(Generic[UserT]):
         self.table = bound(OAuthAccount, users.table)
         self._passkeys = bound(Passkey, users.table)
         self._proposals = Tickets(users, "oauth confirm", lifetime=LIFETIME, attempts=PRESENTED)
-
-    @property
-    def lifetime(self) -> timedelta:
-        """How long a link waits to be confirmed."""
-        return self._proposals.lifetime
 
     async def find(self, identity: ProviderIdentity) -> OAuthAccount | None:
         """Return the linked account of an identity, whoever has it."""
@@ -158,16 +152,21 @@ class Links(Generic[UserT]):
         key, now = primary_key(user), self._users.clock()
         async with transaction(self.table):
             await self._users.lock(key)
-            proof = await self._users.proof_of(key)
-            has_other_way = (
-                proof is not None and proof.encoded is not None
-            ) or await queries.has_passkey(self._passkeys, key)
+            has_other_way = await self._has_password(key) or await self._has_passkey(key)
             name = await queries.remove(self.table, key, account, has_other_way=has_other_way)
             if name is None:
                 own = {row.id for row in await queries.of_user(self.table, key)}
                 raise LastWayIn if account in own else NotFound
             await self._users.end_credentials(user, keep=keep)
             await emit(AuthEvent(UNLINKED, now, key, {"provider": name}))
+
+    async def _has_password(self, user: Any) -> bool:
+        """Whether a user, disabled or not, has a password. An empty hash matches none."""
+        account = await self._users.passwords.lookup.get(user)
+        return account is not None and bool(account.encoded)
+
+    async def _has_passkey(self, user: Any) -> bool:
+        return await self._passkeys.exists().where(self._passkeys.user == user)
 
     async def propose(
         self, user: BaseUser, provider: OAuthProvider, identity: ProviderIdentity

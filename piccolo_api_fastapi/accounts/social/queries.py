@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from piccolo_api_fastapi.login.mfa.passkeys import Passkey
 from piccolo_api_fastapi.login.tickets import Ticket
 
 from .tables import OAuthAccount
@@ -92,11 +91,6 @@ async def remove(
         account,
     )
     return str(rows[0]["provider"]) if rows else None
-
-
-async def has_passkey(table: type[Passkey], user: Any) -> bool:
-    """Whether a user has a passkey."""
-    return await table.exists().where(table.user == user)
 
 
 async def find_flow(table: type[Ticket], digest: str, purpose: str, now: datetime) -> Ticket | None:

@@ -74,11 +74,13 @@ def make_app(
     def make(
         *providers: OAuthProvider,
         mfa_required: bool = False,
+        has_factors: bool = True,
         hooks: Any = (),
         **options: Any,
     ) -> FastAPI:
         totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
-        login = Login(users, factors=[totp], mfa_required=mfa_required, before=hooks)
+        factors = [totp] if has_factors else []
+        login = Login(users, factors=factors, mfa_required=mfa_required, before=hooks)
         accounts = Accounts(users, mail=outbox, base_url=BASE_URL, schemes=[session, jwt])
         given: dict[str, Any] = {"sign_up": True, "http": provider.client()}
         given |= {"paths": {"mfa": "/login/mfa"}, "base_url": BASE_URL, **options}

@@ -111,6 +111,7 @@ class Provider:
         request = Request(scope, receive)
         self.requests.append(request.url.path)
         self.headers.append(dict(request.headers))
+        await asyncio.sleep(0)  # as over a network, others have their turn
         if self.hangs:
             await asyncio.Event().wait()
         form = {name: str(value) for name, value in (await request.form()).items()}
@@ -177,4 +178,4 @@ def signed(claims: dict[str, Any], key: int = 0, **header: Any) -> str:
     """A token signed by RS256."""
     headers = {"kid": f"key-{key}", **header}
     headers = {name: value for name, value in headers.items() if value is not None}
-    return jwt.encode(claims, rsa_key(key), "RS256", headers)
+    return jwt.PyJWS().encode(json.dumps(claims).encode(), rsa_key(key), "RS256", headers)
