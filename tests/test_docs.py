@@ -23,7 +23,8 @@ from tests.conftest import PASSWORD, SECRET, use_engine
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+SKILL = ROOT / "piccolo_api_fastapi" / ".agents" / "skills" / "piccolo-api-fastapi" / "SKILL.md"
+PAGES = [ROOT / "README.md", SKILL, *sorted(DOCS.glob("*.md"))]
 
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
