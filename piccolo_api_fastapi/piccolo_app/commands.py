@@ -18,6 +18,7 @@ from piccolo_api_fastapi.core.database.auth_tables import count_expired, delete_
 from piccolo_api_fastapi.core.database.progress import shown
 from piccolo_api_fastapi.core.events.declared import events_table
 from piccolo_api_fastapi.core.events.log import delete_old_events, protect_events
+from piccolo_api_fastapi.doctor import doctor
 from piccolo_api_fastapi.login.mfa.totp import TOTP
 from piccolo_api_fastapi.schemes.api_tokens import TokenAuth
 from piccolo_api_fastapi.users import Users
@@ -133,5 +134,6 @@ declare_commands(
     protect_event_log,
     generate_encryption_key,
     never_reuse_ids,
+    doctor,
 )
 use_default_tools(lambda: Tools(Users()))
