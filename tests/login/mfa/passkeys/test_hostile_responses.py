@@ -6,7 +6,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from piccolo_api_fastapi import AuthEvent, Passkey, Session
+from piccolo_api_fastapi import AuthEvent, Passkey, Passkeys, Session, User
+from piccolo_api_fastapi.errors import PasskeyRefused
+from piccolo_api_fastapi.login.mfa.second_factor import Assertion
 from piccolo_api_fastapi.testing import SoftwareAuthenticator
 from tests.conftest import log_in, new_client
 
@@ -229,3 +231,14 @@ async def test_what_a_newer_browser_says(browser: httpx.AsyncClient) -> None:
     assert answer.json()["transports"] == ["internal", "tele-pathy"]
     [row] = await Passkey.select(Passkey.is_discoverable)
     assert row["is_discoverable"] is None
+
+
+@pytest.mark.security(129)
+@pytest.mark.parametrize("length", [0, 1024])
+async def test_ids_without_the_routes(passkeys: Passkeys, ada: User, length: int) -> None:
+    """Applications that call the object itself are as safe as the routes, which cap the text."""
+    ceremony = await passkeys.begin(ada, None)
+    made = SoftwareAuthenticator(ORIGIN).create(ceremony.options, credential_id=b"i" * length)
+    with pytest.raises(PasskeyRefused):
+        await passkeys.add(ada, Assertion(made, ceremony.challenge))
+    assert await Passkey.count() == 0
