@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from piccolo_api_fastapi.accounts import Accounts
+from piccolo_api_fastapi.accounts.email_login import EmailLogin
 from piccolo_api_fastapi.errors import ConfigurationError
 from piccolo_api_fastapi.login import Login
 
@@ -30,6 +32,19 @@ def check_names(sets: Sequence[PageSet]) -> None:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigurationError(f"Two features bring the {what} {name!r}.")
+
+
+def check_email_login(email_login: EmailLogin[Any], accounts: Accounts[Any] | None) -> None:
+    """
+    Make sure that the links of log-ins by e-mail lead to pages that there are.
+
+    Raises:
+        ConfigurationError: They are those of other accounts.
+    """
+    if email_login.accounts is not accounts:
+        raise ConfigurationError(
+            "Pages(email_login=…) needs accounts=…, with the Accounts of the EmailLogin."
+        )
 
 
 def check_pages(sets: Sequence[PageSet], composer: Composer, login: Login[Any]) -> None:

@@ -4,12 +4,19 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 from fastapi.routing import iter_route_contexts
 
 from piccolo_api_fastapi.core.http.route import AuthRoute
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from .answers import Answer
+    from .site import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,9 @@ class Page:
         takes_link: Whether mailed links open the page with a secret in their query.
         is_entrance: Whether the page redirects users who are signed in.
         in_menu: Whether the menu of the account lists the page.
+        is_callback: Whether another site sends browsers to the page. Then it takes the place of
+            the operation for them.
+        presents: Presents the answer of the operation in place of the template.
     """
 
     name: str
@@ -43,6 +53,8 @@ class Page:
     takes_link: bool = False
     is_entrance: bool = False
     in_menu: bool = False
+    is_callback: bool = False
+    presents: "Callable[[Site, Request, Page, Answer], Response] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +117,8 @@ class Action:
             field that was left empty is not sent, unless its empty value is converted.
         checkboxes: The fields that are false if they were not sent.
         query: The fields that the operation takes in its query.
+        next_for: What the operation gets as `next`: a function of the address to go to. Without
+            it, the operation gets none.
         renames: The fields that the errors of the operation name differently: ours by theirs.
         error_pages: The pages that are shown for errors with certain codes.
         error_texts: The page whose texts the errors have: the keys `<page>.error.<code>`. Default:
@@ -123,6 +137,7 @@ class Action:
     conversions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     checkboxes: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
+    next_for: Callable[[str], str | None] | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
     error_pages: Mapping[str, str] = field(default_factory=dict)
     error_texts: str = ""
@@ -148,7 +163,8 @@ class PageSet:
         folder: The folder that has `templates/` and `texts/`.
         pages: The pages.
         actions: The forms.
-        for_scripts: The operations that scripts of the pages ask for as JSON, below the prefix.
+        for_scripts: The operations that are answered as the API answers them, below the prefix:
+            scripts of the pages ask for JSON, and other sites send browsers back.
         shown: The names of pages that only an action shows, such as the one with a new secret.
         facts: What templates of these pages may ask for as `facts`, beside the answers: values,
             or functions of the caller, which is `None` if nobody is signed in.

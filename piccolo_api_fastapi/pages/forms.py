@@ -67,7 +67,13 @@ def parse_form(body: bytes, lists: tuple[str, ...]) -> Form:
 
 
 def as_api_request(
-    request: Request, route: AuthRoute, action: Action, form: Form, captcha_field: str | None
+    request: Request,
+    route: AuthRoute,
+    action: Action,
+    form: Form,
+    *,
+    captcha_field: str | None,
+    wanted: str,
 ) -> Request:
     """
     Make the request of the API that a form stands for: JSON, a query, and the header of a CAPTCHA.
@@ -78,15 +84,19 @@ def as_api_request(
         action: What the form does.
         form: The fields.
         captcha_field: The field that the widget of a CAPTCHA fills in.
+        wanted: The address to go to, for operations that get it.
     """
-    fields = {
+    fields: dict[str, Any] = {
         name: value
         for name, value in form.fields.items()
         if name != NEXT and not name.startswith("_")
     }
     solved = fields.pop(captcha_field, None) if captcha_field else None
     query = {name: fields.pop(name) for name in action.query if name in fields}
-    body = b"" if route.body_field is None else _json(route, action, fields, form.lists)
+    if action.next_for is not None:
+        fields[NEXT] = action.next_for(wanted)
+    has_body = route.body_field is not None or action.next_for is not None
+    body = _json(route, action, fields, form.lists) if has_body else b""
     headers = [
         (name, value)
         for name, value in request.scope["headers"]
@@ -104,7 +114,7 @@ def as_api_request(
 def _json(
     route: AuthRoute,
     action: Action,
-    fields: Mapping[str, str],
+    fields: Mapping[str, Any],
     lists: Mapping[str, list[str]],
 ) -> bytes:
     """

@@ -3,7 +3,7 @@ Mailed links whose secret is in the query: it is moved out of the address into a
 
 Whoever can make a browser open a link can put a secret of their own into the cookie, as a mail can
 that they send. It is of little use to them: links act for the account that they were mailed to,
-and nobody is logged in by them.
+and one that logs in does so in the browser that asked for it, unless `EmailLogin` allows others.
 """
 
 import hashlib

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, cast
 from fastapi import APIRouter, FastAPI
 
 from piccolo_api_fastapi.accounts import Accounts
+from piccolo_api_fastapi.accounts.email_login import EmailLogin
+from piccolo_api_fastapi.accounts.social import SocialLogin
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.csp import Sources
 from piccolo_api_fastapi.errors import ConfigurationError
@@ -23,9 +25,10 @@ from .api_tokens import token_pages
 from .assets import Assets
 from .brand import Brand
 from .browsers import BrowserUser, serve_browsers
-from .checks import check_names, check_pages
+from .checks import check_email_login, check_names, check_pages
 from .composer import Composer
 from .declared import PageSet
+from .email_login import email_login_pages
 from .headers import PageHeaders
 from .links import LinkCookie
 from .next_url import check_origins, safe_next
@@ -34,6 +37,7 @@ from .rendering import Renderer
 from .routing import add_routes
 from .sessions import session_pages
 from .site import Site
+from .social import social_pages
 from .texts import Catalogue, Texts
 from .totp import totp_pages
 
@@ -70,6 +74,8 @@ class Pages(Generic[UserT]):
             the account.
         totp: Brings the pages of authenticator apps and recovery codes.
         passkeys: Brings the pages of passkeys, and buttons that log in with them.
+        email_login: Brings the pages to log in by e-mail. Needs `accounts`.
+        social: Brings buttons to log in by other sites, and the page of linked accounts.
         tokens: Brings the page of API tokens.
         more: The pages of further features.
         brand: The name, the logo and the colours of the site.
@@ -86,7 +92,8 @@ class Pages(Generic[UserT]):
 
     Raises:
         ConfigurationError: The extra `pages` is not installed; `accounts` has links to other
-            pages; the parts have different user tables; the login does not know `passkeys`, or
+            pages; the parts have different user tables; `email_login` has other accounts;
+            `social` has a page of errors below `prefix`; the login does not know `passkeys`, or
             requires a second factor that no page sets up; or no template shows the CAPTCHA.
     """
 
@@ -98,6 +105,8 @@ class Pages(Generic[UserT]):
         accounts: Accounts[UserT] | None = None,
         totp: TOTP | None = None,
         passkeys: Passkeys | None = None,
+        email_login: EmailLogin[UserT] | None = None,
+        social: SocialLogin[UserT] | None = None,
         tokens: TokenAuth[UserT] | None = None,
         more: Collection[PageSet] = (),
         brand: Brand | None = None,
@@ -124,6 +133,11 @@ class Pages(Generic[UserT]):
             sets.append(totp_pages(totp, session))
         if passkeys is not None:
             sets.append(passkey_pages(passkeys, login, session))
+        if email_login is not None:
+            check_email_login(email_login, accounts)
+            sets.append(email_login_pages(email_login, login, session, captcha=captcha))
+        if social is not None:
+            sets.append(social_pages(social, login, session, prefix))
         if tokens is not None:
             sets.append(token_pages(tokens, session))
         self.session, self.prefix = session, prefix

@@ -94,14 +94,15 @@ class PageRoute(SiteRoute):
         ask = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            answer = Answer.of(await ask(request))
-            return answer.whole or await self.present(request, answer)
+            return await self.present(request, Answer.of(await ask(request)))
 
         return handle
 
     async def present(self, request: Request, answer: Answer) -> Response:
         """Present an answer of the API."""
-        return self.site.show(request, self.page, answer)
+        if self.page.presents is not None:
+            return self.page.presents(self.site, request, self.page, answer)
+        return answer.whole or self.site.show(request, self.page, answer)
 
     def refuse_method(self, error: HTTPException, request: Request) -> Response:
         """Present the error as a page."""
@@ -142,8 +143,10 @@ class FormRoute(PageRoute):
         form = parse_form(body, self.action.lists)
         request.scope[_FORM] = form
         form = self.site.with_secret(request, self.action, form)
-        _ = request.query_params  # kept, since the API gets a query of its own
-        return as_api_request(request, self, self.action, form, self.site.composer.captcha_field)
+        composer, action = self.site.composer, self.action
+        # Before the API gets a query of its own.
+        wanted, captcha = composer.next_of(request, form), composer.captcha_field
+        return as_api_request(request, self, action, form, captcha_field=captcha, wanted=wanted)
 
     def refuse_method(self, error: HTTPException, request: Request) -> Response:
         """Lead a browser that opens the address of a form to the page where its flow starts."""
@@ -153,6 +156,8 @@ class FormRoute(PageRoute):
 
     async def present(self, request: Request, answer: Answer) -> Response:
         """Present an answer of the API to the form."""
+        if answer.whole is not None:
+            return answer.whole
         form = request.scope.get(_FORM) or Form({}, {})
         return await self.site.follow(request, self.action, form, answer)
 

@@ -50,7 +50,7 @@ def _add_page(router: APIRouter, page: Page, site: Site) -> PageRoute:
     router.add_api_route(
         page.path,
         _looking(page.guard) if shows is None else shows.endpoint,
-        methods=["GET", "HEAD"],
+        methods=["GET"] if page.is_callback else ["GET", "HEAD"],
         **(nothing if shows is None else _options_of(shows)),
         name=f"page_{page.name}",
         route_class_override=PageRoute,
@@ -58,6 +58,8 @@ def _add_page(router: APIRouter, page: Page, site: Site) -> PageRoute:
     route = _placed(router, page.path, shows, site)
     assert isinstance(route, PageRoute)  # noqa: S101 - the class above
     route.page = page
+    if page.is_callback and shows is not None:
+        route.operation = shows.operation
     return route
 
 

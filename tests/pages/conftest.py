@@ -12,14 +12,17 @@ from fastapi.routing import iter_route_contexts
 from pyotp import totp as pyotp_totp
 
 from piccolo_api_fastapi import (
+    OIDC,
     TOTP,
     Accounts,
     Brand,
     EmailCode,
+    EmailLogin,
     Login,
     Pages,
     Passkeys,
     SessionAuth,
+    SocialLogin,
     TokenAuth,
     User,
     Users,
@@ -33,6 +36,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.errors import LoginRefused
 from piccolo_api_fastapi.pages.route import FormRoute
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
+from tests.accounts.social.hostile import CLIENT_ID, CLIENT_SECRET, ISSUER, Provider
 from tests.conftest import KEY, PASSWORD, unchanged
 from tests.pages.browsing import Browser, Page
 from tests.pages.catalogue import TEXTS
@@ -61,8 +65,15 @@ def totp_of(users: Users[Any]) -> TOTP:
     return TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
 
 
+def company(name: str = "company", kind: type[OIDC] = OIDC, **options: Any) -> OIDC:
+    """A provider, as the application knows it."""
+    given: dict[str, Any] = {"issuer": ISSUER, "name": name, "authoritative": True}
+    given |= {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "title": "Example Inc."}
+    return kind(**{**given, **options})
+
+
 class Parts:
-    """The parts of a site, which `options` of `Accounts` and of `Login` change."""
+    """The parts of a site, as options of `Accounts`, `Login` and `SocialLogin` change them."""
 
     def __init__(
         self,
@@ -71,9 +82,11 @@ class Parts:
         *,
         mails_codes: bool = False,
         login: dict[str, Any] | None = None,
+        social: dict[str, Any] | None = None,
         **accounts: Any,
     ) -> None:
         self.users = users
+        self.provider = Provider(users.clock)  # type: ignore[arg-type]
         self.session = session or SessionAuth(users)
         self.totp, self.tokens = totp_of(users), TokenAuth(users)
         self.passkeys = Passkeys(users, rp_id="localhost", rp_name="Movies", origins=[ORIGIN])
@@ -85,6 +98,19 @@ class Parts:
         given = {"mail": _OUTBOX, "base_url": BASE_URL, "schemes": [self.session], **accounts}
         given = {name: value for name, value in given.items() if value is not None}
         self.accounts: Accounts[Any] = Accounts(users, login=self.login, **given)
+        self.email_login = EmailLogin(self.accounts) if self.accounts.has_mail else None
+        self.social = self._social(**(social or {})) if self.accounts.has_mail else None
+
+    def _social(self, **options: Any) -> SocialLogin[Any]:
+        given = {
+            "providers": [company(), company("other", title="Other Inc.")],
+            "base_url": "https://testserver",
+            "sign_up": True,
+            "paths": {"mfa": "/account/login/mfa"},
+            "http": self.provider.client(),
+            **options,
+        }
+        return SocialLogin(self.accounts, **given)
 
     def pages(self, **options: Any) -> Pages[Any]:
         """The pages of all parts."""
@@ -92,6 +118,8 @@ class Parts:
             "accounts": self.accounts,
             "totp": self.totp,
             "passkeys": self.passkeys,
+            "email_login": self.email_login,
+            "social": self.social,
             "tokens": self.tokens,
             "brand": Brand("Movie club"),
             **options,
@@ -200,8 +228,8 @@ def forms_of(app: FastAPI) -> list[Any]:
 
 def path_of(form: Any) -> str:
     """The path of a form, with parameters that nothing has."""
-    names = ("session_id", "token_id", "passkey_id")
-    return str(form.path_format.format(**{name: uuid4() for name in names}))
+    names = ("session_id", "token_id", "passkey_id", "account_id")
+    return str(form.path_format.format(provider="x", **{name: uuid4() for name in names}))
 
 
 async def log_in(browser: Browser, username: str = "ada", password: str = PASSWORD) -> Page:

@@ -19,8 +19,10 @@ from piccolo_api_fastapi import (
     User,
     Users,
     accounts_router,
+    email_login_router,
     install,
     mfa_router,
+    oauth_router,
     passkey_login_router,
     passkey_router,
     reauthentication_router,
@@ -43,6 +45,8 @@ OPERATIONS_WITHOUT_A_PAGE: dict[str, str] = {}
 
 def json_routes(parts: Parts) -> dict[str, AuthRoute]:
     """The routes of the prebuilt routers of the same parts, made anew."""
+    assert parts.email_login
+    assert parts.social
     routers = (
         session_router(parts.session, parts.login),
         reauthentication_router(parts.login, parts.session),
@@ -51,6 +55,8 @@ def json_routes(parts: Parts) -> dict[str, AuthRoute]:
         passkey_login_router(parts.passkeys, parts.login, parts.session),
         passkey_router(parts.passkeys, parts.session),
         token_router(parts.tokens, parts.session),
+        email_login_router(parts.email_login, parts.login, parts.session),
+        oauth_router(parts.social, parts.login, parts.session),
     )
     return {name: route for router in routers for name, route in operations_of(router).items()}
 
@@ -122,7 +128,7 @@ def test_scripts_ask_for_operations(users: Users[User], outbox: Outbox) -> None:
     """What scripts ask for is the operation of the API, at its path below the prefix."""
     parts = Parts(users)
     api, found = json_routes(parts), for_scripts(parts.pages().router)
-    assert len(found) == 4
+    assert len(found) == 5
     for route in found:
         twin = api[route.shares_limits_of.operation]
         assert (route.path, route.methods) == (f"/account{twin.path}", twin.methods)

@@ -11,6 +11,7 @@ from tests.integration.virtual_authenticators import (
     set_presence,
     set_user_verified,
 )
+from tests.pages.in_chromium.further_logins import by_email, by_provider
 from tests.pages.in_chromium.site import Site, Visitor
 
 LONG = '<b>"ÄÖÜ&\u202eشكرا' + "W" * 80
@@ -19,7 +20,7 @@ LONG = '<b>"ÄÖÜ&\u202eشكرا' + "W" * 80
 TOKEN = LONG.replace("\u202e", "")
 """The same as the name of an API token, in which characters that turn the text are refused."""
 
-STATES = 61
+STATES = 77
 """How many there are."""
 
 
@@ -46,8 +47,8 @@ async def gallery(visitor: Visitor, token: str = TOKEN) -> AsyncIterator[str]:
         token: The name of the API token.
     """
     visitor.token = token
-    parts = (_strangers, _mail, _second_step, _account, _tokens, _factors, _lapsed)
-    for part in (*parts, _passkeys):
+    parts = (_strangers, _mail, by_email, _second_step, _account, _tokens, _factors, _lapsed)
+    for part in (*parts, _passkeys, by_provider):
         async for state in part(visitor):
             yield state
 

@@ -16,11 +16,13 @@ from piccolo_api_fastapi import (
     Accounts,
     Brand,
     EmailCode,
+    EmailLogin,
     Login,
     MailLifetimes,
     Pages,
     Passkeys,
     SessionAuth,
+    SocialLogin,
     TokenAuth,
     User,
     Users,
@@ -32,6 +34,7 @@ from piccolo_api_fastapi.testing import FrozenClock, cheap_hasher, totp_code
 from tests.conftest import KEY
 from tests.integration.browser import Page
 from tests.integration.serving import serving
+from tests.pages.in_chromium.provider import LocalProvider
 
 MessageT = TypeVar("MessageT", bound=Message)
 
@@ -90,12 +93,23 @@ class Site:
             extra=["first_name", "last_name"],
             lifetimes=MailLifetimes(spread=timedelta(0), interval=timedelta(0)),
         )
+        self.company = LocalProvider(port, self.clock)
+        social = SocialLogin(
+            accounts,
+            [self.company.known],
+            base_url=self.address,
+            sign_up=True,
+            paths={"mfa": "/account/login/mfa"},
+            http=self.company.client(),
+        )
         self.pages = Pages(
             self.session,
             login,
             accounts=accounts,
             totp=self.totp,
             passkeys=self.passkeys,
+            email_login=EmailLogin(accounts),
+            social=social,
             tokens=self.tokens,
             **{"brand": Brand("Movie club"), "default_next": "/home", **options},
         )
@@ -106,6 +120,7 @@ class Site:
         install(app)
         app.include_router(self.pages.router)
         self.pages.install(app)
+        self.company.add_to(app)
 
         @app.get("/home")
         @app.get("/home/{path:path}")
