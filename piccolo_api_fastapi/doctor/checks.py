@@ -3,24 +3,22 @@
 from . import browsers, database, indexes, keys, limits, mail, rows
 from .values import Check
 
-DATABASE = "database"
-
 CHECKS = (
-    Check(DATABASE, database.is_reachable, "docs/deploying.md#postgresql"),
-    Check("tables", database.has_tables, "docs/deploying.md#upgrades", needs_database=True),
-    Check("migrations", database.has_migrated, "docs/deploying.md#upgrades", needs_database=True),
-    Check("sqlite", database.is_patient, "docs/performance.md#sqlite", needs_database=True),
-    Check("pool", database.has_pool, "docs/deploying.md#postgresql", needs_database=True),
-    Check("clock", database.has_our_time, "docs/deploying.md#several-workers", needs_database=True),
-    Check("expired_rows", rows.is_swept, "docs/deploying.md#clean-up", needs_database=True),
-    Check("unsent_mail", rows.is_sent, "docs/mail.md#when-mail-fails", needs_database=True),
+    Check("database", database.is_reachable, "docs/deploying.md#postgresql"),
+    Check("tables", database.has_tables, "docs/deploying.md#upgrades", needs="database"),
+    Check("migrations", database.has_migrated, "docs/deploying.md#upgrades", needs="database"),
+    Check("sqlite", database.is_patient, "docs/performance.md#sqlite", needs="database"),
+    Check("pool", database.has_pool, "docs/deploying.md#postgresql", needs="database"),
+    Check("clock", database.has_our_time, "docs/deploying.md#several-workers", needs="database"),
+    Check("expired_rows", rows.is_swept, "docs/deploying.md#clean-up", needs="tables"),
+    Check("unsent_mail", rows.is_sent, "docs/mail.md#when-mail-fails", needs="tables"),
     Check("redis", limits.is_redis_up, "docs/rate_limiting.md#when-the-store-is-down"),
     Check("memory_store", limits.is_shared, "docs/deploying.md#rate-limits"),
     Check("jwt_secret", keys.has_strong_secrets, "docs/deploying.md#secrets"),
     Check("token_url", keys.has_token_url, "docs/errors.md#everywhere-the-same-install"),
-    Check("encryption_keys", keys.can_decrypt, "docs/encryption.md#a-new-key", needs_database=True),
-    Check("authenticators", keys.has_totp, "docs/encryption.md", needs_database=True),
-    Check("older_keys", keys.is_reencrypted, "docs/encryption.md#a-new-key", needs_database=True),
+    Check("encryption_keys", keys.can_decrypt, "docs/encryption.md#a-new-key", needs="tables"),
+    Check("authenticators", keys.has_totp, "docs/encryption.md", needs="tables"),
+    Check("older_keys", keys.is_reencrypted, "docs/encryption.md#a-new-key", needs="tables"),
     Check("install", browsers.is_installed, "docs/errors.md#everywhere-the-same-install"),
     Check("cookies", browsers.has_secure_cookies, "docs/sessions.md#the-cookie"),
     Check("same_site", browsers.has_same_site, "docs/deploying.md#https-and-cookies"),
@@ -34,5 +32,5 @@ CHECKS = (
     Check("smtp", mail.can_send, "docs/mail.md#smtp"),
     Check("passkey_origins", browsers.has_origins_of_passkeys, "docs/passkeys.md#several-domains"),
     Check("passkey_domain", browsers.has_domain_of_passkeys, "docs/passkeys.md#several-domains"),
-    Check("indexes", indexes.has_indexes, "docs/crud.md#queries", needs_database=True),
+    Check("indexes", indexes.has_indexes, "docs/crud.md#queries", needs="tables"),
 )

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from .checks import CHECKS, DATABASE
+from .checks import CHECKS
 from .subject import Subject, subject_of
 from .values import Check, Examination, Finding
 
@@ -49,7 +49,7 @@ async def examine(app: Any, *, workers: int = 0, start: bool = False) -> Examina
             findings += [finding async for finding in _findings(subject)]
     except Exception as problem:  # noqa: BLE001 - whatever the application raises
         findings.append(_failed("lifespan", problem))
-    return Examination(tuple(findings))
+    return Examination(tuple(dict.fromkeys(findings)))  # two schemes may have one key
 
 
 @asynccontextmanager
@@ -63,14 +63,12 @@ async def _lifespan(subject: Subject) -> AsyncIterator[None]:
 
 
 async def _findings(subject: Subject) -> AsyncIterator[Finding]:
-    """Run all checks, but not those that need a database which does not answer."""
-    is_down = False
+    """Run all checks, but not those that need something in which an earlier one found an error."""
+    broken: set[str] = set()
     for check in CHECKS:
-        if is_down and check.needs_database:
-            continue
-        found = await _run(check, subject)
-        if check.code == DATABASE:
-            is_down = any(finding.severity == "error" for finding in found)
+        found = [] if check.needs in broken else await _run(check, subject)
+        if check.needs in broken or any(finding.severity == "error" for finding in found):
+            broken.add(check.code)
         for finding in found:
             yield finding
 

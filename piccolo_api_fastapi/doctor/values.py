@@ -33,13 +33,13 @@ class Check:
         code: The stable code of its findings.
         look: The function that looks.
         docs: The page of the documentation, with an anchor.
-        needs_database: Whether it is left out while the database can't be reached.
+        needs: The code of an earlier check. This one is left out if that finds an error.
     """
 
     code: str
     look: Callable[[Subject], AsyncIterator[Result]]
     docs: str
-    needs_database: bool = False
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
