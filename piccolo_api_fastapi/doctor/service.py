@@ -12,7 +12,7 @@ from .values import Check, Examination, Finding
 SECONDS = 5.0
 """The time limit of a check."""
 
-_PAGE = "docs/doctor.md#what-cant-be-checked"
+_PAGE = "docs/doctor.md#codes"
 
 
 async def examine(app: Any, *, workers: int = 0, start: bool = False) -> Examination:
