@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
@@ -53,14 +52,14 @@ async def test_the_quickstart(database_of_any_loop: Any, tmp_path: Path) -> None
     later = Later()
     with serving(later) as address:
         own = address.replace("127.0.0.1", "localhost")
-        app: FastAPI = run(first_block("python").replace("http://localhost:8000", own))["app"]
+        app = run(first_block("python").replace("http://localhost:8000", own))["app"]
         later.app = app
         script = f"<script>{first_block('javascript')}</script>"
 
-        @app.get("/", response_class=HTMLResponse)
         async def home() -> str:
             return f"<!doctype html><title>Movies</title>{script}"
 
+        app.add_api_route("/", home, response_class=HTMLResponse)
         async with browsing(f"{own}/", tmp_path) as page:
             await add_authenticator(page)
             await page.run(f'post("/auth/login", {{username: "ada", password: "{PASSWORD}"}})')
