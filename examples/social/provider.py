@@ -17,6 +17,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import FastAPI, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from jwt.algorithms import RSAAlgorithm
 from starlette.datastructures import URL
 
 ISSUER = "http://localhost:8000/toy-provider"
@@ -51,7 +52,7 @@ def metadata() -> dict[str, Any]:
 @app.get("/keys")
 def keys() -> dict[str, Any]:
     """The public key, which is another one after each start."""
-    public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(_key.public_key()))
+    public = json.loads(RSAAlgorithm.to_jwk(_key.public_key()))
     return {"keys": [{**public, "kid": "toy", "use": "sig", "alg": "RS256"}]}
 
 

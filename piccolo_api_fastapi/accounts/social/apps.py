@@ -15,8 +15,9 @@ from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.issuing import SignsIn, login_router
 from piccolo_api_fastapi.login.service import Login
 
+from .entrances import OAUTH
 from .schemas import AppTicketIn
-from .service import OAUTH, SocialLogin
+from .service import SocialLogin
 
 
 def app_router(social: SocialLogin[Any], login: Login[Any], jwt: SignsIn, tag: str) -> APIRouter:
@@ -57,8 +58,10 @@ def app_router(social: SocialLogin[Any], login: Login[Any], jwt: SignsIn, tag: s
         client, asked = login.client(request), issuing.asked(request, body)
         ticket, verifier = body.ticket.get_secret_value(), body.code_verifier.get_secret_value()
         async with login.proving(OAUTH, client):
-            entrant = await social.redeem(ticket, verifier)
-            outcome = await social.enter(login, entrant, client, channel=issuing.channel, **asked)
+            entrant = await social.entrances.redeem(ticket, verifier)
+            outcome = await social.entrances.enter(
+                login, entrant, client, channel=issuing.channel, **asked
+            )
         return await issuing.answer(login, request, response, outcome)
 
     return router

@@ -22,10 +22,12 @@ from piccolo_api_fastapi.login import Challenge, Login
 from piccolo_api_fastapi.login.issuing import Issuing
 
 from .admission import Unconfirmed
+from .arrivals import Begun, Entrant
 from .browsers import CONFIRM
 from .callbacks import callback_url, read_callback
+from .entrances import OAUTH
 from .providers import ProviderIdentity
-from .service import OAUTH, Begun, Entrant, SocialLogin
+from .service import SocialLogin
 
 
 class Landing:
@@ -107,12 +109,14 @@ class Landing:
             if isinstance(entrant, Unconfirmed):
                 return self._unconfirmed(begun, entrant, request)
             if begun.flow.app:
-                return self._to_app(begun, ticket=await self._social.hand_over(begun, entrant))
+                return self._to_app(
+                    begun, ticket=await self._social.entrances.hand_over(begun, entrant)
+                )
             return await self._sign_in(begun, entrant, request)
 
     async def _sign_in(self, begun: Begun, entrant: Entrant, request: Request) -> Response:
         client, channel = self._login.client(request), self._issuing.channel
-        outcome = await self._social.enter(self._login, entrant, client, channel=channel)
+        outcome = await self._social.entrances.enter(self._login, entrant, client, channel=channel)
         to = begun.flow.next
         if isinstance(outcome, Challenge):
             step = {"challenge": outcome.token, "methods": " ".join(outcome.methods), "next": to}

@@ -2,17 +2,13 @@
 
 from datetime import timedelta
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.in_use import refuse_other_users
-from piccolo_api_fastapi.access.person_only import InPerson, in_person
+from piccolo_api_fastapi.access.person_only import in_person
 from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import tag
 from piccolo_api_fastapi.core.http.problems import responses
 from piccolo_api_fastapi.errors import (
@@ -20,34 +16,29 @@ from piccolo_api_fastapi.errors import (
     AlreadyLinked,
     ConfigurationError,
     InvalidCredentials,
-    LastWayIn,
     LoginFlowUnknown,
     LoginRefused,
     NoAccount,
     NotFound,
     ProviderRefused,
     ProviderUnavailable,
-    StepUpRequired,
     TooManyRequests,
 )
 from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.issuing import Issuing, SignsIn, login_router
 from piccolo_api_fastapi.login.service import Login
-from piccolo_api_fastapi.rate_limiting import RateLimit
 
 from .apps import app_router
-from .browsers import CONFIRM
 from .callbacks import PostedCallback, callback_url
 from .dependencies import Beginning, begin_of, recent
+from .entrances import OAUTH
 from .flows import BROWSER_TOKEN, Flow, browser_digest
 from .landing import Landing
-from .schemas import BeginIn, BeginOut, LinkIn, OAuthAccountOut, ProviderOut
-from .service import OAUTH, SocialLogin
+from .link_routes import BEGINNINGS, add_links
+from .schemas import BeginIn, BeginOut, ProviderOut
+from .service import SocialLogin
 
 _TAG = tag("oauth", "Sign in with a provider; link and unlink accounts at providers.")
-
-BEGINNINGS = RateLimit("30/minute", scope="oauth: begin")
-"""Each stores a row."""
 
 
 @configured
@@ -101,13 +92,10 @@ def oauth_router(
     guard: Any = session
     person = in_person(guard)
     landing = Landing(social, login, session.issuing, person)
-    caller = recent(social.users, person, within)
-    _add_list(router, social, person)
-    _add_confirmation(router, social, person, caller)
+    _add_list(router, social)
+    add_links(router, social, person, recent(social.users, person, within))
     _add_begin(router, social, login, session.issuing)
-    _add_link(router, social, caller)
     _add_callbacks(router, social, landing)
-    _add_removal(router, social, person, caller)
     if jwt is None:
         return router
     whole = APIRouter()
@@ -129,44 +117,11 @@ def _check(social: SocialLogin[Any], login: Login[Any], session: Any, jwt: Signs
         raise ConfigurationError("oauth_router(jwt=…) and SocialLogin(apps=…) need each other.")
 
 
-def _add_list(router: APIRouter, social: SocialLogin[Any], person: InPerson[Any]) -> None:
+def _add_list(router: APIRouter, social: SocialLogin[Any]) -> None:
     @router.get("/oauth", operation_id="list_oauth_providers", summary="Providers to sign in with")
     async def list_providers() -> list[ProviderOut]:
         """List the providers."""
         return [ProviderOut.of(provider) for provider in social.providers.values()]
-
-    @router.get("/oauth/accounts", operation_id="list_oauth_accounts", summary="My linked accounts")
-    async def list_accounts(
-        identity: Annotated[Identity[Any], Depends(person.identity)],
-    ) -> list[OAuthAccountOut]:
-        """List your accounts at providers, the oldest first."""
-        return [OAuthAccountOut.of(row) for row in await social.links.list(identity.user)]
-
-
-def _add_confirmation(
-    router: APIRouter, social: SocialLogin[Any], person: InPerson[Any], caller: Any
-) -> None:
-    @router.post(
-        "/oauth/confirm",
-        operation_id="confirm_oauth_account",
-        summary="Link the account that a login with a provider found unlinked",
-        responses=responses(StepUpRequired, LoginFlowUnknown, AlreadyLinked),
-    )
-    async def confirm_account(
-        identity: Annotated[Identity[Any], Depends(caller)], request: Request, response: Response
-    ) -> OAuthAccountOut:
-        """
-        Link the account at a provider with which you tried to sign in, in this browser and within
-        ten minutes. All other sessions and apps are signed out.
-        """
-        token = social.cookies.read(CONFIRM, request)
-        async with transaction(social.links.table):
-            keep = identity.credential_id
-            account = await social.links.confirm(identity.user, token, keep=keep)
-            await person.confirm(request)
-            await person.renew(identity, request, response)
-        social.cookies.forget(CONFIRM, response)
-        return OAuthAccountOut.of(account)
 
 
 def _add_begin(
@@ -211,37 +166,6 @@ def _add_begin(
             response = Response(status_code=303, headers={"Location": url})
         social.cookies.remember(provider, response, token)
         return response if beginning.is_form else BeginOut(authorization_url=url)
-
-
-def _add_link(router: APIRouter, social: SocialLogin[Any], caller: Any) -> None:
-    @router.post(
-        "/oauth/{provider}/link",
-        operation_id="link_oauth_account",
-        summary="Link an account at a provider",
-        dependencies=[Depends(BEGINNINGS)],
-        responses=responses(StepUpRequired, NotFound, ProviderUnavailable, TooManyRequests),
-    )
-    async def link(
-        provider: str,
-        identity: Annotated[Identity[Any], Depends(caller)],
-        body: LinkIn,
-        request: Request,
-        response: Response,
-    ) -> BeginOut:
-        """
-        Get the address of the provider to send the browser to. When it comes back, your session
-        must be the same. All other sessions and apps are signed out then.
-        """
-        token = BROWSER_TOKEN.generate()
-        flow = Flow(
-            browser=browser_digest(token),
-            next=social.next_path(body.next),
-            credential=str(identity.credential_id),
-        )
-        here, user = callback_url(request, social.base_url, provider), primary_key(identity.user)
-        url = await social.begin(provider, flow, token, here, user=user)
-        social.cookies.remember(provider, response, token)
-        return BeginOut(authorization_url=url)
 
 
 def _add_callbacks(router: APIRouter, social: SocialLogin[Any], landing: Landing) -> None:
@@ -295,26 +219,3 @@ def _add_callbacks(router: APIRouter, social: SocialLogin[Any], landing: Landing
             raise NotFound
         headers = {"Location": form.location(request), "Referrer-Policy": "no-referrer"}
         return Response(status_code=303, headers=headers)
-
-
-def _add_removal(
-    router: APIRouter, social: SocialLogin[Any], person: InPerson[Any], caller: Any
-) -> None:
-    @router.delete(
-        "/oauth/accounts/{account_id}",
-        operation_id="unlink_oauth_account",
-        summary="Unlink an account at a provider",
-        status_code=204,
-        responses=responses(StepUpRequired, NotFound, LastWayIn),
-    )
-    async def unlink(
-        identity: Annotated[Identity[Any], Depends(caller)],
-        account_id: UUID,
-        request: Request,
-        response: Response,
-    ) -> None:
-        """Unlink one of your accounts. All other sessions and apps are signed out."""
-        async with transaction(social.links.table):
-            await social.links.remove(identity.user, account_id, keep=identity.credential_id)
-            await person.confirm(request)
-            await person.renew(identity, request, response)

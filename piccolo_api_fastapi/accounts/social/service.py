@@ -1,102 +1,36 @@
 """`SocialLogin`: sign in with Google, GitHub and any OpenID provider."""
 
-import json
-import secrets
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Generic
-from uuid import UUID
 
 from starlette.requests import Request
 
-from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.access.step_up import declare_factor
 from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http.client import ClientInfo
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     FieldError,
-    InvalidCredentials,
     InvalidTicket,
     LoginFlowUnknown,
     NotFound,
     Unprocessable,
 )
-from piccolo_api_fastapi.login import Challenge, Login
-from piccolo_api_fastapi.login.challenges import Channel
 from piccolo_api_fastapi.login.tickets import Tickets
 from piccolo_api_fastapi.login.tickets.service import TICKET_TOKEN
-from piccolo_api_fastapi.users import Proof, UserT
+from piccolo_api_fastapi.users import UserT
 
 from . import queries
 from .admission import Admission, Unconfirmed
+from .arrivals import Begun, Entrant
 from .browsers import FlowCookies
 from .callbacks import Callback
 from .decisions import Linking
+from .entrances import OAUTH, OAUTH_MFA, Entrances
 from .exchange import Exchange
-from .flows import LIFETIME, Flow, browser_digest, challenge_of
+from .flows import LIFETIME, Flow, browser_digest
 from .links import Links
 from .providers import OAuthProvider, ProviderIdentity
 from .targets import checked_apps, checked_base, checked_next, checked_paths
-
-OAUTH, OAUTH_MFA = "oauth", "oauth_mfa"
-"""The factors: a log-in at a provider, and one whose `amr` is trusted to be multi-factor."""
-
-declare_factor(OAUTH, amr=[], worth="first")
-declare_factor(OAUTH_MFA, amr=[], worth="both", proves=OAUTH)
-
-HANDED_OVER = timedelta(seconds=60)
-"""How long the ticket of an app is valid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """
-    A flow that a browser has begun, and come back from.
-
-    Args:
-        provider: The provider.
-        flow: The flow.
-        user: For a link: the primary key of the user who began it.
-        token: The token of the browser.
-        callback: The parameters of the callback.
-    """
-
-    provider: OAuthProvider
-    flow: Flow
-    user: Any
-    token: str = field(repr=False)
-    callback: Callback
-
-    def check_caller(self, caller: Identity[Any]) -> None:
-        """
-        Make sure that a link is completed with the credential that began it.
-
-        Raises:
-            LoginFlowUnknown: It is another.
-        """
-        began = (self.user, self.flow.credential)
-        if began != (primary_key(caller.user), str(caller.credential_id)):
-            raise LoginFlowUnknown
-
-
-@dataclass(frozen=True, slots=True)
-class Entrant:
-    """
-    A user who comes from a provider.
-
-    Args:
-        user: The primary key of the user.
-        account: The id of the linked account.
-        factor: The factor that they presented.
-    """
-
-    user: Any
-    account: UUID
-    factor: str
 
 
 @configured
@@ -186,11 +120,11 @@ class SocialLogin(Generic[UserT]):
         self.links = Links(self.users)
         self._admission = Admission(accounts, self.links, sign_up=sign_up, linking=linking)
         self._exchange = Exchange(http, self.users.clock)
-        self._flows = {name: self._tickets(f"oauth {name}", LIFETIME) for name in self.providers}
-        self._handed_over = self._tickets("oauth app", HANDED_OVER)
-
-    def _tickets(self, purpose: str, lifetime: timedelta) -> Tickets:
-        return Tickets(self.users, purpose, lifetime=lifetime, attempts=1)
+        self._flows = {
+            name: Tickets(self.users, f"oauth {name}", lifetime=LIFETIME, attempts=1)
+            for name in self.providers
+        }
+        self.entrances = Entrances(self.users, self.links.table)
 
     def provider(self, name: str) -> OAuthProvider:
         """
@@ -282,6 +216,8 @@ class SocialLogin(Generic[UserT]):
         flow = None if ticket is None else Flow.of(ticket)
         if ticket is None or flow is None or not flow.is_of(browser):
             raise LoginFlowUnknown
+        if flow.app not in {"", *self.apps}:  # it was registered when the flow began
+            raise LoginFlowUnknown
         try:
             await flows.burn(ticket)
         except InvalidTicket:
@@ -314,76 +250,3 @@ class SocialLogin(Generic[UserT]):
             identity.amr
         )
         return Entrant(account.user, account.id, OAUTH_MFA if is_trusted else OAUTH)
-
-    async def enter(
-        self,
-        login: Login[UserT],
-        entrant: Entrant,
-        client: ClientInfo,
-        *,
-        channel: Channel = "session",
-        **asked: str,
-    ) -> Proof[UserT] | Challenge:
-        """
-        Log in a user who comes from a provider: the whole login, or its first step.
-
-        Args:
-            login: The login.
-            entrant: The user.
-            client: The client that sent the request.
-            channel: What the login issues.
-            asked: What the client asked for, as `Login.enter` takes it: `scope` and `client_id`.
-
-        Raises:
-            InvalidCredentials: The user was disabled or deleted, or unlinked the account.
-            LoginRefused: A hook refused.
-        """
-        outcome = await login.enter(entrant.user, entrant.factor, client, channel=channel, **asked)
-        # Not before: nothing is updated for a disabled user.
-        if not await queries.use(self.links.table, entrant.account, self.users.clock()):
-            raise InvalidCredentials
-        if isinstance(outcome, Challenge):
-            return outcome
-        return replace(outcome, recheck=self._recheck(entrant.account, outcome.recheck))
-
-    def _recheck(
-        self, account: UUID, further: Callable[[], Awaitable[None]] | None
-    ) -> Callable[[], Awaitable[None]]:
-        """Make sure, while the user is locked, that the account is still linked."""
-
-        async def recheck() -> None:
-            if not await queries.is_linked(self.links.table, account):
-                raise InvalidCredentials
-            if further is not None:
-                await further()
-
-        return recheck
-
-    async def hand_over(self, begun: Begun, entrant: Entrant) -> str:
-        """
-        Return a ticket with which an app signs a user in.
-
-        Raises:
-            InvalidCredentials: The user is disabled.
-        """
-        if await self.users.proof_of(entrant.user) is None:
-            raise InvalidCredentials
-        data = json.dumps([begun.flow.code_challenge, str(entrant.account), entrant.factor])
-        return await self._handed_over.issue(entrant.user, data)
-
-    async def redeem(self, ticket: str, verifier: str) -> Entrant:
-        """
-        Use up the ticket of an app.
-
-        Args:
-            ticket: The ticket.
-            verifier: The code verifier of the app (RFC 7636).
-
-        Raises:
-            InvalidTicket: The ticket is unknown, used or expired, or of another app.
-        """
-        found = await self._handed_over.present(ticket)
-        challenge, account, factor = json.loads(found.data)
-        if not secrets.compare_digest(challenge, challenge_of(verifier)):
-            raise InvalidTicket
-        return Entrant(found.user, UUID(account), factor)

@@ -50,12 +50,15 @@ def checked_next(path: str, base_url: str) -> str:
         Unprocessable: It does not lead to the site.
     """
     is_path = len(path) <= LONGEST_PATH and _PATH.fullmatch(path) and not _ENCODED.search(path)
-    if is_path:
-        here, there = urlsplit(base_url), urlsplit(base_url + path)
-        if (here.scheme, here.netloc) == (there.scheme, there.netloc):
-            return path
+    if is_path and _origin(base_url + path) == _origin(base_url):
+        return path
     message = "Use a path of this site, such as /movies."
     raise Unprocessable([FieldError(("body", "next"), message, "next_invalid")])
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def checked_paths(paths: Mapping[str, str], base_url: str) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.algorithms import RSAAlgorithm
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -38,9 +39,7 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
 
 def jwk(number: int, **members: Any) -> dict[str, Any]:
     """The public key of a number."""
-    made: dict[str, Any] = json.loads(
-        jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(number).public_key())
-    )
+    made: dict[str, Any] = json.loads(RSAAlgorithm.to_jwk(rsa_key(number).public_key()))
     return {**made, "kid": f"key-{number}", "use": "sig", "alg": "RS256", **members}
 
 

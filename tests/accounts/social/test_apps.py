@@ -112,6 +112,16 @@ async def test_a_browser_beside(client: httpx.AsyncClient, provider: Provider) -
     assert query_of(f"{ADDRESS}?ticket=a") == {"ticket": "a"}
 
 
+async def test_removed_meanwhile(
+    app: FastAPI, client: httpx.AsyncClient, provider: Provider
+) -> None:
+    """An app whose address was removed since gets nothing, and nobody is sent there."""
+    url = await begin(client, app="ios", code_challenge=CHALLENGE)
+    app.state.social.apps = {}
+    answer = await come_back(client, provider.authorize(url))
+    assert (answer.status_code, answer.json()["code"]) == (400, "login_flow_unknown")
+
+
 async def test_no_apps(make_app: MakeApp, provider: Provider) -> None:
     """Without apps there is no such route."""
     async with new_client(make_app()) as client:

@@ -421,3 +421,23 @@ async def test_disabled(
     assert (await OAuthAccount.select(), await User.select()) == before
     assert events[-1].name == "authn_login_fail"
     assert PASSWORD not in str(events)
+
+
+@pytest.mark.security(33)
+async def test_safe_methods(
+    app: FastAPI, client: httpx.AsyncClient, provider: Provider, ada: User
+) -> None:
+    """The callback is the only GET that writes, and only for the browser that began."""
+    await log_in(client)
+    back = provider.authorize(await begin(client))
+    before = await rows()
+    async with new_client(app) as other:
+        for path in app.openapi()["paths"]:
+            url = path.format(provider="company", account_id="x", session_id="x", family_id="x")
+            for method in ("GET", "HEAD", "OPTIONS"):
+                await other.request(method, url, params=back)
+                if not url.endswith("/callback"):
+                    await client.request(method, url, params=back)
+    assert await rows() == before
+    assert (await come_back(client, back)).status_code == 303
+    assert await rows() != before

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from piccolo_api_fastapi import AuthEvent, OAuthAccount
 from piccolo_api_fastapi.accounts.social.providers import web
+from piccolo_api_fastapi.accounts.social.providers.published import Published
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import new_client
 
@@ -168,6 +169,24 @@ async def test_one_fetch_at_a_time(make_app: MakeApp, provider: Provider, unlimi
         assert (provider.count(METADATA), provider.count(JWKS)) == (1, 1 + number)
     for client in clients:
         await client.aclose()
+
+
+@pytest.mark.security(147)
+async def test_who_waits_gets_the_same(clock: FrozenClock) -> None:
+    """A caller who waits for the fetch of another does not fetch again."""
+    published: Published[int] = Published()
+    fetched: list[int] = []
+    may_go_on = asyncio.Event()
+
+    async def fetch() -> int:
+        await may_go_on.wait()
+        fetched.append(len(fetched))
+        return len(fetched)
+
+    callers = [asyncio.create_task(published.get(fetch, clock.now)) for _ in range(3)]
+    await asyncio.sleep(0)
+    may_go_on.set()
+    assert await asyncio.gather(*callers) == [1, 1, 1]
 
 
 USERINFO: dict[str, Any] = {"email": "ada@example.com", "email_verified": True}

@@ -9,6 +9,7 @@ import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from jwt.algorithms import ECAlgorithm
 
 from piccolo_api_fastapi import AuthEvent, User
 from piccolo_api_fastapi.accounts.social.providers import Refused
@@ -277,7 +278,7 @@ async def test_accepted(
 @on_sqlite
 async def test_other_algorithms(make_app: MakeApp, provider: Provider) -> None:
     """An algorithm counts once it is configured, and only with a key of its kind."""
-    provider.keys = [json.loads(jwt.algorithms.ECAlgorithm.to_jwk(ec_key().public_key()))]
+    provider.keys = [json.loads(ECAlgorithm.to_jwk(ec_key().public_key()))]
     provider.sign = lambda _, found: jwt.encode(found, ec_key(), "ES256")
     async with new_client(make_app(company(algorithms=["ES256"]))) as client:
         assert (await sign_in(client, provider)).status_code == 303

@@ -59,7 +59,7 @@ class Apple(OIDC):
 
     @property
     def _has_secret(self) -> bool:
-        return self._private_key is not None
+        return self._key is not None
 
     def _asks(self, asked: Asked) -> Mapping[str, str]:
         return {**super()._asks(asked), "response_mode": "form_post"}

@@ -5,9 +5,10 @@ from typing import Any
 
 from piccolo_api_fastapi.core.configuration import configured
 
+from .answers import text
 from .faults import Refused
 from .identities import ProviderIdentity, Tokens
-from .oauth import OAuthProvider, text
+from .oauth import OAuthProvider
 from .web import Web
 
 NO_REPLY = "users.noreply.github.com"

@@ -5,9 +5,9 @@ from typing import Any
 
 from piccolo_api_fastapi.core.configuration import configured
 
+from .answers import text
 from .faults import Refused
 from .identities import ProviderIdentity
-from .oauth import text
 from .oidc import OIDC
 
 

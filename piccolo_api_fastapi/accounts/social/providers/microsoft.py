@@ -7,9 +7,9 @@ from typing import Any, Literal
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
+from .answers import is_true, text
 from .faults import Refused
 from .identities import ProviderIdentity
-from .oauth import is_true, text
 from .oidc import OIDC
 
 PERSONAL = "9188040d-6c67-4c5b-b112-36a304b66dad"

@@ -5,15 +5,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 from urllib.parse import quote_plus, urlencode
-from uuid import uuid4
 
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
-from .faults import Down, Refused
+from .answers import tokens_in
+from .faults import Refused
 from .identities import ProviderIdentity, Tokens
+from .signing_keys import SigningKey
 from .web import Web, is_secure
 
 ClientAuth: TypeAlias = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
@@ -27,8 +28,6 @@ LONGEST_NAME = 24
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 _ASSERTED_FOR = timedelta(minutes=1)
-
-_SEPARATORS = re.compile(r"[ ,]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +135,7 @@ class OAuthProvider:
     ) -> None:
         self.client_id = client_id
         self._secret = client_secret or ""
-        self._private_key = None if private_key is None else _private_key(private_key)
-        self._key_id = key_id
+        self._key = None if private_key is None else SigningKey(private_key, key_id)
         self.name = name or self.name
         self.title = title or self.title or self.name.capitalize()
         self.scopes = tuple(self.scopes if scopes is None else scopes)
@@ -156,7 +154,7 @@ class OAuthProvider:
             )
         if not self.client_id:
             found.append(f"{kind}: client_id is empty.")
-        if self.client_auth == "private_key_jwt" and self._private_key is None:
+        if self.client_auth == "private_key_jwt" and self._key is None:
             found.append(f"{kind}: private_key_jwt needs private_key=….")
         if self.client_auth != "private_key_jwt" and not self._has_secret:
             found.append(f"{kind}: client_secret is empty; pass the one of the provider.")
@@ -267,7 +265,7 @@ class OAuthProvider:
         body = answer.body if isinstance(answer.body, dict) else {}
         if 400 <= answer.status < 500 or "error" in body:  # noqa: PLR2004
             raise Refused("code")  # GitHub sends errors with the status 200
-        return _tokens(answer.members)
+        return tokens_in(answer.members)
 
     def _authenticate(
         self, form: dict[str, str], headers: dict[str, str], endpoints: Endpoints, now: datetime
@@ -290,75 +288,8 @@ class OAuthProvider:
         return self._secret
 
     def _signed(self, issuer: str, audience: str, lifetime: timedelta, now: datetime) -> str:
-        """Return a JWT that is signed with the private key, for the client id."""
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-        from jwt import encode
-
-        key: Any = self._private_key
-        algorithm = "RS256" if isinstance(key, RSAPrivateKey) else "ES256"
-        claims: dict[str, Any] = {
-            "iss": issuer,
-            "sub": self.client_id,
-            "aud": audience,
-            "iat": now,
-            "exp": now + lifetime,
-            "jti": str(uuid4()),
-        }
-        headers = {} if self._key_id is None else {"kid": self._key_id}
-        return encode(claims, key, algorithm, headers)
-
-
-def _private_key(pem: str) -> Any:
-    """
-    Load a private key.
-
-    Raises:
-        ConfigurationError: It is none, or none that can sign.
-    """
-    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
-    try:
-        key = load_pem_private_key(pem.encode(), None)
-    except (ValueError, TypeError):
-        key = None
-    is_p256 = isinstance(key, EllipticCurvePrivateKey) and isinstance(key.curve, SECP256R1)
-    if not is_p256 and not isinstance(key, RSAPrivateKey):
-        raise ConfigurationError("private_key must be an RSA or P-256 key in PEM, unencrypted.")
-    return key
-
-
-def _tokens(answer: Mapping[str, Any]) -> Tokens:
-    access_token, id_token = answer.get("access_token"), answer.get("id_token", "")
-    kind, scope = answer.get("token_type"), answer.get("scope", "")
-    is_bearer = isinstance(kind, str) and kind.lower() == "bearer"
-    texts = (access_token, id_token, scope)
-    if not is_bearer or not all(isinstance(text, str) for text in texts) or not access_token:
-        raise Refused("tokens")
-    if not access_token.isascii() or not access_token.isprintable():
-        raise Refused("tokens")
-    scopes = frozenset(filter(None, _SEPARATORS.split(scope)))
-    return Tokens(access_token, id_token, scopes, answer)
-
-
-def text(value: object) -> str:
-    """Return a text, or an empty one for a value of another type."""
-    return value if isinstance(value, str) else ""
-
-
-def is_true(value: object) -> bool:
-    """Whether a claim is true. Some providers send it as text."""
-    return value is True or value == "true"
-
-
-def secure(url: object) -> str:
-    """
-    Return an address of a provider.
-
-    Raises:
-        Down: It is not https.
-    """
-    if not isinstance(url, str) or not is_secure(url):
-        raise Down("insecure-address")
-    return url
+        """Return a JWT for the client id, which the private key signs."""
+        assert self._key is not None  # noqa: S101 - checked when the provider was made
+        return self._key.sign(
+            {"iss": issuer, "sub": self.client_id, "aud": audience}, lifetime, now
+        )

@@ -7,10 +7,11 @@ from typing import Any
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import ConfigurationError
 
+from .answers import is_true, secure, text
 from .faults import Down, Refused
 from .id_tokens import ALGORITHMS, Expected, check_claims, read_header, verified_claims
 from .identities import ProviderIdentity, Tokens
-from .oauth import Asked, Endpoints, OAuthProvider, is_true, secure, text
+from .oauth import Asked, Endpoints, OAuthProvider
 from .published import Keys, Published, PublishedKeys, keys_in
 from .web import Web
 
