@@ -116,7 +116,6 @@ async def test_members_of_a_login(
 
 
 @pytest.mark.usefixtures("unlimited")
-@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
 async def test_members_with_fresh_challenges(
     app: FastAPI, browser: httpx.AsyncClient, key: SoftwareAuthenticator
 ) -> None:
@@ -139,8 +138,8 @@ async def test_members_with_fresh_challenges(
                 assert answer.status_code in {200, 401, 422}, (at, odd, answer.text)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unlimited")
-@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
 async def test_members_of_an_enrolment(browser: httpx.AsyncClient) -> None:
     """What passes has changed nothing that counts, and is stored."""
     first = SoftwareAuthenticator(ORIGIN)
