@@ -31,12 +31,15 @@ All errors, as one tree.
     │   ├── AccountInUse        409  rows of the application refer to the user
     │   ├── AccountExists       409  the address that a provider told belongs to an account
     │   ├── AlreadyLinked       409  the account at a provider is linked already, or another is
+    │   ├── PasskeyExists       409  the passkey is registered already
+    │   ├── LastWayIn           409  without it, the user could not log in any more
     │   ├── LastManager         409  no other user may manage roles
     │   └── TokenLimitReached   409  the maximum number of API tokens is reached
     ├── PreconditionFailed      412  the row changed since it was read
     ├── ContentTooLarge         413
     ├── UnsupportedMediaType    415
     ├── Unprocessable           422  the input is invalid
+    │   ├── PasskeyRefused      422  the passkey is not what was asked for
     │   ├── WrongConfirmation   422  the first code of a new authenticator is wrong
     │   └── WeakPassword        422  the password policy refused
     ├── PreconditionRequired    428  the header If-Match is missing
