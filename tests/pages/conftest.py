@@ -28,6 +28,7 @@ from piccolo_api_fastapi import (
     Users,
     XChaCha20Poly1305,
     accounts_router,
+    email_login_router,
     install,
     reauthentication_router,
     require,
@@ -199,6 +200,9 @@ def _app(parts: Parts) -> FastAPI:
     app.include_router(session_router(parts.session, parts.login), prefix="/auth")
     app.include_router(accounts_router(parts.accounts), prefix="/auth")
     app.include_router(reauthentication_router(parts.login, parts.session), prefix="/auth")
+    assert parts.email_login
+    by_email = email_login_router(parts.email_login, parts.login, parts.session)
+    app.include_router(by_email, prefix="/auth")
     return parts.app(app=app)
 
 
@@ -210,7 +214,7 @@ def parts(users: Users[User], session: SessionAuth[User], outbox: Outbox) -> Par
 
 @pytest.fixture
 def app(parts: Parts) -> Iterator[FastAPI]:
-    """The site, with the JSON API of sessions and accounts under `/auth`."""
+    """The site, with the JSON API of sessions, accounts and log-ins by e-mail under `/auth`."""
     yield from unchanged(_app, parts)
 
 

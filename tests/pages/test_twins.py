@@ -202,6 +202,8 @@ BUDGETS: dict[str, tuple[str, dict[str, Any], int]] = {
     "forgot": ("forgot-password", {"email": "ada@example.com"}, 5),
     "verify": ("verify-email", {"email": "ada@example.com", "code": "123456"}, 10),
     "request": ("verify-email/request", {"email": "ada@example.com"}, 5),
+    "email": ("login/email", {"email": "ada@example.com"}, 5),
+    "code": ("login/email/code", {"email": "ada@example.com", "code": "123456"}, 20),
     "reset": ("reset-password", {"token": "tkt_x", "password": PASSWORD}, 20),
 }
 

@@ -57,13 +57,7 @@ def social_pages(
                 guard=in_person(session),
                 presents=presents_confirmation(social),
             ),
-            Page(
-                name=CALLBACK,
-                path=api["complete_oauth"].path,
-                shows=api["complete_oauth"],
-                is_callback=True,
-                presents=presents_callback(social, begin),
-            ),
+            _callback(api, social, begin),
         ),
         actions=(begin, *_changes(api, social)),
         for_scripts=(api["complete_oauth_form"],),
@@ -77,6 +71,17 @@ def _apps(social: SocialLogin[Any]) -> JWTAuth[Any] | None:
     if not social.apps:
         return None
     return next((one for one in social.accounts.schemes if isinstance(one, JWTAuth)), None)
+
+
+def _callback(api: Mapping[str, AuthRoute], social: SocialLogin[Any], begin: Action) -> Page:
+    complete = api["complete_oauth"]
+    return Page(
+        name=CALLBACK,
+        path=complete.path,
+        shows=complete,
+        is_callback=True,
+        presents=presents_callback(social, begin),
+    )
 
 
 def _begin(api: Mapping[str, AuthRoute], social: SocialLogin[Any]) -> Action:

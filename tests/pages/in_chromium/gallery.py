@@ -20,7 +20,7 @@ LONG = '<b>"ÄÖÜ&\u202eشكرا' + "W" * 80
 TOKEN = LONG.replace("\u202e", "")
 """The same as the name of an API token, in which characters that turn the text are refused."""
 
-STATES = 77
+STATES = 78
 """How many there are."""
 
 
