@@ -241,6 +241,7 @@ def test_every_event_and_every_reason_is_documented() -> None:
     assert {"authn_token_reuse", "session_ended"} <= events
     reasons -= {"email_code", "email_link", "email_code_login"}  # factors
     reasons -= {"email_verified", "email_login_router"}  # a member, a router
+    reasons -= {name for name in reasons if name.startswith("email_login")}  # pages
     assert {"password_common", "email_invalid"} <= reasons
     security = (DOCS / "security.md").read_text(encoding="utf-8")
     assert set() == {name for name in events if f"`{name}`" not in security}

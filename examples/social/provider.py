@@ -15,10 +15,12 @@ from typing import Annotated, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
-from fastapi import FastAPI, Form, HTTPException, Request
+from fastapi import Depends, FastAPI, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jwt.algorithms import RSAAlgorithm
 from starlette.datastructures import URL
+
+from piccolo_api_fastapi import RateLimit
 
 ISSUER = "http://localhost:8000/toy-provider"
 CLIENT_ID, CLIENT_SECRET = "guest-book", "not-a-secret"
@@ -63,7 +65,7 @@ def ask(request: Request) -> HTMLResponse:
     return HTMLResponse(PAGE.format(warning=WARNING, action=action))
 
 
-@app.post("/authorize")
+@app.post("/authorize", dependencies=[Depends(RateLimit("30/minute"))])
 def believe(request: Request, email: Annotated[str, Form()]) -> RedirectResponse:
     """Believe it, and send the browser back."""
     asked = dict(request.query_params)
@@ -77,7 +79,7 @@ def believe(request: Request, email: Annotated[str, Form()]) -> RedirectResponse
     return RedirectResponse(back, 303)
 
 
-@app.post("/token")
+@app.post("/token", dependencies=[Depends(RateLimit("30/minute"))])
 def redeem(
     request: Request,
     code: Annotated[str, Form()],

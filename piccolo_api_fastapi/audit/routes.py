@@ -33,11 +33,13 @@ class Place:
         prefix: The path at which it is mounted.
         limits: The limits of the `install` around it, or `None` if there is none.
         around: The applications around it.
+        public: How the mount is marked as public, which holds for all that is in it.
     """
 
     prefix: str = ""
     limits: tuple[LimitSummary, ...] | None = None
     around: tuple[object, ...] = ()
+    public: PublicBy | None = None
 
 
 def routes_of(app: Starlette | Router, place: Place | None = None) -> Iterator[Route]:
@@ -81,12 +83,11 @@ def _mounted(context: RouteContext, place: Place) -> Iterator[Route]:
     """Yield a mount, and the routes in it if they can be seen."""
     host = getattr(context, "host", None)
     path = place.prefix + (f"//{host}" if host is not None else context.path or "")
-    inner = application_in(context.app)
+    inner, public = application_in(context.app), _mark_of(context.app) or place.public
     if inner is None or any(inner is one for one in place.around):
-        public = _mark_of(context.app)
         yield Route("MOUNT", path, limits=place.limits or (), public=public)
         return
-    routes = list(routes_of(inner, replace(place, prefix=path)))
+    routes = list(routes_of(inner, replace(place, prefix=path, public=public)))
     yield Route("MOUNT", path, limits=place.limits or (), inside=len(routes))
     yield from routes
 
@@ -94,7 +95,7 @@ def _mounted(context: RouteContext, place: Place) -> Iterator[Route]:
 def _endpoint(context: RouteContext, place: Place) -> Iterator[Route]:
     """Yield a route once for each of its methods."""
     path = place.prefix + (context.path or f"({type(context.original_route).__name__})")
-    public = _public_by(context)
+    public = _public_by(context) or place.public
     for method in _methods(context):
         bare = Route(method, path, limits=place.limits or (), public=public)
         yield _guarded(bare, getattr(context, "dependant", None), context)

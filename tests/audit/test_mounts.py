@@ -63,6 +63,18 @@ def test_mounts(tmp_path: Path) -> None:
     ]
 
 
+def test_public_mounts() -> None:
+    """An application that is mounted as public is public as a whole, also what is mounted in it."""
+    app, inner, innermost = (FastAPI(openapi_url=None) for _ in range(3))
+    inner.post("/open")(endpoint)
+    innermost.get("/open")(endpoint)
+    inner.mount("/further", innermost)
+    app.mount("/inner", public(inner))
+    audited = audit_of(app)
+    assert len(audited.routes) == 4
+    assert [route.name for route in audited.routes if route.is_forgotten] == []
+
+
 async def pass_on(request: Request, call_next: Any) -> Any:
     """Middleware that does nothing."""
     return await call_next(request)

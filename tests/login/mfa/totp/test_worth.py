@@ -30,7 +30,7 @@ WORTH = {
     "badge": ("single_factor", ["sc"]),
     "pager": ("mfa", ["otp", "mfa"]),
     "pin_key": ("mfa", ["hwk", "mfa"]),
-    "email_link": ("single_factor", []),
+    "mail_link": ("single_factor", []),
     "TOTP": ("single_factor", []),
     "totp ": ("single_factor", []),
     "mfa": ("single_factor", []),
@@ -141,7 +141,7 @@ class FirstOnly(SecondFactor):
 
 
 @reaches_no_sql
-@pytest.mark.parametrize("name", ["badge", "email_link", "password"])
+@pytest.mark.parametrize("name", ["badge", "mail_link", "password"])
 @pytest.mark.usefixtures("declared")
 def test_not_worth_a_second(users: Users[User], name: str) -> None:
     """A login takes no first factor for a second one, nor what nobody declared."""
