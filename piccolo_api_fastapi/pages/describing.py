@@ -3,29 +3,7 @@
 import html
 from datetime import datetime
 
-_BROWSERS = {
-    "edg/": "Edge",
-    "edgios/": "Edge",
-    "opr/": "Opera",
-    "samsungbrowser/": "Samsung Internet",
-    "firefox/": "Firefox",
-    "fxios/": "Firefox",
-    "crios/": "Chrome",
-    "chromium/": "Chromium",
-    "chrome/": "Chrome",
-    "safari/": "Safari",
-}
-"""In this order: each of them calls itself by the names of later ones, too."""
-
-_SYSTEMS = {
-    "iphone": "iOS",
-    "ipad": "iPadOS",
-    "android": "Android",
-    "cros": "ChromeOS",
-    "windows": "Windows",
-    "mac os": "macOS",
-    "linux": "Linux",
-}
+from piccolo_api_fastapi.core.http.browsers import browser_name
 
 
 class Markup(str):
@@ -47,11 +25,7 @@ def browser_of(user_agent: str | None) -> str:
     Args:
         user_agent: The header `User-Agent`.
     """
-    said = (user_agent or "").lower()
-    browser = next((name for mark, name in _BROWSERS.items() if mark in said), "")
-    system = next((name for mark, name in _SYSTEMS.items() if mark in said), "")
-    found = ", ".join(filter(None, (browser, system)))
-    return found or (user_agent or "").partition(" ")[0].partition("/")[0][:40]
+    return browser_name(user_agent) or (user_agent or "").partition(" ")[0].partition("/")[0][:40]
 
 
 def groups(secret: str) -> str:

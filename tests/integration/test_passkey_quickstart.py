@@ -6,26 +6,16 @@ from typing import Any
 
 import pytest
 from fastapi.responses import HTMLResponse
-from starlette.types import Receive, Scope, Send
 
 from piccolo_api_fastapi import Users
 from tests.conftest import PASSWORD
 
 from .browser import browsing, needs_chromium
+from .later import Later
 from .serving import serving
 from .virtual_authenticators import add_authenticator
 
 DOCS = (Path(__file__).parents[2] / "docs/passkeys.md").read_text(encoding="utf-8")
-
-
-class Later:
-    """An application that is made when its address is known."""
-
-    app: Any
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on."""
-        await self.app(scope, receive, send)
 
 
 def first_block(kind: str) -> str:

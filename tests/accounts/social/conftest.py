@@ -48,11 +48,11 @@ def provider(clock: FrozenClock) -> Provider:
     return Provider(clock)
 
 
-def company(**options: Any) -> OIDC:
+def company(kind: type[OIDC] = OIDC, **options: Any) -> OIDC:
     """The provider, as the application knows it."""
     given: dict[str, Any] = {"issuer": ISSUER, "name": "company", "authoritative": True}
     given |= {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
-    return OIDC(**{**given, **options})
+    return kind(**{**given, **options})
 
 
 @pytest.fixture
