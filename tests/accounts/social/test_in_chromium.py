@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
+import httpx
 import pytest
 from fastapi.responses import HTMLResponse
 
@@ -12,7 +14,7 @@ from tests.integration.browser import browsing, needs_chromium
 from tests.integration.later import Later
 from tests.integration.serving import serving
 
-from .conftest import CALLBACK, MakeApp, company
+from .conftest import CALLBACK, MakeApp, begin, company
 from .hostile import Provider
 
 BEGIN = """fetch("/auth/oauth/company", {
@@ -65,3 +67,29 @@ async def test_posted_by_another_site(
             refused = json.loads(await page.run("document.body.textContent"))
             assert refused["status"] in {403, 415}
     assert await OAuthAccount.count() == 1
+
+
+@needs_chromium
+@pytest.mark.slow
+@pytest.mark.security(157)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_the_callback_of_an_attacker(
+    database_of_any_loop: Any, make_app: MakeApp, provider: Provider, tmp_path: Path
+) -> None:
+    """A victim who follows the attacker's callback is not signed in as the attacker."""
+    later = Later()
+    with serving(later) as address:
+        own = address.replace("127.0.0.1", "localhost")
+        later.app = make_app(base_url=own, has_factors=False)
+        async with httpx.AsyncClient(base_url=own) as attacker:
+            parameters = provider.authorize(await begin(attacker))
+        trap = f"{own}{CALLBACK}?{urlencode(parameters)}"
+        async with browsing(trap, tmp_path) as page:
+            refused = json.loads(await page.run("document.body.textContent"))
+            assert refused["code"] == "login_flow_unknown"
+            assert await page.run('fetch("/me").then(answer => answer.status)') == 401
+            await page.run(BEGIN)  # the victim has a log-in under way, and so a cookie
+            await page.open(trap)
+            refused = json.loads(await page.run("document.body.textContent"))
+            assert refused["code"] == "login_flow_unknown"
+    assert await OAuthAccount.count() == 0
