@@ -10,24 +10,29 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import allow_header_conformance, unsupported_method
 
 from piccolo_api_fastapi import (
+    OIDC,
     TOTP,
     Accounts,
     AnyOf,
     Cookie,
+    EmailLogin,
     Identity,
     JWTAuth,
     Login,
     Passkeys,
     Roles,
     SessionAuth,
+    SocialLogin,
     TokenAuth,
     User,
     Users,
     XChaCha20Poly1305,
     accounts_router,
+    email_login_router,
     install,
     jwt_router,
     mfa_router,
+    oauth_router,
     optional,
     passkey_login_router,
     passkey_router,
@@ -60,6 +65,16 @@ accounts = Accounts(
     active_before_verified=True,
 )
 
+email_login = EmailLogin(accounts)
+provider = OIDC(issuer="https://127.0.0.1:9", client_id="movies", client_secret="a secret")
+social = SocialLogin(
+    accounts,
+    [provider],
+    base_url="https://app.example.com",
+    paths={"mfa": "/login/mfa"},
+    apps={"ios": "com.example.movies://callback"},
+)
+
 app = FastAPI()
 install(app, check_tables=False)  # the database comes with the tests
 for router in (
@@ -70,6 +85,9 @@ for router in (
     passkey_router(passkeys, current_user),
     passkey_login_router(passkeys, login, session),
     passkey_login_router(passkeys, login, jwt),
+    email_login_router(email_login, login, session),
+    email_login_router(email_login, login, jwt),
+    oauth_router(social, login, session, jwt=jwt),
     token_router(token, person),
     accounts_router(accounts),
     roles_router(roles, current_user),
@@ -108,7 +126,8 @@ async def whoami(identity: Annotated[Identity[User], Depends(current_user.identi
 
 
 PLAIN = (
-    r"^/(me|hello|admin|reports|whoami|auth/(login|logout|token|sessions))\b(?!/(mfa|send|passkey))"
+    r"^/(me|hello|admin|reports|whoami|auth/(login|logout|token|sessions))\b"
+    r"(?!/(mfa|send|passkey|email|oauth))"
 )
 """Routes whose OpenAPI says all that they ask for: what it allows is accepted."""
 
@@ -148,7 +167,7 @@ def filter_body(_: Any, body: Any) -> bool:
 def beside(case: Any) -> list[Any]:
     """The checks that fail for a path which another path, with more methods, matches as well."""
     checks = [unsupported_method, allow_header_conformance]
-    return checks if case.path == "/auth/passkeys/options" else []
+    return checks if case.path in {"/auth/passkeys/options", "/auth/oauth/accounts"} else []
 
 
 bounded = settings(

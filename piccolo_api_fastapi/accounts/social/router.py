@@ -16,6 +16,7 @@ from piccolo_api_fastapi.errors import (
     AlreadyLinked,
     ConfigurationError,
     InvalidCredentials,
+    InvalidRequest,
     LoginFlowUnknown,
     LoginRefused,
     NoAccount,
@@ -206,7 +207,7 @@ def _add_callbacks(router: APIRouter, social: SocialLogin[Any], landing: Landing
         summary="The callback of a provider, as a form",
         status_code=303,
         response_model=None,
-        responses=see_other | responses(NotFound),
+        responses=see_other | responses(InvalidRequest, NotFound),
     )
     async def pass_on(
         provider: str, form: Annotated[PostedCallback, Form()], request: Request
