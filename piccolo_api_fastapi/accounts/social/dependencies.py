@@ -1,23 +1,15 @@
-"""Dependencies of the routes: how a flow begins, and what a change of links needs."""
+"""The dependency that reads how a flow begins."""
 
 import urllib.parse
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from piccolo_api_fastapi.access.identity import Identity
-from piccolo_api_fastapi.access.person_only import InPerson
-from piccolo_api_fastapi.access.step_up import StepUp
 from piccolo_api_fastapi.core.http import strict_json
 from piccolo_api_fastapi.core.http.route import is_form
 from piccolo_api_fastapi.errors import FieldError, Unprocessable, UnsupportedMediaType
-from piccolo_api_fastapi.login.mfa.confirmed_factors import confirmed_factors
-from piccolo_api_fastapi.users import Users
 
 from .schemas import BeginIn
 
@@ -80,23 +72,3 @@ def _fields(body: bytes) -> dict[str, str]:
 
 begin_of = ReadsBeginning()
 """The one reader: a dependency."""
-
-
-def recent(users: Users[Any], person: InPerson[Any], within: timedelta) -> Callable[..., Any]:
-    """
-    Make a dependency that asks for a recent factor, and for a second one if the user has any.
-
-    Args:
-        users: The users.
-        person: The guard.
-        within: The maximum age of the factor.
-    """
-
-    async def caller(
-        request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
-    ) -> Identity[Any]:
-        own = await confirmed_factors(users, identity.user)
-        await person.check(StepUp(mfa=bool(own), within=within), identity, request)
-        return identity
-
-    return caller

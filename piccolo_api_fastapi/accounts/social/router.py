@@ -27,11 +27,12 @@ from piccolo_api_fastapi.errors import (
 )
 from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.issuing import Issuing, SignsIn, login_router
+from piccolo_api_fastapi.login.mfa.recent_factor import recent_factor
 from piccolo_api_fastapi.login.service import Login
 
 from .apps import app_router
 from .callbacks import PostedCallback, callback_url
-from .dependencies import Beginning, begin_of, recent
+from .dependencies import Beginning, begin_of
 from .entrances import OAUTH
 from .flows import BROWSER_TOKEN, Flow, browser_digest
 from .landing import Landing
@@ -94,7 +95,7 @@ def oauth_router(
     person = in_person(guard)
     landing = Landing(social, login, session.issuing, person)
     _add_list(router, social)
-    add_links(router, social, person, recent(social.users, person, within))
+    add_links(router, social, person, recent_factor(social.users, person, within))
     _add_begin(router, social, login, session.issuing)
     _add_callbacks(router, social, landing)
     if jwt is None:

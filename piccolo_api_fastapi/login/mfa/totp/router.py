@@ -12,7 +12,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.in_use import refuse_other_users
 from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
-from piccolo_api_fastapi.access.step_up import RECENT, StepUp
+from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
@@ -26,7 +26,7 @@ from piccolo_api_fastapi.errors import (
     WrongConfirmation,
 )
 from piccolo_api_fastapi.login.consistency import enrols
-from piccolo_api_fastapi.login.mfa.confirmed_factors import confirmed_factors
+from piccolo_api_fastapi.login.mfa.recent_factor import recent_factor
 from piccolo_api_fastapi.users import UserT
 
 from . import queries
@@ -79,22 +79,9 @@ def mfa_router(
     person = in_person(guard, enrolling=True)
     holder = in_person(guard, mfa=True, within=within)
     _add_state(router, totp, person)
-    _add_enrolment(router, totp, person, _recent(totp, person, within))
+    _add_enrolment(router, totp, person, recent_factor(totp.users, person, within))
     _add_changes(router, totp, holder)
     return router
-
-
-def _recent(totp: TOTP, person: InPerson[Any], within: timedelta) -> Any:
-    """Make a dependency that asks for a recent factor, and a second one if the user has it."""
-
-    async def recent(
-        request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
-    ) -> Identity[Any]:
-        has_factor = bool(await confirmed_factors(totp.users, identity.user))
-        await person.check(StepUp(mfa=has_factor, within=within), identity, request)
-        return identity
-
-    return recent
 
 
 def _add_state(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:

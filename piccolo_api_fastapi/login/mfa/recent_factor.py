@@ -1,0 +1,36 @@
+"""The dependency of routes that change how a user signs in."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.person_only import InPerson
+from piccolo_api_fastapi.access.step_up import StepUp
+from piccolo_api_fastapi.users import Users
+
+from .confirmed_factors import confirmed_factors
+
+
+def recent_factor(
+    users: Users[Any], person: InPerson[Any], within: timedelta
+) -> Callable[..., Any]:
+    """
+    Make a dependency that asks for a recent factor, and for a second one if the user has any.
+
+    Args:
+        users: The users.
+        person: The guard.
+        within: The maximum age of the factor.
+    """
+
+    async def recent(
+        request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
+    ) -> Identity[Any]:
+        own = await confirmed_factors(users, identity.user)
+        await person.check(StepUp(mfa=bool(own), within=within), identity, request)
+        return identity
+
+    return recent
