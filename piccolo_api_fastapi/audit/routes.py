@@ -81,9 +81,9 @@ def application_in(app: Any) -> Starlette | Router | None:
 
 def _mounted(context: RouteContext, place: Place) -> Iterator[Route]:
     """Yield a mount, and the routes in it if they can be seen."""
-    host = getattr(context, "host", None)
-    path = place.prefix + (f"//{host}" if host is not None else context.path or "")
-    inner, public = application_in(context.app), _mark_of(context.app) or place.public
+    host, app = _of(context, "host"), _of(context, "app")
+    path = place.prefix + (f"//{host}" if host is not None else _of(context, "path") or "")
+    inner, public = application_in(app), _mark_of(app) or place.public
     if inner is None or any(inner is one for one in place.around):
         yield Route("MOUNT", path, limits=place.limits or (), public=public)
         return
@@ -94,11 +94,11 @@ def _mounted(context: RouteContext, place: Place) -> Iterator[Route]:
 
 def _endpoint(context: RouteContext, place: Place) -> Iterator[Route]:
     """Yield a route once for each of its methods."""
-    path = place.prefix + (context.path or f"({type(context.original_route).__name__})")
+    path = place.prefix + (_of(context, "path") or f"({type(context.original_route).__name__})")
     public = _public_by(context) or place.public
     for method in _methods(context):
         bare = Route(method, path, limits=place.limits or (), public=public)
-        yield _guarded(bare, getattr(context, "dependant", None), context)
+        yield _guarded(bare, _of(context, "dependant"), context)
 
 
 def _front_ends(router: Any, place: Place) -> Iterator[Route]:
@@ -114,7 +114,7 @@ def _guarded(bare: Route, dependant: Dependant | None, context: Any) -> Route:
     """Return a route with what its dependencies do. A plain route of Starlette has none."""
     if dependant is None:
         return bare
-    endpoint = getattr(context, "endpoint", None)
+    endpoint = _of(context, "endpoint")
     calls = [call for call in dependencies_of(dependant, endpoint) if not isinstance(call, Mention)]
     scopes = scopes_by_call(dependant)
     guards = [call for call in calls if is_guard(call) or isinstance(call, SecurityBase)]
@@ -165,7 +165,7 @@ def _methods(context: RouteContext) -> list[str]:
 
 
 def _public_by(context: RouteContext) -> PublicBy | None:
-    endpoint = getattr(context, "endpoint", None)
+    endpoint = _of(context, "endpoint")
     module = str(getattr(endpoint, "__module__", ""))
     if module == "fastapi.applications":
         return "documentation"
@@ -176,6 +176,15 @@ def _public_by(context: RouteContext) -> PublicBy | None:
 
 def _mark_of(endpoint: object) -> PublicBy | None:
     return "public" if getattr(endpoint, PUBLIC, False) else None
+
+
+def _of(context: Any, name: str) -> Any:
+    """
+    Return an attribute of a route, as it is where its router is included; `None` if it has none.
+
+    Of an included route that is no `APIRoute`, older versions of FastAPI know it from a copy.
+    """
+    return getattr(getattr(context, "starlette_route", None) or context, name, None)
 
 
 def _unique(items: Iterable[Any]) -> tuple[Any, ...]:
