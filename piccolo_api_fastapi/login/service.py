@@ -339,9 +339,8 @@ class Login(Generic[UserT]):
             TooManyRequests: There were too many failures from this address.
         """
         async with self.limits.attempt(address=client.network):
-            proof = (await self._challenges.open(challenge, channel)).proof
-            factor = await self._second.choose(proof.user, "", method, tuple(proof.factors))
-            await factor.send(proof.user)
+            user, factor = await self._chosen(challenge, method, channel)
+            await factor.send(user)
 
     async def begin(
         self, challenge: str, method: str, client: ClientInfo, *, channel: Channel = "session"
@@ -361,9 +360,16 @@ class Login(Generic[UserT]):
             TooManyRequests: There were too many failures from this address.
         """
         async with self.limits.attempt(address=client.network):
-            proof = (await self._challenges.open(challenge, channel)).proof
-            factor = await self._second.choose(proof.user, "", method, tuple(proof.factors))
-            return await factor.request_options(proof.user, challenge)
+            user, factor = await self._chosen(challenge, method, channel)
+            return await factor.request_options(user, challenge)
+
+    async def _chosen(
+        self, challenge: str, method: str, channel: Channel
+    ) -> tuple[UserT, SecondFactor]:
+        """Return the user of a challenge, and the factor that they chose."""
+        proof = (await self._challenges.open(challenge, channel)).proof
+        factor = await self._second.choose(proof.user, "", method, tuple(proof.factors))
+        return proof.user, factor
 
     async def begin_again(
         self, user: UserT, method: str, credential: Any
