@@ -80,3 +80,22 @@ async def test_step_up(browser: httpx.AsyncClient, key: SoftwareAuthenticator) -
     assert answer.status_code == 204, answer.text
     again = await browser.post("/auth/reauthenticate", json=body)
     assert (again.status_code, again.json()["code"]) == (401, "invalid_code")
+
+
+async def test_a_credential_for_a_factor_that_takes_codes(
+    app: FastAPI, browser: httpx.AsyncClient, key: SoftwareAuthenticator
+) -> None:
+    """Whoever names another factor does not get in with a passkey, nor with a code for one."""
+    codes = (await add(browser, key)).json()["recovery_codes"]
+    async with new_client(app) as client:
+        token = (await challenge(client))["challenge"]
+        begun = {"challenge": token, "method": "passkey"}
+        options = (await client.post("/auth/login/mfa/options", json=begun)).json()["options"]
+        signed = {"challenge": token, "credential": key.get(options), "method": "recovery_code"}
+        refused = await client.post("/auth/login/mfa", json=signed)
+        assert (refused.status_code, refused.json()["code"]) == (401, "invalid_code")
+    async with new_client(app) as client:
+        typed = {**await challenge(client), "code": codes[0], "method": "passkey"}
+        typed = {name: typed[name] for name in ("challenge", "code", "method")}
+        refused = await client.post("/auth/login/mfa", json=typed)
+        assert (refused.status_code, refused.json()["code"]) == (401, "invalid_code")
