@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
 
 from piccolo_api_fastapi import (
     OIDC,
@@ -28,6 +30,9 @@ from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import new_client
 from tests.integration import npm
+from tests.integration.browser import browsing, needs_chromium
+from tests.integration.later import Later
+from tests.integration.serving import serving
 
 pytestmark = pytest.mark.slow
 
@@ -38,10 +43,15 @@ SECRET = "a secret / of + the client"
 
 
 @pytest.fixture(scope="session")
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The provider, started once."""
-    folder = npm.install(HERE, tmp_path_factory.mktemp("openid-provider"))
-    command = ["node", "provider.js", CALLBACK, SECRET]
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the provider."""
+    return npm.install(HERE, tmp_path_factory.mktemp("openid-provider"))
+
+
+@contextmanager
+def providing(folder: Path, callback: str) -> Iterator[str]:
+    """Within it, the provider runs; its issuer."""
+    command = ["node", "provider.js", callback, SECRET]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = next(line for line in process.stdout if line.startswith("port ")).split()[1]
@@ -49,17 +59,24 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.kill()
 
 
-def make_app(database: Any, issuer: str, **options: Any) -> FastAPI:
+@pytest.fixture(scope="session")
+def issuer(installed: Path) -> Iterator[str]:
+    """The provider, started once."""
+    with providing(installed, CALLBACK) as issuer:
+        yield issuer
+
+
+def make_app(database: Any, issuer: str, base_url: str = BASE_URL, **options: Any) -> FastAPI:
     """An application whose users sign in with the provider, by the clock on the wall."""
     assert database
     users = Users(clock=utcnow)
     session, login = SessionAuth(users), Login(users)
-    accounts = Accounts(users, mail=Outbox(), base_url=BASE_URL, schemes=[session])
+    accounts = Accounts(users, mail=Outbox(), base_url=base_url, schemes=[session])
     client: Any = {"client_id": "movies", "client_secret": SECRET, "name": "company"}
     company = OIDC(
         **{"issuer": issuer, "authoritative": True, "userinfo": True, **client, **options}
     )
-    social = SocialLogin(accounts, [company], base_url=BASE_URL, sign_up=True)
+    social = SocialLogin(accounts, [company], base_url=base_url, sign_up=True)
     app = FastAPI()
     install(app)
     for router in (
@@ -187,3 +204,30 @@ async def test_other_issuer(client: httpx.AsyncClient) -> None:
     del back["iss"]
     answer = await come_back(client, back)
     assert (answer.status_code, answer.json()["code"]) == (403, "provider_refused")
+
+
+@needs_chromium
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_in_chromium(database_of_any_loop: Any, installed: Path, tmp_path: Path) -> None:
+    """A person presses the button, fills in the forms of the provider, and is signed in."""
+    later = Later()
+    with serving(later) as address:
+        own = address.replace("127.0.0.1", "localhost")
+        with providing(installed, f"{own}/auth/oauth/company/callback") as issuer:
+            later.app = make_app(database_of_any_loop, issuer, own)
+
+            async def home() -> str:
+                return '<form method="post" action="/auth/oauth/company"><button>Sign in</button>'
+
+            later.app.add_api_route("/", home, response_class=HTMLResponse)
+            async with browsing(f"{own}/", tmp_path) as page:
+                await page.click("button")
+                await page.wait('document.querySelector("input[name=login]")')
+                await page.run('document.querySelector("input[name=login]").value = "ada"')
+                await page.run('document.querySelector("input[name=password]").value = "any"')
+                await page.click("button[type=submit]")
+                await page.wait('document.querySelector("input[value=consent]")')
+                await page.click("button[type=submit]")
+                await page.wait(f'location.href === "{own}/" && document.forms.length')
+                me = await page.run('fetch("/auth/me").then(answer => answer.json())')
+                assert me["email"] == "ada@example.com"
