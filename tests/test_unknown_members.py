@@ -10,8 +10,16 @@ from piccolo_api_fastapi import APIToken, User
 from tests.conftest import PASSWORD, log_in
 from tests.test_schemathesis import app as everything
 
-FORMS = {"/auth/token", "/auth/token/revoke"}
-"""RFC 6749 section 3.2 and RFC 7009 section 2.1: parameters that are not known are ignored."""
+FORMS = {
+    "/auth/token",
+    "/auth/token/revoke",
+    "/auth/oauth/{provider}",
+    "/auth/oauth/{provider}/callback",
+}
+"""
+RFC 6749 section 3.2 and RFC 7009 section 2.1: parameters that are not known are ignored. Buttons
+to sign in are forms, and providers send forms back.
+"""
 
 OPEN = {"/auth/login"}
 """Forms carry more than a login asks for, such as where to go next, and none of it matters."""
