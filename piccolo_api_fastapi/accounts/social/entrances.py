@@ -2,9 +2,8 @@
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Generic
 from uuid import UUID
 
@@ -68,26 +67,19 @@ class Entrances(Generic[UserT]):
             InvalidCredentials: The user was disabled or deleted, or unlinked the account.
             LoginRefused: A hook refused.
         """
-        outcome = await login.enter(entrant.user, entrant.factor, client, channel=channel, **asked)
+        recheck = partial(self._recheck, entrant.account)
+        outcome = await login.enter(
+            entrant.user, entrant.factor, client, recheck, channel=channel, **asked
+        )
         # Not before: nothing is updated for a disabled user.
         if not await queries.use(self._table, entrant.account, self._users.clock()):
             raise InvalidCredentials
-        if isinstance(outcome, Challenge):
-            return outcome
-        return replace(outcome, recheck=self._recheck(entrant.account, outcome.recheck))
+        return outcome
 
-    def _recheck(
-        self, account: UUID, further: Callable[[], Awaitable[None]] | None
-    ) -> Callable[[], Awaitable[None]]:
+    async def _recheck(self, account: UUID) -> None:
         """Make sure, while the user is locked, that the account is still linked."""
-
-        async def recheck() -> None:
-            if not await queries.is_linked(self._table, account):
-                raise InvalidCredentials
-            if further is not None:
-                await further()
-
-        return recheck
+        if not await queries.is_linked(self._table, account):
+            raise InvalidCredentials
 
     async def hand_over(self, begun: Begun, entrant: Entrant) -> str:
         """
