@@ -6,13 +6,20 @@ import logging
 import re
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Container, Iterator
+from functools import cache
+from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
+from mkdocs.config import load_config
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from piccolo.apps.user.tables import BaseUser
 from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
@@ -24,7 +31,7 @@ from tests.conftest import PASSWORD, SECRET, use_engine
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 SKILL = ROOT / "piccolo_api_fastapi" / ".agents" / "skills" / "piccolo-api-fastapi" / "SKILL.md"
-PAGES = [ROOT / "README.md", SKILL, *sorted(DOCS.glob("*.md"))]
+PAGES = [ROOT / "README.md", SKILL, *sorted(DOCS.rglob("*.md"))]
 
 FENCE = re.compile(
     r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
@@ -135,7 +142,7 @@ async def test_the_example_of_a_public_name_runs(name: str, engine: SQLiteEngine
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 async def test_the_python_of_a_page_runs(page: Path, engine: SQLiteEngine) -> None:
     """Every Python block runs, after those before it on its page; tests that it shows pass."""
     namespace = await run(page, engine)
@@ -247,3 +254,103 @@ def test_every_event_and_every_reason_is_documented() -> None:
     assert set() == {name for name in events if f"`{name}`" not in security}
     listed = (DOCS / "errors.md").read_text(encoding="utf-8")
     assert set() == {name for name in reasons if f"`{name}`" not in listed}
+
+
+SNIPPET = re.compile(r'^--8<-- "(.+)"$', re.MULTILINE)
+HEADING = re.compile(r"^#{2,6} (.+)$")
+MARKUP = re.compile(r"!\[[^\]]*\]\([^)]*\)|\]\([^)]*\)|\{ [#.][^}]* \}$|&\w+;")
+
+
+class Rendered(HTMLParser):
+    """The words of the headings and of the rows in the tables of a rendered page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.headings: list[str] = []
+        self.rows: list[str] = []
+        self._into: list[str] | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        """Begin a heading or a row."""
+        if tag == "tr" or re.fullmatch("h[2-6]", tag):
+            self._into = self.rows if tag == "tr" else self.headings
+            self._into.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        """End it."""
+        if tag == "tr" or re.fullmatch("h[2-6]", tag):
+            self._into = None
+
+    def handle_data(self, data: str) -> None:
+        """Add its words."""
+        if self._into is not None:
+            self._into[-1] += words_of(data)
+
+
+def words_of(text: str) -> str:
+    """The letters and digits of a text, without images and the targets of its links."""
+    return re.sub(r"[\W_]+", "", MARKUP.sub("", text))
+
+
+@cache
+def mkdocs() -> MkDocsConfig:
+    """The configuration of the site."""
+    return load_config(str(ROOT / "mkdocs.yml"))
+
+
+def render(text: str) -> Rendered:
+    """Render a page as the site does."""
+    site = mkdocs()
+    page = Page(None, File("page.md", str(DOCS), site.site_dir, use_directory_urls=True), site)
+    page.markdown = text
+    page.render(site, Files([]))
+    return Rendered(page.content or "")
+
+
+def outside_of_fences(text: str) -> tuple[list[str], list[str]]:
+    """The words of the lines that are to be headings, and of those that are to be rows."""
+    lines = FENCE.sub("", text).splitlines()
+    headings = [words_of(found[1]) for line in lines if (found := HEADING.match(line))]
+    rows = [words_of(line) for line in lines if line.lstrip().startswith("|")]
+    return headings, rows
+
+
+def broken(text: str) -> set[str]:
+    """The headings and rows of a page that its readers do not see as such, or see in part."""
+    page = render(text)
+    headings, rows = outside_of_fences(text)
+    written, read = Counter(headings), Counter(page.headings)
+    different = {*(written - read), *(read - written)}
+    written, read = Counter(rows), Counter(page.rows)
+    different |= {*(written - read), *(read - written)}
+    return different - {""}  # the lines below the heads of tables, and heads without words
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_headings_and_tables_are_rendered(page: Path) -> None:
+    """Each line with `##` is a heading on the site, and each line with `|` a whole row."""
+
+    def snippet(found: re.Match[str]) -> str:
+        return (ROOT / found[1]).read_text(encoding="utf-8")
+
+    assert broken(SNIPPET.sub(snippet, page.read_text(encoding="utf-8"))) == set()
+
+
+TABLE = "| A | B |\n|---|---|\n| 1 | [2](#two) |\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"{TABLE}\n## Two {'{ #two }'}\n\n{TABLE}", set()),
+        (f"{TABLE}## Two\n| 3 | 4 |\n", {"Two"}),
+        (f"{TABLE}## Two\n\n{TABLE}", {"Two"}),
+        (f"Text\n{TABLE}", {"AB", "12"}),
+        (f"## Two\n| 3 | 4 |\n\n{TABLE}", {"34"}),
+        (f"{TABLE}| 3 | 4 | 5 |\n", {"345", "34"}),
+    ],
+)
+def test_broken_tables_are_found(text: str, found: set[str]) -> None:
+    """A heading between rows is found, and so are rows without a table or with cells too many."""
+    assert broken(text) == found
