@@ -327,7 +327,9 @@ def broken(text: str) -> set[str]:
     return different - {""}  # the lines below the heads of tables, and heads without words
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS))
+)
 def test_headings_and_tables_are_rendered(page: Path) -> None:
     """Each line with `##` is a heading on the site, and each line with `|` a whole row."""
 
