@@ -1,0 +1,100 @@
+// Log-in, second factor, step-up, waiting and links in mails. It shows nothing: `ask` does.
+const again = [
+  "captcha_failed", "captcha_required", "invalid_code", "invalid_credentials", "wrong_confirmation",
+];
+const signedOut = ["not_authenticated", "invalid_session"];
+const mailed = {
+  "verify-email": "verify_email", "reset-password": "reset_password",
+  "change-email": "confirm_email_change", "undo-email": "undo_email_change",
+};
+
+export class Refused extends Error {
+  constructor(response, problem) {
+    const { detail, code } = problem;
+    super(Array.isArray(detail) ? detail.map(({ msg }) => msg).join(" ") : detail ?? code);
+    const seconds = Number(response.headers.get("Retry-After")); // of a 429 or 503, else 0
+    Object.assign(this, { status: response.status, code, problem, seconds });
+  }
+}
+
+export async function frontEnd(ask, api = "") {
+  async function send(method, href, body, headers = {}) {
+    const response = await fetch(api + href, {
+      method,
+      body: body && JSON.stringify(body),
+      headers: { "Content-Type": "application/json", ...headers },
+      credentials: "include",
+    });
+    const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
+    if (!response.ok) throw new Refused(response, answer);
+    return answer;
+  }
+
+  const config = await send("GET", "/auth/config");
+  const { links } = config;
+
+  // Show a form, and send what the user typed. If that was wrong or too early, show it again.
+  async function form(action, details, use) {
+    for (let { error } = details; ; ) {
+      try {
+        return await use(await ask(action, { ...details, error }));
+      } catch (refused) {
+        const { status, code } = refused;
+        const isWrongCode = action === "verify_email" && code === "invalid_ticket";
+        if (![422, 429, 503].includes(status) && !again.includes(code) && !isWrongCode) {
+          throw refused;
+        }
+        error = refused;
+      }
+    }
+  }
+
+  // Have the user do what `next` says.
+  async function settle({ next, challenge, ...details }) {
+    const { action, href, send_href } = next;
+    if (action === "enrol_factor") {
+      const enrolment = await request("POST", href);
+      const confirm = (typed) => request("POST", links.confirm_totp.href, typed);
+      return ask("keep_recovery_codes", await form(action, enrolment, confirm));
+    }
+    const sendCode = (body) => send("POST", send_href, { challenge, ...body });
+    const present = (typed) => send("POST", href, { challenge, ...typed });
+    return form(action, { ...details, sendCode }, present);
+  }
+
+  // Send a request. If the user has to do something first, have it done, and send it again.
+  async function request(method, href, body, headers) {
+    try {
+      return await send(method, href, body, headers);
+    } catch (refused) {
+      if (refused.problem?.next?.href) await settle(refused.problem);
+      else if (signedOut.includes(refused.code)) await logIn();
+      else throw refused;
+      return request(method, href, body, headers);
+    }
+  }
+
+  async function logIn(error) {
+    const { href, captcha } = links.log_in;
+    const answer = await form("log_in", { captcha, error }, ({ captcha: solved, ...typed }) =>
+      request("POST", href, typed, solved && { [captcha.header]: solved }));
+    try {
+      return answer.next ? await settle(answer) : answer;
+    } catch (refused) {
+      if (refused.code !== "invalid_ticket") throw refused; // the challenge has expired
+      return logIn(refused);
+    }
+  }
+
+  // If the link of a mail opened this page, show its form. It sends nothing before the user does.
+  async function openMailedLink() {
+    const operation = mailed[location.pathname.split("/").at(-1)];
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (!operation || !token) return null;
+    history.replaceState(null, "", location.pathname); // the secret leaves the address bar
+    const use = (typed) => request("POST", links[operation].href, { token, ...typed });
+    return form(operation, {}, use);
+  }
+
+  return { config, form, request, logIn, openMailedLink };
+}
