@@ -113,6 +113,13 @@ async def wait_out_the_factors() -> None:
     await Session.update({Session.factors: ""}, force=True)
 
 
+def test_docs() -> None:
+    """The page about front ends shows the script and the configuration of Vite as they are."""
+    page = (ROOT / "docs" / "front_ends.md").read_text("utf-8")
+    for path in (SCRIPT, FOLDER / "vite.config.js"):
+        assert f'```javascript title="{path.name}"\n{path.read_text("utf-8")}```\n' in page
+
+
 @needs_node
 @on_sqlite
 async def test_log_in(console: Console) -> None:
