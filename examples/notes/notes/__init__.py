@@ -1,0 +1,1 @@
+"""A web application in which each user keeps notes."""
