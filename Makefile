@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check docs compat bench mutants
+.PHONY: help demo test test-all check docs compat bench mutants release
 # Python keeps what it compiled, or each process of the tests would compile the same files again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -41,6 +41,9 @@ mutants: $(VENV)/.stamp  ## Check that the tests notice changes to the package; 
 compat: $(VENV)-lowest/.stamp  ## Run them with the lowest supported versions, on uvloop
 	EVENT_LOOP=uvloop $(VENV)-lowest/bin/$(PYTEST) -m 'not slow'
 
+release: $(VENV)-release/.stamp  ## Build dist/ and check it: files, metadata, installs, an upgrade, SBOM; TAG=v0.2.0 to publish
+	$(VENV)-release/bin/python tools/release.py $(TAG)
+
 $(VENV)/.stamp: pyproject.toml
 	test -x $(BIN)/uv || { python3 -m venv $(VENV) && $(BIN)/pip install --quiet uv; }
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV) --group dev $(PACKAGE)
@@ -63,4 +66,10 @@ $(VENV)-lowest/.stamp: $(VENV)/.stamp
 	$(BIN)/uv venv --quiet --clear --python $(LOWEST_PYTHON) $(VENV)-lowest
 	$(BIN)/uv pip compile --quiet --python $(VENV)-lowest --resolution lowest-direct --no-deps --strip-extras --all-extras pyproject.toml --output-file $(VENV)-lowest/lowest.txt
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)-lowest --constraints $(VENV)-lowest/lowest.txt --group dev $(PACKAGE)
+	touch $@
+
+# The package with its dependencies, so that their module names are known, and the tools that check a release.
+$(VENV)-release/.stamp: pyproject.toml
+	test -x $(VENV)-release/bin/uv || { python3 -m venv $(VENV)-release && $(VENV)-release/bin/pip install --quiet uv; }
+	$(VENV)-release/bin/uv pip install --quiet --python $(VENV)-release --group release $(PACKAGE)
 	touch $@
