@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from piccolo.apps.migrations.commands.new import AutoMigrationManager
 from piccolo.engine.sqlite import SQLiteEngine
 
 from piccolo_api_fastapi import (
@@ -51,6 +52,12 @@ def test_tables() -> None:
             continue  # outlive the user
         assert user_table_of(table) is Member
         assert table._meta.get_column_by_name("user")._meta.params["on_delete"].value == "CASCADE"
+
+
+async def test_migrations_are_complete() -> None:
+    """Piccolo finds nothing to change, so `migrations new all --auto` writes nothing for us."""
+    statements = await AutoMigrationManager().get_alter_statements(APP_CONFIG)
+    assert [line for group in statements for line in group.statements] == []
 
 
 async def test_clean(

@@ -3092,26 +3092,6 @@ async def forwards():
         schema=None,
     )
 
-    manager.add_column(
-        table_class_name="FoldedIdentifiers",
-        tablename="auth_folded_identifier",
-        column_name="id",
-        db_column_name="id",
-        column_class_name="Serial",
-        column_class=Serial,
-        params={
-            "null": False,
-            "primary_key": True,
-            "unique": False,
-            "index": False,
-            "index_method": IndexMethod.btree,
-            "choices": None,
-            "db_column_name": "id",
-            "secret": False,
-        },
-        schema=None,
-    )
-
     manager.add_raw(create_indexes)
     manager.add_raw(keep_ids)
     manager.add_raw_backwards(drop_indexes)
