@@ -37,6 +37,7 @@ from .auth import (
     roles,
     session,
     totp,
+    users,
 )
 from .tables import Note
 
@@ -114,6 +115,6 @@ async def list_users(after: int = 0) -> list[Account]:
 @app.get("/health")
 @public
 async def health() -> str:
-    """200 if the database answers."""
-    await User.select(User.id).limit(1)
+    """200 if the database answers, otherwise 503."""
+    await users.get(0)
     return "ok"
