@@ -15,7 +15,7 @@ Backup = dict[type[Table], Sequence[Any]]
 
 async def create_ada() -> None:
     """Create a user."""
-    await users.create(**CREDENTIALS)
+    await users.create(CREDENTIALS["username"], CREDENTIALS["password"])
 
 
 async def back_up() -> Backup:
