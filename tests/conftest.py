@@ -21,6 +21,8 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, WebSocket
+from fastapi._compat.v2 import ModelField
+from fastapi.dependencies import utils
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
 
@@ -92,6 +94,34 @@ def pytest_configure() -> None:
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what builds its tests for seconds, if only fast ones are asked for."""
+    fast = config.option.markexpr == "not slow"
+    return True if fast and collection_path.name == "test_schemathesis.py" else None
+
+
+def pytest_sessionstart() -> None:
+    """
+    Build each validator of parameters and bodies once, and read each signature once.
+
+    The tests build thousands of applications of the same routes, and most of the time that takes
+    goes into these, which never change.
+    """
+    build = ModelField.__post_init__
+    built: dict[Any, tuple[Any, Any]] = {}
+
+    def share(field: ModelField) -> None:
+        info = field.field_info
+        known = id(info.annotation), repr(info), repr(field.config)
+        if known not in built:
+            build(field)
+            built[known] = info, field._type_adapter  # what lives keeps its id
+        field._type_adapter = built[known][1]
+
+    ModelField.__post_init__ = share  # type: ignore[method-assign]
+    utils._get_signature = lru_cache(1000)(utils._get_signature)
 
 
 def pytest_collection_finish() -> None:

@@ -1,7 +1,7 @@
 """The error body (RFC 9457), and its documentation in OpenAPI."""
 
-import json
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -232,6 +232,8 @@ def add_responses(documented: dict[int | str, dict[str, Any]], *errors: type[Aut
     """
     Add errors to the `responses=` of a route, which keep what they say already.
 
+    The mapping changes; the responses in it are replaced, since routes share them.
+
     Args:
         documented: The responses of the route.
         errors: The error classes to add.
@@ -239,14 +241,18 @@ def add_responses(documented: dict[int | str, dict[str, Any]], *errors: type[Aut
     for error in errors:
         new = {"description": phrase(error.status), "content": {PROBLEM_MEDIA_TYPE: {}}}
         response = documented.setdefault(error.status, new)
-        if PROBLEM_MEDIA_TYPE not in response.get("content", {}):
+        contents = response.get("content", {})
+        if PROBLEM_MEDIA_TYPE not in contents:
             continue  # the application documents this status itself
+        documented[error.status] = response = dict(response)
         if headers := _documented_headers(error.status):
-            response.setdefault("headers", {}).update(headers)
-        content = response["content"][PROBLEM_MEDIA_TYPE]
-        content["schema"] = either(content.get("schema", {}), schema_of(body_of(error)))
+            response["headers"] = response.get("headers", {}) | headers
+        content = dict(contents[PROBLEM_MEDIA_TYPE])
+        content["schema"] = either(content.get("schema", {}), _schema(body_of(error)))
         example = {"summary": error.message, "value": _example(error)}
-        content.setdefault("examples", {}).setdefault(error.code, example)
+        content["examples"] = dict(content.get("examples", {}))
+        content["examples"].setdefault(error.code, example)
+        response["content"] = contents | {PROBLEM_MEDIA_TYPE: content}
 
 
 def either(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -264,8 +270,7 @@ def body_of(error: type[AuthError]) -> type[BaseModel]:
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return the schema of a body, which refers to nothing."""
-    schema: dict[str, Any] = json.loads(_schema(model))
-    return schema
+    return deepcopy(_schema(model))
 
 
 def _documented_headers(status: int) -> dict[str, Any]:
@@ -277,9 +282,8 @@ def _documented_headers(status: int) -> dict[str, Any]:
     return {name: {"schema": {"type": "string"}} for name in names.get(status, ())}
 
 
-# Kept as JSON: each route needs several copies, and Pydantic is slow to make them.
 @cache
-def _schema(model: type[BaseModel]) -> str:
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
     schema = model.model_json_schema()
     schema["description"] = schema["description"].partition("\n\n")[0]
     # Without the title, generators of clients name each body after its operation.
@@ -290,7 +294,8 @@ def _schema(model: type[BaseModel]) -> str:
     for name, member in schema["properties"].items():
         if member.get("default", name) is None:
             del member["default"]
-    return json.dumps(_written_out(schema, schema.pop("$defs", {})))
+    written: dict[str, Any] = _written_out(schema, schema.pop("$defs", {}))
+    return written
 
 
 def _written_out(schema: Any, definitions: Mapping[str, Any]) -> Any:

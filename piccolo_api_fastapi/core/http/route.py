@@ -3,7 +3,6 @@
 import re
 import urllib.parse
 from collections.abc import Callable, Coroutine, Iterator
-from copy import deepcopy
 from typing import Any, ClassVar
 
 from fastapi import params
@@ -88,7 +87,7 @@ class AuthRoute(APIRoute):
         if isinstance(options.get("response_class"), DefaultPlaceholder):
             options["response_class"] = JSONResponse
         super().__init__(path, public(endpoint) if self.is_public else endpoint, **options)
-        self.responses = deepcopy(self.responses)
+        self.responses = dict(self.responses)
         self.document(self.responses, *self._own_errors())
 
     def document(

@@ -56,10 +56,11 @@ class TokenRoute(AuthRoute):
     ) -> None:
         """Add errors to the documented responses, in the form of this route."""
         super().document(documented, *errors)
-        for response in documented.values():
-            if problem := response.get("content", {}).pop(PROBLEM_MEDIA_TYPE, None):
-                _add_oauth_members(problem)
-                response["content"][self.media_type] = problem
+        for status, response in documented.items():
+            contents = dict(response.get("content", {}))
+            if problem := contents.pop(PROBLEM_MEDIA_TYPE, None):
+                contents[self.media_type] = _with_oauth_members(problem)
+                documented[status] = response | {"content": contents}
 
     def members(self, error: HTTPException) -> dict[str, Any]:
         """Return `error` and `error_description` too, which OAuth clients read."""
@@ -76,15 +77,17 @@ class TokenRoute(AuthRoute):
         return super().translate(error)
 
 
-def _add_oauth_members(content: dict[str, Any]) -> None:
-    """Add `error` and `error_description` to the schema and the examples of an error."""
+def _with_oauth_members(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of an error, with `error` and `error_description` in it."""
     pairs = [(schema_of(plain), schema_of(full)) for plain, full in TOKEN_BODIES.items()]
-    schemas = content["schema"].get("anyOf", [content["schema"]])
-    content["schema"] = {}
-    for schema in schemas:
-        whole = next((full for plain, full in pairs if plain == schema), schema)
-        content["schema"] = either(content["schema"], whole)
-    for example in content["examples"].values():
-        value = example["value"]
-        name = _ERRORS.get(value["status"]) or value["code"]
-        example["value"] = value | oauth_members(name, value["detail"]) | value
+    whole: dict[str, Any] = {}
+    for schema in content["schema"].get("anyOf", [content["schema"]]):
+        whole = either(whole, next((full for plain, full in pairs if plain == schema), schema))
+    examples = {name: _as_oauth(example) for name, example in content["examples"].items()}
+    return content | {"schema": whole, "examples": examples}
+
+
+def _as_oauth(example: dict[str, Any]) -> dict[str, Any]:
+    value = example["value"]
+    name = _ERRORS.get(value["status"]) or value["code"]
+    return example | {"value": value | oauth_members(name, value["detail"]) | value}
