@@ -158,6 +158,7 @@ def test_every_block_says_what_it_is() -> None:
     """No block is Python under another name, so that none escapes the test above."""
     known = {
         "console",
+        "dockerfile",
         "html",
         "http",
         "ini",
@@ -167,6 +168,7 @@ def test_every_block_says_what_it_is() -> None:
         "python",
         "sql",
         "text",
+        "yaml",
     }
     kinds = {
         match["kind"].strip().partition(" ")[0]
