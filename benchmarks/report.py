@@ -46,7 +46,7 @@ def _storm(results: Results) -> Iterator[str]:
     head = ("", "logins/s", "of a bare pool", "CPU ms", "ping p50 ms", "p99 ms", "p99 in peace")
     for kind, title in TITLES.items():
         for mode, where in modes.items():
-            if kind in results:
+            if mode in results.get(kind, {}):
                 yield from (f"### Eight clients log in, {title}, {where}", "")
                 yield from table(head, map(_storm_row, results[kind][mode].items()))
                 yield ""
