@@ -41,7 +41,7 @@ mutants: $(VENV)/.stamp  ## Check that the tests notice changes to the package; 
 compat: $(VENV)-lowest/.stamp  ## Run them with the lowest supported versions, on uvloop
 	EVENT_LOOP=uvloop $(VENV)-lowest/bin/$(PYTEST) -m 'not slow'
 
-release: $(VENV)-release/.stamp  ## Build dist/ and check it: files, metadata, installs, an upgrade, SBOM; TAG=v0.2.0 to publish
+release: $(VENV)-release/.stamp  ## Build dist/ and check it; TAG=v0.2.0 for a release
 	$(VENV)-release/bin/python tools/release.py $(TAG)
 
 $(VENV)/.stamp: pyproject.toml
