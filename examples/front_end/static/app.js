@@ -1,19 +1,26 @@
-// Log-in, second factor, step-up, waiting and links in mails. It shows nothing: `ask` does.
+// Log-in, second factor, step-up, waiting, links in mails. `ask` shows the forms.
 const again = [
-  "captcha_failed", "captcha_required", "invalid_code", "invalid_credentials", "wrong_confirmation",
+  "captcha_failed",
+  "captcha_required",
+  "invalid_code",
+  "invalid_credentials",
+  "wrong_confirmation",
 ];
 const signedOut = ["not_authenticated", "invalid_session"];
 const mailed = {
-  "verify-email": "verify_email", "reset-password": "reset_password",
-  "change-email": "confirm_email_change", "undo-email": "undo_email_change",
+  "verify-email": "verify_email",
+  "reset-password": "reset_password",
+  "change-email": "confirm_email_change",
+  "undo-email": "undo_email_change",
 };
 
 export class Refused extends Error {
-  constructor(response, problem) {
+  constructor({ status, headers }, problem) {
     const { detail, code } = problem;
-    super(Array.isArray(detail) ? detail.map(({ msg }) => msg).join(" ") : detail ?? code);
-    const seconds = Number(response.headers.get("Retry-After")); // of a 429 or 503, else 0
-    Object.assign(this, { status: response.status, code, problem, seconds });
+    const messages = Array.isArray(detail) ? detail.map(({ msg }) => msg) : [detail ?? code];
+    super(messages.join(" "));
+    const seconds = Number(headers.get("Retry-After")); // of a 429 or a 503, else 0
+    Object.assign(this, { status, code, problem, seconds });
   }
 }
 
@@ -25,7 +32,8 @@ export async function frontEnd(ask, api = "") {
       headers: { "Content-Type": "application/json", ...headers },
       credentials: "include",
     });
-    const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
+    const isEmpty = response.status === 204;
+    const answer = isEmpty ? {} : await response.json().catch(() => ({}));
     if (!response.ok) throw new Refused(response, answer);
     return answer;
   }
@@ -33,17 +41,17 @@ export async function frontEnd(ask, api = "") {
   const config = await send("GET", "/auth/config");
   const { links } = config;
 
-  // Show a form, and send what the user typed. If that was wrong or too early, show it again.
+  // Show a form, and send what the user typed. Show it again if that was wrong.
   async function form(action, details, use) {
     for (let { error } = details; ; ) {
       try {
         return await use(await ask(action, { ...details, error }));
       } catch (refused) {
         const { status, code } = refused;
+        const isTooEarly = status === 429 || status === 503;
         const isWrongCode = action === "verify_email" && code === "invalid_ticket";
-        if (![422, 429, 503].includes(status) && !again.includes(code) && !isWrongCode) {
-          throw refused;
-        }
+        const isWrong = status === 422 || isWrongCode || again.includes(code);
+        if (!isTooEarly && !isWrong) throw refused;
         error = refused;
       }
     }
@@ -62,7 +70,7 @@ export async function frontEnd(ask, api = "") {
     return form(action, { ...details, sendCode }, present);
   }
 
-  // Send a request. If the user has to do something first, have it done, and send it again.
+  // Send a request. If the user has to do something first, send it again after that.
   async function request(method, href, body, headers) {
     try {
       return await send(method, href, body, headers);
@@ -76,22 +84,23 @@ export async function frontEnd(ask, api = "") {
 
   async function logIn(error) {
     const { href, captcha } = links.log_in;
-    const answer = await form("log_in", { captcha, error }, ({ captcha: solved, ...typed }) =>
-      request("POST", href, typed, solved && { [captcha.header]: solved }));
+    const submit = ({ captcha: solved, ...typed }) =>
+      request("POST", href, typed, solved && { [captcha.header]: solved });
+    const answer = await form("log_in", { captcha, error }, submit);
     try {
       return answer.next ? await settle(answer) : answer;
     } catch (refused) {
-      if (refused.code !== "invalid_ticket") throw refused; // the challenge has expired
-      return logIn(refused);
+      if (refused.code !== "invalid_ticket") throw refused;
+      return logIn(refused); // the challenge has expired
     }
   }
 
-  // If the link of a mail opened this page, show its form. It sends nothing before the user does.
+  // If the link of a mail opened this page, show its form. Only the form sends something.
   async function openMailedLink() {
     const operation = mailed[location.pathname.split("/").at(-1)];
     const token = new URLSearchParams(location.hash.slice(1)).get("token");
     if (!operation || !token) return null;
-    history.replaceState(null, "", location.pathname); // the secret leaves the address bar
+    history.replaceState(null, "", location.pathname); // hide the secret
     const use = (typed) => request("POST", links[operation].href, { token, ...typed });
     return form(operation, {}, use);
   }
