@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
 from examples.front_end import app as example
-from piccolo_api_fastapi import Session
+from piccolo_api_fastapi import EmailStatus, Session
 from tests.conftest import PASSWORD
 from tests.integration.browser import Page, browsing, needs_chromium
 from tests.integration.serving import serving
@@ -226,6 +226,25 @@ async def test_verify_by_code(console: Console, capsys: pytest.CaptureFixture[st
     answer = await console.send("/api/comments", wrong, {**email, "code": code})
     assert answer["done"] == "Published."
     assert asked(answer) == ["verify_email", ("verify_email", "invalid_ticket")]
+
+
+@needs_node
+@on_sqlite
+async def test_choose_password(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    """If an address was registered with two passwords, it says to look for another mail."""
+    bob = {"email": "bob@example.com", "password": PASSWORD}
+    register = 'request("POST", config.links.register.href, {})'
+    await console.run(register.format(json.dumps(bob)))
+    code = await printed(r"type the code (\d{6})", capsys)
+    await console.run("logIn()", {"username": bob["email"], "password": PASSWORD})
+    await console.run(register.format(json.dumps({**bob, "password": "another horse battery"})))
+    for _ in range(600):
+        if await EmailStatus.exists().where(EmailStatus.is_contested.eq(value=True)):
+            break
+        await asyncio.sleep(0.02)
+    email = {"email": bob["email"]}
+    answer = await console.send("/api/comments", {**email, "code": code}, {})
+    assert asked(answer) == ["verify_email", "choose_password", "log_in"]
 
 
 @needs_node

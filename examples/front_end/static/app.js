@@ -67,7 +67,10 @@ export async function frontEnd(ask, api = "") {
     }
     const sendCode = (body) => send("POST", send_href, { challenge, ...body });
     const present = (typed) => send("POST", href, { challenge, ...typed });
-    return form(action, { ...details, sendCode }, present);
+    const answer = await form(action, { ...details, sendCode }, present);
+    // Two people registered this address: a mail with a link to choose a password is sent.
+    if (answer.status === "choose_password") await ask("choose_password", {});
+    return answer;
   }
 
   // Send a request. If the user has to do something first, send it again after that.

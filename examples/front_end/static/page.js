@@ -11,6 +11,7 @@ const fields = {
   present_factor: { code },
   enrol_factor: { code },
   keep_recovery_codes: {},
+  choose_password: {},
   verify_email: { email, code },
   forgot_password: { email },
   change_password: { new_password: newPassword },
@@ -29,7 +30,7 @@ function ask(action, details) {
   const dialog = find("dialog");
   find("[role=alert]").textContent = error?.message ?? "";
   find("#fields").replaceChildren(
-    ...shown(details),
+    ...shown(action, details),
     ...Object.entries(fieldsOf(action, details)).map(([name, { label, ...rest }]) => {
       const input = Object.assign(document.createElement("input"), { name, required: true }, rest);
       const named = document.createElement("label");
@@ -55,10 +56,11 @@ function ask(action, details) {
   });
 }
 
-// What a form shows above its inputs: a QR code and its secret, or recovery codes.
-function shown({ qr_svg: picture, secret, recovery_codes: codes }) {
+// What a form shows above its inputs: a QR code and its secret, recovery codes, or a sentence.
+function shown(action, { qr_svg: picture, secret, recovery_codes: codes }) {
   const block = document.createElement("pre");
   if (picture) block.innerHTML = picture; // drawn by the API
+  if (action === "choose_password") block.append("We sent you a link to choose a password.");
   block.append(codes ? `Keep these codes:\n${codes.join("\n")}` : secret ?? "");
   return [block];
 }
