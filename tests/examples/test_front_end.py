@@ -148,7 +148,7 @@ async def test_cancel(console: Console) -> None:
 @needs_node
 @on_sqlite
 async def test_second_factor(console: Console) -> None:
-    """An administrator sets up a second factor, and presents it at the next log-in."""
+    """An administrator sets up a second factor, and presents it at the next login."""
     answer = await console.run("logIn()", GRACE)
     assert asked(answer) == ["log_in", "enrol_factor"]
     assert answer["asked"][1]["qr_svg"].startswith("<svg")
@@ -171,7 +171,7 @@ async def test_second_factor(console: Console) -> None:
 @needs_node
 @on_sqlite
 async def test_expired_challenge(console: Console) -> None:
-    """If the challenge of a log-in has expired, it begins again."""
+    """If the challenge of a login has expired, it begins again."""
     await console.run("logIn()", GRACE, {"scan": True}, {})
     await console.send("/auth/logout")
     wrong = [{"code": "000000"}] * 6
@@ -199,7 +199,7 @@ async def test_step_up(console: Console) -> None:
 @needs_node
 @on_sqlite
 async def test_wait(console: Console) -> None:
-    """A 429 says when to try again: to the caller of a request, and to the form of a log-in."""
+    """A 429 says when to try again: to the caller of a request, and to the form of a login."""
     await console.run("logIn()", ADA)
     for _ in range(3):
         assert "done" in await console.run('request("GET", "/api/quote")')

@@ -1,4 +1,4 @@
-// Log-in, second factor, step-up, waiting, links in mails. `ask` shows the forms.
+// Login, second factor, step-up, waiting, links in mails. `ask` shows the forms.
 const again = [
   "captcha_failed",
   "captcha_required",
