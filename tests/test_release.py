@@ -106,6 +106,17 @@ def test_metadata_names_every_supported_python() -> None:
     assert f'requires-python = ">=3.{minors[0]}"' in PYPROJECT
 
 
+def test_the_page_of_versioning_names_the_supported_versions() -> None:
+    """It has the lowest versions of pyproject.toml, and every Python of the classifiers."""
+    page = (ROOT / "docs" / "versioning.md").read_text(encoding="utf-8")
+    lowest = {"FastAPI": "fastapi", "Piccolo": "piccolo", "Pydantic": "pydantic"}
+    for title, name in lowest.items():
+        [version] = re.findall(rf'^  "{name}>=([\d.]+)"', PYPROJECT, re.MULTILINE)
+        assert f"| {title} | {version} and newer |" in page
+    minors = re.findall(r'"Programming .* :: 3\.(\d+)"', PYPROJECT)
+    assert f"| Python | 3.{minors[0]} to 3.{minors[-1]} |" in page
+
+
 def section_of(name: str) -> list[str]:
     """The text of a section of pyproject.toml, which is there once."""
     heading = re.escape(f"[{name}]")
