@@ -268,6 +268,7 @@ def test_names_agree() -> None:
     assert path
     assert f'@app.get("{path[1]}")' in CODE
     dockerfile = (EXAMPLE / "Dockerfile").read_text(encoding="utf-8")
+    assert "pip install --no-cache-dir wheels/*.whl -r" in dockerfile  # from a file, by no index
     for source in re.findall(r"^COPY (\S+) ", dockerfile, re.MULTILINE):
         assert source == "wheels" or (EXAMPLE / source).exists(), source
     for name, mount in re.findall(r"- (\./\w+):(\S+)", TEXT):
