@@ -186,6 +186,18 @@ def test_all_credentials_end_after_a_restore(copied: Path) -> None:
     assert re.fullmatch(r"[6-9] \[\]\n", run(copied, "python", "-c", inspect.cleandoc(code)))
 
 
+def test_the_pages_include_every_file() -> None:
+    """The documentation shows the files themselves."""
+    docs = EXAMPLE.parent.parent / "docs"
+    pages = "".join(
+        (docs / name).read_text(encoding="utf-8")
+        for name in ("whole_application.md", "deploying.md")
+    )
+    names = {"Dockerfile", "compose.yaml", "Caddyfile", "piccolo_conf.py", "conftest.py"}
+    names |= {f"notes/{path.name}" for path in (EXAMPLE / "notes").glob("[!_]*.py")}
+    assert {name for name in names if f"\nexamples/notes/{name}\n" not in pages} == set()
+
+
 def read_by_the_application() -> set[str]:
     """The environment variables that the code of the application reads, secrets included."""
     read = set(re.findall(r'os\.environ(?:\.get\(|\[)"([A-Z_]+)"', CODE))
