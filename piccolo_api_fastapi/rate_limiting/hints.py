@@ -13,9 +13,6 @@ MESSAGES = {
     " object in both places; FastAPI then calls it once.",
     "per_request": "A RateLimit is created during a request (%s). Create it once, when the"
     " module is imported.",
-    "forwarded": "A request has the header %s, but no proxy is trusted, so all clients behind the"
-    " proxy share one limit. Pass ClientAddress(trusted=…) to install(), or configure the server"
-    " to rewrite the address.",
     "no_address": "A request has no client address (%s), so limits by address do not apply to it."
     " Behind a Unix socket, pass ClientAddress(trusted=1) to install().",
     "evicted": "A MemoryStore evicts keys that still count (scope %r), because more clients are"

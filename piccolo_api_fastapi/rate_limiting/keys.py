@@ -24,8 +24,6 @@ Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
 LONGEST = 64
 """Characters; longer keys are stored as digests."""
 
-_FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
-
 
 def compact(key: str) -> str:
     """The form in which a key is stored: its text, or a digest if that is long."""
@@ -50,18 +48,7 @@ def by_address(connection: HTTPConnection) -> str | None:
     if address is None:
         hints.report("no_address", connection.scope.get("client"))
         return None
-    if not resolver.believes and not hints.has_said("forwarded"):
-        _look_for_proxies(connection)
     return address
-
-
-def _look_for_proxies(connection: HTTPConnection) -> None:
-    client = connection.scope["client"]
-    if len(client) > 1 and client[1] == 0:  # uvicorn has rewritten the address
-        return
-    for name, _ in connection.scope["headers"]:
-        if name in _FORWARDED:
-            hints.report("forwarded", name.decode())
 
 
 @configured

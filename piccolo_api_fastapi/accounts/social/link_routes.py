@@ -72,7 +72,7 @@ def _add_confirmation(
     ) -> OAuthAccountOut:
         """
         Link the account at a provider with which you tried to sign in, in this browser and within
-        ten minutes. All other sessions and apps are signed out.
+        ten minutes. All other sessions, apps and API tokens end.
         """
         token = social.cookies.read(CONFIRM, request)
         async with transaction(social.links.table):
@@ -101,7 +101,7 @@ def _add_link(router: APIRouter, social: SocialLogin[Any], caller: Any) -> None:
     ) -> BeginOut:
         """
         Get the address of the provider to send the browser to. When it comes back, your session
-        must be the same. All other sessions and apps are signed out then.
+        must be the same. All other sessions, apps and API tokens end then.
         """
         token = BROWSER_TOKEN.generate()
         flow = Flow(
@@ -131,7 +131,7 @@ def _add_removal(
         request: Request,
         response: Response,
     ) -> None:
-        """Unlink one of your accounts. All other sessions and apps are signed out."""
+        """Unlink one of your accounts. All other sessions, apps and API tokens end."""
         async with transaction(social.links.table):
             await social.links.remove(identity.user, account_id, keep=identity.credential_id)
             await person.confirm(request)

@@ -25,7 +25,10 @@ LISTENER_SECONDS = 10.0
 """The time limit of an async `after_commit` listener. Then it is cancelled, and that is logged."""
 
 _CRITICAL = re.compile(r"_reuse$")
-_FAILED = re.compile(r"_(fail|fail_max|lock|reuse|exceeded|unavailable|misconfigured|violation)$")
+_FAILED = re.compile(
+    r"_(fail|fail_max|lock|reuse|exceeded|unavailable|misconfigured|violation|down|not_sent"
+    r"|suspected|unreadable)$"
+)
 _GRAVE = re.compile(r"^user_deleted$")
 
 

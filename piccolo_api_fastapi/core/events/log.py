@@ -90,22 +90,13 @@ async def delete_old_events(
     deleted = await delete_old_events(before=utcnow() - timedelta(days=365))
     ```
 
-    ```python
-    from datetime import datetime, timedelta, timezone
-
-    from piccolo_api_fastapi import delete_old_events
-
-    year = timedelta(days=365)
-    await delete_old_events(before=datetime.now(timezone.utc) - year)
-    ```
-
     Args:
-        table: The table.
-        before: Which ones; aware.
-        batch: Rows of one statement.
+        table: The table of the events.
+        before: Events before this time are deleted. It must have a time zone.
+        batch: The number of rows that one statement deletes.
 
     Returns:
-        How many there were.
+        The number of deleted events.
     """
     async with store():
         return await delete_in_batches(table, table.at < before, batch)

@@ -1,10 +1,11 @@
 """The address of the client of a request, with and without proxies."""
 
 import ipaddress
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 
@@ -17,6 +18,8 @@ CLIENT_ADDRESS = "piccolo_api_fastapi.client_address"
 IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+logger = logging.getLogger("piccolo_api_fastapi")
+
 LONGEST = 100
 """Characters of an address with port and zone. Longer ones are ignored."""
 
@@ -25,6 +28,9 @@ LONGEST_ELEMENT = 2000
 
 MAXIMUM_HEADER = 16 * 1024
 """Characters that are read of the header of the proxies, from the right."""
+
+_FORWARDED = frozenset({b"x-forwarded-for", b"forwarded", b"x-real-ip"})
+_warned: set[str] = set()
 
 _TRANSLATED = frozenset(
     int(ipaddress.IPv6Address(prefix)) >> 32 for prefix in ("64:ff9b::", "::ffff:0:0:0", "::")
@@ -109,6 +115,8 @@ class ClientAddress:
         """Return the address that rate limits count, or `None`. For IPv6, it is the network."""
         if not self.believes:
             peer = connection.scope.get("client")
+            if peer and not _warned:
+                _look_for_proxies(connection, peer)
             return self._client_of(peer[0]) if peer else None
         address = self._find(connection)
         return None if address is None else self._client_of(str(address))
@@ -225,3 +233,18 @@ def _network(text: str) -> IPNetwork:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
         raise ConfigurationError(f"{text!r} is not a network such as 10.0.0.0/8.") from None
+
+
+def _look_for_proxies(connection: HTTPConnection, peer: Sequence[Any]) -> None:
+    """Warn, once, if a proxy that is not trusted forwards the address of its clients."""
+    if len(peer) > 1 and peer[1] == 0:  # uvicorn has rewritten the address
+        return
+    for name, _ in connection.scope["headers"]:
+        if name in _FORWARDED and not _warned:
+            _warned.add(name.decode())
+            logger.warning(
+                "A request has the header %s, but no proxy is trusted, so all clients behind the"
+                " proxy share one limit. Pass ClientAddress(trusted=…) to install(), or configure"
+                " the server to rewrite the address.",
+                name.decode(),
+            )

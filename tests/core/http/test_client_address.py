@@ -9,8 +9,10 @@ from fastapi import FastAPI, Request
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import ClientAddress, ConfigurationError, install
+from piccolo_api_fastapi.core.http import client_address
 from piccolo_api_fastapi.core.http.client import client_info
 from piccolo_api_fastapi.core.http.client_address import MAXIMUM_HEADER, client_address_of
+from tests.conftest import log_in
 
 PROXIES = ClientAddress(trusted=["10.0.0.0/8", "fd00::/8", "192.0.2.1"])
 
@@ -273,3 +275,32 @@ def test_beyond_the_cap() -> None:
     assert PROXIES.find(told) is None
     entries = list(PROXIES._entries(told))
     assert len(", ".join(entries)) < MAXIMUM_HEADER + 2 * len(entries)
+
+
+@pytest.mark.parametrize("name", ["x_forwarded_for", "forwarded", "x_real_ip"])
+def test_proxies_that_nobody_trusts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """A header of a proxy that is not trusted is pointed out, and once."""
+    monkeypatch.setattr(client_address, "_warned", set())
+    header = {name: "203.0.113.9"}
+    ClientAddress().client(connection())
+    ClientAddress().client(connection(None, **header))
+    ClientAddress().client(connection(("10.0.0.1", 0), **header))  # uvicorn has read it
+    ClientAddress(trusted=1).client(connection(**header))
+    assert caplog.messages == []
+    for _ in range(3):
+        ClientAddress().client(connection(**header))
+    [message] = caplog.messages
+    assert name.replace("_", "-") in message
+
+
+@pytest.mark.usefixtures("ada")
+async def test_proxies_before_a_login(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: httpx.AsyncClient
+) -> None:
+    """A login without any limit of the application's own points it out as well."""
+    monkeypatch.setattr(client_address, "_warned", set())
+    client.headers["X-Forwarded-For"] = "203.0.113.9"
+    assert (await log_in(client)).status_code == 200
+    assert [text for text in caplog.messages if "no proxy is trusted" in text] != []

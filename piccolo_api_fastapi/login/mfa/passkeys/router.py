@@ -135,7 +135,7 @@ def _add_enrolment(
         request: Request,
         response: Response,
     ) -> NewPasskeyOut:
-        """Add what the browser made. All other sessions and apps are signed out."""
+        """Add what the browser made. All other sessions, apps and API tokens end."""
         user, keep = identity.user, identity.credential_id
         made = await passkeys.check(user, body.presented, keep=keep)
         async with transaction(passkeys.table):
@@ -173,7 +173,7 @@ def _add_changes(
         request: Request,
         response: Response,
     ) -> None:
-        """Remove one of your passkeys. All other sessions and apps are signed out."""
+        """Remove one of your passkeys. All other sessions, apps and API tokens end."""
         async with transaction(passkeys.table):
             await passkeys.remove(identity.user, passkey_id, keep=identity.credential_id)
             await person.confirm(request)

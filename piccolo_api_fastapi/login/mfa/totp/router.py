@@ -123,7 +123,7 @@ def _add_enrolment(
         request: Request,
         response: Response,
     ) -> RecoveryCodesOut:
-        """Prove that the app works. All other sessions and apps are signed out."""
+        """Prove that the app works. All other sessions, apps and API tokens end."""
         confirmed = await totp.check(identity.user, body.code.get_secret_value())
         async with transaction(totp.table):
             codes = await totp.enrol(confirmed, keep=identity.credential_id)
@@ -144,7 +144,7 @@ def _add_changes(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
         request: Request,
         response: Response,
     ) -> None:
-        """Remove it and the recovery codes. All other sessions and apps are signed out."""
+        """Remove it and the recovery codes. All other sessions, apps and API tokens end."""
         async with transaction(totp.table):
             await totp.remove(identity.user, keep=identity.credential_id)
             await person.confirm(request)
@@ -161,7 +161,7 @@ def _add_changes(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
         request: Request,
         response: Response,
     ) -> RecoveryCodesOut:
-        """Get new codes; the old ones end. All other sessions and apps are signed out."""
+        """Get new codes; the old ones end. All other sessions, apps and API tokens end."""
         async with transaction(totp.table):
             codes = await totp.recovery.replace(identity.user, keep=identity.credential_id)
             await person.confirm(request)
