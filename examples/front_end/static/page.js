@@ -72,6 +72,7 @@ const fill = (operation) => form(operation, {}, (typed) => post(operation, typed
 
 // Do something, and say what came of it.
 const doing = (work, done) => async () => {
+  say("");
   try {
     const answer = await work();
     if (answer !== null) say(done ?? answer);
