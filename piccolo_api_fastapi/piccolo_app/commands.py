@@ -6,7 +6,6 @@ from typing import Any
 
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.commands import (
-    Command,
     Tools,
     commands_with,
     declare_commands,
@@ -31,7 +30,7 @@ def auth_commands(
     *,
     totp: TOTP | None = None,
     token: TokenAuth[Any] | None = None,
-) -> list[Command]:
+) -> list[Any]:  # as `AppConfig` takes it: its lists may hold Piccolo's own commands too
     """
     Return all commands for a user table of your own, for the `AppConfig` of your Piccolo app.
 

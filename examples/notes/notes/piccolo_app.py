@@ -14,5 +14,5 @@ APP_CONFIG = AppConfig(
     migrations_folder_path=str(Path(__file__).parent / "piccolo_migrations"),
     table_classes=[Note],
     migration_dependencies=["piccolo_api_fastapi.piccolo_app"],
-    commands=[*auth_commands(users, totp=totp)],
+    commands=auth_commands(users, totp=totp),
 )
