@@ -118,6 +118,8 @@ def pytest_sessionstart() -> None:
         info = field.field_info
         known = id(info.annotation), repr(info), repr(field.config)
         if known not in built:
+            if len(built) == 2000:
+                built.clear()
             build(field)
             built[known] = info, field._type_adapter  # what lives keeps its id
         field._type_adapter = built[known][1]
@@ -141,7 +143,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.hookimpl(wrapper=True)

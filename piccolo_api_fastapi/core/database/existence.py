@@ -83,9 +83,12 @@ def _name(engine: Any) -> str:
 
 def _remedy(problems: Iterable[type[Table]], user_table: type[BaseUser]) -> str:
     run = "run `piccolo migrations forwards all`"
-    if {table._meta.tablename for table in problems} <= _migrated():
-        return run
-    if user_table._meta.tablename == BaseUser._meta.tablename:
+    are_registered = {table._meta.tablename for table in problems} <= _migrated()
+    is_stock = user_table._meta.tablename == BaseUser._meta.tablename
+    if are_registered:
+        make = "; after an upgrade, run `piccolo migrations new <app> --auto` first"
+        return run if is_stock else f"{run}{make}"
+    if is_stock:
         return (
             'add "piccolo.apps.user.piccolo_app" and "piccolo_api_fastapi.piccolo_app" to '
             f"APP_REGISTRY in piccolo_conf.py and {run}"

@@ -157,7 +157,10 @@ async def test_tables_of_an_own_app(
     conf.APP_REGISTRY = AppRegistry(apps=[shop.__name__])
     said = await start(make_app(Customer), caplog)
     assert said.startswith("The table customer and ")
-    assert said.endswith("If this is the right database, run `piccolo migrations forwards all`.")
+    assert said.endswith(
+        "run `piccolo migrations forwards all`;"
+        " after an upgrade, run `piccolo migrations new <app> --auto` first."
+    )
     await create_db_tables(*OWN)
     assert await start(make_app(Customer), caplog) == ""
 
