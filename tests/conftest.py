@@ -27,6 +27,7 @@ from fastapi._compat.v2 import ModelField
 from fastapi.dependencies import utils
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
+from pydantic.fields import FieldInfo
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -116,7 +117,7 @@ def pytest_sessionstart() -> None:
 
     def share(field: ModelField) -> None:
         info = field.field_info
-        known = id(info.annotation), repr(info), repr(field.config)
+        known = id(info.annotation), FieldInfo.__repr__(info), repr(field.config)
         if known not in built:
             if len(built) == 2000:
                 built.clear()
