@@ -170,7 +170,9 @@ async def test_forms(client: httpx.AsyncClient, ada: User, form: str, error: str
 @reaches_no_sql
 @pytest.mark.security(103)
 async def test_form_types(client: httpx.AsyncClient, ada: User) -> None:
-    """The token endpoint reads URL-encoded forms and nothing else."""
+    """The token endpoint reads URL-encoded forms and nothing else, and no ten thousand fields."""
+    fields = {f"a{number}": "1" for number in range(10_000)}
+    check(await client.post("/auth/token", data=fields), 413)
     check(await client.post("/auth/token", json={"grant_type": "password"}), 415)
     check(await client.post("/auth/token", files={"grant_type": b"password"}), 415)
     check(await client.post("/auth/token", content=FORM), 415)

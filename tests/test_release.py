@@ -79,6 +79,7 @@ def test_what_a_wheel_needs_is_there() -> None:
     assert not [name for name in files if "__pycache__" in name]
 
 
+@pytest.mark.slow
 def test_the_pythons_of_this_machine() -> None:
     """One that the classifiers name is found; others are left out."""
     found = release.supported_pythons(PYPROJECT)

@@ -211,6 +211,7 @@ async def test_not_on_the_way(
     assert refused == []
 
 
+@pytest.mark.slow
 @pytest.mark.security(116)
 @pytest.mark.parametrize("by", ["a stranger", "ada"])
 async def test_a_flood(client: httpx.AsyncClient, ada: User, recording: None, by: str) -> None:

@@ -461,6 +461,7 @@ async def test_token(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.security(99)
 @pytest.mark.parametrize("path", ["/auth/login", "/auth/token"])
 @pytest.mark.parametrize("with_install", [True, False])

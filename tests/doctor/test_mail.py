@@ -100,7 +100,7 @@ async def server(commands: Commands, tmp_path: Path) -> AsyncIterator[Any]:
     yield client
     listening.close()
     await asyncio.sleep(0)
-    gc.collect()  # what Python 3.10 left open, here and not in another test
+    gc.collect(1)  # what Python 3.10 left open, here and not in another test
 
 
 async def test_smtp(server: Any, commands: Commands) -> None:

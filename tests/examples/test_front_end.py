@@ -288,6 +288,7 @@ async def opened(address: str, folder: Path) -> AsyncIterator[Page]:
         yield page
 
 
+@pytest.mark.slow
 @needs_chromium
 @on_sqlite
 async def test_page(database: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -314,6 +315,7 @@ async def test_page(database: Any, tmp_path: Path, capsys: pytest.CaptureFixture
             assert await page.run("location.hash") == ""
 
 
+@pytest.mark.slow
 @needs_chromium
 @on_sqlite
 async def test_other_origin(database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ SUBMIT = """(() => {
 })()"""
 
 
+@pytest.mark.slow
 @needs_chromium
 @pytest.mark.security(72)
 @pytest.mark.security(73)

@@ -131,6 +131,7 @@ def form(**values: str) -> dict[str, Any]:
     return {"method": "POST", "url": "/auth/token", "data": values}
 
 
+@pytest.mark.slow
 @pytest.mark.security(111)
 async def test_outage(client: httpx.AsyncClient, ada: User, outage: Outage) -> None:
     """Nobody is let in, sent away or forgotten while it lasts; afterwards all goes on."""

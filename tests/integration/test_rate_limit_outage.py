@@ -117,6 +117,7 @@ OUTAGES: dict[str, tuple[Callable[[RedisServer], Any], Callable[[RedisServer], A
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OUTAGES)
 async def test_outage(
     kind: str,

@@ -26,7 +26,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.errors import Unavailable
+from piccolo_api_fastapi.errors import InvalidCredentials, Unavailable
 from piccolo_api_fastapi.testing import auc, cheap_hasher
 from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
 from piccolo_api_fastapi.users.passwords.threads import HashingThreads
@@ -45,10 +45,16 @@ def app_with(login: Login[User]) -> FastAPI:
 @pytest.mark.security(11)
 @pytest.mark.security(15)
 async def test_one_answer(client: httpx.AsyncClient, users: Users[User], ada: User) -> None:
-    """Unknown, wrong, disabled and without a password: the same bytes (D-J2, D-S7)."""
+    """Unknown, wrong, disabled, locked and without a password: the same bytes (D-J2, D-S7)."""
     await users.create("off", PASSWORD, active=False)
     await users.create("none")
+    await users.create("locked", PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        await users.verify("locked", "wrong")
+    await PasswordFailures.update({PasswordFailures.failed_count: 100}, force=True)
     answers = [
+        await log_in(client, "locked"),
+        await log_in(client, "locked", "wrong"),
         await log_in(client, "nobody"),
         await log_in(client, "ada", "wrong"),
         await log_in(client, "off"),

@@ -106,6 +106,7 @@ async def test_one_address_at_one_account(app: FastAPI, ada: User, store: str) -
     assert await statuses(app, [("192.0.2.1", "ada")] * 30) == {401: 5, 429: 25}
 
 
+@pytest.mark.slow
 @pytest.mark.security(93)
 @pytest.mark.parametrize("name", ["ada", "nobody"])
 async def test_many_addresses_at_one_account(
@@ -116,6 +117,7 @@ async def test_many_addresses_at_one_account(
     assert (await statuses(app, tries))[401] == 5
 
 
+@pytest.mark.slow
 @pytest.mark.security(93)
 async def test_one_address_at_many_accounts(
     app: FastAPI, database: Any, ada: User, store: str

@@ -205,6 +205,7 @@ async def test_user_tables_of_ones_own(
 SPELLINGS = ["müller", "Müller", "MÜLLER", "mu\u0308ller", "ｍüller", "MU\u0308LLER"] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.security(14)
 @pytest.mark.parametrize("owners", [0, 1])
 async def test_many_at_once(users: Users[User], owners: int) -> None:

@@ -69,6 +69,7 @@ FOLDED = [
 """All characters of Unicode that are stored as others."""
 
 
+@pytest.mark.slow
 @pytest.mark.security(105)
 @pytest.mark.parametrize(("pattern", "step"), [("a{}b@example.com", 1), ("a@b{}c.example", 7)])
 def test_what_is_stored_is_an_address(pattern: str, step: int) -> None:

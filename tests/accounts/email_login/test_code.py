@@ -127,6 +127,7 @@ async def test_guesses_at_once(
     assert len(compared) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.security(171)
 @pytest.mark.usefixtures("unlimited")
 async def test_guesses_over_all_codes(

@@ -29,6 +29,7 @@ async def test_transactions(users: Users[User]) -> None:
     assert await User.count() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.security(109)
 async def test_writers_wait(users: Users[User]) -> None:
     """24 transactions that read and then write all pass."""

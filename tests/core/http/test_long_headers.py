@@ -79,6 +79,7 @@ async def seconds(client: httpx.AsyncClient, path: str, name: str, value: str) -
     return min(times)
 
 
+@pytest.mark.slow
 @reaches_no_sql
 @pytest.mark.parametrize("path", ["/login", "/write", "/puzzle"])
 @pytest.mark.parametrize(
@@ -121,6 +122,7 @@ async def test_costs_of_forwarded(client: httpx.AsyncClient, pattern: str) -> No
     assert await seconds(client, "/forwarded/login", "Forwarded", value) <= 2 * alone + 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["s", "__Host-session"])
 @pytest.mark.parametrize(
     "pattern", [";", "a=;", " ;", "\xa0;", "\xa0_;", "{}x=;", "{};", "{}=;", "__Host-sessio;"]

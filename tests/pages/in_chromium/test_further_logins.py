@@ -30,6 +30,7 @@ async def _ask(visitor: Visitor) -> SignInByEmail:
     return await visitor.site.mailed(SignInByEmail)
 
 
+@pytest.mark.slow
 async def test_by_email(chromium: Chromium, database_of_any_loop: Any, *, javascript: bool) -> None:
     """
     A link logs in the browser that asked, and no other one, in which the user is told to type the
@@ -61,6 +62,7 @@ async def test_by_email(chromium: Chromium, database_of_any_loop: Any, *, javasc
         assert not re.search("token=tkt", str(referers))
 
 
+@pytest.mark.slow
 async def test_with_a_provider(
     chromium: Chromium, database_of_any_loop: Any, *, javascript: bool
 ) -> None:

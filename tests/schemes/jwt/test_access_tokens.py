@@ -259,6 +259,7 @@ def test_boundaries() -> None:
                 tokens.decode(token, now)
 
 
+@pytest.mark.slow
 @pytest.mark.security(44)
 @pytest.mark.parametrize("behind", [0.1, 0.2, 0.5, 1.0, 5.0])
 async def test_servers_whose_clocks_differ(

@@ -71,6 +71,7 @@ async def refresh(client: httpx.AsyncClient, prefix: str, tokens: dict[str, str]
     return await client.post(f"/{prefix}/token", data=form)
 
 
+@pytest.mark.slow
 @pytest.mark.security(41)
 @pytest.mark.security(55)
 async def test_pairs(users: Users[User], ada: User, unlimited: None) -> None:
@@ -154,6 +155,7 @@ async def issue(jwt: JWTAuth[User], user: User) -> str:
     return (await jwt.issue(user, connection)).refresh_token
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cap", [1, 2, 100])
 async def test_cap_for_trusted_users(users: Users[User], ada: User, cap: int) -> None:
     """The cap holds for 24 calls of `issue` at once, too."""

@@ -141,6 +141,7 @@ async def test_a_clock_that_is_behind(users: Users[User], ada: User, clock: Froz
     assert await Session.count() == 2
 
 
+@pytest.mark.slow
 @pytest.mark.security(23)
 async def test_no_request_after_the_end(
     app: FastAPI, session: SessionAuth[User], users: Users[User], unlimited: None

@@ -80,6 +80,7 @@ def cookie(scheme: SessionAuth[User], value: str) -> dict[str, str]:
     return {"Cookie": f"{scheme.cookie.name}={value}"}
 
 
+@pytest.mark.slow
 @pytest.mark.security(41)
 async def test_pairs(users: Users[User], ada: User, unlimited: None) -> None:
     """The cookie of one scheme opens, renews, lists and ends nothing at any other."""

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import threading
+from pathlib import Path
 from typing import Any
 
 import nacl.exceptions
@@ -22,9 +23,11 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, WeakPassword
 from piccolo_api_fastapi.testing import cheap_hasher, cheap_pbkdf2_hasher
+from piccolo_api_fastapi.users import passwords
 from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch, is_hashable
 from piccolo_api_fastapi.users.passwords.threads import HashingThreads, shared_threads
 
+COMMON = Path(passwords.__file__).parent / "common_passwords.txt"
 HASHERS = pytest.mark.parametrize("hasher", [cheap_hasher(), cheap_pbkdf2_hasher()])
 
 
@@ -291,6 +294,14 @@ async def codes(policy: PasswordPolicy, password: str, *own: str | None) -> tupl
     except WeakPassword as error:
         return error.codes
     return ()
+
+
+@pytest.mark.security(8)
+async def test_common_passwords() -> None:
+    """At least 3,000 passwords that are long enough are refused for being common."""
+    policy, listed = PasswordPolicy(), set(COMMON.read_text("utf-8").splitlines())
+    found = [await codes(policy, text) for text in listed if len(text) >= 8]
+    assert found.count(("password_common",)) >= 3000
 
 
 @pytest.mark.security(4)

@@ -74,6 +74,7 @@ async def test_without_roles_in_the_code(
             await command(name)(*values)
 
 
+@pytest.mark.slow
 async def test_many_holders(
     users: Users[User], roles: Roles, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -151,6 +151,7 @@ async def test_assertions(
     assert await _sessions() == sessions
 
 
+@pytest.mark.slow
 @pytest.mark.security(121)
 @pytest.mark.security(122)
 @pytest.mark.usefixtures("unlimited")

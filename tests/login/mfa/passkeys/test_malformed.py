@@ -99,6 +99,7 @@ async def check_members(
                 check_form(answer)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unlimited")
 @reaches_no_sql
 @pytest.mark.parametrize("path", ["/login/passkey", "/token/passkey"])
@@ -115,6 +116,7 @@ async def test_members_of_a_login(
         await check_members(client, path, body, set())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unlimited")
 async def test_members_with_fresh_challenges(
     app: FastAPI, browser: httpx.AsyncClient, key: SoftwareAuthenticator

@@ -125,6 +125,7 @@ async def test_a_begin_that_overtakes(
 
 @pytest.mark.security(24)
 @pytest.mark.security(20)
+@pytest.mark.security(56)
 async def test_others_are_signed_out(
     app: FastAPI, client: httpx.AsyncClient, ada: User, grace: User, clock: FrozenClock
 ) -> None:

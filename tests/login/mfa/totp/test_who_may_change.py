@@ -22,6 +22,7 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.mark.security(74)
+@pytest.mark.security(79)
 async def test_changes_ask_for_a_fresh_factor(
     client: httpx.AsyncClient, ada: User, clock: FrozenClock
 ) -> None:
