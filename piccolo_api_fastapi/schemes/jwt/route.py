@@ -1,5 +1,6 @@
 """The route class of the token endpoint."""
 
+from functools import cache
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -79,12 +80,17 @@ class TokenRoute(AuthRoute):
 
 def _with_oauth_members(content: dict[str, Any]) -> dict[str, Any]:
     """Return the content of an error, with `error` and `error_description` in it."""
-    pairs = [(schema_of(plain), schema_of(full)) for plain, full in TOKEN_BODIES.items()]
     whole: dict[str, Any] = {}
     for schema in content["schema"].get("anyOf", [content["schema"]]):
-        whole = either(whole, next((full for plain, full in pairs if plain == schema), schema))
+        whole = either(whole, next((full for plain, full in _bodies() if plain == schema), schema))
     examples = {name: _as_oauth(example) for name, example in content["examples"].items()}
     return content | {"schema": whole, "examples": examples}
+
+
+@cache
+def _bodies() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the schemas of errors, without and with the members of OAuth."""
+    return [(schema_of(plain), schema_of(full)) for plain, full in TOKEN_BODIES.items()]
 
 
 def _as_oauth(example: dict[str, Any]) -> dict[str, Any]:
