@@ -98,6 +98,7 @@ async def test_level(
     assert (await other.get("/totp")).status_code == 200
 
 
+@pytest.mark.security(81)
 @pytest.mark.security(83)
 async def test_age_of_the_second_factor(
     client: httpx.AsyncClient, ada: User, clock: FrozenClock
