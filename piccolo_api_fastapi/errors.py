@@ -34,6 +34,7 @@ All errors, as one tree.
     │   ├── PasskeyExists       409  the passkey is registered already
     │   ├── LastWayIn           409  without it, the user could not log in any more
     │   ├── LastManager         409  no other user may manage roles
+    │   ├── PasskeyLimitReached 409  the maximum number of passkeys is reached
     │   └── TokenLimitReached   409  the maximum number of API tokens is reached
     ├── PreconditionFailed      412  the row changed since it was read
     ├── ContentTooLarge         413
@@ -442,6 +443,13 @@ class PasskeyExists(Conflict):
 
     code = "passkey_exists"
     message = "This passkey is registered already."
+
+
+class PasskeyLimitReached(Conflict):
+    """The user has reached the maximum number of passkeys."""
+
+    code = "passkey_limit_reached"
+    message = "You have reached the maximum number of passkeys. Remove one first."
 
 
 class LastWayIn(Conflict):

@@ -38,6 +38,11 @@ async def of_user(table: type[Passkey], user: Any) -> Sequence[Passkey]:
     return rows
 
 
+async def count(table: type[Passkey], user: Any) -> int:
+    """Return the number of passkeys of a user."""
+    return int(await table.count().where(table.user == user))
+
+
 async def find(table: type[Passkey], digest: str) -> Passkey | None:
     """Return the passkey with this digest, whoever has it."""
     row: Passkey | None = await table.objects().where(table.digest == digest).first()

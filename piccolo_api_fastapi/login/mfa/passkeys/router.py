@@ -22,6 +22,7 @@ from piccolo_api_fastapi.errors import (
     LastWayIn,
     NotFound,
     PasskeyExists,
+    PasskeyLimitReached,
     PasskeyRefused,
     StepUpRequired,
 )
@@ -115,7 +116,7 @@ def _add_enrolment(
         "/passkeys/options",
         operation_id="begin_passkey",
         summary="Begin to add a passkey",
-        responses=responses(StepUpRequired),
+        responses=responses(StepUpRequired, PasskeyLimitReached),
     )
     async def begin_passkey(identity: Annotated[Identity[Any], Depends(recent)]) -> CreationOut:
         """Get a challenge, and the options with which the browser makes a passkey."""
@@ -126,7 +127,7 @@ def _add_enrolment(
         operation_id="add_passkey",
         summary="Add a passkey",
         status_code=201,
-        responses=responses(StepUpRequired, PasskeyExists, PasskeyRefused),
+        responses=responses(StepUpRequired, PasskeyExists, PasskeyLimitReached, PasskeyRefused),
     )
     @enrols(passkeys)
     async def add_passkey(

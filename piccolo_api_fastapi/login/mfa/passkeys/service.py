@@ -23,6 +23,7 @@ from piccolo_api_fastapi.errors import (
     LastWayIn,
     NotFound,
     PasskeyExists,
+    PasskeyLimitReached,
     PasskeyRefused,
 )
 from piccolo_api_fastapi.login.challenges import Channel
@@ -76,10 +77,11 @@ class Passkeys(SecondFactor):
         security_keys: Whether a key that only has to be touched may be added, as second factor.
         counts_as_mfa: Whether a log-in by passkey is multi-factor.
         recovery_codes: The number of recovery codes that a user gets with the first factor.
+        max_per_user: The number of passkeys that a user may have; `None` for no limit.
 
     Raises:
         ConfigurationError: The extra `passkeys` is not installed, the domain can have no passkeys,
-            or an origin is not one of its pages.
+            an origin is not one of its pages, or `max_per_user` is less than 1.
     """
 
     name = "passkey"
@@ -104,12 +106,16 @@ class Passkeys(SecondFactor):
         security_keys: bool = False,
         counts_as_mfa: bool = True,
         recovery_codes: int = 10,
+        max_per_user: int | None = 20,
     ) -> None:
         if find_spec("webauthn") is None:
             raise ConfigurationError(
                 "Passkeys needs an extra: pip install 'piccolo-api-fastapi[passkeys]'."
             )
+        if max_per_user is not None and max_per_user < 1:
+            raise ConfigurationError("max_per_user must be at least 1, or None.")
         self.users = or_default(users)
+        self.max_per_user = max_per_user
         self.party = relying_party(rp_id, rp_name, origins, related_origins)
         self.related_origins = tuple(related_origins)
         self.security_keys = security_keys
@@ -198,15 +204,17 @@ class Passkeys(SecondFactor):
             credential: The id of the credential of the caller, which alone may go on.
 
         Raises:
+            PasskeyLimitReached: The user has `max_per_user` passkeys.
             InvalidCredentials: The user was deleted meanwhile.
         """
         key, handle = primary_key(user), encoded(secrets.token_bytes(32))
+        known = await queries.of_user(self.table, key)
+        self._refuse_another(len(known))
         async with transaction(self.table):  # a user deleted meanwhile would have no owner
             challenge = await self._enrolments.issue(key, str(credential))
             handle = await queries.put_handle(self._owners, key, handle)
         label = real_email(user.email) or user.username
         shown = {"id": handle, "name": label, "displayName": user.username}
-        known = await queries.of_user(self.table, key)
         options = self.party.creation_options(
             challenge, shown, known, verifies=not self.security_keys
         )
@@ -230,6 +238,7 @@ class Passkeys(SecondFactor):
         Raises:
             PasskeyRefused: It is not what was asked for, or the challenge was used.
             PasskeyExists: Somebody has it already.
+            PasskeyLimitReached: The user has `max_per_user` passkeys.
             InvalidCredentials: The user was deleted meanwhile.
         """
         made = await self.check(user, registration, keep=keep)
@@ -283,6 +292,7 @@ class Passkeys(SecondFactor):
         Raises:
             PasskeyRefused: A new password has ended the challenge meanwhile.
             PasskeyExists: Somebody has it already.
+            PasskeyLimitReached: The user has `max_per_user` passkeys.
             InvalidCredentials: The user was deleted meanwhile.
         """
         key, now = primary_key(user), self.users.clock()
@@ -290,6 +300,7 @@ class Passkeys(SecondFactor):
         async with transaction(self.table):
             await self.users.lock(key)
             await self._spend(registration.ticket)
+            self._refuse_another(await queries.count(self.table, key))
             row = await queries.add(self.table, {**registration.values, **values})
             if row is None:
                 raise PasskeyExists
@@ -298,6 +309,10 @@ class Passkeys(SecondFactor):
             await self.users.end_credentials(user, keep=keep)
             await emit(AuthEvent("authn_passkey_added", now, key, {"name": row.name}))
         return row, codes
+
+    def _refuse_another(self, count: int) -> None:
+        if self.max_per_user is not None and count >= self.max_per_user:
+            raise PasskeyLimitReached
 
     async def list(self, user: BaseUser) -> Sequence[Passkey]:
         """List the passkeys of a user, the oldest first."""

@@ -130,6 +130,7 @@ def test_origins(users: Users[User], origin: str) -> None:
         ({"rp_id": "localhost"}, "not on localhost"),
         ({"recovery_codes": 0}, "recovery codes"),
         ({"recovery_codes": 101}, "recovery codes"),
+        ({"max_per_user": 0}, "max_per_user must be at least 1"),
     ],
 )
 def test_settings(users: Users[User], options: dict[str, Any], message: str) -> None:

@@ -1,5 +1,7 @@
 """Who adds, lists, renames and removes passkeys, and what becomes of everything else."""
 
+import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
@@ -10,10 +12,13 @@ from fastapi import FastAPI
 from piccolo_api_fastapi import (
     AuthEvent,
     Passkey,
+    Passkeys,
     TokenAuth,
     User,
     Users,
 )
+from piccolo_api_fastapi.errors import PasskeyLimitReached, PasskeyRefused
+from piccolo_api_fastapi.login.mfa.second_factor import Assertion
 from piccolo_api_fastapi.testing import (
     FrozenClock,
     SoftwareAuthenticator,
@@ -166,3 +171,51 @@ async def test_codes_are_none(
         body = {"challenge": token, "code": "123456", "method": "passkey"}
         answer = await client.post("/auth/login/mfa", json=body)
         assert (answer.status_code, answer.json()["code"]) == (401, "invalid_code")
+
+
+async def test_no_more_than_some(
+    browser: httpx.AsyncClient, passkeys: Passkeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user has at most `max_per_user` passkeys: another is refused before it is made."""
+    monkeypatch.setattr(passkeys, "max_per_user", 2)
+    for _ in range(2):
+        last = await add(browser, SoftwareAuthenticator(ORIGIN))
+        assert last.status_code == 201
+    refused = await browser.post("/auth/passkeys/options")
+    assert (refused.status_code, refused.json()["code"]) == (409, "passkey_limit_reached")
+    assert (await browser.delete(f"/auth/passkeys/{last.json()['id']}")).status_code == 204
+    assert (await add(browser, SoftwareAuthenticator(ORIGIN))).status_code == 201
+    monkeypatch.setattr(passkeys, "max_per_user", None)
+    assert (await add(browser, SoftwareAuthenticator(ORIGIN))).status_code == 201
+
+
+async def test_the_last_slot(
+    browser: httpx.AsyncClient, passkeys: Passkeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was begun while there was room, and finished when there is none, is refused."""
+    assert (await add(browser, SoftwareAuthenticator(ORIGIN))).status_code == 201
+    ceremony = await begin(browser, "/passkeys")
+    monkeypatch.setattr(passkeys, "max_per_user", 1)
+    credential = SoftwareAuthenticator(ORIGIN).create(ceremony["options"])
+    body = {"challenge": ceremony["challenge"], "credential": credential}
+    refused = await browser.post("/auth/passkeys", json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "passkey_limit_reached")
+    assert await Passkey.count() == 1
+
+
+async def test_many_enrolments_at_once(
+    app: FastAPI, users: Users[User], ada: User, monkeypatch: pytest.MonkeyPatch, passkeys: Passkeys
+) -> None:
+    """Of 24 that are begun and finished at once, no more are stored than there may be."""
+    monkeypatch.setattr(passkeys, "max_per_user", 3)
+
+    async def enrol() -> None:
+        for _ in range(4):  # each that is stored ends the challenges of the others
+            key = SoftwareAuthenticator(ORIGIN)
+            with suppress(PasskeyRefused, PasskeyLimitReached):
+                begun = await passkeys.begin(ada, None)
+                made = Assertion(key.create(begun.options), begun.challenge)
+                await passkeys.add(ada, made)
+
+    await asyncio.gather(*(enrol() for _ in range(24)))
+    assert await Passkey.count() == 3

@@ -23,7 +23,7 @@ STATUSES = {
     "begin_reauthentication": "200 400 401 403 413 415 422 503",
     "reauthenticate": "204 400 401 403 413 415 422 429 503",
     "list_passkeys": "200 400 401 403 413 503",
-    "begin_passkey": "200 400 401 403 413 503",
+    "begin_passkey": "200 400 401 403 409 413 503",
     "add_passkey": "201 400 401 403 409 413 415 422 503",
     "rename_passkey": "200 400 401 403 404 413 415 422 503",
     "remove_passkey": "204 400 401 403 404 409 413 422 503",
