@@ -168,6 +168,7 @@ def test_every_block_says_what_it_is() -> None:
         "python",
         "sql",
         "text",
+        "typescript",
         "yaml",
     }
     kinds = {

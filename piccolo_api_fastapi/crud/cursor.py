@@ -1,7 +1,6 @@
 """Cursors: the place in a list from which the next page goes on."""
 
 import base64
-import binascii
 import hashlib
 import json
 from collections.abc import Sequence
@@ -46,9 +45,9 @@ def decode(text: str, mark: str, length: int) -> list[str | None]:
     """
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        found = strict_json.loads(raw)
+    except ValueError:  # `binascii.Error` is one
         raise ValueError("This is no cursor.") from None
-    found = strict_json.loads(raw)
     if not isinstance(found, list) or found[:2] != [VERSION, mark]:
         raise ValueError("This cursor is that of another list.")
     place = found[2:]

@@ -31,9 +31,9 @@ class VerifyEmail(LinkMessage):
             f"Somebody registered{self._there} with this address. If it was you, please confirm "
             "it:\n\n"
             f"{self.link}\n\n"
-            f"or type the code {self.code} where you registered. The code is good until "
+            f"or type the code {self.code} where you registered. The code is valid until "
             f"{_time(self.code_expires_at)}, the link until {_time(self.expires_at)}.\n\n"
-            "If it was not you, do nothing: without a confirmation the account is of no use."
+            "If it was not you, do nothing: without a confirmation nobody can use the account."
         )
 
 
@@ -49,7 +49,7 @@ class VerifyEmailFirst(LinkMessage):
             "You tried to sign in, but this address is not confirmed yet. Please confirm it:\n\n"
             f"{self.link}\n\n"
             f"Then sign in again. The link is good once, until {_time(self.expires_at)}.\n\n"
-            "If it was not you, do nothing: without a confirmation the account is of no use."
+            "If it was not you, do nothing: without a confirmation nobody can use the account."
         )
 
 

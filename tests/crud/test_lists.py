@@ -234,6 +234,14 @@ async def test_refused(client: httpx.AsyncClient, query: str, name: str) -> None
     assert ["query", name] in [error["loc"] for error in answer.json()["detail"]]
 
 
+@pytest.mark.parametrize("cursor", ["zzz", "AAAA", "WzE", "eyJhIjoxfQ", "x"])
+async def test_what_is_no_cursor(client: httpx.AsyncClient, cursor: str) -> None:
+    """The message says that it is none, and nothing of how it was read."""
+    answer = await client.get(f"/movies?cursor={cursor}")
+    [error] = answer.json()["detail"]
+    assert error["msg"] in {"This is no cursor.", "This cursor is that of another list."}
+
+
 async def test_empty_parts(client: httpx.AsyncClient) -> None:
     """Empty parts of a query say nothing."""
     assert (await client.get("/movies?&limit=1&")).status_code == 200

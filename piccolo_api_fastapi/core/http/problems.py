@@ -13,6 +13,7 @@ from piccolo_api_fastapi.errors import (
     AuthError,
     EmailNotVerified,
     EnrolmentRequired,
+    InsufficientScope,
     MFARequired,
     StepUpRequired,
     TokenRequestError,
@@ -245,7 +246,7 @@ def add_responses(documented: dict[int | str, dict[str, Any]], *errors: type[Aut
         if PROBLEM_MEDIA_TYPE not in contents:
             continue  # the application documents this status itself
         documented[error.status] = response = dict(response)
-        if headers := _documented_headers(error.status):
+        if headers := _documented_headers(error):
             response["headers"] = response.get("headers", {}) | headers
         content = dict(contents[PROBLEM_MEDIA_TYPE])
         content["schema"] = either(content.get("schema", {}), _schema(body_of(error)))
@@ -273,13 +274,15 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     return deepcopy(_schema(model))
 
 
-def _documented_headers(status: int) -> dict[str, Any]:
+def _documented_headers(error: type[AuthError]) -> dict[str, Any]:
+    if issubclass(error, InsufficientScope):
+        return {"WWW-Authenticate": {"schema": {"type": "string"}}}
     names = {
         401: ("WWW-Authenticate",),
         429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
         503: ("Retry-After",),
     }
-    return {name: {"schema": {"type": "string"}} for name in names.get(status, ())}
+    return {name: {"schema": {"type": "string"}} for name in names.get(error.status, ())}
 
 
 @cache

@@ -134,4 +134,4 @@ def _common_passwords() -> frozenset[str]:
         .joinpath("common_passwords.txt")
         .read_text("utf-8")
     )
-    return frozenset(text.split())
+    return frozenset(text.splitlines())

@@ -16,8 +16,13 @@ async def sync_roles(tools: Tools, replace: bool = False) -> None:  # noqa: FBT0
         Give those that exist the permissions of the code again.
 
     """
-    await _roles(tools).sync(replace=replace)
-    print("The roles of the code are stored.")  # noqa: T201 - a command
+    roles = _roles(tools)
+    await roles.sync(replace=replace)
+    print(  # noqa: T201 - a command
+        "The roles of the code are stored."
+        if roles.seeded
+        else "The code has no roles. Pass Users(roles=Roles({…})) to auth_commands()."
+    )
 
 
 async def list_roles(tools: Tools, user: str = "") -> None:

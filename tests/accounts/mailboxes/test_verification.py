@@ -82,7 +82,7 @@ async def test_what_the_mail_says(client: httpx.AsyncClient, outbox: Outbox) -> 
     """The link is good for a day, the code for a quarter of an hour."""
     await register(client)
     text = outbox.last(VerifyEmail).text()
-    assert "The code is good until 2026-01-01 00:15 UTC, the link until 2026-01-02 00:00" in text
+    assert "The code is valid until 2026-01-01 00:15 UTC, the link until 2026-01-02 00:00" in text
 
 
 @pytest.mark.security(84)

@@ -322,6 +322,7 @@ async def test_common_passwords() -> None:
         ("\ud800" * 8, "password_invalid"),
         ("zq8vw2kx\x00", "password_invalid"),
         ("password1", "password_common"),
+        ("friend of emily", "password_common"),
         ("PASSWORD1", "password_common"),
         ("my password1 is long", None),
         ("ada.lovelace", "password_personal"),

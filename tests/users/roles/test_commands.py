@@ -61,7 +61,10 @@ async def test_without_roles_in_the_code(
     await command("grant_role")("ada", "manager")
     await command("who_may")("roles:manage")
     await command("sync_roles")()
-    assert capsys.readouterr().out.splitlines()[1] == "ada"
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "ada",
+        "The code has no roles. Pass Users(roles=Roles({…})) to auth_commands().",
+    ]
     assert len(await roles.roles_of(ada)) == 1
     for name, values, expected in (
         ("grant_role", ("ada", "nothing"), "The resource was not found."),

@@ -54,5 +54,5 @@ def _check_origin(origin: str) -> None:
     if not is_host or port == _DEFAULT_PORTS[scheme] or int(port or 1) >= 2**16:
         raise ConfigurationError(
             "Each origin must be as browsers write it, like https://example.com or "
-            f"http://localhost:8000; not {origin!r}."
+            f"http://localhost:8000, and not an IP address; not {origin!r}."
         )
