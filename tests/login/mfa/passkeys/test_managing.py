@@ -178,9 +178,8 @@ async def test_no_more_than_some(
 ) -> None:
     """A user has at most `max_per_user` passkeys: another is refused before it is made."""
     monkeypatch.setattr(passkeys, "max_per_user", 2)
-    for _ in range(2):
-        last = await add(browser, SoftwareAuthenticator(ORIGIN))
-        assert last.status_code == 201
+    first, last = [await add(browser, SoftwareAuthenticator(ORIGIN)) for _ in range(2)]
+    assert first.status_code == last.status_code == 201
     refused = await browser.post("/auth/passkeys/options")
     assert (refused.status_code, refused.json()["code"]) == (409, "passkey_limit_reached")
     assert (await browser.delete(f"/auth/passkeys/{last.json()['id']}")).status_code == 204
