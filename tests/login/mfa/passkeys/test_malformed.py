@@ -11,7 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from piccolo_api_fastapi import Passkey, User
+from piccolo_api_fastapi import Passkey, Passkeys, User
 from piccolo_api_fastapi.login.mfa.passkeys.relying_party import (
     RelyingParty,
     Unproved,
@@ -256,9 +256,14 @@ def test_ten_thousand_mutations(algorithm: Any) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("unlimited")
 async def test_mutations_by_http(
-    app: FastAPI, browser: httpx.AsyncClient, key: SoftwareAuthenticator
+    app: FastAPI,
+    browser: httpx.AsyncClient,
+    key: SoftwareAuthenticator,
+    passkeys: Passkeys,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Through the whole application, on both databases."""
+    monkeypatch.setattr(passkeys, "max_per_user", None)
     chance = random.Random(42)  # noqa: S311 - to repeat it
     await add(browser, key)
     async with new_client(app) as client:
