@@ -7,6 +7,7 @@ import httpx
 import pytest
 from piccolo.apps.migrations.commands.new import AutoMigrationManager
 from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.table import TABLE_REGISTRY
 
 from piccolo_api_fastapi import (
     APIToken,
@@ -56,7 +57,9 @@ def test_tables() -> None:
 
 async def test_migrations_are_complete() -> None:
     """Piccolo finds nothing to change, so `migrations new all --auto` writes nothing for us."""
+    registered = TABLE_REGISTRY[:]
     statements = await AutoMigrationManager().get_alter_statements(APP_CONFIG)
+    TABLE_REGISTRY[:] = registered  # without the tables of migrations, for tests that look there
     assert [line for group in statements for line in group.statements] == []
 
 
