@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tools import release
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "piccolo_api_fastapi"
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     """Every file of the package is there, data and migrations too; nothing else but metadata."""
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    files = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    assert {path.relative_to(ROOT).as_posix() for path in files} == names
+    assert (release.missing_from(wheel), release.surplus_of(wheel)) == ([], [])
     assert {
         "piccolo_api_fastapi/py.typed",
         "piccolo_api_fastapi/users/passwords/common_passwords.txt",

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import httpx
 import pytest
-from piccolo.apps.migrations.commands.new import AutoMigrationManager
 from piccolo.table import create_db_tables, drop_db_tables
 
 from examples.custom_user.app import app, customers
@@ -19,6 +18,7 @@ from examples.custom_user.piccolo_app import APP_CONFIG
 from examples.custom_user.tables import Customer, tables
 from piccolo_api_fastapi import EventRecord
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
+from tests.migrations import changes_found
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -107,6 +107,4 @@ def test_migrations(tmp_path: Path) -> None:
 
 async def test_migrations_are_complete() -> None:
     """After the migrations, Piccolo finds nothing to change."""
-    manager = AutoMigrationManager()
-    statements = await manager.get_alter_statements(APP_CONFIG)
-    assert [line for group in statements for line in group.statements] == []
+    assert await changes_found(APP_CONFIG) == []

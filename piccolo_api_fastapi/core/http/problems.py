@@ -221,7 +221,7 @@ def responses(*errors: type[AuthError]) -> dict[int | str, dict[str, Any]]:
     """
     documented: dict[int | str, dict[str, Any]] = {}
     add_responses(documented, *errors)
-    return documented
+    return deepcopy(documented)
 
 
 def errors_of(dependencies: Iterable[object]) -> list[type[AuthError]]:
