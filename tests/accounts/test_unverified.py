@@ -75,6 +75,28 @@ async def test_the_link_comes_again(
     assert (await log_in(client)).status_code == 200
 
 
+async def test_who_verifies_meanwhile(
+    client: httpx.AsyncClient,
+    app: FastAPI,
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever verifies while the link is about to be sent gets none: it would be of no use."""
+    addresses = app.state.accounts.mailboxes.addresses
+    waits, token = addresses.waits, outbox.token(VerifyEmail)
+
+    async def verify_afterwards(user: User) -> bool:
+        waited: bool = await waits(user)
+        answer = await client.post("/auth/verify-email", json={"token": token})
+        assert (waited, answer.status_code) == (True, 200)
+        return waited
+
+    monkeypatch.setattr(addresses, "waits", verify_afterwards)
+    assert (await log_in(client)).status_code == 401
+    await settle(app)
+    assert sent(outbox) == 0
+
+
 async def test_the_code_of_the_registration(
     app: FastAPI, client: httpx.AsyncClient, clock: FrozenClock, outbox: Outbox
 ) -> None:

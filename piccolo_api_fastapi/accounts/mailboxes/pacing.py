@@ -60,10 +60,18 @@ class Pacing(Generic[UserT]):
         self.deliver = deliver
         self._interval = interval
 
-    async def may_send(self, user: UserT, sending: Sending) -> bool:
+    async def may_send(
+        self, user: UserT, sending: Sending, *, only_unverified: bool = False
+    ) -> bool:
         """
         Whether enough time has passed since the last message of this kind. If so, the interval
         starts anew.
+
+        Args:
+            user: The user.
+            sending: The kind of the message.
+            only_unverified: Whether nothing may be sent once the address is verified. That ends
+                the interval, so work that began before would send another link.
 
         Raises:
             InvalidCredentials: The user was deleted in the meantime.
@@ -73,7 +81,13 @@ class Pacing(Generic[UserT]):
             await self._users.lock(key)
             since = now - self._interval
             return await queries.may_send(
-                self._status, key, user.email, sending, now=now, since=since
+                self._status,
+                key,
+                user.email,
+                sending,
+                now=now,
+                since=since,
+                only_unverified=only_unverified,
             )
 
     async def rehearse(self, *, tickets: int) -> None:

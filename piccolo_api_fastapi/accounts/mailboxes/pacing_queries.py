@@ -20,6 +20,7 @@ async def may_send(
     *,
     now: datetime,
     since: datetime,
+    only_unverified: bool,
 ) -> bool:
     """
     Whether a message may be sent now. Of several concurrent calls, one returns True.
@@ -31,17 +32,20 @@ async def may_send(
         sending: The kind of the message.
         now: The present time.
         since: The latest time of an earlier message that allows another one.
+        only_unverified: Whether nothing may be sent to a verified address.
     """
     name, column = table._meta.get_formatted_tablename(), f"{sending}_sent_at"
+    unverified = 'AND ("verified_at" IS NULL OR "email" <> {})' if only_unverified else ""
     await table.insert(table(user=user, email=email)).on_conflict(
         target=table.user, action="DO NOTHING"
     )
     sent = await table.raw(
         f'UPDATE {name} SET "{column}" = {{}} WHERE "user" = {{}} '  # noqa: S608 - our own names
-        f'AND ("{column}" IS NULL OR "{column}" <= {{}}) RETURNING "user"',
+        f'AND ("{column}" IS NULL OR "{column}" <= {{}}) {unverified} RETURNING "user"',
         now,
         user,
         since,
+        *([email] if only_unverified else []),
     )
     return bool(sent)
 
