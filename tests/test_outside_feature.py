@@ -192,7 +192,7 @@ async def test_events_and_commands(
 ) -> None:
     """Events are listed beside the library's own, and commands are offered with them."""
     await list_events()
-    assert "| `door_opened` | A user opened a door. | `door` |" in capsys.readouterr().out
+    assert "| `door_opened` | success | A user opened a door. | `door` |" in capsys.readouterr().out
     found = {command.callable.__name__: command.callable for command in APP_CONFIG.get_commands()}
     own = {one.__name__: one for one in auth_commands()}
     doors.DoorCode._meta._db = doors.Door._meta._db = database

@@ -7,5 +7,6 @@ EVENTS = declare_events(
         "authz_fail",
         "A guard or the CSRF check answered 403, or asked for step-up (401).",
         ("reason", "needed", "scheme", "route", "ip", "user_agent", "refused"),
+        outcome="failure",
     ),
 )

@@ -169,9 +169,7 @@ class Registration(Generic[UserT]):
         """Whether another link may be sent to an address that was registered and not verified."""
         mailboxes = self._settings.mailboxes
         may_verify = owner.active or await mailboxes.addresses.waits(owner)
-        may_send = may_verify and await mailboxes.pacing.may_send(
-            owner, "verification", only_unverified=True
-        )
+        may_send = may_verify and await mailboxes.pacing.may_send(owner, "verification")
         await self._contest(owner, account)
         return may_send
 

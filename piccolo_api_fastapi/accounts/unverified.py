@@ -61,7 +61,7 @@ class Unverified(Generic[UserT]):
             user is not None
             and await mailboxes.addresses.waits(user)
             and await self._is_within_limit(user)
-            and await mailboxes.pacing.may_send(user, "verification", only_unverified=True)
+            and await mailboxes.pacing.may_send(user, "verification")
         ):
             await mailboxes.verification.send_link(user)
         else:

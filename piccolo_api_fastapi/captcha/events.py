@@ -7,15 +7,18 @@ EVENTS = declare_events(
         "authn_captcha_fail",
         "A CAPTCHA was not solved.",
         ("reason", "ip", "user_agent", "refused"),
+        outcome="failure",
     ),
     EventKind(
         "sys_captcha_unavailable",
         "The vendor could not be asked whether a CAPTCHA was solved.",
         ("reason", "captcha", "failures"),
+        outcome="failure",
     ),
     EventKind(
         "sys_captcha_misconfigured",
         "The vendor does not know the secret, or the address of the vendor is wrong.",
         ("reason", "captcha", "failures"),
+        outcome="failure",
     ),
 )

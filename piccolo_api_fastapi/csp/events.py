@@ -18,5 +18,6 @@ EVENTS = declare_events(
             "user_agent",
             "reports",
         ),
+        outcome="failure",
     ),
 )

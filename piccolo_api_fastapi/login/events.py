@@ -13,5 +13,6 @@ EVENTS = declare_events(
         "A factor was wrong, or the user is unknown or disabled; it has the user if there is one, "
         "which the response does not tell.",
         ("ip", "user_agent", "factor"),
+        outcome="failure",
     ),
 )

@@ -7,11 +7,13 @@ EVENTS = declare_events(
         "excess_rate_limit_exceeded",
         "A [rate limit](rate_limiting.md) refused requests, counted for a second at most.",
         ("scope", "refused", "shadow"),
+        outcome="failure",
     ),
     EventKind(
         "sys_rate_limit_store_down",
         "The [store](rate_limiting.md) of rate limits stopped responding.",
         ("error",),
+        outcome="failure",
     ),
     EventKind("sys_rate_limit_store_up", "The store of rate limits responds again."),
 )

@@ -9,11 +9,13 @@ EVENTS = declare_events(
         "authn_login_fail_max",
         "After so many wrong passwords, the user [has to wait](brute_force.md).",
         ("failures",),
+        outcome="failure",
     ),
     EventKind(
         "authn_login_lock",
         "The hundredth wrong password in a row locked the account.",
         ("failures", "reason"),
+        outcome="failure",
     ),
     EventKind(
         "authn_login_successafterfail",
@@ -24,11 +26,13 @@ EVENTS = declare_events(
         "authn_login_misconfigured",
         "The password was right, but the login does not know a second factor of the user.",
         ("factor", "ip", "user_agent"),
+        outcome="failure",
     ),
     EventKind("authn_login_unlock", "An administrator unlocked an account."),
     EventKind(
         "sys_breach_check_unavailable",
         "Have I Been Pwned did not respond, and the password was accepted.",
         ("error",),
+        outcome="failure",
     ),
 )

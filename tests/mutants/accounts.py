@@ -169,9 +169,15 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "accounts/mailboxes/pacing_queries.py",
-        """ OR "{column}" <= {{}}) RETURNING""",
-        """ OR "{column}" <> {{}}) RETURNING""",
+        """ OR "{column}" <= {{}}) {is_open}""",
+        """ OR "{column}" <> {{}}) {is_open}""",
         f"{_TESTS}/test_verification.py",
+    ),
+    (
+        "accounts/mailboxes/pacing_queries.py",
+        'if sending == "verification" else ""',
+        'if sending == "nothing" else ""',
+        "tests/accounts/test_unverified.py",
     ),
     (
         "accounts/mailboxes/pacing.py",

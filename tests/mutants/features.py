@@ -48,7 +48,7 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "access/step_up.py",
         'name in _factors and _factors[name].worth != "first"',
         "name != PASSWORD",
-        _STEP_UP,
+        "tests/login/mfa/totp/test_worth.py",
     ),
     ("access/step_up.py", "known & {self.factor}", "set(factors) & {self.factor}", _STEP_UP),
     ("access/step_up.py", "counting or [known]", "counting or [set(factors)]", _STEP_UP),

@@ -27,7 +27,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 PACKAGE = "piccolo_api_fastapi"
 PARTS = (PACKAGE, "tests", "examples", "docs", "pyproject.toml", "README.md")
-SECONDS = 300
+SECONDS = 300  # for the tests of one mutant
+UNCHANGED_SECONDS = 3600  # for all of these tests, one after the other
 PARALLEL = 2
 
 Mutant: TypeAlias = tuple[str, str, str, str]
@@ -59,9 +60,10 @@ class Job:
                 if (count := source.count(old)) != 1:
                     return f"stale: the text occurs {count} times", ""
                 file.write_text(source.replace(old, new), "utf-8")
-            code, output = _pytest(Path(folder), self.tests)
+            seconds = UNCHANGED_SECONDS if self.mutant is None else SECONDS
+            code, output = _pytest(Path(folder), self.tests, seconds)
         if code is None:
-            return f"timed out after {SECONDS} s", output
+            return f"timed out after {seconds} s", output
         wanted, other = ("passed", "failed") if self.mutant is None else ("survived", "killed")
         verdict = {0: wanted, 1: other}.get(code, f"broken: pytest ended with {code}")
         return verdict, "" if verdict in GOOD else output
@@ -80,7 +82,7 @@ def _copy(folder: Path) -> None:
             shutil.copy(source, folder / part)
 
 
-def _pytest(folder: Path, tests: str) -> tuple[int | None, str]:
+def _pytest(folder: Path, tests: str, seconds: float) -> tuple[int | None, str]:
     """The exit code of pytest, or `None` if it took too long, and the end of its output."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     running = subprocess.Popen(
@@ -93,7 +95,7 @@ def _pytest(folder: Path, tests: str) -> tuple[int | None, str]:
         start_new_session=True,  # so that servers which a test started end with it
     )
     try:
-        output, _ = running.communicate(timeout=SECONDS)
+        output, _ = running.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         output, _ = running.communicate()

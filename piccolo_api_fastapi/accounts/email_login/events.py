@@ -7,11 +7,13 @@ EVENTS = declare_events(
     EventKind(
         "authn_email_login_request_fail",
         "No user has the address, or the user is disabled: nothing was sent.",
+        outcome="failure",
     ),
     EventKind(
         "authn_email_login_fail",
         "A link or a code to sign in was invalid, or the code was typed in a browser that did not "
         "ask for it.",
         ("error",),
+        outcome="failure",
     ),
 )

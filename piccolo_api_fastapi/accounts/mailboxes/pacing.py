@@ -60,18 +60,10 @@ class Pacing(Generic[UserT]):
         self.deliver = deliver
         self._interval = interval
 
-    async def may_send(
-        self, user: UserT, sending: Sending, *, only_unverified: bool = False
-    ) -> bool:
+    async def may_send(self, user: UserT, sending: Sending) -> bool:
         """
         Whether enough time has passed since the last message of this kind. If so, the interval
         starts anew.
-
-        Args:
-            user: The user.
-            sending: The kind of the message.
-            only_unverified: Whether nothing may be sent once the address is verified. That ends
-                the interval, so work that began before would send another link.
 
         Raises:
             InvalidCredentials: The user was deleted in the meantime.
@@ -81,13 +73,7 @@ class Pacing(Generic[UserT]):
             await self._users.lock(key)
             since = now - self._interval
             return await queries.may_send(
-                self._status,
-                key,
-                user.email,
-                sending,
-                now=now,
-                since=since,
-                only_unverified=only_unverified,
+                self._status, key, user.email, sending, now=now, since=since
             )
 
     async def rehearse(self, *, tickets: int) -> None:
@@ -132,11 +118,11 @@ class Pacing(Generic[UserT]):
         async with transaction(self._status):
             for _ in range(TICKETS):
                 await self._users.lock(primary_key(owner))
-            may_send = await self.may_send(owner, "verification")
+            may_send = await self.may_send(owner, "notice")
         if not may_send:
             return True
         whom: Any = {"username": owner.username, "user": primary_key(owner)}
         message = AlreadyRegistered(to=owner.email, at=self._users.clock(), **whom)
-        async with self.attempt(owner, "verification") as attempt:
+        async with self.attempt(owner, "notice") as attempt:
             await attempt.send(message)
         return not attempt.has_failed

@@ -8,8 +8,18 @@ from piccolo_api_fastapi.core.database.user_tables import user_table_of
 
 from .tables import EmailStatus
 
-Sending: TypeAlias = Literal["verification", "reset", "change"]
-"""A kind of message that strangers can ask for, or that goes to an unproved address."""
+Sending: TypeAlias = Literal["verification", "notice", "reset", "change"]
+"""
+A kind of message that strangers can ask for, or that goes to an unproved address. A notice that
+somebody registered the address again shares the pace of verification.
+"""
+
+_COLUMNS: dict[Sending, str] = {
+    "verification": "verification_sent_at",
+    "notice": "verification_sent_at",
+    "reset": "reset_sent_at",
+    "change": "change_sent_at",
+}
 
 
 async def may_send(
@@ -20,10 +30,12 @@ async def may_send(
     *,
     now: datetime,
     since: datetime,
-    only_unverified: bool,
 ) -> bool:
     """
     Whether a message may be sent now. Of several concurrent calls, one returns True.
+
+    Once the address is verified, no verification may be sent. Verifying ends the interval, so work
+    that began before it would otherwise send another link.
 
     Args:
         table: The table that stores when messages were sent.
@@ -32,20 +44,19 @@ async def may_send(
         sending: The kind of the message.
         now: The present time.
         since: The latest time of an earlier message that allows another one.
-        only_unverified: Whether nothing may be sent to a verified address.
     """
-    name, column = table._meta.get_formatted_tablename(), f"{sending}_sent_at"
-    unverified = 'AND ("verified_at" IS NULL OR "email" <> {})' if only_unverified else ""
+    name, column = table._meta.get_formatted_tablename(), _COLUMNS[sending]
+    is_open = 'AND ("verified_at" IS NULL OR "email" <> {})' if sending == "verification" else ""
     await table.insert(table(user=user, email=email)).on_conflict(
         target=table.user, action="DO NOTHING"
     )
     sent = await table.raw(
         f'UPDATE {name} SET "{column}" = {{}} WHERE "user" = {{}} '  # noqa: S608 - our own names
-        f'AND ("{column}" IS NULL OR "{column}" <= {{}}) {unverified} RETURNING "user"',
+        f'AND ("{column}" IS NULL OR "{column}" <= {{}}) {is_open} RETURNING "user"',
         now,
         user,
         since,
-        *([email] if only_unverified else []),
+        *([email] if is_open else []),
     )
     return bool(sent)
 
@@ -97,5 +108,5 @@ async def forget_sending(
         sending: The kind of the message.
         before: A time from which on another message may be sent now.
     """
-    column = table._meta.get_column_by_name(f"{sending}_sent_at")
+    column = table._meta.get_column_by_name(_COLUMNS[sending])
     await table.update({column: before}).where(table.user == user)

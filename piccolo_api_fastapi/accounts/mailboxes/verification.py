@@ -154,7 +154,7 @@ class Verification(Generic[UserT]):
         if (
             user is not None
             and await self._may_verify(user)
-            and await self.pacing.may_send(user, "verification", only_unverified=True)
+            and await self.pacing.may_send(user, "verification")
         ):
             await self.send(user, code)
         else:

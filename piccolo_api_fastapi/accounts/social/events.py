@@ -7,6 +7,7 @@ EVENTS = declare_events(
         "authn_oauth_fail",
         "A log-in with a provider failed. The reason is a code of this library.",
         ("provider", "reason"),
+        outcome="failure",
     ),
     EventKind(
         "authn_oauth_linked",

@@ -1,8 +1,11 @@
 """Declared events: which events a feature emits, when, and with which data."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from piccolo_api_fastapi.errors import ConfigurationError
+
+Outcome: TypeAlias = Literal["success", "failure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +17,16 @@ class EventKind:
         name: The name of the event, of the OWASP Logging Vocabulary where it has one.
         meaning: When it is emitted: one phrase, in Markdown.
         data: The names in `AuthEvent.data`.
+        outcome: Whether it tells that an operation succeeded.
+        level: The severity, as a level of `logging`. By default, a failure is a `WARNING` and a
+            success is `INFO`.
     """
 
     name: str
     meaning: str
     data: tuple[str, ...] = ()
+    outcome: Outcome = "success"
+    level: int | None = None
 
 
 EVENTS: dict[str, EventKind] = {}
@@ -32,7 +40,10 @@ def declare_events(*kinds: EventKind) -> tuple[EventKind, ...]:
     ```python
     from piccolo_api_fastapi.features import EventKind, declare_events
 
-    declare_events(EventKind("door_opened", "A door was opened.", ("door",)))
+    declare_events(
+        EventKind("door_opened", "A door was opened.", ("door",)),
+        EventKind("door_jammed", "A door did not open.", ("door",), outcome="failure"),
+    )
     ```
 
     Args:
@@ -52,8 +63,8 @@ def declare_events(*kinds: EventKind) -> tuple[EventKind, ...]:
 
 def events_table() -> str:
     """All declared events as a table in Markdown, in the order of their names."""
-    lines = ["| event | when | data |", "|---|---|---|"]
+    lines = ["| event | outcome | when | data |", "|---|---|---|---|"]
     for _, kind in sorted(EVENTS.items()):
         data = ", ".join(f"`{name}`" for name in kind.data)
-        lines.append(f"| `{kind.name}` | {kind.meaning} | {data} |")
+        lines.append(f"| `{kind.name}` | {kind.outcome} | {kind.meaning} | {data} |")
     return "\n".join(lines)

@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import logging
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import Context
@@ -17,19 +16,13 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import after_commit
 from piccolo_api_fastapi.core.http.client import current_client
 
+from .declared import EVENTS, Outcome
 from .telemetry import record_event
 
 logger = logging.getLogger("piccolo_api_fastapi")
 
 LISTENER_SECONDS = 10.0
 """The time limit of an async `after_commit` listener. Then it is cancelled, and that is logged."""
-
-_CRITICAL = re.compile(r"_reuse$")
-_FAILED = re.compile(
-    r"_(fail|fail_max|lock|reuse|exceeded|unavailable|misconfigured|violation|down|not_sent"
-    r"|suspected|unreadable)$"
-)
-_GRAVE = re.compile(r"^user_deleted$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +53,18 @@ class AuthEvent:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def outcome(self) -> Literal["success", "failure"]:
-        """Return whether the operation succeeded."""
-        return "failure" if _FAILED.search(self.name) else "success"
+    def outcome(self) -> Outcome:
+        """Return whether the operation succeeded, as the feature declared; see `EventKind`."""
+        kind = EVENTS.get(self.name)
+        return kind.outcome if kind else "success"
 
     @property
     def level(self) -> int:
         """Return the severity, as a level of `logging`."""
-        if _CRITICAL.search(self.name):
-            return logging.CRITICAL
-        grave = _FAILED.search(self.name) or _GRAVE.search(self.name)
-        return logging.WARNING if grave else logging.INFO
+        kind = EVENTS.get(self.name)
+        if kind is not None and kind.level is not None:
+            return kind.level
+        return logging.WARNING if self.outcome == "failure" else logging.INFO
 
     def fields(self) -> dict[str, Any]:
         """Return plain values for JSON: the details, `event`, `at`, `outcome` and `user`."""

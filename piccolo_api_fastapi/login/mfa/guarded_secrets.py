@@ -10,7 +10,11 @@ from piccolo_api_fastapi.core.events.declared import EventKind, declare_events
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import InvalidCode, NotFound, SecretUnreadable
 
-declare_events(EventKind("authn_secret_unreadable", "A stored secret could not be decrypted."))
+declare_events(
+    EventKind(
+        "authn_secret_unreadable", "A stored secret could not be decrypted.", outcome="failure"
+    )
+)
 
 
 class GuardedSecrets:

@@ -1,5 +1,7 @@
 """Events about refresh tokens."""
 
+import logging
+
 from piccolo_api_fastapi.core.events.declared import EventKind, declare_events
 from piccolo_api_fastapi.schemes.events import SIGN_OUT_EVENTS, TOKEN_EVENTS
 
@@ -11,6 +13,8 @@ EVENTS = (
             "authn_token_reuse",
             "A used refresh token was presented again, and its family was revoked.",
             ("family",),
+            outcome="failure",
+            level=logging.CRITICAL,
         ),
     )
 )

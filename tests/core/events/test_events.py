@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -21,6 +22,7 @@ from piccolo_api_fastapi import AuthEvent, SessionAuth, User, Users, session_rou
 from piccolo_api_fastapi.core.database.transactions import after_commit, engine_of, transaction
 from piccolo_api_fastapi.core.events import events
 from piccolo_api_fastapi.core.events import telemetry as telemetry_module
+from piccolo_api_fastapi.core.events.declared import EVENTS
 from piccolo_api_fastapi.core.events.events import Listener, emit, tell
 from piccolo_api_fastapi.errors import Forbidden
 from piccolo_api_fastapi.testing import FrozenClock
@@ -125,6 +127,7 @@ async def test_a_cancelled_caller(clock: FrozenClock) -> None:
         ("authn_secret_unreadable", "failure", logging.WARNING),
         ("user_deleted", "success", logging.WARNING),
         ("session_ended", "success", logging.INFO),
+        ("nobody_declared_this", "success", logging.INFO),
     ],
 )
 @pytest.mark.security(116)
@@ -146,6 +149,16 @@ async def test_log(
         "ip": "203.0.113.7",
     }
     assert AuthEvent(name, clock()).fields()["user"] is None
+
+
+def test_names_and_outcomes() -> None:
+    """What is named a failure is declared as one, and nothing that failed is below a warning."""
+    kinds = EVENTS.values()
+    assert len({kind.outcome for kind in kinds}) == 2
+    named = {kind.name for kind in kinds if re.search("_fail(_max)?$|_unavailable$", kind.name)}
+    failed = {kind.name: kind.level for kind in kinds if kind.outcome == "failure"}
+    assert named - set(failed) == set()
+    assert set(failed.values()) == {None, logging.CRITICAL}
 
 
 @pytest.fixture

@@ -12,5 +12,6 @@ EVENTS = declare_events(
         "authn_passkey_clone_suspected",
         "A passkey came with a counter that was seen before, so there may be a copy of it.",
         ("name",),
+        outcome="failure",
     ),
 )

@@ -141,7 +141,7 @@ class FirstOnly(SecondFactor):
 
 
 @reaches_no_sql
-@pytest.mark.parametrize("name", ["badge", "mail_link", "password"])
+@pytest.mark.parametrize("name", ["badge", "mail_link", "password", "unheard_of"])
 @pytest.mark.usefixtures("declared")
 def test_not_worth_a_second(users: Users[User], name: str) -> None:
     """A login takes no first factor for a second one, nor what nobody declared."""
