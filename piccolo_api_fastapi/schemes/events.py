@@ -2,15 +2,6 @@
 
 from piccolo_api_fastapi.core.events.declared import EventKind, declare_events
 
-SIGN_OUT_EVENTS = declare_events(
-    EventKind(
-        "credentials_ended",
-        "A user signed out everywhere: all sessions, apps, API tokens and other credentials ended, "
-        "except the one of the request.",
-        ("kept",),
-    ),
-)
-
 TOKEN_EVENTS = declare_events(
     EventKind(
         "authn_token_created",

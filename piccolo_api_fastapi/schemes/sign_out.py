@@ -9,7 +9,6 @@ from piccolo.table import Table
 from piccolo_api_fastapi.access.identity import Identity, check_scopes
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.users import Users
 
 
@@ -40,6 +39,3 @@ async def signing_out(
 async def _end_everything(users: Users[Any], caller: Identity[Any]) -> None:
     check_scopes(caller.scopes, await users.scopes_of(caller.user))
     await users.end_credentials(caller.user, keep=caller.credential_id, everything=True)
-    data = {"kept": str(caller.credential_id)}
-    user = primary_key(caller.user)
-    await emit(AuthEvent("credentials_ended", users.clock(), user, data))

@@ -5,7 +5,6 @@ import sys
 
 from piccolo_api_fastapi.core.commands import Tools, declare_commands
 from piccolo_api_fastapi.core.database.progress import shown
-from piccolo_api_fastapi.core.database.transactions import transaction
 
 from . import folding
 
@@ -58,8 +57,7 @@ async def sign_out(tools: Tools, username: str) -> None:
 
     """
     user = await tools.user(username)
-    async with transaction(tools.users.table):
-        await tools.users.end_credentials(user, everything=True)
+    await tools.users.end_credentials(user, everything=True)
     print(f"{user.username} is signed out everywhere.")  # noqa: T201 - a command
 
 

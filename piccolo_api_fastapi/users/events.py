@@ -28,6 +28,12 @@ EVENTS = declare_events(
         ("factor", "ip", "user_agent"),
         outcome="failure",
     ),
+    EventKind(
+        "credentials_ended",
+        "A user signed out everywhere, or `Users.end_credentials` was called: all sessions, apps "
+        "and other credentials of the user ended, except the one that was kept.",
+        ("kept",),
+    ),
     EventKind("authn_login_unlock", "An administrator unlocked an account."),
     EventKind(
         "sys_breach_check_unavailable",

@@ -295,12 +295,17 @@ class Users(Generic[UserT]):
         """
         End the credentials of a user, except those in tables that a new password keeps.
 
+        It emits `credentials_ended`.
+
         Args:
             user: The user whose credentials end.
             keep: The id of a credential that stays valid.
             everything: Whether to end the credentials that a new password keeps as well.
         """
-        await self.credentials.end(primary_key(user), keep=keep, everything=everything)
+        key, kept = primary_key(user), None if keep is None else str(keep)
+        async with store(), transaction(self.table):
+            await self.credentials.end(key, keep=keep, everything=everything)
+            await emit(AuthEvent("credentials_ended", self.clock(), key, {"kept": kept}))
 
     async def verify(
         self, identifier: str, password: str, *, counted_as: str | None = None

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi import (
     TOTP,
+    AuthEvent,
     Session,
     SessionAuth,
     TokenAuth,
@@ -61,7 +62,11 @@ def type_in(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_users(
-    run: Run, customers: Users[Customer], monkeypatch: pytest.MonkeyPatch, make_session: Any
+    run: Run,
+    customers: Users[Customer],
+    monkeypatch: pytest.MonkeyPatch,
+    make_session: Any,
+    events: list[AuthEvent],
 ) -> None:
     """A user is created, gets another password, and is signed out."""
     type_in(f"{PASSWORD}\n", monkeypatch)
@@ -75,6 +80,8 @@ async def test_users(
     assert "2026-01-01 00:00" in listed
     assert "curl/8" in listed
     assert await run("sign_out", "ada") == "ada is signed out everywhere.\n"
+    told = events[-1]
+    assert (told.name, told.user, told.data) == ("credentials_ended", ada.id, {"kept": None})
     assert await run("list_sessions", "ada") == ""
     await make_session(customers, ada)
     type_in("another horse battery\n", monkeypatch)

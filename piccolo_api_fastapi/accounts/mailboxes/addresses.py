@@ -154,8 +154,9 @@ class Addresses(Generic[UserT]):
             caller: The signed-in user, who may be someone else.
             everything: Whether to revoke API tokens that survive a password change, too.
         """
-        own = caller if caller is not None and caller.is_(primary_key(user)) else None
+        key = primary_key(user)
+        own = caller if caller is not None and caller.is_(key) else None
         keep = None if own is None else own.identity.credential_id
-        await self.users.end_credentials(user, keep=keep, everything=everything)
+        await self.users.credentials.end(key, keep=keep, everything=everything)
         if own is not None:
             await own.renew()

@@ -126,12 +126,13 @@ class Links(Generic[UserT]):
             AlreadyLinked: Somebody has linked it, or the user has linked another.
             InvalidCredentials: The user was deleted meanwhile.
         """
+        key = primary_key(user)
         async with transaction(self.table):
-            await self._users.lock(primary_key(user))
+            await self._users.lock(key)
             row = await self.put(user, provider, identity)
             if row is None:
                 raise AlreadyLinked
-            await self._users.end_credentials(user, keep=keep)
+            await self._users.credentials.end(key, keep=keep)
         return row
 
     async def remove(self, user: UserT, account: UUID, *, keep: Any = None) -> None:
@@ -157,7 +158,7 @@ class Links(Generic[UserT]):
             if name is None:
                 own = {row.id for row in await queries.of_user(self.table, key)}
                 raise LastWayIn if account in own else NotFound
-            await self._users.end_credentials(user, keep=keep)
+            await self._users.credentials.end(key, keep=keep)
             await emit(AuthEvent(UNLINKED, now, key, {"provider": name}))
 
     async def _has_password(self, user: Any) -> bool:

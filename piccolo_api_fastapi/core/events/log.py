@@ -21,6 +21,9 @@ from .events import AuthEvent, subscribe
 
 MINIMUM_KEEP = timedelta(days=1)
 
+_recorded: dict[type[Table], Callable[[], None]] = {}
+"""The tables that events are written to, each with the function that stops it."""
+
 _REFUSAL = "auth events are append-only"
 
 
@@ -59,7 +62,8 @@ def record_events(table: type[EventRecord] = EventRecord) -> Callable[[], None]:
     stop()
     ```
 
-    If an event can't be recorded, its change is rolled back, and the response is a 503.
+    If an event can't be recorded, its change is rolled back, and the response is a 503. However
+    often it is called for a table, each event is written once.
 
     Args:
         table: The table of events.
@@ -67,12 +71,21 @@ def record_events(table: type[EventRecord] = EventRecord) -> Callable[[], None]:
     Returns:
         A function that stops the recording.
     """
+    if table in _recorded:
+        return _recorded[table]
 
     async def record(event: AuthEvent) -> None:
         async with store():
             await table.insert(_row(table, event))
 
-    return subscribe(record, when="before_commit")
+    unsubscribe = subscribe(record, when="before_commit")
+
+    def stop() -> None:
+        if _recorded.pop(table, None) is not None:
+            unsubscribe()
+
+    _recorded[table] = stop
+    return stop
 
 
 async def delete_old_events(

@@ -72,6 +72,17 @@ async def test_who_what_when_where(
     assert json.loads(succeeded["data"]) == {"factor": "password"}
 
 
+async def test_recorded_twice(users: Users[User]) -> None:
+    """However often the recording is begun, each event is one row, and one end ends it."""
+    ends = [record_events(), record_events()]
+    await users.create("ada", PASSWORD)
+    assert await names() == ["user_created"]
+    ends[0]()
+    ends[1]()
+    await users.create("grace", PASSWORD)
+    assert await names() == ["user_created"]
+
+
 @pytest.mark.security(115)
 async def test_no_secrets(recording: None, client: httpx.AsyncClient, ada: User) -> None:
     """No password, token or cookie is in the table."""

@@ -306,7 +306,7 @@ class Passkeys(SecondFactor):
                 raise PasskeyExists
             is_without = await self.recovery.left(user) == 0
             codes = await self.recovery.write(key, now) if is_without else []
-            await self.users.end_credentials(user, keep=keep)
+            await self.users.credentials.end(key, keep=keep)
             await emit(AuthEvent("authn_passkey_added", now, key, {"name": row.name}))
         return row, codes
 
@@ -356,7 +356,7 @@ class Passkeys(SecondFactor):
                 own = {row.id for row in await queries.of_user(self.table, key)}
                 raise LastWayIn if passkey in own else NotFound
             await self.recovery.erase(user)
-            await self.users.end_credentials(user, keep=keep)
+            await self.users.credentials.end(key, keep=keep)
             await emit(AuthEvent("authn_passkey_removed", now, key, {"name": name}))
 
     async def _has_password(self, user: Any) -> bool:

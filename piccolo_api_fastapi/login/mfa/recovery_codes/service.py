@@ -134,7 +134,7 @@ class RecoveryCodes(SecondFactor):
             if not await confirmed_factors(self.users, user):
                 raise NotFound
             codes = await self.write(key, now)
-            await self.users.end_credentials(user, keep=keep)
+            await self.users.credentials.end(key, keep=keep)
             await emit(AuthEvent("authn_recovery_codes_replaced", now, key))
         return codes
 

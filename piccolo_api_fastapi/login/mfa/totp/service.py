@@ -205,7 +205,7 @@ class TOTP(SecondFactor):
             if not await queries.confirm(self.table, key, confirmed.pending, confirmed.step, now):
                 raise WrongConfirmation
             codes = await self.recovery.write(key, now)
-            await self.users.end_credentials(confirmed.user, keep=keep)
+            await self.users.credentials.end(key, keep=keep)
             await emit(AuthEvent("authn_mfa_enrolled", now, key, {"factor": self.name}))
         return codes
 
@@ -245,7 +245,7 @@ class TOTP(SecondFactor):
             await self.recovery.erase(user)
             if not any(row["confirmed_at"] for row in removed):
                 raise NotFound
-            await self.users.end_credentials(user, keep=keep)
+            await self.users.credentials.end(key, keep=keep)
             await emit(AuthEvent("authn_mfa_removed", now, key, {"factor": self.name}))
 
     async def adopt(self, user: Any, secret: bytes, *, used_at: datetime | None = None) -> bool:

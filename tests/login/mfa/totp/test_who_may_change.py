@@ -14,6 +14,7 @@ from piccolo_api_fastapi import (
     Users,
 )
 from piccolo_api_fastapi.testing import FrozenClock
+from piccolo_api_fastapi.users.credentials import Credentials
 from tests.conftest import bearer, log_in, reaches_no_sql
 
 from .conftest import begin, confirm, enrol
@@ -65,13 +66,13 @@ async def test_a_session_that_ends_meanwhile(
     """A change under way when its session is ended changes nothing: the user is locked by then."""
     await enrol(client, clock)
     codes = await RecoveryCode.select().order_by(RecoveryCode.id)
-    end_credentials = Users.end_credentials
+    end = Credentials.end
 
-    async def when_all_have_ended(self: Users[User], user: User, *, keep: Any = None) -> None:
+    async def when_all_have_ended(self: Credentials, key: Any, *, keep: Any = None) -> None:
         assert keep is not None
-        await end_credentials(self, user)
+        await end(self, key)
 
-    monkeypatch.setattr(Users, "end_credentials", when_all_have_ended)
+    monkeypatch.setattr(Credentials, "end", when_all_have_ended)
     answer = await client.request(method, path)
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_session")
     assert codes == await RecoveryCode.select().order_by(RecoveryCode.id)
