@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check docs compat bench mutants release
+.PHONY: help demo test test-slow test-all check docs compat bench mutants release
 # Python keeps what it compiled, or each process of the tests would compile the same files again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -9,9 +9,11 @@ LOWEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/de
 PACKAGE := -e '.[fastapi-users,http,mail,pages,passkeys,postgres,redis,sqlite]'
 PYTEST := pytest -n 2 --dist worksteal -rs
 
+# The fast tests alone reach each branch, so the slow ones are spared the tracer, which nearly doubles their time.
 # Without PostgreSQL or Redis their tests are skipped, each named with the reason, and what only they run is not counted as missed.
 POSTGRES = python3 -c "import os, socket; socket.create_connection((os.getenv('PG_HOST', '127.0.0.1'), int(os.getenv('PG_PORT', '5432'))), 2)" 2>/dev/null
 REDIS = python3 -c "import os, socket, urllib.parse as u; w = u.urlsplit(os.getenv('REDIS_URL', 'redis://127.0.0.1:6379')); socket.create_connection((w.hostname, w.port or 6379), 2)" 2>/dev/null
+COV = --cov $$([ -n "$$CI" ] || { $(POSTGRES) && $(REDIS); } || echo --cov-fail-under=0)
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,11 +21,15 @@ help:  ## Show this list
 demo: $(VENV)-demo/.stamp  ## Run the quickstart, pages and API, on HOST:PORT (127.0.0.1:8000)
 	$(VENV)-demo/bin/python -m examples.quickstart
 
-test: $(VENV)/.stamp  ## Run the tests but the slow ones, in parallel
-	$(BIN)/$(PYTEST) -m 'not slow'
+test: $(VENV)/.stamp  ## Run the tests but the slow ones, in parallel; COVERAGE=1 for branch coverage
+	$(BIN)/$(PYTEST) -m 'not slow' $(if $(COVERAGE),$(COV))
 
-test-all: $(VENV)/.stamp  ## Run all tests, with branch coverage
-	$(BIN)/$(PYTEST) --cov $$([ -n "$$CI" ] || { $(POSTGRES) && $(REDIS); } || echo --cov-fail-under=0)
+test-slow: $(VENV)/.stamp  ## Run the slow tests
+	$(BIN)/$(PYTEST) -m slow
+
+test-all:  ## Run all tests, the fast ones with branch coverage
+	$(MAKE) test COVERAGE=1
+	$(MAKE) test-slow
 
 check: $(VENV)/.stamp  ## Lint, format, types and import directions
 	$(BIN)/ruff check && $(BIN)/ruff format --check

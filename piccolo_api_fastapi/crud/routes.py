@@ -7,7 +7,7 @@ from fastapi import Body, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.route import no_body
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
@@ -96,7 +96,7 @@ class Routes:
         """
         if body is not None:
             endpoint.__annotations__["body"] = Annotated[body, Body()]
-        options["responses"] = {**responses(*errors), **(documented or {})}
+        options["responses"] = {**shared_responses(*errors), **(documented or {})}
         options["openapi_extra"] = {"parameters": list(parameters)} if parameters else None
         options["dependencies"] = [*self._limits, *self.guards.beside(*needs)]
         self._router.add_api_route(path, endpoint, methods=[method], operation_id=name, **options)

@@ -9,7 +9,7 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.core.events.repeated import tell_counted
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import AuthError, Unprocessable, UnsupportedMediaType
 from piccolo_api_fastapi.rate_limiting import RateLimit
@@ -110,7 +110,7 @@ def csp_report_router(
         summary="Report violations of a Content Security Policy",
         status_code=204,
         dependencies=[Depends(limit)],
-        responses=responses(UnsupportedMediaType, Unprocessable),
+        responses=shared_responses(UnsupportedMediaType, Unprocessable),
         openapi_extra={"requestBody": _BODY},
     )
     async def report_csp_violations(request: Request) -> None:

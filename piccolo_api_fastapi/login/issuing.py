@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response, params
 from pydantic import BaseModel
 
 from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.public_routes import CallableT
 from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.core.http.router import AuthRouter
@@ -74,7 +74,7 @@ class Issuing:
 
     def responses(self, *errors: type[AuthError]) -> dict[int | str, dict[str, Any]]:
         """Document errors of a login, as the routes of this scheme answer them."""
-        return responses(*(self.errors.get(error, error) for error in errors))
+        return shared_responses(*(self.errors.get(error, error) for error in errors))
 
     def body(self, model: type[BaseModel]) -> Callable[[CallableT], CallableT]:
         """

@@ -11,7 +11,7 @@ from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
@@ -76,7 +76,7 @@ def reauthentication_router(
         operation_id="reauthenticate",
         summary="Confirm that it is me",
         status_code=204,
-        responses=responses(
+        responses=shared_responses(
             InvalidCredentials,
             InvalidCode,
             FactorDisabled,
@@ -117,7 +117,7 @@ def _add_options(router: APIRouter, login: Login[Any], person: InPerson[Any]) ->
         "/reauthenticate/options",
         operation_id="begin_reauthentication",
         summary="Begin to confirm that it is me by a passkey",
-        responses=responses(InvalidCode),
+        responses=shared_responses(InvalidCode),
     )
     async def begin_reauthentication(
         identity: Annotated[Identity[Any], Depends(person.identity)], body: FactorAgainIn

@@ -15,7 +15,7 @@ from piccolo_api_fastapi.accounts.schemas import (
 )
 from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.errors import (
     HasherBusy,
     IdentityTaken,
@@ -71,7 +71,7 @@ def _add_verification_request(router: APIRouter, accounts: Accounts[Any]) -> Non
         dependencies=before(
             accounts, limits.mail_by_address, *to_a_mailbox(limits.mail_by_account)
         ),
-        responses=responses(TooManyRequests, HasherBusy),
+        responses=shared_responses(TooManyRequests, HasherBusy),
     )
     async def request_email_verification(body: EmailIn, later: Later) -> Accepted:
         """The response is the same if the address is unknown, or verified already."""
@@ -89,7 +89,7 @@ def _add_verification(router: APIRouter, accounts: Accounts[Any]) -> None:
         operation_id="verify_email",
         summary="Verify an address",
         dependencies=before(accounts, limits.verify_by_address, limits.verify_by_account),
-        responses=responses(InvalidTicket, SessionEnded, HasherBusy, TooManyRequests),
+        responses=shared_responses(InvalidTicket, SessionEnded, HasherBusy, TooManyRequests),
     )
     async def verify_email(
         body: VerifyEmailIn,
@@ -150,7 +150,7 @@ def _add_change(router: APIRouter, accounts: Accounts[Any]) -> None:
         operation_id="change_email",
         summary="Change my e-mail address",
         status_code=202,
-        responses=responses(*PROOF),
+        responses=shared_responses(*PROOF),
     )
     async def change_email(
         body: ChangeEmailIn,
@@ -174,7 +174,7 @@ def _add_confirmation(router: APIRouter, accounts: Accounts[Any]) -> None:
         summary="Confirm my new e-mail address",
         status_code=204,
         dependencies=before(accounts, accounts.limits.verify_by_address),
-        responses=responses(InvalidTicket, SessionEnded, IdentityTaken, TooManyRequests),
+        responses=shared_responses(InvalidTicket, SessionEnded, IdentityTaken, TooManyRequests),
     )
     async def confirm_email_change(
         body: TokenIn,
@@ -199,7 +199,7 @@ def _add_undo(router: APIRouter, accounts: Accounts[Any]) -> None:
         summary="Take my account back",
         status_code=204,
         dependencies=before(accounts, accounts.limits.verify_by_address),
-        responses=responses(InvalidTicket, IdentityTaken, TooManyRequests),
+        responses=shared_responses(InvalidTicket, IdentityTaken, TooManyRequests),
     )
     async def undo_email_change(body: TokenIn, later: Later) -> None:
         """Restore the address, sign out all sessions, and send a link for a new password."""

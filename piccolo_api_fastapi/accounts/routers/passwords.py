@@ -13,7 +13,7 @@ from piccolo_api_fastapi.accounts.schemas import (
 )
 from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.errors import (
     ConfigurationError,
     HasherBusy,
@@ -79,7 +79,7 @@ def _add_request(router: APIRouter, accounts: Accounts[Any], captcha: Check) -> 
         summary="Request a link for a new password",
         status_code=202,
         dependencies=before(accounts, limits.mail_by_address, captcha, *by_account),
-        responses=responses(TooManyRequests),
+        responses=shared_responses(TooManyRequests),
     )
     async def forgot_password(body: EmailIn, later: Later) -> Accepted:
         """The response is the same if the address is unknown."""
@@ -95,7 +95,7 @@ def _add_reset(router: APIRouter, accounts: Accounts[Any]) -> None:
         summary="Set a new password",
         status_code=204,
         dependencies=before(accounts, accounts.limits.verify_by_address),
-        responses=responses(InvalidTicket, TooManyRequests, WeakPassword, HasherBusy),
+        responses=shared_responses(InvalidTicket, TooManyRequests, WeakPassword, HasherBusy),
     )
     async def reset_password(
         body: ResetPasswordIn, later: Later, request: Request, response: Response
@@ -140,7 +140,7 @@ def change_password_router(
         operation_id="change_password",
         summary="Change my password",
         status_code=204,
-        responses=responses(*PROOF, WeakPassword),
+        responses=shared_responses(*PROOF, WeakPassword),
     )
     async def change_password(
         body: ChangePasswordIn,

@@ -9,7 +9,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.accounts.schemas import CloseAccountIn
 from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.errors import AccountInUse, LastManager, SessionEnded, ValueTaken
 from piccolo_api_fastapi.mail.delivery import Later
 from piccolo_api_fastapi.mail.messages import AccountClosed
@@ -76,7 +76,7 @@ def _add_change(router: APIRouter, accounts: Accounts[Any], model: type[BaseMode
         operation_id="change_me",
         summary="Change my profile",
         response_model=accounts.models.me,
-        responses=responses(SessionEnded, ValueTaken),
+        responses=shared_responses(SessionEnded, ValueTaken),
     )
 
 
@@ -88,7 +88,7 @@ def _add_close(router: APIRouter, accounts: Accounts[Any]) -> None:
         operation_id="close_account",
         summary="Close my account",
         status_code=204,
-        responses=responses(*PROOF, AccountInUse, *last),
+        responses=shared_responses(*PROOF, AccountInUse, *last),
     )
     async def close_account(
         body: CloseAccountIn,

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from piccolo_api_fastapi.accounts.schemas import Accepted
 from piccolo_api_fastapi.accounts.service import Accounts
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.errors import (
     HasherBusy,
     IdentityTaken,
@@ -78,7 +78,7 @@ def _register_by_mail(
         summary="Register",
         status_code=202,
         dependencies=checks,
-        responses=responses(TooManyRequests, WeakPassword, HasherBusy),
+        responses=shared_responses(TooManyRequests, WeakPassword, HasherBusy),
     )
 
 
@@ -101,5 +101,7 @@ def _register_at_once(
         status_code=201,
         dependencies=checks,
         response_model=accounts.models.me,
-        responses=responses(TooManyRequests, WeakPassword, IdentityTaken, ValueTaken, HasherBusy),
+        responses=shared_responses(
+            TooManyRequests, WeakPassword, IdentityTaken, ValueTaken, HasherBusy
+        ),
     )

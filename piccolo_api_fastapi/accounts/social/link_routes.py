@@ -9,7 +9,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.errors import (
     AlreadyLinked,
     LastWayIn,
@@ -65,7 +65,7 @@ def _add_confirmation(
         "/oauth/confirm",
         operation_id="confirm_oauth_account",
         summary="Link the account that a login with a provider found unlinked",
-        responses=responses(StepUpRequired, LoginFlowUnknown, AlreadyLinked),
+        responses=shared_responses(StepUpRequired, LoginFlowUnknown, AlreadyLinked),
     )
     async def confirm_account(
         identity: Annotated[Identity[Any], Depends(caller)], request: Request, response: Response
@@ -90,7 +90,7 @@ def _add_link(router: APIRouter, social: SocialLogin[Any], caller: Any) -> None:
         operation_id="link_oauth_account",
         summary="Link an account at a provider",
         dependencies=[Depends(BEGINNINGS)],
-        responses=responses(StepUpRequired, NotFound, ProviderUnavailable, TooManyRequests),
+        responses=shared_responses(StepUpRequired, NotFound, ProviderUnavailable, TooManyRequests),
     )
     async def link(
         provider: str,
@@ -123,7 +123,7 @@ def _add_removal(
         operation_id="unlink_oauth_account",
         summary="Unlink an account at a provider",
         status_code=204,
-        responses=responses(StepUpRequired, NotFound, LastWayIn),
+        responses=shared_responses(StepUpRequired, NotFound, LastWayIn),
     )
     async def unlink(
         identity: Annotated[Identity[Any], Depends(caller)],

@@ -10,7 +10,7 @@ from piccolo_api_fastapi.access.person_only import in_person
 from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.errors import (
     AccountExists,
     AlreadyLinked,
@@ -141,7 +141,7 @@ def _add_begin(
         summary="Log in with a provider",
         dependencies=[*issuing.dependencies, Depends(BEGINNINGS)],
         response_model=BeginOut,
-        responses=responses(NotFound, ProviderUnavailable, TooManyRequests) | see_other,
+        responses=shared_responses(NotFound, ProviderUnavailable, TooManyRequests) | see_other,
         openapi_extra={"requestBody": {"content": bodies}},
     )
     @logs_in(login, factor=OAUTH)
@@ -182,7 +182,7 @@ def _add_callbacks(router: APIRouter, social: SocialLogin[Any], landing: Landing
         status_code=303,
         response_model=None,
         responses=see_other
-        | responses(
+        | shared_responses(
             LoginFlowUnknown,
             InvalidCredentials,
             ProviderRefused,
@@ -208,7 +208,7 @@ def _add_callbacks(router: APIRouter, social: SocialLogin[Any], landing: Landing
         summary="The callback of a provider, as a form",
         status_code=303,
         response_model=None,
-        responses=see_other | responses(InvalidRequest, NotFound),
+        responses=see_other | shared_responses(InvalidRequest, NotFound),
     )
     async def pass_on(
         provider: str, form: Annotated[PostedCallback, Form()], request: Request

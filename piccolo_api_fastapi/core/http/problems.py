@@ -219,9 +219,24 @@ def responses(*errors: type[AuthError]) -> dict[int | str, dict[str, Any]]:
     Args:
         errors: The error classes.
     """
+    return deepcopy(shared_responses(*errors))
+
+
+def shared_responses(*errors: type[AuthError]) -> dict[int | str, dict[str, Any]]:
+    """
+    Return `responses` for the routes of the library, which share them and never change them.
+
+    Args:
+        errors: The error classes.
+    """
+    return dict(_responses(errors))
+
+
+@cache
+def _responses(errors: tuple[type[AuthError], ...]) -> dict[int | str, dict[str, Any]]:
     documented: dict[int | str, dict[str, Any]] = {}
     add_responses(documented, *errors)
-    return deepcopy(documented)
+    return documented
 
 
 def errors_of(dependencies: Iterable[object]) -> list[type[AuthError]]:
@@ -240,20 +255,29 @@ def add_responses(documented: dict[int | str, dict[str, Any]], *errors: type[Aut
         errors: The error classes to add.
     """
     for error in errors:
+        headers, schema, example = _documentation(error)  # type: ignore[arg-type]  # it is hashable
         new = {"description": phrase(error.status), "content": {PROBLEM_MEDIA_TYPE: {}}}
         response = documented.setdefault(error.status, new)
         contents = response.get("content", {})
         if PROBLEM_MEDIA_TYPE not in contents:
             continue  # the application documents this status itself
         documented[error.status] = response = dict(response)
-        if headers := _documented_headers(error):
+        if headers:
             response["headers"] = response.get("headers", {}) | headers
         content = dict(contents[PROBLEM_MEDIA_TYPE])
-        content["schema"] = either(content.get("schema", {}), _schema(body_of(error)))
-        example = {"summary": error.message, "value": _example(error)}
+        content["schema"] = either(content.get("schema", {}), schema)
         content["examples"] = dict(content.get("examples", {}))
         content["examples"].setdefault(error.code, example)
         response["content"] = contents | {PROBLEM_MEDIA_TYPE: content}
+
+
+@cache
+def _documentation(
+    error: type[AuthError],
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The headers, the schema and the example of an error."""
+    example = {"summary": error.message, "value": _example(error)}
+    return _documented_headers(error), _schema(body_of(error)), example
 
 
 def either(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.route import no_body
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
@@ -93,7 +93,7 @@ def _add_own(router: APIRouter, token: TokenAuth[Any], person: InPerson[Any]) ->
         operation_id="revoke_api_token",
         summary="Revoke one API token",
         status_code=204,
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def revoke_api_token(user: Annotated[Any, Depends(person)], token_id: UUID) -> None:
         """Revoke a token; it stops working at once."""
@@ -112,7 +112,7 @@ def _add_secrets(router: APIRouter, token: TokenAuth[Any], recent: InPerson[Any]
         operation_id="create_api_token",
         summary="Make an API token",
         status_code=201,
-        responses=responses(StepUpRequired, InsufficientScope, TokenLimitReached),
+        responses=shared_responses(StepUpRequired, InsufficientScope, TokenLimitReached),
     )
     async def create_api_token(
         user: Annotated[Any, Depends(recent)], request: Request, wanted: APITokenIn
@@ -132,7 +132,7 @@ def _add_secrets(router: APIRouter, token: TokenAuth[Any], recent: InPerson[Any]
         "/api-tokens/{token_id}/rotate",
         operation_id="rotate_api_token",
         summary="Rotate one API token",
-        responses=responses(StepUpRequired, InsufficientScope, NotFound, Conflict),
+        responses=shared_responses(StepUpRequired, InsufficientScope, NotFound, Conflict),
     )
     async def rotate_api_token(
         user: Annotated[Any, Depends(recent)],

@@ -15,7 +15,7 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.scheme import Scheme
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import ConfigurationError, NotFound
 from piccolo_api_fastapi.users import UserT
@@ -95,7 +95,7 @@ def _add_end(router: APIRouter, schemes: list[Scheme[Any]], person: InPerson[Any
         operation_id="end_device",
         summary="Sign one device out",
         status_code=204,
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def end_device(
         identity: Annotated[Identity[Any], Depends(person.identity)],

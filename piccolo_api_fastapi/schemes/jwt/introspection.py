@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Form
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from piccolo_api_fastapi.core.database.outages import store
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.errors import InvalidRequest, InvalidToken
 
 from .dependencies import JWTAuth
@@ -60,7 +60,7 @@ def add_introspection(router: APIRouter, jwt: JWTAuth[Any], guard: Callable[...,
         operation_id="introspect_token",
         summary="Ask about a token",
         response_model_exclude_none=True,
-        responses=responses(InvalidRequest),
+        responses=shared_responses(InvalidRequest),
     )
     async def introspect_token(
         form: Annotated[IntrospectionForm, Form()], _: Annotated[Any, Depends(guard)]

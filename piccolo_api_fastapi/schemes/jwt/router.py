@@ -13,7 +13,7 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import issues_tokens
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.route import PublicRoute, no_body
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
@@ -131,7 +131,7 @@ def _add_token(
         operation_id="create_token",
         summary="Get or refresh tokens",
         response_model_exclude_none=True,
-        responses=responses(
+        responses=shared_responses(
             *getattr(captcha, "documented_errors", ()),
             InvalidRequest,
             InvalidGrant,
@@ -193,7 +193,7 @@ def _add_revocation(router: APIRouter, jwt: JWTAuth[Any]) -> None:
         "/token/revoke",
         operation_id="revoke_token",
         summary="Revoke a token",
-        responses=responses(InvalidRequest),
+        responses=shared_responses(InvalidRequest),
     )
     async def revoke_token(request: Request, form: Annotated[RevocationForm, Form()]) -> None:
         """
@@ -227,7 +227,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any], person: InPerson[Any]) -
         operation_id="end_family",
         summary="Sign one app out",
         status_code=204,
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def end_family(
         identity: Annotated[Identity[Any], Depends(person.identity)], family_id: UUID
@@ -241,7 +241,7 @@ def _add_families(router: APIRouter, jwt: JWTAuth[Any], person: InPerson[Any]) -
         operation_id="end_other_families",
         summary="Sign all other apps out",
         status_code=204,
-        responses=responses(InsufficientScope),
+        responses=shared_responses(InsufficientScope),
     )
     async def end_other_families(
         identity: Annotated[Identity[Any], Depends(person.identity)],

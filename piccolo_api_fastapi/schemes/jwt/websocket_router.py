@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.database.outages import store
 from piccolo_api_fastapi.core.http.bodies import ResponseBody
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.errors import TooManyRequests
 
 from .dependencies import JWTAuth
@@ -42,7 +42,7 @@ def add_websocket_tickets(router: APIRouter, jwt: JWTAuth[Any], tickets: WebSock
         "/token/ws-ticket",
         operation_id="create_websocket_ticket",
         summary="Get a ticket for a WebSocket",
-        responses=responses(TooManyRequests),
+        responses=shared_responses(TooManyRequests),
     )
     async def create_websocket_ticket(
         identity: Annotated[Identity[Any], Depends(jwt.identity)],

@@ -11,7 +11,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.route import no_body
 from piccolo_api_fastapi.errors import (
     CrossSiteRequest,
@@ -92,7 +92,7 @@ def _add_login(
         summary=issuing.summary,
         response_model=issuing.started,
         dependencies=[*issuing.dependencies, *captcha_dependencies(captcha, login.limits)],
-        responses=responses(
+        responses=shared_responses(
             InvalidCredentials, LoginRefused, EmailNotVerified, TooManyRequests, HasherBusy
         ),
     )
@@ -114,7 +114,7 @@ def _add_login(
         operation_id="log_out",
         summary="Log out",
         status_code=204,
-        responses=responses(CrossSiteRequest),
+        responses=shared_responses(CrossSiteRequest),
     )
     async def log_out(request: Request, response: Response) -> None:
         """End the session and clear the cookie. The response is the same without a session."""
@@ -140,7 +140,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any], person: InPerson
         operation_id="end_session",
         summary="End one session",
         status_code=204,
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def end_session(
         identity: Annotated[Identity[Any], Depends(person.identity)], session_id: UUID
@@ -154,7 +154,7 @@ def _add_sessions(router: APIRouter, session: SessionAuth[Any], person: InPerson
         operation_id="end_other_sessions",
         summary="End all other sessions",
         status_code=204,
-        responses=responses(InsufficientScope),
+        responses=shared_responses(InsufficientScope),
     )
     async def end_other_sessions(
         identity: Annotated[Identity[Any], Depends(person.identity)],

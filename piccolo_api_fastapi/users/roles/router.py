@@ -22,7 +22,7 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.outages import finding
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -176,7 +176,7 @@ def _add_roles(router: APIRouter, parts: _Parts) -> None:
         operation_id="create_role",
         summary="Make a role",
         status_code=201,
-        responses=responses(StepUpRequired, InsufficientScope, ValueTaken),
+        responses=shared_responses(StepUpRequired, InsufficientScope, ValueTaken),
     )
     async def create_role(
         acting: Annotated[_Acting, Depends(parts.acting)], wanted: RoleIn
@@ -194,7 +194,7 @@ def _add_changes(router: APIRouter, parts: _Parts) -> None:
         "/roles/{role_id}",
         operation_id="change_role",
         summary="Change a role",
-        responses=responses(*_CHANGE, ValueTaken, LastManager),
+        responses=shared_responses(*_CHANGE, ValueTaken, LastManager),
     )
     async def change_role(
         acting: Annotated[_Acting, Depends(parts.acting)], role_id: UUID, wanted: RoleChangeIn
@@ -209,7 +209,7 @@ def _add_changes(router: APIRouter, parts: _Parts) -> None:
         operation_id="delete_role",
         summary="Delete a role",
         status_code=204,
-        responses=responses(*_CHANGE, LastManager),
+        responses=shared_responses(*_CHANGE, LastManager),
     )
     async def delete_role(acting: Annotated[_Acting, Depends(parts.acting)], role_id: UUID) -> None:
         """Delete a role. All who have it lose it at once."""
@@ -222,7 +222,7 @@ def _add_grants_of(router: APIRouter, parts: _Parts) -> None:
         "/users/{user_id}/roles",
         operation_id="list_user_roles",
         summary="List the roles of a user",
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def list_user_roles(
         _: Annotated[Any, Depends(parts.reader)], user_id: _UserId
@@ -235,7 +235,7 @@ def _add_grants_of(router: APIRouter, parts: _Parts) -> None:
         "/users/{user_id}/roles/{role_id}",
         operation_id="get_user_role",
         summary="Show one role of a user",
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def get_user_role(
         _: Annotated[Any, Depends(parts.reader)], user_id: _UserId, role_id: UUID
@@ -249,7 +249,7 @@ def _add_grants(router: APIRouter, parts: _Parts) -> None:
         "/users/{user_id}/roles/{role_id}",
         operation_id="grant_role",
         summary="Grant a role to a user",
-        responses=responses(*_CHANGE, Forbidden, LastManager),
+        responses=shared_responses(*_CHANGE, Forbidden, LastManager),
     )
     async def grant_role(
         acting: Annotated[_Acting, Depends(parts.acting)],
@@ -268,7 +268,7 @@ def _add_grants(router: APIRouter, parts: _Parts) -> None:
         operation_id="withdraw_role",
         summary="Withdraw a role from a user",
         status_code=204,
-        responses=responses(*_CHANGE, LastManager),
+        responses=shared_responses(*_CHANGE, LastManager),
     )
     async def withdraw_role(
         acting: Annotated[_Acting, Depends(parts.acting)], user_id: _UserId, role_id: UUID
@@ -306,7 +306,7 @@ def _add_permissions(router: APIRouter, parts: _Parts) -> None:
         "/permissions/{permission}/users",
         operation_id="list_permission_holders",
         summary="List the users who have a permission",
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def list_permission_holders(
         _: Annotated[Any, Depends(parts.reader)],

@@ -16,7 +16,7 @@ from piccolo_api_fastapi.access.step_up import RECENT, StepUp
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     LastWayIn,
@@ -116,7 +116,7 @@ def _add_enrolment(
         "/passkeys/options",
         operation_id="begin_passkey",
         summary="Begin to add a passkey",
-        responses=responses(StepUpRequired, PasskeyLimitReached),
+        responses=shared_responses(StepUpRequired, PasskeyLimitReached),
     )
     async def begin_passkey(identity: Annotated[Identity[Any], Depends(recent)]) -> CreationOut:
         """Get a challenge, and the options with which the browser makes a passkey."""
@@ -127,7 +127,9 @@ def _add_enrolment(
         operation_id="add_passkey",
         summary="Add a passkey",
         status_code=201,
-        responses=responses(StepUpRequired, PasskeyExists, PasskeyLimitReached, PasskeyRefused),
+        responses=shared_responses(
+            StepUpRequired, PasskeyExists, PasskeyLimitReached, PasskeyRefused
+        ),
     )
     @enrols(passkeys)
     async def add_passkey(
@@ -153,7 +155,7 @@ def _add_changes(
         "/passkeys/{passkey_id}",
         operation_id="rename_passkey",
         summary="Rename a passkey",
-        responses=responses(StepUpRequired, NotFound),
+        responses=shared_responses(StepUpRequired, NotFound),
     )
     async def rename_passkey(
         identity: Annotated[Identity[Any], Depends(recent)], passkey_id: UUID, body: PasskeyNameIn
@@ -166,7 +168,7 @@ def _add_changes(
         operation_id="remove_passkey",
         summary="Remove a passkey",
         status_code=204,
-        responses=responses(StepUpRequired, NotFound, LastWayIn),
+        responses=shared_responses(StepUpRequired, NotFound, LastWayIn),
     )
     async def remove_passkey(
         identity: Annotated[Identity[Any], Depends(recent)],

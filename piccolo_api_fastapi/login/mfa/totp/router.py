@@ -17,7 +17,7 @@ from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import tag
-from piccolo_api_fastapi.core.http.problems import responses
+from piccolo_api_fastapi.core.http.problems import shared_responses
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     NotFound,
@@ -102,7 +102,7 @@ def _add_enrolment(
         "/mfa/totp",
         operation_id="begin_totp",
         summary="Begin to enrol an authenticator",
-        responses=responses(StepUpRequired),
+        responses=shared_responses(StepUpRequired),
     )
     async def begin_totp(identity: Annotated[Identity[Any], Depends(recent)]) -> EnrolmentOut:
         """Get a new secret to scan. It is used once it is confirmed; a second replaces it."""
@@ -114,7 +114,7 @@ def _add_enrolment(
         "/mfa/totp/confirm",
         operation_id="confirm_totp",
         summary="Confirm an authenticator",
-        responses=responses(StepUpRequired, WrongConfirmation, SecretUnreadable),
+        responses=shared_responses(StepUpRequired, WrongConfirmation, SecretUnreadable),
     )
     @enrols(totp)
     async def confirm_totp(
@@ -137,7 +137,7 @@ def _add_changes(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
         operation_id="remove_totp",
         summary="Remove my authenticator",
         status_code=204,
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def remove_totp(
         identity: Annotated[Identity[Any], Depends(person.identity)],
@@ -154,7 +154,7 @@ def _add_changes(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
         "/mfa/recovery-codes",
         operation_id="replace_recovery_codes",
         summary="Get new recovery codes",
-        responses=responses(NotFound),
+        responses=shared_responses(NotFound),
     )
     async def replace_recovery_codes(
         identity: Annotated[Identity[Any], Depends(person.identity)],
