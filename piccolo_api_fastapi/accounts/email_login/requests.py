@@ -1,7 +1,6 @@
 """`LoginRequests`: store the log-ins that are asked for, and mail their links and codes."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Generic
 from uuid import uuid4
 
@@ -18,8 +17,6 @@ from piccolo_api_fastapi.users import Users, UserT
 
 from . import queries
 from .pending import Pending, address_digest
-
-LIFETIME = timedelta(minutes=15)
 
 GUESSES = 5
 """The number of guesses at one code."""
@@ -62,8 +59,9 @@ class LoginRequests(Generic[UserT]):
         self._users = users
         self._mailboxes = mailboxes
         self._sign_up = sign_up
-        self.links = Tickets(users, "email-login", lifetime=LIFETIME, attempts=PRESSES)
-        self.codes = Tickets(users, "email-login-code", lifetime=LIFETIME, attempts=GUESSES)
+        self.lifetime = mailboxes.verification.lifetimes.login
+        self.links = Tickets(users, "email-login", lifetime=self.lifetime, attempts=PRESSES)
+        self.codes = Tickets(users, "email-login-code", lifetime=self.lifetime, attempts=GUESSES)
 
     async def request(self, wanted: Wanted) -> None:
         """
@@ -105,7 +103,7 @@ class LoginRequests(Generic[UserT]):
             data=Pending(wanted.browser, email, wanted.code.encoded).write(),
             attempts=0,
             created_at=now,
-            expires_at=now + LIFETIME,
+            expires_at=now + self.lifetime,
         )
 
     async def _issue(
@@ -130,7 +128,7 @@ class LoginRequests(Generic[UserT]):
             at=now,
             link=link,
             code=wanted.code.code,
-            expires_at=now + LIFETIME,
+            expires_at=now + self.lifetime,
             browser=browser_name(wanted.client.user_agent),
             ip=wanted.client.ip,
             **whom,

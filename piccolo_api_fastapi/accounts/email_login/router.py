@@ -29,7 +29,6 @@ from piccolo_api_fastapi.login.limits import Attempt
 from piccolo_api_fastapi.mail.delivery import Later
 
 from .redemption import BY_CODE, BY_LINK, Entrant, OtherBrowser
-from .requests import LIFETIME
 from .schemas import (
     AppAccepted,
     AppCodeIn,
@@ -206,7 +205,7 @@ def _add_request_of_apps(router: APIRouter, way: _Way, checks: list[params.Depen
         token, client = email_login.new_token(), login.client(request)
         wanted = await email_login.prepare(body.email, token, client, has_link=False)
         later.add(send_later, email_login.request, wanted)
-        return AppAccepted(login=token, expires_in=int(LIFETIME.total_seconds()))
+        return AppAccepted(login=token, expires_in=int(email_login.lifetime.total_seconds()))
 
 
 def _add_link(router: APIRouter, way: _Way) -> None:

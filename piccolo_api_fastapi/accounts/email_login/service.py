@@ -18,7 +18,7 @@ from piccolo_api_fastapi.users import Proof, UserT
 
 from .pending import LOGIN_TOKEN, browser_digest
 from .redemption import BY_LINK, Entrant, OtherBrowser, Redemption
-from .requests import LIFETIME, LoginRequests, Wanted
+from .requests import LoginRequests, Wanted
 
 DIGITS, DIGITS_OF_SIGN_UP = 6, 8
 """
@@ -90,6 +90,7 @@ class EmailLogin(Generic[UserT]):
         self.cookie = cookie or Cookie(name="__Host-email-login")
         self._digits = DIGITS_OF_SIGN_UP if sign_up else DIGITS
         self._requests = LoginRequests(self.users, accounts.mailboxes, sign_up=sign_up)
+        self.lifetime = self._requests.lifetime
         self._redemption = Redemption(
             self.users,
             accounts.mailboxes,
@@ -132,7 +133,7 @@ class EmailLogin(Generic[UserT]):
 
     def remember(self, response: Response, token: str) -> None:
         """Set the cookie of a browser."""
-        self.cookie.set_on(response, token, LIFETIME)
+        self.cookie.set_on(response, token, self.lifetime)
 
     def forget(self, response: Response) -> None:
         """Remove the cookie of a browser."""

@@ -26,6 +26,7 @@ class MailLifetimes:
         verification: The lifetime of a link that verifies an address.
         code: The lifetime of a six-digit code that verifies an address.
         change: The lifetime of a link that confirms a new address.
+        login: The lifetime of the link and the code of `EmailLogin`, and of its cookie.
         undo: The lifetime of a link that undoes a change of address or a new second factor.
         interval: The shortest time between two messages of one kind to one user.
         spread: Mail that strangers can ask for is sent at a random moment within this time after
@@ -39,6 +40,7 @@ class MailLifetimes:
     verification: timedelta = timedelta(days=1)
     code: timedelta = timedelta(minutes=15)
     change: timedelta = timedelta(hours=1)
+    login: timedelta = timedelta(minutes=15)
     undo: timedelta = timedelta(days=7)
     interval: timedelta = timedelta(minutes=1)
     spread: timedelta = timedelta(seconds=1)

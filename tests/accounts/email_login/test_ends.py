@@ -16,6 +16,7 @@ from piccolo_api_fastapi import (
     EmailStatus,
     JWTAuth,
     Login,
+    MailLifetimes,
     RefreshFamily,
     Session,
     SessionAuth,
@@ -103,6 +104,34 @@ async def test_fifteen_minutes(
     await ask(client)
     clock.advance(timedelta(minutes=14, seconds=59))
     assert (await uses(outbox)[kind](client)).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["link", "code"])
+async def test_a_lifetime_of_its_own(
+    users: Users[User],
+    session: SessionAuth[User],
+    make_app: MakeApp,
+    ada: User,
+    outbox: Outbox,
+    clock: FrozenClock,
+    kind: str,
+) -> None:
+    """The application may choose another time, which the app and the browser are told too."""
+    minutes = timedelta(minutes=10)
+    lifetimes = MailLifetimes(login=minutes)
+    accounts = Accounts(
+        users, mail=outbox, base_url=BASE_URL, schemes=[session], lifetimes=lifetimes
+    )
+    app = make_app(accounts=accounts)
+    async with new_client(app) as client:
+        answer = await ask(client)
+        assert "; Max-Age=600;" in answer.headers["set-cookie"]
+        cookie = next(iter(client.cookies.items()))
+        clock.advance(minutes)
+        client.cookies.set(*cookie)  # it outlives its own time
+        assert is_refused(await uses(outbox)[kind](client))
+        by_app = await client.post("/auth/token/email", json={"email": "grace@example.com"})
+        assert by_app.json()["expires_in"] == 600
 
 
 @pytest.mark.security(169)
