@@ -44,6 +44,11 @@ async def has_secure_cookies(subject: Subject) -> AsyncIterator[Result]:
             )
         elif schemes:
             yield ok(f"The cookie {cookie.name} suits base_url.")
+        elif not cookie.secure:
+            yield warning(
+                f"The cookie {cookie.name} is also sent over plain http. Use Cookie(), unless only "
+                "http://localhost serves this application."
+            )
 
 
 async def has_same_site(subject: Subject) -> AsyncIterator[Result]:

@@ -50,11 +50,12 @@ async def test_install() -> None:
         ("https://app.example.com", LOCAL, ["error"]),
         ("http://localhost:8000", LOCAL, ["ok"]),
         ("http://localhost:8000", None, ["warning"]),
-        (None, LOCAL, []),
+        (None, LOCAL, ["warning"]),
+        (None, None, []),
     ],
 )
 async def test_cookies(base_url: str | None, cookie: Cookie | None, expected: list[str]) -> None:
-    """The cookie suits the scheme of the pages, if that is known."""
+    """The cookie suits the scheme of the pages, or https if that is not known."""
     assert await severities(site(base_url, cookie=cookie), "cookies") == expected
 
 
