@@ -285,3 +285,10 @@ def test_the_repository_speaks_of_itself_alone() -> None:
         if (match := elsewhere.search(path.read_text(encoding="utf-8", errors="replace")))
     ]
     assert found == []
+
+
+def test_ci_runs_the_tests_as_the_readme_says() -> None:
+    """Whoever reads the README finds the command that a change has to pass."""
+    assert "`make test`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert any(command.split()[:2] == ["make", "test"] for command in commands)

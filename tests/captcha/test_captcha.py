@@ -461,10 +461,16 @@ async def test_token(client: httpx.AsyncClient) -> None:
     assert answer.status_code == 200
 
 
-@pytest.mark.slow
 @pytest.mark.security(99)
-@pytest.mark.parametrize("path", ["/auth/login", "/auth/token"])
-@pytest.mark.parametrize("with_install", [True, False])
+@pytest.mark.parametrize(
+    ("path", "with_install"),
+    [
+        ("/auth/login", True),
+        pytest.param("/auth/login", False, marks=pytest.mark.slow),
+        pytest.param("/auth/token", True, marks=pytest.mark.slow),
+        pytest.param("/auth/token", False, marks=pytest.mark.slow),
+    ],
+)
 async def test_limits(
     users: Users[User],
     ada: User,

@@ -80,6 +80,7 @@ bounded = settings(
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(400),
     pytest.mark.usefixtures("unlimited"),
     pytest.mark.parametrize("database", ["postgres"], indirect=True),  # it takes less than SQLite
 ]

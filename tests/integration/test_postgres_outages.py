@@ -36,7 +36,7 @@ from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import PASSWORD, STOCK, bearer, get_tokens, log_in, new_client, use_engine
 from tests.integration.clusters import NEEDS_PROGRAMS, Cluster, running_cluster
 
-pytestmark = [NEEDS_PROGRAMS, pytest.mark.slow, pytest.mark.security(111)]
+pytestmark = [NEEDS_PROGRAMS, pytest.mark.security(111)]
 
 CREDENTIALS = {"username": "ada", "password": PASSWORD}
 SCOPE: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "client": None}
@@ -267,6 +267,7 @@ async def impatient(database: PostgresEngine) -> None:
     use_engine(database)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("connections", ["pooled", "new"])
 async def test_a_server_that_hangs(
@@ -334,6 +335,7 @@ async def test_a_store_of_limits_that_hangs(database: Any, frozen: Cluster) -> N
     assert time.monotonic() - begin < SOON
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 async def test_statements_of_the_application(database: PostgresEngine) -> None:
     """What the application runs by itself has no limit, and a limit can be taken away."""

@@ -16,6 +16,7 @@ from piccolo_api_fastapi import (
     XChaCha20Poly1305,
 )
 from piccolo_api_fastapi.accounts.mailboxes import change_queries, verification_queries
+from piccolo_api_fastapi.accounts.mailboxes.addresses import Addresses
 from piccolo_api_fastapi.errors import InvalidTicket
 from piccolo_api_fastapi.login.tickets import Tickets
 from piccolo_api_fastapi.testing import FrozenClock
@@ -162,3 +163,12 @@ async def test_factors_of_a_verified_account(
     await TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies").begin(ada)
     await change_queries.end_factors_of_new(User, EmailStatus, ada.id, only_if_contested=False)
     assert await TOTPSecret.count() == int(verified)
+
+
+async def test_a_user_who_was_deleted(users: Users[User], ada: User) -> None:
+    """The ticket of a user who was deleted meanwhile is invalid, as any other that is unknown."""
+    addresses = Addresses(users)
+    await addresses.lock(ada.id)
+    await ada.remove()
+    with pytest.raises(InvalidTicket):
+        await addresses.lock(ada.id)

@@ -494,7 +494,9 @@ async def test_expired_grants_are_deleted(roles: Roles, ada: User, clock: Frozen
     assert await UserRole.count() == 1
 
 
-async def test_a_role_that_changed_meanwhile(roles: Roles, ada: User, clock: FrozenClock) -> None:
+async def test_a_role_that_changed_meanwhile(
+    roles: Roles, ada: User, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each change is guarded by the permissions with which it was judged."""
     role = await roles.find("reader")
     stale = queries.new_role(roles.own, role.name, "movies:list")
@@ -509,6 +511,13 @@ async def test_a_role_that_changed_meanwhile(roles: Roles, ada: User, clock: Fro
     grant.user = 999_999
     with pytest.raises(NotFound):
         await roles._grants._store(grant, role)
+
+    async def get_stale(*_: object) -> Role:
+        return stale
+
+    monkeypatch.setattr(queries, "get_role", get_stale)
+    with pytest.raises(Conflict):
+        await roles.delete("reader")
 
 
 @reaches_no_sql
