@@ -28,7 +28,7 @@ from .core.database import existence
 from .core.http.client_address import ClientAddress
 from .core.http.middleware import AnswerMiddleware, answer_of
 from .core.http.openapi import TOKENS_OF, complete
-from .core.http.problems import add_responses, errors_of, shared_responses
+from .core.http.problems import add_responses, errors_of, responses
 from .core.http.public_routes import dependencies_of, is_guard
 from .core.http.route import early_refusal, incomplete, problem_response, validation_error
 from .csp import CSP, covering
@@ -249,7 +249,7 @@ def _document_invalid_input(operation: dict[str, Any], route: RouteContext) -> N
     if not getattr(route.original_route, "documents_422", True):
         operation["responses"].pop("422", None)
     elif "application/json" in operation["responses"].get("422", {}).get("content", {}):
-        operation["responses"]["422"] = shared_responses(Unprocessable)[422]
+        operation["responses"]["422"] = responses(Unprocessable)[422]
 
 
 def _drop_unused_models(schema: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from piccolo_api_fastapi import (
     JWTAuth,
     Key,
     KeyRing,
+    Login,
     SessionAuth,
     User,
     Users,
@@ -30,9 +31,11 @@ from piccolo_api_fastapi import (
     jwt_router,
     public,
     require,
+    responses,
     session_router,
 )
 from piccolo_api_fastapi.core.http.problems import BODIES, PROBLEM_MEDIA_TYPE
+from piccolo_api_fastapi.errors import NotFound
 from tests.documents import expanded, found
 
 # The document is the same on each database.
@@ -382,6 +385,32 @@ def test_errors_are_shared(document: dict[str, Any]) -> None:
         "$ref": "#/components/schemas/ErrorBody"
     }
     assert len(shared) < len(answers) / 3
+
+
+def mark(part: Any) -> None:
+    """Add a member to each object in a document."""
+    for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        mark(one)
+    if isinstance(part, dict):
+        part["x-changed"] = True
+
+
+def test_documents_share_nothing(session: SessionAuth[User]) -> None:
+    """Whoever changes the document of an application changes that of no other."""
+    documents = []
+    for _ in range(2):
+        app = FastAPI()
+        install(app)
+        app.include_router(session_router(session, Login(session.users)), prefix="/auth")
+
+        @app.get("/{number}", responses=responses(NotFound))
+        async def show(number: int, _: Annotated[User, Depends(session)]) -> int:
+            return number
+
+        documents.append(app.openapi())
+        assert "x-changed" not in str(documents[-1])
+        mark(documents[-1])
+    assert len(documents) == 2
 
 
 def test_models_of_the_same_name(session: SessionAuth[User]) -> None:

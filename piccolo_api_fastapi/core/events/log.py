@@ -81,7 +81,8 @@ def record_events(table: type[EventRecord] = EventRecord) -> Callable[[], None]:
     unsubscribe = subscribe(record, when="before_commit")
 
     def stop() -> None:
-        if _recorded.pop(table, None) is not None:
+        if _recorded.get(table) is stop:
+            del _recorded[table]
             unsubscribe()
 
     _recorded[table] = stop

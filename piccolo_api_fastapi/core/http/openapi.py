@@ -113,8 +113,10 @@ def _share_responses(document: dict[str, Any]) -> None:
     for responses, status in _error_responses(document):
         response = responses[status]
         if name := _name(response):
-            while shared.setdefault(name, response) != response:
+            while shared.get(name, response) != response:
                 name += "2"  # the same codes with other sentences
+            if name not in shared:
+                shared[name] = deepcopy(response)  # other applications have parts of it, too
             responses[status] = {"$ref": _REFERENCE.format("responses", name)}
     if not shared:
         del document["components"]["responses"]

@@ -73,7 +73,7 @@ async def test_who_what_when_where(
 
 
 async def test_recorded_twice(users: Users[User]) -> None:
-    """However often the recording is begun, each event is one row, and one end ends it."""
+    """However often the recording is begun, each event is one row, and one end ends it, once."""
     ends = [record_events(), record_events()]
     await users.create("ada", PASSWORD)
     assert await names() == ["user_created"]
@@ -81,6 +81,11 @@ async def test_recorded_twice(users: Users[User]) -> None:
     ends[1]()
     await users.create("grace", PASSWORD)
     assert await names() == ["user_created"]
+    again = record_events()
+    ends[0]()  # it was the end of another recording
+    await users.create("joan", PASSWORD)
+    again()
+    assert await names() == ["user_created", "user_created"]
 
 
 @pytest.mark.security(115)
