@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from piccolo.engine.sqlite import SQLiteEngine
+from piccolo.engine.sqlite import SQLiteEngine, SQLiteTransaction, TransactionType
 from piccolo.querystring import QueryString
 
 from piccolo_api_fastapi.core.configuration import configured
@@ -53,10 +54,13 @@ class PersistentSQLiteEngine(SQLiteEngine):
 
     For each query, Piccolo opens a connection and a thread, which costs more than the query. This
     engine keeps connections from `start_connection_pool` to `close_connection_pool`, as for
-    PostgreSQL. Each transaction still has a connection of its own. The file is put into WAL mode,
-    in which readers and a writer do not block each other, and statements that write have a
-    connection of their own, so that those that read never wait for them. SQLite then keeps two
-    more files next to it.
+    PostgreSQL. The file is put into WAL mode, in which readers and a writer do not block each
+    other. SQLite then keeps two more files next to it.
+
+    Statements that write, and transactions of the type `immediate` or `exclusive`, take turns on
+    one connection, so that those that read never wait for them. SQLite itself has no queue: a
+    writer would look again and again, up to a tenth of a second apart, whether the file is free.
+    A deferred transaction, Piccolo's default, has a connection of its own.
 
     Args:
         path: The path of the file.
@@ -96,6 +100,19 @@ class PersistentSQLiteEngine(SQLiteEngine):
         if pools is not None:
             await pools.close()
 
+    def transaction(
+        self,
+        transaction_type: TransactionType = TransactionType.deferred,
+        allow_nested: bool = True,  # noqa: FBT001, FBT002 - as Piccolo has it
+    ) -> SQLiteTransaction:
+        """Return a transaction. One that writes from the start uses the connection of writers."""
+        return _Transaction(self, transaction_type, allow_nested)
+
+    def _writers(self) -> "_Pool | None":
+        """Return the pool of writers, if it was started in this process and event loop."""
+        pools = self._pools
+        return pools.writer if pools is not None and pools.are_here() else None
+
     async def run_querystring(
         self,
         querystring: QueryString,
@@ -125,7 +142,7 @@ class _Pools:
         patience = engine.connection_kwargs["timeout"]
         self._readers = _Pool(engine, size, patience)
         self._readers.idle.append(first)
-        self._writer = _Pool(engine, 1, patience)
+        self.writer = _Pool(engine, 1, patience)
         self._hurried_writer = _Pool(engine, 1, min(HURRY, patience))
         self._owner = os.getpid(), asyncio.get_running_loop()
 
@@ -137,11 +154,11 @@ class _Pools:
         """Run a statement on a connection of the right kind."""
         if _READS.match(sql):
             return await self._readers.run(sql, values)
-        return await (self._hurried_writer if _is_hurried.get() else self._writer).run(sql, values)
+        return await (self._hurried_writer if _is_hurried.get() else self.writer).run(sql, values)
 
     async def close(self) -> None:
         """Wait until all statements end, and close the connections."""
-        for pool in (self._readers, self._writer, self._hurried_writer):
+        for pool in (self._readers, self.writer, self._hurried_writer):
             await pool.close()
 
 
@@ -169,18 +186,7 @@ class _Pool:
         Raises:
             OperationalError: No connection was free in time, or the statement failed.
         """
-        turn = self._turns.acquire()
-        try:
-            await (asyncio.wait_for(turn, self._patience) if self._turns.locked() else turn)
-        except (TimeoutError, asyncio.TimeoutError):
-            raise sqlite3.OperationalError("The database is locked.") from None
-        try:
-            return await self._run(sql, values)
-        finally:
-            self._turns.release()
-
-    async def _run(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
-        connection = self.idle.pop() if self.idle else await self._open()
+        connection = await self.take()
         is_sound = True
         try:
             return list(await connection.execute_fetchall(sql, values))  # type: ignore[arg-type]
@@ -188,11 +194,36 @@ class _Pool:
             is_sound = False  # the file may have been replaced
             raise
         finally:
+            await self.give_back(connection, is_sound=is_sound)
+
+    async def take(self) -> "Connection":
+        """
+        Take a connection, to be given back.
+
+        Raises:
+            OperationalError: None was free in time, or it could not be opened.
+        """
+        turn = self._turns.acquire()
+        try:
+            await (asyncio.wait_for(turn, self._patience) if self._turns.locked() else turn)
+        except (TimeoutError, asyncio.TimeoutError):
+            raise sqlite3.OperationalError("The database is locked.") from None
+        try:
+            return self.idle.pop() if self.idle else await self._open()
+        except BaseException:
+            self._turns.release()
+            raise
+
+    async def give_back(self, connection: "Connection", *, is_sound: bool) -> None:
+        """Keep a connection, or close it if it is not sound or has an open transaction."""
+        try:
             # If the statement began a transaction, the next one would run in it.
             if is_sound and not connection.in_transaction:
                 self.idle.append(connection)
             else:
                 await connection.close()
+        finally:
+            self._turns.release()
 
     async def _open(self) -> "Connection":
         connection = await self._engine.get_connection()
@@ -206,3 +237,60 @@ class _Pool:
             await self._turns.acquire()
         while self.idle:
             await self.idle.pop().close()
+
+
+class _Transaction(SQLiteTransaction):
+    """
+    A transaction that takes its turn among the writers, if it writes from the start.
+
+    However it ends, it keeps no connection, and the task is outside of it: Piccolo's own stays
+    open if its beginning or its end fails.
+    """
+
+    __slots__ = ("_writers",)
+
+    engine: PersistentSQLiteEngine
+
+    async def __aenter__(self) -> SQLiteTransaction:
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            await self._release(is_sound=False)
+            raise
+
+    async def get_connection(self) -> "Connection":
+        is_deferred = self.transaction_type is TransactionType.deferred
+        self._writers = None if is_deferred else self.engine._writers()  # noqa: SLF001 - of the same module
+        if self._writers is None:
+            return await self.engine.get_connection()
+        return await self._writers.take()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if self._parent is not None:
+            return error is None
+        is_sound = False
+        try:
+            if error is not None and not self._rolled_back:
+                await self.rollback()  # type: ignore[no-untyped-call]
+            elif error is None and not (self._committed or self._rolled_back):
+                await self.commit()  # type: ignore[no-untyped-call]
+            is_sound = not isinstance(error, sqlite3.OperationalError)
+        finally:
+            self.engine.current_transaction.reset(self.context)
+            await self._release(is_sound=is_sound)
+        return error is None
+
+    async def _release(self, *, is_sound: bool) -> None:
+        connection = getattr(self, "connection", None)
+        if connection is None:
+            return
+        del self.connection
+        if self._writers is None:
+            await connection.close()
+        else:
+            await self._writers.give_back(connection, is_sound=is_sound)

@@ -150,6 +150,128 @@ async def test_writers_wait(users: Users[User]) -> None:
     assert await count_users() == 21
 
 
+async def test_transactions_take_turns(users: Users[User], engine: PersistentSQLiteEngine) -> None:
+    """
+    Transactions at once need one connection, which none of them holds any longer than it runs;
+    one that only reads has its own, and waits for nobody.
+    """
+
+    async def write(number: int) -> int:
+        async with transaction(User):
+            await User.insert(User(username=f"user{number}", email=f"{number}@example.com"))
+            return threads()
+
+    assert max(await asyncio.gather(*map(write, range(24)))) <= 3
+    before = threads()
+    async with engine.transaction(transaction_type=TransactionType.immediate):
+        await User.update({User.admin: True}, force=True)
+        reading = contextvars.Context().run(asyncio.ensure_future, read_apart(engine, before))
+        await asyncio.wait_for(reading, 10)
+    assert await are_left(before)
+
+
+async def read_apart(engine: PersistentSQLiteEngine, before: int) -> None:
+    """Read in a deferred transaction: on one more connection than there were."""
+    async with engine.transaction():
+        assert await User.count().where(User.admin.eq(value=True)) == 0
+        assert threads() == before + 1
+
+
+ADMIN = "UPDATE piccolo_user SET admin = 1"
+ORPHAN = "UPDATE auth_password SET user = 9"
+
+
+@pytest.mark.parametrize(
+    ("statements", "error"),
+    [
+        ((ADMIN, "SELECT 1 FROM nowhere"), sqlite3.OperationalError),
+        ((ADMIN, ORPHAN), sqlite3.IntegrityError),
+        ((ADMIN, "PRAGMA defer_foreign_keys = 1", ORPHAN), sqlite3.IntegrityError),
+        ((ADMIN, "ROLLBACK"), sqlite3.OperationalError),
+    ],
+    ids=["statement", "constraint", "commit", "nothing-to-commit"],
+)
+async def test_a_transaction_that_fails(
+    users: Users[User],
+    engine: PersistentSQLiteEngine,
+    statements: tuple[str, ...],
+    error: type[Exception],
+) -> None:
+    """
+    A transaction that fails in its body or at its end leaves nothing written; neither its task
+    nor the next transaction is in it.
+    """
+    with pytest.raises(error):
+        await run_in_a_transaction(engine, *statements)
+    assert not engine.transaction_exists()
+    await run_in_a_transaction(engine)
+    assert len(await promote().run()) == 1
+
+
+async def run_in_a_transaction(engine: PersistentSQLiteEngine, *statements: str) -> None:
+    """One that writes from the start."""
+    async with engine.transaction(transaction_type=TransactionType.immediate):
+        for statement in statements:
+            await User.raw(statement)
+
+
+async def test_a_transaction_that_cannot_begin(memory_path: Path) -> None:
+    """A transaction waits for another process as long as a statement, and is outside then."""
+    engine = PersistentSQLiteEngine(str(memory_path / "kept.sqlite"), timeout=0.05)
+    use_engine(engine)
+    await create_db_tables(*STOCK)
+    await engine.start_connection_pool()
+
+    with closing(sqlite3.connect(engine.path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        failed = await asyncio.wait_for(race(lambda: run_in_a_transaction(engine, ADMIN), 24), 30)
+        assert {type(error) for error in failed} == {sqlite3.OperationalError}
+        writer.execute("ROLLBACK")
+    assert not engine.transaction_exists()
+    await run_in_a_transaction(engine, ADMIN)
+    await engine.close_connection_pool()
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_a_transaction_that_is_cancelled(
+    users: Users[User], engine: PersistentSQLiteEngine, steps: int
+) -> None:
+    """Wherever tasks are cancelled in their transactions, others go on, in none of them."""
+
+    async def write() -> None:
+        async with engine.transaction(transaction_type=TransactionType.immediate):
+            await User.update({User.admin: True}, force=True)
+            await asyncio.sleep(0)
+            raise LookupError
+
+    tasks = [asyncio.create_task(write()) for _ in range(24)]
+    for _ in range(steps):
+        await asyncio.sleep(0.0001 * steps)
+    for task in tasks:
+        task.cancel()
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 30)
+    assert {type(result) for result in results} <= {LookupError, asyncio.CancelledError}
+    async with engine.transaction(transaction_type=TransactionType.immediate):
+        assert await User.count().where(User.admin.eq(value=True)) == 0
+    assert len(await promote().run()) == 1
+    assert await are_left(3) or threads() < 3
+
+
+async def test_transactions_elsewhere(users: Users[User], engine: PersistentSQLiteEngine) -> None:
+    """A transaction in another event loop has a connection of its own; nested ones are one."""
+
+    async def write() -> None:
+        block = engine.transaction(transaction_type=TransactionType.immediate)
+        async with block as outer, engine.transaction() as inner:
+            await User.update({User.admin: True}, force=True)
+            assert outer is inner
+
+    await asyncio.to_thread(lambda: asyncio.run(write()))
+    assert await User.count().where(User.admin.eq(value=True)) == 1
+    await write()
+    assert await are_left(2)
+
+
 async def test_cancelled(users: Users[User]) -> None:
     """A task that gives up leaves nothing open."""
     tasks = [asyncio.create_task(count_users()) for _ in range(24)]
