@@ -60,6 +60,7 @@ from piccolo_api_fastapi.mail.notices import declared as notices
 from piccolo_api_fastapi.mail.notices import undo
 from piccolo_api_fastapi.rate_limiting.stores import defaults
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
+from tests.engines import sqlite_engine
 from tests.models import Customer, Member
 
 PG: dict[str, Any] = {
@@ -270,8 +271,8 @@ class _SQLite:
     """Databases in two files, since SQLite reads the names of all tables for each connection."""
 
     def __init__(self, path: Path) -> None:
-        self.engine = PersistentSQLiteEngine(str(path))
-        self.own = PersistentSQLiteEngine(str(path.with_name(f"own-{path.name}")))
+        self.engine = sqlite_engine(path)
+        self.own = sqlite_engine(path.with_name(f"own-{path.name}"))
         self._cleaners = [_Cleaner(self.engine, STOCK), _Cleaner(self.own, OWN)]
 
     async def start(self) -> None:
