@@ -1,12 +1,14 @@
 """An application whose users sign in with providers, and the provider."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
+from starlette.types import Receive, Scope, Send
 
 from piccolo_api_fastapi import (
     OIDC,
@@ -19,7 +21,6 @@ from piccolo_api_fastapi import (
     SessionAuth,
     SocialLogin,
     User,
-    Users,
     XChaCha20Poly1305,
     accounts_router,
     install,
@@ -31,7 +32,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
-from tests.conftest import KEY, new_client
+from tests.conftest import KEY, new_client, unchanged
 
 from .hostile import CLIENT_ID, CLIENT_SECRET, ISSUER, Provider
 
@@ -40,6 +41,19 @@ CALLBACK = "/auth/oauth/company/callback"
 VERIFIED = {"sub": "248289761001", "email": "ada@example.com", "email_verified": True}
 
 MakeApp = Callable[..., FastAPI]
+
+
+class _Kept:
+    """What the kept application reaches, mails with and signs in with; each test begins anew."""
+
+    provider: Provider
+    outbox = Outbox()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.provider(scope, receive, send)
+
+
+_KEPT = _Kept()
 
 
 @pytest.fixture
@@ -58,64 +72,81 @@ def company(kind: type[OIDC] = OIDC, **options: Any) -> OIDC:
 @pytest.fixture
 def outbox() -> Outbox:
     """What was mailed."""
-    return Outbox()
+    _KEPT.outbox.messages, _KEPT.outbox.is_down = [], False
+    return _KEPT.outbox
 
 
 @pytest.fixture
 def make_app(
-    users: Users[User],
-    session: SessionAuth[User],
-    jwt: JWTAuth[User],
-    provider: Provider,
-    outbox: Outbox,
+    session: SessionAuth[User], jwt: JWTAuth[User], provider: Provider, outbox: Outbox
 ) -> MakeApp:
     """Makes an application, with providers as configured."""
 
-    def make(
-        *providers: OAuthProvider,
-        mfa_required: bool = False,
-        has_factors: bool = True,
-        hooks: Any = (),
-        **options: Any,
-    ) -> FastAPI:
-        totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
-        factors = [totp] if has_factors else []
-        login = Login(users, factors=factors, mfa_required=mfa_required, before=hooks)
-        accounts = Accounts(users, mail=outbox, base_url=BASE_URL, schemes=[session, jwt])
-        given: dict[str, Any] = {"sign_up": True, "http": provider.client()}
-        given |= {"paths": {"mfa": "/login/mfa"}, "base_url": BASE_URL, **options}
-        social = SocialLogin(accounts, list(providers) or [company()], **given)
-        app = FastAPI()
-        install(app)
-        app.state.social, app.state.login = social, login
-        people = AnyOf(session, jwt)
-        for router in (
-            session_router(session, login),
-            jwt_router(jwt, login),
-            accounts_router(accounts),
-            mfa_router(totp, people),
-            reauthentication_router(login, people),
-            oauth_router(social, login, session, jwt=jwt if social.apps else None),
-        ):
-            app.include_router(router, prefix="/auth")
-
-        @app.get("/me")
-        async def me(user: Annotated[User, Depends(people)]) -> str:
-            return user.username
-
-        @app.get("/mfa")
-        async def mfa(user: Annotated[User, Depends(require(people, mfa=True))]) -> str:
-            return user.username
-
-        return app
+    def make(*providers: OAuthProvider, **options: Any) -> FastAPI:
+        given = {"mail": outbox, "http": provider.client(), **options}
+        return _application(session, jwt, *(providers or [company()]), **given)
 
     return make
 
 
+def _application(
+    session: SessionAuth[User],
+    jwt: JWTAuth[User],
+    *providers: OAuthProvider,
+    mail: Outbox,
+    mfa_required: bool = False,
+    has_factors: bool = True,
+    hooks: Any = (),
+    **options: Any,
+) -> FastAPI:
+    users = session.users
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    factors = [totp] if has_factors else []
+    login = Login(users, factors=factors, mfa_required=mfa_required, before=hooks)
+    accounts = Accounts(users, mail=mail, base_url=BASE_URL, schemes=[session, jwt])
+    given: dict[str, Any] = {"sign_up": True, "paths": {"mfa": "/login/mfa"}}
+    social = SocialLogin(accounts, providers, **{**given, "base_url": BASE_URL, **options})
+    app = FastAPI()
+    install(app)
+    app.state.social, app.state.login = social, login
+    people = AnyOf(session, jwt)
+    for router in (
+        session_router(session, login),
+        jwt_router(jwt, login),
+        accounts_router(accounts),
+        mfa_router(totp, people),
+        reauthentication_router(login, people),
+        oauth_router(social, login, session, jwt=jwt if social.apps else None),
+    ):
+        app.include_router(router, prefix="/auth")
+
+    @app.get("/me")
+    async def me(user: Annotated[User, Depends(people)]) -> str:
+        return user.username
+
+    @app.get("/mfa")
+    async def mfa(user: Annotated[User, Depends(require(people, mfa=True))]) -> str:
+        return user.username
+
+    return app
+
+
 @pytest.fixture
-def app(make_app: MakeApp) -> FastAPI:
+def app(
+    session: SessionAuth[User], jwt: JWTAuth[User], provider: Provider, outbox: Outbox
+) -> Iterator[FastAPI]:
     """An application with the defaults, in which users can sign up."""
-    return make_app()
+    _KEPT.provider = provider
+    for app in unchanged(_app, session, jwt, outbox):
+        [known] = app.state.social.providers.values()
+        vars(known).update(vars(company()))  # without what it fetched
+        yield app
+
+
+@lru_cache
+def _app(session: SessionAuth[User], jwt: JWTAuth[User], outbox: Outbox) -> FastAPI:
+    web = httpx.AsyncClient(transport=httpx.ASGITransport(_KEPT, raise_app_exceptions=False))
+    return _application(session, jwt, company(), mail=outbox, http=web)
 
 
 @pytest.fixture
