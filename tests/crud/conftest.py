@@ -25,8 +25,6 @@ async def database(database: Any) -> AsyncIterator[Any]:
             table._meta._db = database
         await create_db_tables(*TABLES, if_not_exists=True)
         _made.add(id(database))
-    for table in reversed(TABLES):
-        await table.delete(force=True)
     yield database
     for table in reversed(TABLES):
         await table.delete(force=True)

@@ -204,10 +204,8 @@ FORGED = {
 
 
 @pytest.mark.security(5)
-@pytest.mark.parametrize(
-    ("name", "text"), [(name, text) for name, texts in FORGED.items() for text in texts]
-)
-async def test_forged_places(session: SessionAuth[User], name: str, text: str) -> None:
+@pytest.mark.parametrize("name", FORGED)
+async def test_forged_places(session: SessionAuth[User], name: str) -> None:
     """A cursor that was made by hand is a place like any other, or a 422 at `cursor`."""
     column = Odd._meta.get_column_by_name(name)
     app = _app(session, Odd, write=[column], sort=[column])
@@ -216,12 +214,13 @@ async def test_forged_places(session: SessionAuth[User], name: str, text: str) -
             await client.post("/rows", json={name: value})
         first = await client.get("/rows", params={"sort": name, "limit": "1"})
         version, mark, *_ = json.loads(base64.urlsafe_b64decode(first.json()["next"] + "=="))
-        raw = json.dumps([version, mark, text, "1"]).encode()
-        forged = base64.urlsafe_b64encode(raw).decode().rstrip("=")
-        answer = await client.get("/rows", params={"sort": name, "cursor": forged})
-        assert answer.status_code in {200, 422}, answer.text
-        if answer.status_code == 422:
-            assert answer.json()["detail"][0]["loc"] == ["query", "cursor"]
+        for text in FORGED[name]:
+            raw = json.dumps([version, mark, text, "1"]).encode()
+            forged = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+            answer = await client.get("/rows", params={"sort": name, "cursor": forged})
+            assert answer.status_code in {200, 422}, (text, answer.text)
+            if answer.status_code == 422:
+                assert answer.json()["detail"][0]["loc"] == ["query", "cursor"], text
 
 
 KEY = "6f1b2c1e-7a3d-4f0e-9a55-0d2f5f2b7a11"

@@ -145,6 +145,7 @@ async def test_cancel(console: Console) -> None:
     assert (answer["message"], asked(answer)) == ("Cancelled.", ["log_in"])
 
 
+@pytest.mark.slow
 @needs_node
 @on_sqlite
 async def test_second_factor(console: Console) -> None:
@@ -168,6 +169,7 @@ async def test_second_factor(console: Console) -> None:
     assert answer["asked"][1]["methods"] == ["totp", "recovery_code"]
 
 
+@pytest.mark.slow
 @needs_node
 @on_sqlite
 async def test_expired_challenge(console: Console) -> None:
@@ -179,6 +181,7 @@ async def test_expired_challenge(console: Console) -> None:
     assert asked(answer)[-1] == ("log_in", "invalid_ticket")
 
 
+@pytest.mark.slow
 @needs_node
 @on_sqlite
 async def test_step_up(console: Console) -> None:
@@ -196,6 +199,7 @@ async def test_step_up(console: Console) -> None:
     assert (answer["done"], asked(answer)) == ({}, ["reauthenticate"])
 
 
+@pytest.mark.slow
 @needs_node
 @on_sqlite
 async def test_wait(console: Console) -> None:
@@ -213,6 +217,7 @@ async def test_wait(console: Console) -> None:
     assert last["seconds"] > 0
 
 
+@pytest.mark.slow
 @needs_node
 @on_sqlite
 async def test_verify_by_code(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,6 +233,7 @@ async def test_verify_by_code(console: Console, capsys: pytest.CaptureFixture[st
     assert asked(answer) == ["verify_email", ("verify_email", "invalid_ticket")]
 
 
+@pytest.mark.slow
 @needs_node
 @on_sqlite
 async def test_choose_password(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,6 +253,7 @@ async def test_choose_password(console: Console, capsys: pytest.CaptureFixture[s
     assert asked(answer) == ["verify_email", "choose_password", "log_in"]
 
 
+@pytest.mark.slow
 @needs_node
 @on_sqlite
 async def test_links(console: Console, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,16 +85,8 @@ async def _reset(ada: Visitor, link: str) -> None:
 
 
 @needs_chromium
-@pytest.mark.parametrize(
-    ("database", "javascript"),
-    [
-        ("sqlite", False),
-        pytest.param("sqlite", True, marks=pytest.mark.slow),
-        pytest.param("postgres", False, marks=pytest.mark.slow),
-        pytest.param("postgres", True, marks=pytest.mark.slow),
-    ],
-    indirect=["database"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("javascript", [False, True])
 async def test_walk(chromium: Chromium, database_of_any_loop: Any, *, javascript: bool) -> None:
     """
     A person registers, verifies, logs in, enrols, uses codes, tokens and sessions, changes and
