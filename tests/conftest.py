@@ -328,11 +328,19 @@ class _Postgres:
         await connection.close()
         self.engine = self.own = PostgresEngine(config={**PG, "database": self._name})
         await self.engine.start_connection_pool(min_size=1, max_size=10)
+        # The statements of a function are planned once.
+        await self._execute(
+            "CREATE FUNCTION empty_tables() RETURNS void LANGUAGE plpgsql"
+            f" AS $$ BEGIN {_deletions(TABLES)} END $$"
+        )
 
     async def empty(self) -> None:
+        await self._execute("SELECT empty_tables()")
+
+    async def _execute(self, sql: str) -> None:
         assert self.engine.pool is not None
         async with self.engine.pool.acquire() as connection:
-            await connection.execute(_deletions(TABLES))
+            await connection.execute(sql)
 
     async def stop(self) -> None:
         await self.engine.close_connection_pool()
