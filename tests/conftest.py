@@ -92,6 +92,7 @@ def pytest_configure() -> None:
 
     Importing `piccolo.main` installs uvloop for the whole process: only child processes may do so.
     """
+    gc.disable()  # until the tests are collected, which makes no garbage
     modules: dict[str, Any] = sys.modules
     modules["piccolo.main"] = None  # an import of it fails
     if os.environ.get("EVENT_LOOP") == "uvloop":
@@ -145,6 +146,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 10, 10)
 
 

@@ -68,6 +68,7 @@ async def run_client(url: str, secret: str) -> tuple[int | None, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+@pytest.mark.slow
 async def test_the_script(database_of_any_loop: Any) -> None:
     """With the token of a service it publishes; revoked, it says so and fails."""
     written.clear()

@@ -87,6 +87,7 @@ async def test_deleted(client: httpx.AsyncClient, ada: Customer) -> None:
     assert (await client.get("/me")).status_code == 401
 
 
+@pytest.mark.slow
 def test_migrations(tmp_path: Path) -> None:
     """Piccolo's CLI makes all tables on a fresh file."""
     path = tmp_path / "shop.sqlite"

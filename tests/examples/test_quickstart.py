@@ -169,6 +169,7 @@ async def read_until(process: asyncio.subprocess.Process, phrase: str) -> str:
     return lines
 
 
+@pytest.mark.slow
 async def test_as_a_process(process: asyncio.subprocess.Process) -> None:
     """What `make demo` prints is true: it opens, the users log in, and it stops when told."""
     printed = await read_until(process, "Uvicorn running on")

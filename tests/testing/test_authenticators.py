@@ -297,6 +297,7 @@ async def test_the_example_runs() -> None:
     await execute(block["body"], "SoftwareAuthenticator", {})
 
 
+@pytest.mark.slow
 def test_cryptography_is_loaded_at_first_use() -> None:
     """The kit is imported by tests that need none of it."""
     assert "cryptography" not in loaded_by("import piccolo_api_fastapi.testing")
