@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow  # each test starts processes
+
 AT_FIRST_USE = {
     "aiosmtplib",
     "bcrypt",
@@ -24,7 +28,6 @@ def loaded_by(source: str) -> set[str]:
     return {name.partition(".")[0] for name in done.stdout.split()}
 
 
-@pytest.mark.slow
 def test_loaded_at_first_use() -> None:
     """An application with sessions loads neither the extras nor what JWTs and TOTP need."""
     loaded = loaded_by("from piccolo_api_fastapi import SessionAuth, install\nSessionAuth()")
@@ -32,7 +35,6 @@ def test_loaded_at_first_use() -> None:
     assert set() == loaded & AT_FIRST_USE
 
 
-@pytest.mark.slow
 def test_templates_are_loaded_by_pages_alone() -> None:
     """Jinja2 is loaded by the first `Pages`, and not by what is imported for it."""
     named = "from piccolo_api_fastapi import Brand, Pages, SessionAuth\nBrand('Movies')"
