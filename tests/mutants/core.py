@@ -3,6 +3,7 @@
 _ENCRYPTION = "tests/core/crypto/test_encryption.py"
 _ADDRESS = "tests/core/http/test_client_address.py"
 _COOKIES = "tests/core/http/test_cookies.py"
+_SQLITE = "tests/core/database/test_sqlite.py"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
     (
@@ -51,6 +52,18 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "scope.pop(CLIENT, None)",
         "pass",
         "tests/core/http/test_client.py",
+    ),
+    (
+        "core/database/sqlite.py",
+        "self.engine.current_transaction.reset(self.context)",
+        "pass",
+        _SQLITE,
+    ),
+    (
+        "core/database/sqlite.py",
+        "None if is_deferred else self.engine._writers()",
+        "None",
+        _SQLITE,
     ),
     (
         "core/database/user_tables.py",
