@@ -83,15 +83,15 @@ async def test_a_flood(
     counting: "Counting", time: Clock | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One asks for all who wait, less and less often; later nobody waits, and hardly one asks."""
-    monkeypatch.setattr(waiting, "RECENT", 0.5)
+    monkeypatch.setattr(waiting, "RECENT", 60.0)
     here, there = limits(counting)
     await attempt(there, right=False)
     first = asyncio.create_task(attempt(here))
-    await paused(here)
-    flood = [
-        *await race(lambda: attempt(here), 500),
-        *await asyncio.gather(first, return_exceptions=True),
-    ]
+    turn = await paused(here)
+    others = asyncio.create_task(race(lambda: attempt(here), 500))
+    await until(lambda: len(turn.line) == waiting.LONGEST)
+    monkeypatch.setattr(waiting, "RECENT", 0.0)
+    flood = [*await others, *await asyncio.gather(first, return_exceptions=True)]
     assert [type(each) for each in flood] == [TooManyRequests] * 501
     assert counting.asked < 30
     counting.asked = 0
