@@ -166,6 +166,17 @@ async def test_cancelled_in_an_outage(
 
 
 @on_postgres
+async def test_the_rest_of_the_time(keys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited for the statement has what is left of the time limit of one, and no more."""
+    lookup = lookup_of()
+    monkeypatch.setattr(lookups, "SOON", -1.0)  # even a moment counts
+    assert await find_all(lookup, keys) == keys
+    monkeypatch.setattr(Lookup, "seconds", 0.0)
+    results = await asyncio.gather(*(lookup.find(key, NOW) for key in keys), return_exceptions=True)
+    assert [type(result) for result in results] == [dict] + [StoreUnavailable] * 23
+
+
+@on_postgres
 async def test_a_bad_value(database: Any, keys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What fails for many is asked again by each alone."""
     with failing(database, refuses_lists, monkeypatch):
