@@ -632,6 +632,18 @@ def _app(session: SessionAuth[User], jwt: JWTAuth[User]) -> FastAPI:
     return app
 
 
+def add_routes_of(app: FastAPI, people: AnyOf[User]) -> None:
+    """Add `/me`, and `/mfa` for those who used a second factor."""
+
+    @app.get("/me")
+    async def me(user: Annotated[User, Depends(people)]) -> str:
+        return user.username
+
+    @app.get("/mfa")
+    async def mfa(user: Annotated[User, Depends(require(people, mfa=True))]) -> str:
+        return user.username
+
+
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, with a cookie jar, over https."""

@@ -66,7 +66,7 @@ class PersistentSQLiteEngine(SQLiteEngine):
         path: The path of the file.
         connections: The number of statements that read at once. Others wait. One more writes.
         options: Further options of `SQLiteEngine`. `timeout`, the seconds for which a statement
-            waits for its turn and then for the lock of the file, is 30 by default.
+            or transaction waits for its turn and then for the lock of the file, is 30 by default.
 
     Raises:
         ConfigurationError: `connections` is less than 1, or the database is in memory, where

@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from piccolo_api_fastapi import (
@@ -28,11 +28,10 @@ from piccolo_api_fastapi import (
     mfa_router,
     oauth_router,
     reauthentication_router,
-    require,
     session_router,
 )
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
-from tests.conftest import KEY, new_client, unchanged
+from tests.conftest import KEY, add_routes_of, new_client, unchanged
 
 from .hostile import CLIENT_ID, CLIENT_SECRET, ISSUER, Provider
 
@@ -120,14 +119,7 @@ def _application(
     ):
         app.include_router(router, prefix="/auth")
 
-    @app.get("/me")
-    async def me(user: Annotated[User, Depends(people)]) -> str:
-        return user.username
-
-    @app.get("/mfa")
-    async def mfa(user: Annotated[User, Depends(require(people, mfa=True))]) -> str:
-        return user.username
-
+    add_routes_of(app, people)
     return app
 
 

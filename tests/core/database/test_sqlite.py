@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -42,15 +42,29 @@ from tests.conftest import (
 )
 
 
-@pytest.fixture
-async def engine(memory_path: Path) -> AsyncIterator[PersistentSQLiteEngine]:
-    """The engine, started, with empty tables."""
-    engine = PersistentSQLiteEngine(str(memory_path / "kept.sqlite"))
+@asynccontextmanager
+async def started(folder: Path, **options: Any) -> AsyncIterator[PersistentSQLiteEngine]:
+    """An engine with empty tables that keeps connections meanwhile."""
+    engine = PersistentSQLiteEngine(str(folder / "kept.sqlite"), **options)
     use_engine(engine)
     await create_db_tables(*STOCK)
     await engine.start_connection_pool()
     yield engine
     await engine.close_connection_pool()
+
+
+@pytest.fixture
+async def engine(memory_path: Path) -> AsyncIterator[PersistentSQLiteEngine]:
+    """The engine, started, with empty tables."""
+    async with started(memory_path) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def impatient(memory_path: Path) -> AsyncIterator[PersistentSQLiteEngine]:
+    """The engine, started, which waits for no longer than a moment."""
+    async with started(memory_path, timeout=0.05) as engine:
+        yield engine
 
 
 @pytest.fixture
@@ -215,21 +229,17 @@ async def run_in_a_transaction(engine: PersistentSQLiteEngine, *statements: str)
             await User.raw(statement)
 
 
-async def test_a_transaction_that_cannot_begin(memory_path: Path) -> None:
+async def test_a_transaction_that_cannot_begin(impatient: PersistentSQLiteEngine) -> None:
     """A transaction waits for another process as long as a statement, and is outside then."""
-    engine = PersistentSQLiteEngine(str(memory_path / "kept.sqlite"), timeout=0.05)
-    use_engine(engine)
-    await create_db_tables(*STOCK)
-    await engine.start_connection_pool()
-
-    with closing(sqlite3.connect(engine.path, isolation_level=None)) as writer:
+    with closing(sqlite3.connect(impatient.path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
-        failed = await asyncio.wait_for(race(lambda: run_in_a_transaction(engine, ADMIN), 24), 30)
+        failed = await asyncio.wait_for(
+            race(lambda: run_in_a_transaction(impatient, ADMIN), 24), 30
+        )
         assert {type(error) for error in failed} == {sqlite3.OperationalError}
         writer.execute("ROLLBACK")
-    assert not engine.transaction_exists()
-    await run_in_a_transaction(engine, ADMIN)
-    await engine.close_connection_pool()
+    assert not impatient.transaction_exists()
+    await run_in_a_transaction(impatient, ADMIN)
 
 
 @pytest.mark.parametrize("steps", range(12))
@@ -372,20 +382,15 @@ def promote() -> Any:
     return change.returning(User.id)
 
 
-async def test_a_writer_that_waits_for_too_long(memory_path: Path) -> None:
+async def test_a_writer_that_waits_for_too_long(impatient: PersistentSQLiteEngine) -> None:
     """A statement waits for its turn no longer than for the lock: it is a 503 then."""
-    engine = PersistentSQLiteEngine(str(memory_path / "kept.sqlite"), timeout=0.05)
-    use_engine(engine)
-    await create_db_tables(*STOCK)
-    await engine.start_connection_pool()
-    with closing(sqlite3.connect(engine.path, isolation_level=None)) as writer:
+    with closing(sqlite3.connect(impatient.path, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         failed = await asyncio.wait_for(race(lambda: promote().run(), 100), 30)
         assert {type(error) for error in failed} == {sqlite3.OperationalError}
         assert all(is_outage(error) for error in failed if isinstance(error, Exception))
         writer.execute("ROLLBACK")
     assert await promote().run() == []
-    await engine.close_connection_pool()
 
 
 async def test_logs(memory_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

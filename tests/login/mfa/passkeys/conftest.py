@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
     TOTP,
@@ -25,12 +25,11 @@ from piccolo_api_fastapi import (
     passkey_login_router,
     passkey_router,
     reauthentication_router,
-    require,
     session_router,
     token_router,
 )
 from piccolo_api_fastapi.testing import SoftwareAuthenticator
-from tests.conftest import KEY, PASSWORD, log_in, new_client, unchanged
+from tests.conftest import KEY, PASSWORD, add_routes_of, log_in, new_client, unchanged
 
 ORIGIN = "https://testserver.example"
 SITE: dict[str, Any] = {"rp_id": "testserver.example", "rp_name": "Movies", "origins": [ORIGIN]}
@@ -100,14 +99,7 @@ def application(session: SessionAuth[User], jwt: JWTAuth[User], login: Login[Use
         elif isinstance(factor, TOTP):
             app.include_router(mfa_router(factor, people), prefix="/auth")
 
-    @app.get("/me")
-    async def me(user: Annotated[User, Depends(people)]) -> str:
-        return user.username
-
-    @app.get("/mfa")
-    async def mfa(user: Annotated[User, Depends(require(people, mfa=True))]) -> str:
-        return user.username
-
+    add_routes_of(app, people)
     return app
 
 
