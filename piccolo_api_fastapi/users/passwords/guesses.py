@@ -22,8 +22,6 @@ from piccolo_api_fastapi.core.database.transactions import engine_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, Unavailable
 
-from .locks import KeyedLocks
-
 LEASE = 15_000
 """Milliseconds that the check of a guess may take. After them its process counts as dead."""
 
@@ -54,6 +52,61 @@ class Guess:
     is_admitted: bool
     failures: int
     lease: int
+
+
+class _Lock(asyncio.Lock):
+    """A lock that knows how many hold it or wait."""
+
+    users = 0
+
+
+class KeyedLocks:
+    """A lock for each key and event loop, kept as long as somebody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._locks: dict[tuple[int, str], _Lock] = {}
+
+    @asynccontextmanager
+    async def hold(self, key: str, patience: float) -> AsyncIterator[None]:
+        """
+        Hold the lock of a key.
+
+        Args:
+            key: The key, such as the name that is being guessed at.
+            patience: Seconds to wait for it.
+
+        Raises:
+            HasherBusy: The lock could not be acquired within `patience` seconds.
+        """
+        name = (id(asyncio.get_running_loop()), key)
+        lock = self._locks.setdefault(name, _Lock())
+        lock.users += 1
+        try:
+            await _acquire(lock, patience)
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            lock.users -= 1
+            if not lock.users:
+                del self._locks[name]
+
+
+async def _acquire(lock: asyncio.Lock, patience: float) -> None:
+    """
+    Acquire a lock in time. `asyncio.wait_for` may lose one that comes as its caller is cancelled
+    (python/cpython#86296), and nobody would get it again.
+    """
+    acquiring = asyncio.ensure_future(lock.acquire())
+    try:
+        await asyncio.wait({acquiring}, timeout=patience)
+    except asyncio.CancelledError:
+        if not acquiring.cancel():  # it came at this very moment
+            lock.release()
+        raise
+    if acquiring.cancel():
+        raise HasherBusy
 
 
 class PasswordGuesses:

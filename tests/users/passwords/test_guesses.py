@@ -18,6 +18,7 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.errors import HasherBusy, InvalidCredentials, StoreUnavailable
 from piccolo_api_fastapi.testing import FrozenClock, race
 from piccolo_api_fastapi.users.lookup import UserLookup
+from piccolo_api_fastapi.users.passwords.guesses import KeyedLocks
 from piccolo_api_fastapi.users.passwords.hasher import PasswordHasher
 from tests.commands import command
 from tests.conftest import PASSWORD, log_in, new_client
@@ -341,3 +342,55 @@ async def test_the_command(
     assert await is_right(users, "ada", PASSWORD)
     with pytest.raises(SystemExit, match="no such user"):
         await command("unlock_user")("nobody")
+
+
+async def test_one_at_a_time() -> None:
+    """Of one key one holds the lock, of another one another; afterwards nothing is kept."""
+    locks, inside = KeyedLocks(), []
+
+    async def work(key: str) -> None:
+        async with locks.hold(key, 5):
+            assert key not in inside
+            inside.append(key)
+            await asyncio.sleep(0)
+            inside.remove(key)
+
+    await asyncio.gather(*(work(key) for key in "abab" * 6))
+    assert not locks._locks
+
+
+async def test_patience() -> None:
+    """Who waits too long for a lock goes away, and leaves nothing behind."""
+    locks = KeyedLocks()
+    async with locks.hold("a", 5):
+        with pytest.raises(HasherBusy):
+            async with locks.hold("a", 0.001):
+                pytest.fail("It is held.")
+    assert not locks._locks
+
+
+@pytest.mark.parametrize("moment", range(6))
+async def test_who_is_cancelled(moment: int) -> None:
+    """Whoever goes away while waiting, or as the lock comes, does not take it along."""
+    locks, release = KeyedLocks(), asyncio.Event()
+
+    async def hold(until: asyncio.Event | None) -> str:
+        async with locks.hold("a", 5):
+            if until is not None:
+                await until.wait()
+            return "held"
+
+    first = asyncio.create_task(hold(release))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(hold(asyncio.Event()))
+    third = asyncio.create_task(hold(None))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    release.set()
+    for _ in range(moment):
+        await asyncio.sleep(0)
+    second.cancel()
+    assert [await first, await third] == ["held", "held"]
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    assert not locks._locks
