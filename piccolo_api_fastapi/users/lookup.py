@@ -1,21 +1,112 @@
-"""Looking up a user together with the current password hash."""
+"""Looking up users by username or e-mail address, together with the current password hash."""
 
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
 from piccolo.apps.user.tables import BaseUser
+from piccolo.querystring import QueryString
 from piccolo.table import TABLE_REGISTRY, Table
 
 from piccolo_api_fastapi.core.database.auth_tables import confirmed_factors
+from piccolo_api_fastapi.core.database.user_tables import bound
 
-from .owners import Wanted, owners
+from .identifiers import candidates, folded_email, folded_username, spellings
 from .passwords.hasher import is_pbkdf2
-
-_NOBODY = Wanted("", "", "")
+from .tables import FoldedIdentifiers
 
 _FACTOR = "_factor "
 """Begins the names of columns that say whether a user has a second factor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """
+    An identifier to look for.
+
+    Args:
+        typed: The identifier as typed.
+        username: Its form as a username; see `folded_username`.
+        email: Its form as an address; see `folded_email`.
+    """
+
+    typed: str
+    username: str
+    email: str
+
+    @classmethod
+    def of(cls, identifier: str) -> "Wanted | None":
+        """What to look for, or `None` if no user can have such an identifier."""
+        found = candidates(identifier)
+        return None if found is None else cls(*found)
+
+    def is_username_of(self, row: dict[str, Any]) -> bool:
+        """Whether this is the username in a row of the user table, in whatever spelling."""
+        stored = str(row["username"])
+        return stored == self.username or folded_username(stored) == self.username
+
+    def is_email_of(self, row: dict[str, Any]) -> bool:
+        """Whether this is the address in a row of the user table, in whatever spelling."""
+        stored = str(row["email"])
+        return stored == self.email or folded_email(stored) == self.email
+
+    def choose(self, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """The row of the user with this address, or else with this username."""
+        # Older rows may be the same when folded: then the spelling decides.
+        for name, form, is_of in (
+            ("email", self.email, self.is_email_of),
+            ("username", self.username, self.is_username_of),
+        ):
+            if name == "email" and "@" not in self.typed:
+                continue
+            for spelling in (self.typed, form):
+                for row in rows:
+                    if row[name] == spelling:
+                        return row
+            for row in rows:
+                if is_of(row):
+                    return row
+        return None
+
+
+_NOBODY = Wanted("", "", "")
+
+
+def _owners(table: type[BaseUser], wanted: Wanted) -> QueryString:
+    """
+    SQL of the keys of users who may have an identifier.
+
+    It uses the unique indexes of the user table, those on `lower(username)` and `lower(email)`,
+    and `FoldedIdentifiers`. Check the rows with `Wanted`, since the last may be out of date.
+
+    It depends on the identifier only, so its time does not reveal who has an account.
+    """
+    users, key = _name(table), table._meta.primary_key._meta.db_column_name
+    folded = _name(bound(FoldedIdentifiers, table))
+    conditions, values = [], []
+    for name, form in (("username", wanted.username), ("email", wanted.email)):
+        likely = spellings(wanted.typed, form)
+        marks = ", ".join(["{}"] * len(likely))
+        conditions.append(f'"{name}" IN ({{}}, {{}}) OR lower("{name}") IN ({marks})')
+        values += [wanted.typed, form, *likely]
+    return QueryString(
+        f'SELECT "{key}" FROM {users} WHERE {" OR ".join(conditions)} UNION ALL '  # noqa: S608 - our own names
+        f'SELECT "user" FROM {folded} WHERE "username" = {{}} OR "email" = {{}}',
+        *values,
+        wanted.username,
+        wanted.email,
+    )
+
+
+async def find_owners(table: type[BaseUser], *wanted: Wanted) -> list[dict[str, Any]]:
+    """The keys, usernames and addresses of users who may have one of these identifiers."""
+    users, key = _name(table), table._meta.primary_key._meta.db_column_name
+    marks = " UNION ALL ".join(["{}"] * len(wanted))
+    rows: list[dict[str, Any]] = await table.raw(
+        f'SELECT "{key}" AS "key", "username", "email" FROM {users} WHERE "{key}" IN ({marks})',  # noqa: S608 - our own names
+        *(_owners(table, one) for one in wanted),
+    )
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +164,7 @@ class UserLookup:
         """The user with this e-mail address, or else with this username."""
         wanted = Wanted.of(identifier)
         condition = f"{self._key} IN ({{}}) ORDER BY {self._key}"
-        rows = await self._rows(condition, owners(self._table, wanted or _NOBODY))
+        rows = await self._rows(condition, _owners(self._table, wanted or _NOBODY))
         row = wanted.choose(rows) if wanted else None
         return _account(row) if row else None
 

@@ -10,7 +10,7 @@ from piccolo_api_fastapi.core.database.statements import column_names
 from piccolo_api_fastapi.errors import IdentityTaken, ValueTaken
 
 from .identifiers import folded_email, spellings
-from .owners import Wanted, find_owners
+from .lookup import Wanted, find_owners
 
 _IDENTITY = frozenset({"username", "email"})
 

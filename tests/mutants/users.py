@@ -20,13 +20,13 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "tests/users/test_folding.py",
     ),
     (
-        "users/owners.py",
+        "users/lookup.py",
         "folded_email(stored) == self.email",
         "False",
         "tests/users/test_folding.py",
     ),
     (
-        "users/owners.py",
+        "users/lookup.py",
         """stored == self.username or folded_username(stored) == self.username""",
         "True",
         "tests/users/test_folding.py",

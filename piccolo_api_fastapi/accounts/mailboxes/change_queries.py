@@ -11,7 +11,7 @@ from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows, f
 from piccolo_api_fastapi.core.database.outages import is_unique_violation
 from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
 from piccolo_api_fastapi.users.identifiers import folded_email, no_email
-from piccolo_api_fastapi.users.owners import Wanted, find_owners
+from piccolo_api_fastapi.users.lookup import Wanted, find_owners
 
 from .tables import EmailChange, EmailStatus
 
