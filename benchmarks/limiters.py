@@ -28,8 +28,8 @@ from piccolo_api_fastapi import (
     RedisStore,
     install,
 )
-from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.stores.store import Store
+from piccolo_api_fastapi.rate_limiting.tariff import Budgets
 
 from .needs import REDIS_URL
 

@@ -21,7 +21,6 @@ from piccolo_api_fastapi.errors import (
 
 from . import hints
 from .attempts import NOT_TRIED, Reservation
-from .budgets import Budgets, Limits
 from .charges import announce, bill_of
 from .headers import HeaderWriter, rate_limit_headers
 from .keys import Key, by_address
@@ -29,7 +28,7 @@ from .limiter import Limiter, OnError
 from .quota import Quota
 from .stores import defaults
 from .stores.store import Store
-from .tariff import Charge, Tariff
+from .tariff import Budgets, Charge, Limits, Tariff
 
 _SECOND = timedelta(seconds=1)
 

@@ -16,19 +16,9 @@ from piccolo_api_fastapi.core.http.client_address import ClientAddress, client_a
 from piccolo_api_fastapi.core.http.forms import has_form
 
 from . import hints
-from .stores.store import digest
 
 Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
 """Returns the string that identifies the client of a request, or `None` to exempt it."""
-
-LONGEST = 64
-"""Characters; longer keys are stored as digests."""
-
-
-def compact(key: str) -> str:
-    """The form in which a key is stored: its text, or a digest if that is long."""
-    text = str(key)
-    return text if len(text) <= LONGEST else digest(text)
 
 
 def by_address(connection: HTTPConnection) -> str | None:

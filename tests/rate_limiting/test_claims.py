@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from piccolo_api_fastapi import ClientAddress, MemoryStore, RateLimit, by_address, install
-from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.keys import by_client_address
 from piccolo_api_fastapi.rate_limiting.stores.store import Store
+from piccolo_api_fastapi.rate_limiting.tariff import Budgets
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import new_client, web_socket
 from tests.rate_limiting.test_keys import client_at

@@ -23,8 +23,7 @@ from piccolo_api_fastapi import (
     jwt_router,
     session_router,
 )
-from piccolo_api_fastapi.rate_limiting.keys import compact
-from piccolo_api_fastapi.rate_limiting.stores.store import Store
+from piccolo_api_fastapi.rate_limiting.stores.store import Store, compact
 from piccolo_api_fastapi.testing import acting_as
 from tests.conftest import bearer, get_tokens, log_in, new_client
 

@@ -19,9 +19,9 @@ from piccolo_api_fastapi import (
     use_store,
 )
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.scopes import route_scope
 from piccolo_api_fastapi.rate_limiting.stores.store import REMEMBERED, Store, row_name
+from piccolo_api_fastapi.rate_limiting.tariff import Budgets
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import new_client
 

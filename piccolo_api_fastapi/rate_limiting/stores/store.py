@@ -15,6 +15,8 @@ State: TypeAlias = Any
 Marks: TypeAlias = Sequence[int]
 """Identifies a charge, by one number for each limit."""
 
+LONGEST_KEY = 64
+"""Characters; longer keys are stored as digests."""
 
 ADMITTED, REFUSED = True, False
 
@@ -68,6 +70,12 @@ class Budget:
 def digest(text: str) -> str:
     """A digest of a text, of 32 characters."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def compact(key: str) -> str:
+    """The form in which a key is stored: its text, or a digest if that is long."""
+    text = str(key)
+    return text if len(text) <= LONGEST_KEY else digest(text)
 
 
 def row_name(budget: Budget, key: str) -> str:

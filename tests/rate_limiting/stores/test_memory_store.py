@@ -13,9 +13,9 @@ from piccolo_api_fastapi import ConfigurationError, MemoryStore
 from piccolo_api_fastapi.rate_limiting import hints as self_checks
 from piccolo_api_fastapi.rate_limiting.algorithms.gcra import Rate
 from piccolo_api_fastapi.rate_limiting.algorithms.grammar import SECOND, Limit
-from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.stores import memory_store
 from piccolo_api_fastapi.rate_limiting.stores.store import Budget
+from piccolo_api_fastapi.rate_limiting.tariff import Budgets
 from piccolo_api_fastapi.testing import FrozenClock
 
 MEBIBYTE = 1024 * 1024
@@ -29,7 +29,7 @@ def budget(*limits: str, block: timedelta | None = None, strict: bool = False) -
 FLOOD = """
 import asyncio, tracemalloc
 from piccolo_api_fastapi import MemoryStore
-from piccolo_api_fastapi.rate_limiting.budgets import Budgets
+from piccolo_api_fastapi.rate_limiting.tariff import Budgets
 from piccolo_api_fastapi.testing import FrozenClock
 
 async def flood():

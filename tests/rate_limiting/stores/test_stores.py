@@ -11,7 +11,6 @@ import pytest
 from piccolo_api_fastapi import PiccoloStore
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.rate_limiting.algorithms.grammar import SECOND, microseconds
-from piccolo_api_fastapi.rate_limiting.budgets import Budgets
 from piccolo_api_fastapi.rate_limiting.stores.store import (
     Budget,
     Marks,
@@ -21,6 +20,7 @@ from piccolo_api_fastapi.rate_limiting.stores.store import (
     marks_of,
     settle,
 )
+from piccolo_api_fastapi.rate_limiting.tariff import Budgets
 from piccolo_api_fastapi.testing import FrozenClock, race
 
 
