@@ -58,7 +58,7 @@ from piccolo_api_fastapi.core.events import declared, repeated
 from piccolo_api_fastapi.login import unverified
 from piccolo_api_fastapi.mail.notices import declared as notices
 from piccolo_api_fastapi.mail.notices import undo
-from piccolo_api_fastapi.rate_limiting.stores import defaults
+from piccolo_api_fastapi.rate_limiting import limiter
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
 from tests.engines import sqlite_engine
 from tests.models import Customer, Member
@@ -460,7 +460,7 @@ def uncounted() -> Iterator[None]:
     """No test inherits what another counted, or the store that it used."""
     yield
     use_store(None)
-    defaults.LOCAL.clear()
+    limiter.LOCAL.clear()
     undo._offers.clear()
     unverified._offers.clear()
     repeated.forget_repeated()

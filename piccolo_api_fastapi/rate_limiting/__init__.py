@@ -4,8 +4,7 @@ from .dependencies import FailureLimit, RateLimit
 from .events import EVENTS
 from .headers import Standing, legacy_headers, rate_limit_headers
 from .keys import by_address, by_body, by_client_address, by_credential, by_user
-from .quota import Quota
-from .stores.defaults import no_rate_limits, use_store
+from .limiter import Quota, no_rate_limits, use_store
 from .stores.memory_store import MemoryStore
 from .stores.piccolo_store import PiccoloStore
 from .stores.redis_store import RedisStore

@@ -1,7 +1,7 @@
 """Charges that are reserved before an attempt, and refunded if it succeeds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -9,12 +9,9 @@ from starlette.exceptions import HTTPException
 
 from . import turns
 from .algorithms.grammar import SECOND
-from .quota import Quota
+from .limiter import Limiter, Quota
 from .stores.store import Budget
 from .turns import Turn
-
-Take: TypeAlias = Callable[[Budget, str, int, bool], Awaitable[Quota]]
-"""Charges a budget. The last argument is whether to skip remembered refusals."""
 
 TurnName: TypeAlias = tuple[asyncio.AbstractEventLoop, str, str]
 """Attempts wait for others of the same event loop, budget and key."""
@@ -55,13 +52,11 @@ class Attempts:
     The attempts in progress, and those that wait for them.
 
     Args:
-        take: The function that asks the store.
-        shadow: Whether refused attempts go on all the same.
+        limiter: The limiter that asks the store.
     """
 
-    def __init__(self, take: Take, *, shadow: bool) -> None:
-        self._take = take
-        self._shadow = shadow
+    def __init__(self, limiter: Limiter) -> None:
+        self._limiter = limiter
         self.turns: dict[TurnName, Turn] = {}
 
     @asynccontextmanager
@@ -105,7 +100,7 @@ class Attempts:
             if quota.allowed:
                 turn.admit()
                 return quota
-            if self._shadow:
+            if self._limiter.shadow:
                 turn.refuse()
                 return quota
             if not await turn.wait_after_refusal(ended, was_called=was_called):
@@ -123,7 +118,7 @@ class Attempts:
         try:
             while True:
                 ended = turn.ended
-                quota = await self._take(budget, key, cost, again)
+                quota = await self._limiter.take(budget, key, cost, again=again)
                 again = not quota.allowed and await self._may_change(turn, quota, budget)
                 if not again:
                     return quota, ended
@@ -139,7 +134,7 @@ class Attempts:
         faster than an attempt may take, a recent charge is no sign of refunds elsewhere, and
         must not keep the callers waiting.
         """
-        if self._shadow or not turn.is_alone or not quota.is_recent:
+        if self._limiter.shadow or not turn.is_alone or not quota.is_recent:
             return False
         is_slow = budget.pace > turns.RECENT * SECOND
         return await turn.pause(turns.PATIENCE if is_slow else turns.RECENT)

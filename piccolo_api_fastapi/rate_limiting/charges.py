@@ -9,7 +9,7 @@ from piccolo_api_fastapi.core.http.middleware import answer_of
 
 from . import hints
 from .headers import HeaderWriter, Standing
-from .quota import Quota
+from .limiter import Quota
 
 _BILL = "piccolo_api_fastapi.bill"
 

@@ -20,13 +20,11 @@ from piccolo_api_fastapi.errors import (
 )
 
 from . import hints
-from .attempts import NOT_TRIED, Reservation
+from .attempts import NOT_TRIED, Attempts, Reservation
 from .charges import announce, bill_of
 from .headers import HeaderWriter, rate_limit_headers
 from .keys import Key, by_address
-from .limiter import Limiter, OnError
-from .quota import Quota
-from .stores import defaults
+from .limiter import Limiter, OnError, Quota, are_on
 from .stores.store import Store
 from .tariff import Budgets, Charge, Limits, Tariff
 
@@ -102,6 +100,7 @@ class RateLimit:
         self.scope = scope
         self.headers = headers
         self._limiter = Limiter(store, on_error, shadow=shadow)
+        self._attempts = Attempts(self._limiter)
         errors = {TooManyRequests: not shadow, StoreUnavailable: on_error == "deny"}
         self.documented_errors: tuple[type[AuthError], ...] = tuple(
             error for error, can_happen in errors.items() if can_happen
@@ -151,7 +150,7 @@ class RateLimit:
             TooManyRequests: The limit is used up.
             StoreUnavailable: The store does not answer, with `on_error="deny"`.
         """
-        if not defaults.are_on():
+        if not are_on():
             return Quota()
         quota = await self._limiter.take(*self._tariff.of_key(key, cost, limits))
         self._check(quota, self._headers_of(quota))
@@ -177,11 +176,11 @@ class RateLimit:
             TooManyRequests: The limit is used up.
             StoreUnavailable: The store does not answer, with `on_error="deny"`.
         """
-        if not defaults.are_on():
+        if not are_on():
             yield Quota()
             return
         charge = self._tariff.of_key(key, cost, limits)
-        async with self._limiter.attempts.attempt(*charge) as reserved:
+        async with self._attempts.attempt(*charge) as reserved:
             self._check(reserved.quota, self._headers_of(reserved.quota))
             yield reserved.quota
 
@@ -205,7 +204,7 @@ class RateLimit:
         await self._limiter.reset(charge.budget, charge.key)
 
     async def _charge_of(self, connection: HTTPConnection, solved: dict[str, Any]) -> Charge | None:
-        if is_exempt(connection, self, UNLIMITED):
+        if not are_on() or is_exempt(connection, self, UNLIMITED):
             return None
         return await self._tariff.of_request(connection, solved)
 
@@ -265,7 +264,7 @@ class FailureLimit(RateLimit):
             return
         async with AsyncExitStack() as stack:
             try:
-                attempt = self._limiter.attempts.attempt(*charge)
+                attempt = self._attempts.attempt(*charge)
                 reserved = await stack.enter_async_context(attempt)
                 await self._pass(connection, reserved.quota, response)
             except HTTPException:

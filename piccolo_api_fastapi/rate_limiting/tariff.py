@@ -16,7 +16,6 @@ from .algorithms.strict_log import MAXIMUM, StrictRate
 from .keys import by_address
 from .request_settings import Asked, awaited, signature
 from .scopes import route_scope
-from .stores import defaults
 from .stores.store import REMEMBERED, AnyRate, Budget, compact
 
 Limits: TypeAlias = str | Sequence[str]
@@ -202,8 +201,6 @@ class Tariff:
             connection: The request or the WebSocket.
             solved: What FastAPI found for the dependencies.
         """
-        if not defaults.are_on():
-            return None
         limits = self._limits.value or await self._limits.of(connection, solved)
         if limits is None:
             return None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from piccolo_api_fastapi.audit import audit_of
-from piccolo_api_fastapi.rate_limiting.stores import defaults
+from piccolo_api_fastapi.rate_limiting import limiter
 from piccolo_api_fastapi.testing import assert_guarded
 from tests.conftest import KEY, SECRET
 
@@ -20,8 +20,8 @@ def test_examples(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each guards its routes, or says that they are public."""
     monkeypatch.setenv("JWT_SECRET", SECRET)
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", KEY)
-    store = defaults.default_store()
+    store = limiter.default_store()
     app = importlib.import_module(f"examples.{name}.app").app
-    defaults.use_store(store)  # one example sets another
+    limiter.use_store(store)  # one example sets another
     assert audit_of(app).findings == ()
     assert_guarded(app)

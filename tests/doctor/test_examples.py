@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from piccolo_api_fastapi.doctor import as_text, examine
-from piccolo_api_fastapi.rate_limiting.stores import defaults
+from piccolo_api_fastapi.rate_limiting import limiter
 from tests.conftest import KEY, SECRET, use_engine
 
 EXAMPLES = sorted(
@@ -20,9 +20,9 @@ async def test_examples(name: str, database: Any, monkeypatch: pytest.MonkeyPatc
     """No check fails, and no secret is printed."""
     monkeypatch.setenv("JWT_SECRET", SECRET)
     monkeypatch.setenv("AUTH_ENCRYPTION_KEYS", KEY)
-    store = defaults.default_store()
+    store = limiter.default_store()
     app = importlib.import_module(f"examples.{name}.app").app
-    defaults.use_store(store)  # one example sets another
+    limiter.use_store(store)  # one example sets another
     use_engine(database)  # some have user tables of their own, which are missing
     printed = as_text(await examine(app, workers=2))
     assert "check_failed" not in printed

@@ -20,8 +20,8 @@ from piccolo_api_fastapi import AuthEvent, RateLimit, RedisStore, install, subsc
 from piccolo_api_fastapi.clock import Clock
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
 from piccolo_api_fastapi.rate_limiting.algorithms.grammar import microseconds
-from piccolo_api_fastapi.rate_limiting.limiter import OnError
-from piccolo_api_fastapi.rate_limiting.stores import defaults, remote_store
+from piccolo_api_fastapi.rate_limiting.limiter import LOCAL, OnError
+from piccolo_api_fastapi.rate_limiting.stores import remote_store
 from piccolo_api_fastapi.rate_limiting.stores.store import StoreBusy, Verdict
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import new_client
@@ -41,7 +41,7 @@ taken: list[float] = []
 @pytest.fixture(autouse=True)
 def nothing_counted() -> None:
     """What this process counts while a store is down begins anew."""
-    defaults.LOCAL.clear()
+    LOCAL.clear()
 
 
 @pytest.fixture

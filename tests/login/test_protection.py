@@ -35,7 +35,7 @@ from piccolo_api_fastapi import (
     use_store,
 )
 from piccolo_api_fastapi.errors import InvalidCredentials, StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.rate_limiting.stores import defaults
+from piccolo_api_fastapi.rate_limiting import limiter
 from piccolo_api_fastapi.rate_limiting.stores.store import StoreDown
 from piccolo_api_fastapi.testing import FrozenClock
 from piccolo_api_fastapi.users.lookup import UserLookup
@@ -367,7 +367,7 @@ async def test_a_stolen_credential(
             assert answer.status_code == expected
         body = {"password": PASSWORD}
         if "password" in wrong:
-            defaults.LOCAL.clear()  # whatever the limits say
+            limiter.LOCAL.clear()  # whatever the limits say
             answer = await thief.post("/auth/reauthenticate", json=body, headers=headers[0])
             assert answer.status_code == 401
         answer = await owner.post("/auth/reauthenticate", json=body, headers=headers[1])

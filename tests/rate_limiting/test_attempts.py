@@ -78,7 +78,7 @@ async def test_a_failure_elsewhere(
     assert await attempt(there, right=False) == "looked at"
     refused = await race(lambda: attempt(here), 5)
     assert [type(each) for each in refused] == [TooManyRequests] * 5
-    assert here._limiter.attempts.turns == {}
+    assert here._attempts.turns == {}
 
 
 async def test_a_flood(
@@ -153,7 +153,7 @@ async def test_who_leaves(counting: "Counting", time: Clock | None) -> None:
 
 async def paused(limit: RateLimit) -> waiting.Turn:
     """Wait until somebody waits for what is under way elsewhere."""
-    turns = limit._limiter.attempts.turns
+    turns = limit._attempts.turns
     await until(lambda: any(turn.paused_since is not None for turn in turns.values()))
     return next(iter(turns.values()))
 

@@ -186,7 +186,7 @@ async def test_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     async with limit.attempt("ada"):
         answers = await race(lambda: _slowly(limit, asyncio.Event()), 5)
     assert [type(answer) for answer in answers] == [TooManyRequests] * 5
-    assert limit._limiter.attempts.turns == {}
+    assert limit._attempts.turns == {}
     async with limit.attempt("ada"):
         pass
 
@@ -255,7 +255,7 @@ async def test_who_leaves_the_line() -> None:
     second.cancel()  # it has been called, and does not know it yet
     await third
     assert (first.cancelled(), second.cancelled()) == (True, True)
-    assert limit._limiter.attempts.turns == {}
+    assert limit._attempts.turns == {}
 
 
 async def test_a_store_that_is_down(clock: FrozenClock) -> None:
@@ -266,7 +266,7 @@ async def test_a_store_that_is_down(clock: FrozenClock) -> None:
     async with new_client(door.app) as client:
         assert (await client.get("/right")).status_code == 503
     await store.close()
-    turn = limit._limiter.attempts.turns
+    turn = limit._attempts.turns
     assert all(held.is_idle for held in turn.values())
 
 

@@ -241,7 +241,7 @@ async def test_an_outage_leaves_nothing() -> None:
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert limit._limiter.attempts.turns == {}
+    assert limit._attempts.turns == {}
     await store.close()
 
 
@@ -264,7 +264,7 @@ async def test_two_event_loops() -> None:
             await elsewhere(lambda: _attempt(limit, "ada"))
     await waiting
     await elsewhere(lambda: _attempt(limit, "ada"))
-    assert limit._limiter.attempts.turns == {}
+    assert limit._attempts.turns == {}
 
 
 def test_settings_that_would_break() -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 from piccolo_api_fastapi import User, Users
 from piccolo_api_fastapi.mail import AccountClosed
 from piccolo_api_fastapi.mail.delivery import Delivery
-from piccolo_api_fastapi.rate_limiting.stores import defaults
+from piccolo_api_fastapi.rate_limiting import limiter
 from piccolo_api_fastapi.testing import Outbox
 from piccolo_api_fastapi.testing.fixtures import cheap_passwords, outbox, unlimited
 from piccolo_api_fastapi.users.passwords.hasher import default_hasher
@@ -24,7 +24,7 @@ async def test_outbox(outbox: Outbox, users: Users[User], ada: User) -> None:
 
 def test_unlimited(unlimited: None) -> None:
     """Nothing is counted."""
-    assert not defaults.are_on()
+    assert not limiter.are_on()
 
 
 def test_cheap_passwords() -> None:

@@ -24,7 +24,8 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import StoreUnavailable, TooManyRequests
-from piccolo_api_fastapi.rate_limiting.stores import defaults, piccolo_store
+from piccolo_api_fastapi.rate_limiting.limiter import LOCAL
+from piccolo_api_fastapi.rate_limiting.stores import piccolo_store
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.commands import command
 from tests.conftest import PG
@@ -112,7 +113,7 @@ async def test_without_the_table(database: Any) -> None:
     """Before the migration it is a store that does not answer, and no 500."""
     class_name: Any = type("Missing", (RateLimitState,), {}, tablename="not_migrated")
     class_name._meta._db = database
-    defaults.LOCAL.clear()
+    LOCAL.clear()
     quota = await RateLimit("5/hour", scope="x", store=PiccoloStore(class_name)).hit("ada")
     TABLE_REGISTRY.remove(class_name)
     assert (quota.degraded, quota.remaining, quota.standings) == (True, 4, ())
@@ -141,7 +142,7 @@ async def test_outage(
     database: Any, sqlite_path: Path, database_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the table is held each limit does what it was told, soon, and counts afterwards."""
-    defaults.LOCAL.clear()
+    LOCAL.clear()
     events: list[str] = []
     end = subscribe(lambda event: events.append(event.name) if "store" in event.name else None)
     store = PiccoloStore(timeout=timedelta(seconds=30))  # however busy the machine is
@@ -193,7 +194,7 @@ async def test_a_pool_that_others_use_up(
     small = PostgresEngine(config={**PG, "database": database_name})
     await small.start_connection_pool(min_size=1, max_size=1)
     monkeypatch.setattr(RateLimitState._meta, "_db", small)
-    defaults.LOCAL.clear()
+    LOCAL.clear()
     store = PiccoloStore(timeout=timedelta(milliseconds=50))
     limit = RateLimit("2/hour", scope="x", on_error="allow", store=store)
     pool: Any = small.pool
