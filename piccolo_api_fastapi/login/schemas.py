@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.bodies import NOT_EMPTY, ResponseBody
-from piccolo_api_fastapi.core.http.next_steps import NextStep, next_step
+from piccolo_api_fastapi.core.http.operations import NextStep, next_step
 from piccolo_api_fastapi.errors import TO_ENROL, LeadsTo
 from piccolo_api_fastapi.users.identifiers import real_email
 

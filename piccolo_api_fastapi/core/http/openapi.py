@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
-from .next_steps import next_schemas
+from .operations import next_schemas
 from .problems import BODIES, TOKEN_BODIES, schema_of
 from .public_routes import CallableT, marked
 

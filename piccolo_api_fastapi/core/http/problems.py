@@ -21,7 +21,7 @@ from piccolo_api_fastapi.errors import (
 )
 
 from .bodies import shown
-from .next_steps import NextStep
+from .operations import NextStep
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 """RFC 9457 section 3."""

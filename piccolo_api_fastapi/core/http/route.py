@@ -31,7 +31,7 @@ from piccolo_api_fastapi.errors import (
 from . import strict_json
 from .client import client_info, serving
 from .middleware import note_status
-from .next_steps import next_step
+from .operations import next_step
 from .problems import PROBLEM_MEDIA_TYPE, add_responses, errors_of, phrase, problem
 from .public_routes import dependencies_of, public
 

@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.http.bodies import ResponseBody
-from piccolo_api_fastapi.core.http.next_steps import NextStep, next_step
+from piccolo_api_fastapi.core.http.operations import NextStep, next_step
 from piccolo_api_fastapi.errors import TO_ENROL
 
 from .tables import RefreshFamily
