@@ -60,7 +60,7 @@ from piccolo_api_fastapi.mail.notices import declared as notices
 from piccolo_api_fastapi.mail.notices import undo
 from piccolo_api_fastapi.rate_limiting import limiter
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
-from tests.engines import sqlite_engine
+from tests.engines import TaskCounter, postgres_engine, sqlite_engine
 from tests.models import Customer, Member
 
 PG: dict[str, Any] = {
@@ -218,6 +218,12 @@ async def _drop_abandoned(connection: Any) -> None:
             await connection.execute("SELECT pg_advisory_unlock(hashtext($1))", found[0])
 
 
+@pytest.fixture(scope="session", autouse=True)
+async def count_tasks() -> None:
+    """Let the engines know whether a task is alone."""
+    asyncio.get_running_loop().set_task_factory(TaskCounter())
+
+
 @pytest.fixture(scope="session")
 async def database_name(worker_id: str) -> AsyncIterator[str]:
     """A database of its own for each worker, and the beginning of the names of others."""
@@ -324,11 +330,12 @@ class _Postgres:
 
     async def start(self) -> None:
         connection = await asyncpg.connect(**PG, database="postgres")
-        await connection.execute(f'CREATE DATABASE "{self._name}"')
+        # Nobody can be connected to this template, which would be an error.
+        await connection.execute(f'CREATE DATABASE "{self._name}" TEMPLATE template0')
         # Nothing here has to outlive the server.
         await connection.execute(f'ALTER DATABASE "{self._name}" SET synchronous_commit = off')
         await connection.close()
-        self.engine = self.own = PostgresEngine(config={**PG, "database": self._name})
+        self.engine = self.own = postgres_engine({**PG, "database": self._name})
         await self.engine.start_connection_pool(min_size=1, max_size=10)
         # The statements of a function are planned once.
         await self._execute(

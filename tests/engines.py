@@ -7,14 +7,15 @@ With `EVENT_LOOP=uvloop`, as in `make compat`, they are the usual ones.
 import asyncio
 import os
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
+from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import dict_factory
 
-from piccolo_api_fastapi import PersistentSQLiteEngine
+from piccolo_api_fastapi import PersistentSQLiteEngine, PooledPostgresEngine
 
 USUAL = os.environ.get("EVENT_LOOP") == "uvloop"
 
@@ -22,6 +23,11 @@ USUAL = os.environ.get("EVENT_LOOP") == "uvloop"
 def sqlite_engine(path: Path) -> PersistentSQLiteEngine:
     """An engine on a SQLite file."""
     return PersistentSQLiteEngine(path) if USUAL else _SQLite(path)
+
+
+def postgres_engine(config: dict[str, Any]) -> PostgresEngine:
+    """An engine on a database of PostgreSQL."""
+    return PostgresEngine(config) if USUAL else PooledPostgresEngine(config)
 
 
 class _SQLite(PersistentSQLiteEngine):
@@ -38,9 +44,29 @@ class _SQLite(PersistentSQLiteEngine):
         return connection
 
 
+class TaskCounter:
+    """Makes the tasks of an event loop, and counts those that are not done."""
+
+    def __init__(self) -> None:
+        self.unfinished = 0
+
+    def __call__(
+        self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any
+    ) -> asyncio.Task[Any]:
+        """Make a task."""
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        self.unfinished += 1
+        task.add_done_callback(self._finish)
+        return task
+
+    def _finish(self, _: asyncio.Task[Any]) -> None:
+        self.unfinished -= 1
+
+
 def is_alone() -> bool:
     """Whether no other task could go on while this one waits."""
-    return len(asyncio.all_tasks()) == 1
+    counter = asyncio.get_running_loop().get_task_factory()
+    return isinstance(counter, TaskCounter) and counter.unfinished == 1
 
 
 class _Connection(aiosqlite.Connection):

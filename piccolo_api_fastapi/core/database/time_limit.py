@@ -12,7 +12,7 @@ from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from piccolo.querystring import QueryString
 from piccolo.table import Table, TableMeta
 
-from .postgres import PooledPostgresEngine, leaving_nothing
+from .postgres import PooledPostgresEngine, is_plain, leaving_nothing
 
 STATEMENT_SECONDS = 5.0
 """The limit of a statement, unless the `config` of the engine has a `command_timeout`."""
@@ -112,7 +112,10 @@ class LimitedEngine:
                 connection = limit.connection
                 if pool is None:
                     await connection.close()
-                elif self._is_pooled and getattr(querystring, "leaves_nothing", False):
+                elif self._is_pooled and (
+                    getattr(querystring, "leaves_nothing", False)
+                    or is_plain(querystring.compile_string(self.engine_type)[0])
+                ):
                     with leaving_nothing():
                         await pool.release(connection)
                 else:
