@@ -7,7 +7,7 @@ With `EVENT_LOOP=uvloop`, as in `make compat`, they are the usual ones.
 import asyncio
 import os
 import sqlite3
-from collections.abc import Coroutine, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class TaskCounter:
         self.unfinished = 0
 
     def __call__(
-        self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any], **options: Any
+        self, loop: asyncio.AbstractEventLoop, coroutine: Any, /, **options: Any
     ) -> asyncio.Task[Any]:
         """Make a task."""
         task = asyncio.Task(coroutine, loop=loop, **options)

@@ -25,8 +25,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "core/database/auth_tables.py",
-        " if getattr(table, attribute))",
-        ")",
+        " or (marked and not getattr(table, marked))",
+        "",
         "tests/users/test_users.py",
     ),
     (

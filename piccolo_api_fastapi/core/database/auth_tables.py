@@ -160,33 +160,35 @@ def _rebound(table: type[Table], column: ForeignKey[Any], user_table: type[BaseU
     return bind(target, user_table) if target in declared_tables() else None
 
 
-def tables_of(user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """The tables of authentication for users of this table, by whatever class."""
+def tables_of(user_table: type[BaseUser], marked: str = "") -> Iterator[type[Table]]:
+    """
+    The tables of authentication for users of this table, by whatever class.
+
+    Args:
+        user_table: The user table.
+        marked: The class attribute that the tables must have, if any.
+    """
     name = user_table._meta.get_formatted_tablename()
     for table in TABLE_REGISTRY:
-        owner = user_table_of(table)
-        if issubclass(table, AuthTable) and owner._meta.get_formatted_tablename() == name:
+        if not issubclass(table, AuthTable) or (marked and not getattr(table, marked)):
+            continue
+        if user_table_of(table)._meta.get_formatted_tablename() == name:
             yield table
-
-
-def _marked(attribute: str, user_table: type[BaseUser]) -> Iterator[type[Table]]:
-    """The tables with this class attribute, for users of this table by whatever class."""
-    return (table for table in tables_of(user_table) if getattr(table, attribute))
 
 
 def credential_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables whose rows are credentials of users of this table."""
-    return _marked("ends_with_password", user_table)
+    return tables_of(user_table, "ends_with_password")
 
 
 def device_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables that remember devices on which users of this table gave their password."""
-    return _marked("is_device", user_table)
+    return tables_of(user_table, "is_device")
 
 
 def verification_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables that say which addresses of users of this table are verified."""
-    return _marked("tells_verified", user_table)
+    return tables_of(user_table, "tells_verified")
 
 
 def factor_tables(user_table: type[BaseUser]) -> list[type[Table]]:
@@ -194,13 +196,13 @@ def factor_tables(user_table: type[BaseUser]) -> list[type[Table]]:
     The tables of second factors that users of this table set up. Those that a login asks for come
     first: an enrolment locks their rows before those of companions, such as recovery codes.
     """
-    tables = _marked("factor_since", user_table)
+    tables = tables_of(user_table, "factor_since")
     return sorted(tables, key=lambda table: not table.factor)  # type: ignore[attr-defined]
 
 
 def mailbox_tables(user_table: type[BaseUser]) -> Iterator[type[Table]]:
     """The tables that give accounts of users of this table to the owners of addresses."""
-    return _marked("other_mailbox", user_table)
+    return tables_of(user_table, "other_mailbox")
 
 
 def confirmed_factors(user_table: type[BaseUser]) -> dict[str, str]:
@@ -214,7 +216,7 @@ def confirmed_factors(user_table: type[BaseUser]) -> dict[str, str]:
         Conditions in SQL by the name of the factor. Each `{}` stands for the key of the user.
     """
     found: dict[str, list[str]] = {}
-    for table in _marked("factor", user_table):
+    for table in tables_of(user_table, "factor"):
         since = str(table.factor_since)  # type: ignore[attr-defined]
         user, at = (
             table._meta.get_column_by_name(name)._meta.db_column_name for name in ("user", since)
