@@ -22,7 +22,7 @@ from piccolo.columns import (
 from pydantic import AfterValidator, BaseModel, Field, NaiveDatetime
 
 from piccolo_api_fastapi.core.database.outages import is_unique_violation, is_unusable_value
-from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.core.http.parsing import strict_json
 from piccolo_api_fastapi.errors import ConfigurationError, FieldError, Unprocessable, ValueTaken
 
 _RESERVED = frozenset(
@@ -176,7 +176,7 @@ def _in_utc(at: datetime) -> datetime:
 
 def _json(text: str) -> str:
     try:
-        strict_json.loads(text.encode())
+        strict_json(text.encode())
     except ValueError:
         raise ValueError("This is not JSON that can be stored.") from None
     return text

@@ -18,7 +18,7 @@ from piccolo_api_fastapi.core.events.events import AuthEvent
 from piccolo_api_fastapi.core.events.repeated import emit_counted
 from piccolo_api_fastapi.core.http.client import ClientInfo, client_info
 from piccolo_api_fastapi.core.http.csp import Sources
-from piccolo_api_fastapi.core.http.forms import has_form
+from piccolo_api_fastapi.core.http.parsing import has_form
 from piccolo_api_fastapi.errors import (
     CaptchaFailed,
     CaptchaRequired,

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.core.http.parsing import strict_json
 
 VERSION = 1
 
@@ -45,7 +45,7 @@ def decode(text: str, mark: str, length: int) -> list[str | None]:
     """
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        found = strict_json.loads(raw)
+        found = strict_json(raw)
     except ValueError:  # `binascii.Error` is one
         raise ValueError("This is no cursor.") from None
     if not isinstance(found, list) or found[:2] != [VERSION, mark]:

@@ -7,8 +7,8 @@ from fastapi import Body, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from piccolo_api_fastapi.core.http.parsing import no_body
 from piccolo_api_fastapi.core.http.problems import shared_responses
-from piccolo_api_fastapi.core.http.route import no_body
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     AuthError,

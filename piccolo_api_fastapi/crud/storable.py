@@ -9,7 +9,7 @@ from pydantic import BaseModel, Json, TypeAdapter, ValidationError
 from pydantic import Field as PydanticField
 from pydantic_core import to_jsonable_python
 
-from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.core.http.parsing import strict_json
 from piccolo_api_fastapi.errors import FieldError, Unprocessable
 
 from .fields import Field
@@ -57,7 +57,7 @@ class Storable:
         if not self._field.is_json:
             return convert_to_sql_value(value, self._field.column)
         if self._is_text and isinstance(value, str):
-            return strict_json.loads(value.encode())
+            return strict_json(value.encode())
         return to_jsonable_python(value)
 
 

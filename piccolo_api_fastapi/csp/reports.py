@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from piccolo_api_fastapi.core.http import strict_json
 from piccolo_api_fastapi.core.http.csp import DIRECTIVE_NAMES
+from piccolo_api_fastapi.core.http.parsing import strict_json
 from piccolo_api_fastapi.errors import FieldError, Unprocessable, UnsupportedMediaType
 
 CSP_REPORT = "application/csp-report"
@@ -53,7 +53,7 @@ def violations_of(content_type: str, body: bytes) -> list[dict[str, Any]]:
     if kind not in {CSP_REPORT, REPORTS}:
         raise UnsupportedMediaType
     try:
-        value = strict_json.loads(body)
+        value = strict_json(body)
     except ValueError:
         value = None
     found = _of_csp_report(value) if kind == CSP_REPORT else _of_reports(value)

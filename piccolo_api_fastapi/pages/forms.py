@@ -11,8 +11,13 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from piccolo_api_fastapi.captcha.dependencies import HEADER
-from piccolo_api_fastapi.core.http import strict_json
-from piccolo_api_fastapi.core.http.route import MAXIMUM_FORM_FIELDS, AuthRoute, replaying
+from piccolo_api_fastapi.core.http.parsing import (
+    MAXIMUM_FORM_FIELDS,
+    form_pairs,
+    replaying,
+    strict_json,
+)
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.errors import FieldError, Unprocessable
 
 from .declared import Action
@@ -50,12 +55,7 @@ def parse_form(body: bytes, lists: tuple[str, ...]) -> Form:
         Unprocessable: The form is malformed, or repeats another field.
     """
     try:
-        pairs = urllib.parse.parse_qsl(
-            body.decode("utf-8"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAXIMUM_FORM_FIELDS + (MAXIMUM_LISTED if lists else 0),
-        )
+        pairs = form_pairs(body, MAXIMUM_FORM_FIELDS + (MAXIMUM_LISTED if lists else 0))
     except ValueError:
         raise _malformed() from None
     single = [name for name, _ in pairs if name not in lists]
@@ -136,7 +136,7 @@ def _json(
 
 def _parsed(text: str) -> Any:
     try:
-        return strict_json.loads(text.encode())
+        return strict_json(text.encode())
     except ValueError:
         raise _malformed() from None
 

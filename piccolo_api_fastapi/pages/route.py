@@ -9,13 +9,8 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from piccolo_api_fastapi.core.http.operations import route_of
-from piccolo_api_fastapi.core.http.route import (
-    AuthRoute,
-    Handler,
-    capped_body,
-    is_form,
-    problem_response,
-)
+from piccolo_api_fastapi.core.http.parsing import capped_body, is_form
+from piccolo_api_fastapi.core.http.route import AuthRoute, Handler, problem_response
 from piccolo_api_fastapi.errors import AuthError, ConfigurationError, UnsupportedMediaType
 
 from .answers import Answer

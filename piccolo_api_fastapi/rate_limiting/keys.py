@@ -13,7 +13,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.client_address import ClientAddress, client_address_of
-from piccolo_api_fastapi.core.http.forms import has_form
+from piccolo_api_fastapi.core.http.parsing import has_form
 
 from . import hints
 

@@ -1,14 +1,12 @@
 """The dependency that reads how a flow begins."""
 
-import urllib.parse
 from dataclasses import dataclass
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from piccolo_api_fastapi.core.http import strict_json
-from piccolo_api_fastapi.core.http.route import is_form
+from piccolo_api_fastapi.core.http.parsing import form_pairs, is_form, strict_json
 from piccolo_api_fastapi.errors import FieldError, Unprocessable, UnsupportedMediaType
 
 from .schemas import BeginIn
@@ -49,7 +47,7 @@ class ReadsBeginning:
         if not posts_form and body and not request.scope["route"].is_json(kind):
             raise UnsupportedMediaType
         try:
-            found = _fields(body) if posts_form else strict_json.loads(body or b"{}")
+            found = _fields(body) if posts_form else strict_json(body or b"{}")
         except ValueError:
             message = "The body must be JSON or a form, without duplicate names."
             raise Unprocessable([FieldError(("body",), message, "body_invalid")]) from None
@@ -61,9 +59,7 @@ class ReadsBeginning:
 
 
 def _fields(body: bytes) -> dict[str, str]:
-    pairs = urllib.parse.parse_qsl(
-        body.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS
-    )
+    pairs = form_pairs(body, _FIELDS)
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError

@@ -1,7 +1,6 @@
 """The route class of all prebuilt routers: strict input, and errors that never echo it."""
 
 import re
-import urllib.parse
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from piccolo_api_fastapi.core.database.outages import is_outage, is_without_user
 from piccolo_api_fastapi.errors import (
@@ -28,20 +27,14 @@ from piccolo_api_fastapi.errors import (
     UnsupportedMediaType,
 )
 
-from . import strict_json
 from .client import client_info, serving
 from .middleware import note_status
 from .operations import next_step
+from .parsing import MAXIMUM_BODY, capped_body, check_json, form_pairs, is_form, replaying
 from .problems import PROBLEM_MEDIA_TYPE, add_responses, errors_of, phrase, problem
 from .public_routes import dependencies_of, public
 
-MAXIMUM_BODY = 16 * 1024
-"""Bytes. The payloads of these routes are far smaller."""
-
-MAXIMUM_FORM_FIELDS = 32
-
 _JSON = re.compile(r'application/json(\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
-_FORM = re.compile(r'application/x-www-form-urlencoded(\s*;\s*charset="?utf-8"?)?', re.IGNORECASE)
 
 _IN_CODES = str.maketrans({" ": "_", "-": "_", "'": ""})
 
@@ -187,7 +180,7 @@ class AuthRoute(APIRoute):
             else:
                 if not self.is_json(content_type):
                     raise UnsupportedMediaType
-                _check_json(body)
+                check_json(body)
         return Request(request.scope, replaying(body, request.receive))
 
     def is_json(self, content_type: str) -> bool:
@@ -205,12 +198,7 @@ class AuthRoute(APIRoute):
         if not is_form(content_type):
             raise UnsupportedMediaType
         try:
-            pairs = urllib.parse.parse_qsl(
-                body.decode("utf-8"),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=MAXIMUM_FORM_FIELDS,
-            )
+            pairs = form_pairs(body)
         except ValueError:
             raise InvalidRequest from None
         names = [name for name, _ in pairs]
@@ -218,26 +206,10 @@ class AuthRoute(APIRoute):
             raise InvalidRequest
 
 
-def is_form(content_type: str) -> bool:
-    """Return whether a content type is that of a URL-encoded form in UTF-8."""
-    return _FORM.fullmatch(content_type.strip()) is not None
-
-
 class PublicRoute(AuthRoute):
     """A route whose answer is the same for everybody, so that caches may keep it."""
 
     cache_control = "public, max-age=300"
-
-
-async def no_body(request: Request) -> None:
-    """
-    A dependency for routes without a body, where ignoring one would change what the client asks.
-
-    Raises:
-        Unprocessable: The request has a body with content.
-    """
-    if (await request.body()).strip() not in (b"", b"{}", b"null"):
-        raise Unprocessable([FieldError(("body",), "This route takes no body.", "body_unexpected")])
 
 
 def validation_error(error: RequestValidationError) -> Unprocessable:
@@ -321,40 +293,3 @@ def _without_excerpt(item: dict[str, Any]) -> str:
     """Return a message of Pydantic without the character that it quotes from the input."""
     message = str(item["msg"])
     return message.partition(",")[0] if item["type"].endswith("_parsing") else message
-
-
-async def capped_body(request: Request, maximum: int = MAXIMUM_BODY) -> bytes:
-    """
-    Read the body of a request.
-
-    Args:
-        request: The request.
-        maximum: The maximum number of bytes.
-
-    Raises:
-        ContentTooLarge: The body is longer.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > maximum:
-            raise ContentTooLarge
-    return bytes(body)
-
-
-def replaying(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives a body, and then what the client sends."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return replay
-
-
-def _check_json(body: bytes) -> None:
-    try:
-        strict_json.loads(body)
-    except ValueError:
-        message = "The body must be JSON in UTF-8, without duplicate names."
-        raise Unprocessable([FieldError(("body",), message, "json_invalid")]) from None

@@ -12,8 +12,8 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.access.step_up import RECENT
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.http.openapi import tag
+from piccolo_api_fastapi.core.http.parsing import no_body
 from piccolo_api_fastapi.core.http.problems import shared_responses
-from piccolo_api_fastapi.core.http.route import no_body
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     ConfigurationError,

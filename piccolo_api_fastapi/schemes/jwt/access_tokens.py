@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
-from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.core.http.parsing import strict_json
 from piccolo_api_fastapi.errors import ConfigurationError, InvalidToken
 
 if TYPE_CHECKING:
@@ -272,7 +272,7 @@ def _decode(segment: str) -> bytes:
 
 
 def _object(raw: bytes) -> dict[str, Any]:
-    value = strict_json.loads(raw)
+    value = strict_json(raw)
     if not isinstance(value, dict):
         raise TypeError
     return value

@@ -13,8 +13,9 @@ from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
 from piccolo_api_fastapi.core.http.openapi import issues_tokens
+from piccolo_api_fastapi.core.http.parsing import no_body
 from piccolo_api_fastapi.core.http.problems import shared_responses
-from piccolo_api_fastapi.core.http.route import PublicRoute, no_body
+from piccolo_api_fastapi.core.http.route import PublicRoute
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     AuthError,

@@ -11,8 +11,8 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.user_tables import primary_key
+from piccolo_api_fastapi.core.http.parsing import no_body
 from piccolo_api_fastapi.core.http.problems import shared_responses
-from piccolo_api_fastapi.core.http.route import no_body
 from piccolo_api_fastapi.errors import (
     CrossSiteRequest,
     EmailNotVerified,

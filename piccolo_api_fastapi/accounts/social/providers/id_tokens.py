@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.core.http.parsing import strict_json
 
 from .faults import Refused
 from .identities import is_subject
@@ -222,7 +222,7 @@ def _decoded(segment: str) -> bytes:
 
 def _object(raw: bytes) -> Mapping[str, Any]:
     try:
-        found = strict_json.loads(raw)
+        found = strict_json(raw)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.core.http.parsing import strict_json
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .faults import Down
@@ -125,7 +125,7 @@ class Web:
 
 def _json(body: bytes) -> Any:
     try:
-        return strict_json.loads(body)
+        return strict_json(body)
     except ValueError:
         return None
 

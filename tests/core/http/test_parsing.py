@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from piccolo_api_fastapi.core.http import strict_json
+from piccolo_api_fastapi.core.http.parsing import strict_json
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
 VALUES = st.recursive(
@@ -19,7 +19,7 @@ VALUES = st.recursive(
 @given(VALUES, st.booleans())
 def test_ordinary(value: object, ascii_only: bool) -> None:  # noqa: FBT001 - hypothesis calls it
     """What JSON can say and databases can store is read, escaped or not."""
-    assert value == strict_json.loads(json.dumps(value, ensure_ascii=ascii_only).encode())
+    assert value == strict_json(json.dumps(value, ensure_ascii=ascii_only).encode())
 
 
 @pytest.mark.security(100)
@@ -51,4 +51,4 @@ def test_ordinary(value: object, ascii_only: bool) -> None:  # noqa: FBT001 - hy
 def test_refused(raw: bytes) -> None:
     """Ambiguous, unstorable, broken or bottomless text is refused, never a crash."""
     with pytest.raises(ValueError):  # noqa: PT011 - that is the whole contract
-        strict_json.loads(raw)
+        strict_json(raw)
