@@ -25,6 +25,7 @@ import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from fastapi._compat.v2 import ModelField
 from fastapi.dependencies import utils
+from jinja2 import Environment
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
 from pydantic.fields import FieldInfo
@@ -109,7 +110,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_sessionstart() -> None:
     """
-    Build each validator of parameters and bodies once, and read each signature once.
+    Build each validator of bodies once, and read each signature and compile each template once.
 
     The tests build thousands of applications of the same routes, and most of the time that takes
     goes into these, which never change.
@@ -133,7 +134,17 @@ def pytest_sessionstart() -> None:
     def signature_of(call: Any) -> Signature:
         return read_once(call) if isinstance(call, FunctionType) else read(call)
 
+    compile_template = Environment.compile
+    compiled: dict[Any, Any] = {}
+
+    def compile_once(environment: Environment, *source: Any, **options: Any) -> Any:
+        known = environment.autoescape, source, *options.items()
+        if known not in compiled:
+            compiled[known] = compile_template(environment, *source, **options)
+        return compiled[known]
+
     setattr(ModelField, "__post_init__", share)  # noqa: B010 - mypy knows no such assignment
+    setattr(Environment, "compile", compile_once)  # noqa: B010
     utils._get_signature = signature_of
 
 
