@@ -25,6 +25,7 @@ import pytest
 from fastapi import Depends, FastAPI, WebSocket
 from fastapi._compat.v2 import ModelField
 from fastapi.dependencies import utils
+from httpx._transports import default
 from jinja2 import Environment
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
@@ -113,7 +114,7 @@ def pytest_sessionstart() -> None:
     Build each validator of bodies once, and read each signature and compile each template once.
 
     The tests build thousands of applications of the same routes, and most of the time that takes
-    goes into these, which never change.
+    goes into these, which never change. Nor do the certificates that each client of HTTP reads.
     """
     build = ModelField.__post_init__
     built: dict[Any, tuple[Any, Any]] = {}
@@ -134,6 +135,7 @@ def pytest_sessionstart() -> None:
     def signature_of(call: Any) -> Signature:
         return read_once(call) if isinstance(call, FunctionType) else read(call)
 
+    certificates = lru_cache(httpx.create_ssl_context)
     compile_template = Environment.compile
     compiled: dict[Any, Any] = {}
 
@@ -145,6 +147,8 @@ def pytest_sessionstart() -> None:
 
     setattr(ModelField, "__post_init__", share)  # noqa: B010 - mypy knows no such assignment
     setattr(Environment, "compile", compile_once)  # noqa: B010
+    for module in (httpx, default):
+        setattr(module, "create_ssl_context", certificates)
     utils._get_signature = signature_of
 
 
@@ -158,7 +162,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(50_000, 10, 20)
+
+
+def pytest_sessionfinish() -> None:
+    """Find the last garbage at once: pytest looks through the heap five times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

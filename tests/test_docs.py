@@ -335,6 +335,7 @@ def broken(text: str) -> set[str]:
     return different - {""}  # the lines below the heads of tables, and heads without words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS))
 )

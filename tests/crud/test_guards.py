@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security
 from fastapi.params import Depends as Dependency
+from fastapi.routing import APIRoute
 
 from piccolo_api_fastapi import (
     ConfigurationError,
@@ -41,14 +42,16 @@ def _everywhere(app: FastAPI, router: APIRouter, needed: Dependency) -> None:
     app.include_router(router, prefix="/directors")
 
 
-async def _refused(app: FastAPI, name: str | None) -> set[int]:
+async def _refused(app: FastAPI, directors: APIRouter, name: str | None) -> set[int]:
     """The statuses of all operations of directors."""
     found = set()
     async with signed_in(app, name) if name else new_client(app) as client:
-        for path, item in app.openapi()["paths"].items():
-            for method in item if path.startswith("/directors") else ():
-                body: Any = None if method in {"get", "delete"} else {}
-                answer = await client.request(method, path.replace("{id}", "1"), json=body)
+        for route in directors.routes:
+            assert isinstance(route, APIRoute)
+            for method in route.methods or ():
+                body: Any = None if method in {"GET", "DELETE"} else {}
+                path = f"/directors{route.path}".replace("{id}", "1")
+                answer = await client.request(method, path, json=body)
                 found.add(answer.status_code)
     return found
 
@@ -66,10 +69,11 @@ async def test_guards_around_a_router(
     }
     app = make_app(session)
     guard = optional(session)
-    add(app, crud_router(Director, guard, write=[Director.name], operations=ALL), needed[form])
-    assert await _refused(app, None) == {401}
-    assert await _refused(app, "ada") == {403}
-    assert not {401, 403} & await _refused(app, "grace")
+    directors = crud_router(Director, guard, write=[Director.name], operations=ALL)
+    add(app, directors, needed[form])
+    assert await _refused(app, directors, None) == {401}
+    assert await _refused(app, directors, "ada") == {403}
+    assert not {401, 403} & await _refused(app, directors, "grace")
 
 
 @pytest.mark.security(101)
@@ -108,8 +112,8 @@ async def test_a_permission_stands_beside_the_guard(
         permissions={operation: require(session, check=lambda user: user.username == "ada")},
     )
     app = make_app(session, directors=router)
-    assert await _refused(app, "ada") == {403}
-    assert 403 in await _refused(app, "grace")
+    assert await _refused(app, router, "ada") == {403}
+    assert 403 in await _refused(app, router, "grace")
 
 
 async def test_an_optional_permission(session: SessionAuth[User]) -> None:
