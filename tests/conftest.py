@@ -148,7 +148,7 @@ def pytest_sessionstart() -> None:
     setattr(ModelField, "__post_init__", share)  # noqa: B010 - mypy knows no such assignment
     setattr(Environment, "compile", compile_once)  # noqa: B010
     for module in (httpx, default):
-        module.create_ssl_context = certificates
+        vars(module)["create_ssl_context"] = certificates
     utils._get_signature = signature_of
 
 
