@@ -27,6 +27,7 @@ from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
 
 import piccolo_api_fastapi
 from piccolo_api_fastapi import User, Users, auth_tables, errors, features, pages, testing
+from piccolo_api_fastapi.core.database.user_tables import user_table_of
 from tests.conftest import PASSWORD, SECRET, use_engine
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,9 @@ FENCE = re.compile(
     r"^(?P<indent> *)```(?P<kind>[^\n`]*)\n(?P<body>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
 TITLE = re.compile(r'\w+ title="([\w/.]+)"')
+PAGE = "a page"
+"""The name of the module that a page is executed as."""
+
 DIRECTIVES = frozenset(
     name
     for page in PAGES
@@ -58,9 +62,19 @@ def engine(
     monkeypatch.chdir(tmp_path)
     logger = logging.getLogger("piccolo_api_fastapi")
     level, handlers = logger.level, logger.handlers[:]
+    registered = set(TABLE_REGISTRY)
     yield engine
     logger.setLevel(level)
     logger.handlers[:] = handlers
+    TABLE_REGISTRY[:] = [
+        table for table in TABLE_REGISTRY if table in registered or not is_of_a_page(table)
+    ]
+
+
+def is_of_a_page(table: type[Table]) -> bool:
+    """Whether a page defines the table, or the user table that it belongs to."""
+    owner = table if issubclass(table, BaseUser) else user_table_of(table)
+    return PAGE in {table.__module__, owner.__module__}
 
 
 async def prepare(engine: SQLiteEngine, others: Container[type[Table]] = ()) -> None:
@@ -102,7 +116,7 @@ def write(path: Path, text: str) -> None:
 
 async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
     """Write the files of a page and execute its Python, in order; what it defines."""
-    namespace: dict[str, Any] = {"__name__": page.stem}
+    namespace: dict[str, Any] = {"__name__": PAGE}
     others = set(TABLE_REGISTRY) - {User, *auth_tables()}
     for line, kind, text in blocks_of(page):
         if kind == "python":
@@ -143,7 +157,7 @@ async def test_the_example_of_a_public_name_runs(name: str, engine: SQLiteEngine
     await Users().create("ada", PASSWORD, email="ada@example.com")
     await Users().create("grace", PASSWORD, email="grace@example.com", admin=True)
     for source in examples_of(name):
-        await execute(source, name, {"__name__": name})
+        await execute(source, name, {"__name__": PAGE})
 
 
 @pytest.mark.slow
