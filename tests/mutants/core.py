@@ -4,6 +4,7 @@ _ENCRYPTION = "tests/core/crypto/test_encryption.py"
 _ADDRESS = "tests/core/http/test_client_address.py"
 _COOKIES = "tests/core/http/test_cookies.py"
 _SQLITE = "tests/core/database/test_sqlite.py"
+_POSTGRES = "tests/core/database/test_postgres.py"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
     (
@@ -52,6 +53,18 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "scope.pop(CLIENT, None)",
         "pass",
         "tests/core/http/test_client.py",
+    ),
+    (
+        "core/database/time_limit.py",
+        "or is_plain(querystring.compile_string(self.engine_type)[0])",
+        "",
+        _POSTGRES,
+    ),
+    (
+        "core/database/time_limit.py",
+        "or is_plain(querystring.compile_string(self.engine_type)[0])",
+        "or True",
+        _POSTGRES,
     ),
     (
         "core/database/sqlite.py",

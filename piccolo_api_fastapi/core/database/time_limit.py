@@ -96,6 +96,10 @@ class LimitedEngine:
         try:
             if block is not None:
                 return await engine.run_querystring(querystring, in_pool)
+            leaves_nothing = self._is_pooled and (
+                getattr(querystring, "leaves_nothing", False)
+                or is_plain(querystring.compile_string(self.engine_type)[0])
+            )
             pool = engine.pool if in_pool else None
             limit.connection = await (
                 engine.get_new_connection() if pool is None else pool.acquire()
@@ -112,10 +116,7 @@ class LimitedEngine:
                 connection = limit.connection
                 if pool is None:
                     await connection.close()
-                elif self._is_pooled and (
-                    getattr(querystring, "leaves_nothing", False)
-                    or is_plain(querystring.compile_string(self.engine_type)[0])
-                ):
+                elif leaves_nothing:
                     with leaving_nothing():
                         await pool.release(connection)
                 else:

@@ -104,6 +104,15 @@ async def test_plain_statements(engine: Any, last: Last, table: Any) -> None:
     assert (await last()).startswith("DELETE")
 
 
+@on_postgres
+@pytest.mark.parametrize("table", [Thing, LimitedThing])
+async def test_statements_that_can_not_be_written(engine: Any, table: Any) -> None:
+    """They cost the pool no connection; it has only one."""
+    with pytest.raises(ValueError, match="expected '}'"):
+        await table.raw("SELECT {", 1)
+    assert await table.count() == 0
+
+
 async def by_raw_sql(engine: PooledPostgresEngine, statement: str) -> None:
     """As the ORM runs what an application wrote."""
     await Thing.raw(statement)
