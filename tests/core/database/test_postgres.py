@@ -108,7 +108,7 @@ async def test_plain_statements(engine: Any, last: Last, table: Any) -> None:
 @pytest.mark.parametrize("table", [Thing, LimitedThing])
 async def test_statements_that_can_not_be_written(engine: Any, table: Any) -> None:
     """They cost the pool no connection; it has only one."""
-    with pytest.raises(ValueError, match="Single '{'"):
+    with pytest.raises(ValueError, match=r"Single '\{'"):
         await table.raw("SELECT {", 1)
     assert await table.count() == 0
 
