@@ -357,7 +357,10 @@ class _Postgres:
         await connection.execute(f'ALTER DATABASE "{self._name}" SET synchronous_commit = off')
         await connection.close()
         self.engine = self.own = postgres_engine({**PG, "database": self._name})
-        await self.engine.start_connection_pool(min_size=1, max_size=10)
+        # Idle connections stay: a timer for each release of one would keep its context.
+        await self.engine.start_connection_pool(
+            min_size=1, max_size=10, max_inactive_connection_lifetime=0
+        )
         # The statements of a function are planned once.
         await self._execute(
             "CREATE FUNCTION empty_tables() RETURNS void LANGUAGE plpgsql"

@@ -343,12 +343,8 @@ async def test_nothing_is_built(
     assert "table.py:__init__" not in of_piccolo
 
 
-LEFT_BEHIND = {"postgres": 8192, "sqlite": 4096}
-"""
-Bytes that the package may have allocated in twenty requests and not given back; it was 0. On
-PostgreSQL, asyncpg sets a timer at each release of a connection. Those that are cancelled keep the
-context of the release, some 120 bytes, until the event loop drops a hundred of them.
-"""
+LEFT_BEHIND = 4096
+"""Bytes that the package may have allocated in twenty requests and not given back; it was 0."""
 
 
 @pytest.mark.parametrize("path", CALLS)
@@ -373,8 +369,7 @@ async def test_allocations(
         tracemalloc.stop()
     assert sorted(peaks)[10] <= PEAK[database.engine_type]
     own = tracemalloc.Filter(inclusive=True, filename_pattern=f"{OURS}/*")
-    left = sum(trace.size for trace in snapshot.filter_traces([own]).traces)
-    assert left <= LEFT_BEHIND[database.engine_type]
+    assert sum(trace.size for trace in snapshot.filter_traces([own]).traces) <= LEFT_BEHIND
 
 
 LIMITED_CALLS = 37
