@@ -57,6 +57,12 @@ class Collector:
     def __init__(self) -> None:
         self.tests: dict[int, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
 
+    def pytest_collectstart(self, collector: pytest.Collector) -> None:
+        """Spare schemathesis the requests of tests that only their names are asked of."""
+        schema = getattr(collector, "schema", None)
+        if schema is not None:
+            schema.config.phases.update(phases=["fuzzing"])
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Read the marks of all tests."""
         for item in session.items:
@@ -133,7 +139,7 @@ def collect() -> dict[int, dict[str, set[str]]]:
     """The tests of each statement, by its number. It collects all tests of this process."""
     collector = Collector()
     code = pytest.main(
-        ["--collect-only", "-q", "--no-header", "-p", "no:cacheprovider", str(ROOT / "tests")],
+        ["--collect-only", "-qq", "--no-header", "-p", "no:cacheprovider", str(ROOT / "tests")],
         plugins=[collector],
     )
     assert code == 0
