@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -75,7 +76,7 @@ class SMTPMail:
             ) from None
         try:
             self._sender = Address(name, addr_spec=sender)
-        except (ValueError, IndexError):
+        except (ValueError, IndexError, HeaderParseError):
             raise ConfigurationError(
                 "sender must be an e-mail address, and name must not have line breaks."
             ) from None

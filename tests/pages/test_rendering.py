@@ -3,6 +3,7 @@
 import builtins
 from collections.abc import Callable
 from dataclasses import fields
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,8 @@ async def test_context(
     known = {one.name for one in fields(PageContext)}
     documented = {
         line.strip().partition(":")[0]
-        for line in str(PageContext.__doc__).partition("Args:")[2].splitlines()
-        if line.startswith("        ") and ":" in line
+        for line in str(getdoc(PageContext)).partition("Args:")[2].splitlines()
+        if line.startswith("    ") and ":" in line
     }
     assert known <= documented
     given: list[set[str]] = []

@@ -208,11 +208,20 @@ class _Pool:
             await (asyncio.wait_for(turn, self._patience) if self._turns.locked() else turn)
         except (TimeoutError, asyncio.TimeoutError):
             raise sqlite3.OperationalError("The database is locked.") from None
+        if self.idle:
+            return self.idle.pop()
+        opening = asyncio.ensure_future(self._open())
         try:
-            return self.idle.pop() if self.idle else await self._open()
+            return await asyncio.shield(opening)
         except BaseException:
-            self._turns.release()
+            opening.add_done_callback(self._keep)  # a connection half open would never be closed
             raise
+
+    def _keep(self, opening: "asyncio.Future[Connection]") -> None:
+        """Keep the connection of a task that gave up while it was opened."""
+        if not opening.cancelled() and opening.exception() is None:
+            self.idle.append(opening.result())
+        self._turns.release()
 
     async def give_back(self, connection: "Connection", *, is_sound: bool) -> None:
         """Keep a connection, or close it if it is not sound or has an open transaction."""

@@ -151,7 +151,7 @@ class Delivery:
     async def wait(self) -> None:
         """Wait until all background work has ended."""
         while self._tasks:
-            await asyncio.gather(*self._tasks)
+            await asyncio.wait(self._tasks)  # `gather` would not let the loop go on
 
     async def _send(self, message: Message, attempts: int = 1) -> bool:
         # Otherwise a stranger could send texts of their choice to others, as a username.

@@ -292,6 +292,29 @@ async def test_cancelled(users: Users[User]) -> None:
     assert await race(count_users) == [1] * 24
 
 
+async def test_cancelled_while_opening(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection whose task gives up while it is opened is kept for the next one."""
+    opened: list[Any] = []
+    is_opening, goes_on = asyncio.Event(), asyncio.Event()
+    get_connection = engine.get_connection
+
+    async def open_slowly(_: Any) -> Any:
+        opened.append(await get_connection())
+        is_opening.set()
+        await goes_on.wait()
+        return opened[-1]
+
+    monkeypatch.setattr(PersistentSQLiteEngine, "get_connection", open_slowly)
+    task = asyncio.create_task(promote().run())
+    await is_opening.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    goes_on.set()
+    assert await promote().run() == []
+    assert len(opened) == 1
+
+
 async def test_begun_by_hand(users: Users[User], engine: PersistentSQLiteEngine) -> None:
     """A transaction that a raw statement begins ends with it, as it does with Piccolo."""
     await User.raw("BEGIN IMMEDIATE")

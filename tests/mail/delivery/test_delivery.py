@@ -1,5 +1,6 @@
 """Mail that fails is sent later, by whoever notices that its owner is there."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -472,6 +473,19 @@ async def test_a_random_moment_after_a_refused_login(
             await accounts.mailboxes.send.wait()
     assert len(waits) == (1 if tells else 2)  # what is told needs no disguise
     assert all(0 < wait < 3 for wait in waits)
+
+
+async def test_waiting_for_what_has_just_ended() -> None:
+    """Work whose task has ended, but was not cleared away yet, does not hold the event loop."""
+    notices = Notices(Users(), mail=Outbox())
+    ended = asyncio.Event()
+
+    async def work() -> None:
+        ended.set()
+
+    notices._send.beside(work)
+    await ended.wait()
+    await notices.wait()
 
 
 @pytest.mark.parametrize("spread", [timedelta(seconds=-1), timedelta(minutes=2)])
