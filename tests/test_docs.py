@@ -4,6 +4,7 @@ import ast
 import inspect
 import logging
 import re
+import shutil
 import sys
 import textwrap
 from collections import Counter
@@ -26,9 +27,9 @@ from piccolo.engine.sqlite import SQLiteEngine
 from piccolo.table import TABLE_REGISTRY, Table, create_db_tables
 
 import piccolo_api_fastapi
-from piccolo_api_fastapi import User, Users, auth_tables, errors, features, pages, testing
+from piccolo_api_fastapi import Users, errors, features, pages, testing
 from piccolo_api_fastapi.core.database.user_tables import user_table_of
-from tests.conftest import PASSWORD, SECRET, use_engine
+from tests.conftest import PASSWORD, SECRET, STOCK, use_engine
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -49,12 +50,34 @@ DIRECTIVES = frozenset(
 )
 
 
+@pytest.fixture(scope="module")
+async def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the tables of `User`."""
+    path = tmp_path_factory.mktemp("stock") / "app.sqlite"
+    use_engine(SQLiteEngine(path=str(path)))
+    await create_db_tables(*STOCK)
+    return path
+
+
+@pytest.fixture(scope="module")
+async def peopled(stock: Path) -> Path:
+    """The same with two users."""
+    path = stock.with_name("peopled.sqlite")
+    shutil.copy(stock, path)
+    use_engine(SQLiteEngine(path=str(path)))
+    await Users().create("ada", PASSWORD, email="ada@example.com")
+    await Users().create("grace", PASSWORD, email="grace@example.com", admin=True)
+    return path
+
+
 @pytest.fixture
 def engine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undeclared: None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undeclared: None, stock: Path
 ) -> Iterator[SQLiteEngine]:
-    """An empty folder with a `piccolo_conf`, as the reader of a page has one."""
+    """A folder with a `piccolo_conf` and a database, as the reader of a page has one."""
+    shutil.copy(stock, tmp_path / "app.sqlite")
     engine = SQLiteEngine(path=str(tmp_path / "app.sqlite"), timeout=30)
+    use_engine(engine)
     conf = ModuleType("piccolo_conf")
     conf.__dict__["DB"] = engine
     monkeypatch.setitem(sys.modules, "piccolo_conf", conf)
@@ -77,17 +100,13 @@ def is_of_a_page(table: type[Table]) -> bool:
     return PAGE in {table.__module__, owner.__module__}
 
 
-async def prepare(engine: SQLiteEngine, others: Container[type[Table]] = ()) -> None:
-    """Put the tables there are by now on the engine, without those of other tests."""
+async def prepare(engine: SQLiteEngine, others: Container[type[Table]]) -> None:
+    """Put the tables there are by now on the engine, without the others."""
     use_engine(engine)
-    # Migrations that a test ran in this process have tables of the same names.
-    stock = {table._meta.tablename: table for table in (User, *auth_tables())}
     tables = [
         table
         for table in TABLE_REGISTRY
-        if table not in others
-        and (issubclass(table, BaseUser) or "auth_" in table._meta.tablename)
-        and stock.get(table._meta.tablename, table) is table
+        if table not in others and (issubclass(table, BaseUser) or "auth_" in table._meta.tablename)
     ]
     await create_db_tables(*tables, if_not_exists=True)
 
@@ -117,7 +136,7 @@ def write(path: Path, text: str) -> None:
 async def run(page: Path, engine: SQLiteEngine) -> dict[str, Any]:
     """Write the files of a page and execute its Python, in order; what it defines."""
     namespace: dict[str, Any] = {"__name__": PAGE}
-    others = set(TABLE_REGISTRY) - {User, *auth_tables()}
+    others = set(TABLE_REGISTRY)
     for line, kind, text in blocks_of(page):
         if kind == "python":
             await prepare(engine, others)
@@ -151,11 +170,11 @@ def test_public_names_have_an_example() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(PUBLIC) - ALIASES))
-async def test_the_example_of_a_public_name_runs(name: str, engine: SQLiteEngine) -> None:
+async def test_the_example_of_a_public_name_runs(
+    name: str, engine: SQLiteEngine, peopled: Path
+) -> None:
     """It runs as it stands, where there are the tables and two users."""
-    await prepare(engine)
-    await Users().create("ada", PASSWORD, email="ada@example.com")
-    await Users().create("grace", PASSWORD, email="grace@example.com", admin=True)
+    shutil.copy(peopled, engine.path)
     for source in examples_of(name):
         await execute(source, name, {"__name__": PAGE})
 
