@@ -3,14 +3,20 @@
 import os
 import shutil
 import subprocess
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+
+KEPT = Path(__file__).parents[2] / ".node_modules"
+"""The packages of each `package.json`, which are unpacked once for all runs of the tests."""
 
 
 def install(source: Path, folder: Path) -> Path:
     """
-    Copy the files of a folder, and install the packages that its `package.json` names.
+    Copy the files of a folder, and link the packages that its `package.json` names.
 
     The test is skipped without Node or a registry; with `CI=true` it fails.
     """
@@ -19,8 +25,25 @@ def install(source: Path, folder: Path) -> Path:
         give_up("Node is not installed: there is no npm")
     for file in source.iterdir():
         shutil.copy(file, folder)
-    command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        give_up(f"npm can't fetch its packages: {done.stderr[-200:]}")
+    try:
+        packages = _packages_of(source / "package.json")
+    except subprocess.CalledProcessError as error:
+        give_up(f"npm can't fetch its packages: {error.stderr[-200:]}")
+    (folder / "node_modules").symlink_to(packages)
     return folder
+
+
+def _packages_of(file: Path) -> Path:
+    """The packages that a `package.json` names, from the registry if they aren't here yet."""
+    kept = KEPT / f"{file.parent.name}-{sha256(file.read_bytes()).hexdigest()[:8]}"
+    if not kept.exists():
+        KEPT.mkdir(exist_ok=True)
+        with TemporaryDirectory(dir=KEPT) as fresh:
+            project = Path(fresh, "project")
+            project.mkdir()
+            shutil.copy(file, project)
+            command = ["npm", "install", "--no-audit", "--no-fund", "--prefer-offline"]
+            subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+            with suppress(OSError):  # another process was first
+                project.rename(kept)
+    return kept / "node_modules"
