@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.slow  # each test starts processes
+pytestmark = pytest.mark.slow  # it starts a process
 
 AT_FIRST_USE = {
     "aiosmtplib",
@@ -20,23 +20,27 @@ AT_FIRST_USE = {
 }
 
 
-def loaded_by(source: str) -> set[str]:
-    """The top-level modules that a fresh interpreter has after this."""
-    report = f"{source}\nimport sys; print(*sorted(sys.modules))"
-    command = [sys.executable, "-W", "ignore", "-c", report]
+def loaded_by(*sources: str) -> list[set[str]]:
+    """The top-level modules that a fresh interpreter has after each of these, in turn."""
+    report = "import sys; print(*sorted(sys.modules))"
+    program = "\n".join(f"{source}\n{report}" for source in sources)
+    command = [sys.executable, "-W", "ignore", "-c", program]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return {name.partition(".")[0] for name in done.stdout.split()}
+    lines = done.stdout.splitlines()
+    return [{name.partition(".")[0] for name in line.split()} for line in lines]
 
 
 def test_loaded_at_first_use() -> None:
-    """An application with sessions loads neither the extras nor what JWTs and TOTP need."""
-    loaded = loaded_by("from piccolo_api_fastapi import SessionAuth, install\nSessionAuth()")
-    assert {"piccolo_api_fastapi", "fastapi", "piccolo"} <= loaded
-    assert set() == loaded & AT_FIRST_USE
-
-
-def test_templates_are_loaded_by_pages_alone() -> None:
-    """Jinja2 is loaded by the first `Pages`, and not by what is imported for it."""
-    named = "from piccolo_api_fastapi import Brand, Pages, SessionAuth\nBrand('Movies')"
-    assert "jinja2" not in loaded_by(named)
-    assert "jinja2" in loaded_by(f"{named}\nPages(SessionAuth())")
+    """
+    An application with sessions loads neither the extras nor what JWTs and TOTP need. Jinja2 is
+    loaded by the first `Pages`, and not by what is imported for it.
+    """
+    sessions, named, made = loaded_by(
+        "from piccolo_api_fastapi import SessionAuth, install\nSessionAuth()",
+        "from piccolo_api_fastapi import Brand, Pages\nBrand('Movies')",
+        "Pages(SessionAuth())",
+    )
+    assert {"piccolo_api_fastapi", "fastapi", "piccolo"} <= sessions
+    assert set() == sessions & AT_FIRST_USE
+    assert "jinja2" not in named
+    assert "jinja2" in made

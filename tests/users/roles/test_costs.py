@@ -26,13 +26,15 @@ Headers = dict[str, list[dict[str, str]]]
 
 
 @pytest.fixture
-async def headers(app: FastAPI, ada: User, roles: Roles, token: TokenAuth[User]) -> Headers:
-    """Different credentials of ada, who is an editor and a reader, by scheme."""
+async def headers(
+    request: pytest.FixtureRequest, app: FastAPI, ada: User, roles: Roles, token: TokenAuth[User]
+) -> Headers:
+    """Different credentials of ada, who is an editor and a reader, by scheme: two of each."""
     for name in ("editor", "reader"):
         await roles.grant(ada, name)
     found: Headers = {"cookie": [], "jwt": [], "token": []}
     async with new_client(app) as client:
-        for number in range(AT_ONCE):
+        for number in range(getattr(request, "param", 2)):
             await log_in(client)
             cookie = f"__Host-session={client.cookies['__Host-session']}"
             client.cookies.clear()
@@ -78,6 +80,7 @@ async def test_a_refresh(
 
 @pytest.mark.security(180)
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("headers", [AT_ONCE], indirect=True)
 async def test_requests_at_once(
     client: httpx.AsyncClient, headers: Headers, statements: list[str]
 ) -> None:
