@@ -22,6 +22,20 @@ needs_chromium = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="Chromium is not installed"
 )
 
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--in-process-gpu",
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+    "--window-size=700,760",
+    "--remote-debugging-port=0",
+)
+"""What lets it run anywhere. Its own address bar is made of pages that nobody looks at."""
+
+ASIDE = "aside"
+"""The name of a world of scripts that is not the page's."""
+
 PATIENCE = 20
 """Seconds after which a page that does not come is an error."""
 
@@ -166,8 +180,13 @@ class Page:
     async def aside(self) -> int:
         """Make a world for `run(…, contextId=…)` that the policy of the page does not bind."""
         frame = (await self.call("Page.getFrameTree"))["frameTree"]["frame"]["id"]
-        world = await self.call("Page.createIsolatedWorld", frameId=frame)
+        world = await self.call("Page.createIsolatedWorld", frameId=frame, worldName=ASIDE)
         return int(world["executionContextId"])
+
+    async def run_aside(self, source: str) -> None:
+        """Run a script in the world of `aside()` on each page from now on, before its own."""
+        added = {"source": source, "worldName": ASIDE}
+        await self.call("Page.addScriptToEvaluateOnNewDocument", **added)
 
     async def wait(self, condition: str) -> None:
         """Wait until an expression is true."""
@@ -222,8 +241,7 @@ async def open_chromium(profile: Path, *flags: str) -> AsyncIterator[Chromium]:
         flags: Further flags of the command line.
     """
     assert CHROMIUM is not None
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=700,760"]
-    command += [f"--user-data-dir={profile}", "--remote-debugging-port=0", *flags, "about:blank"]
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", *flags, "about:blank"]
     with (profile / "log").open("w") as log:
         browser = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: ASYNC220
     try:

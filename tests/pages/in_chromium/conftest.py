@@ -1,4 +1,4 @@
-"""One browser and one site for the tests of a module."""
+"""One browser for all tests, and one site for those of a module."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,7 +22,7 @@ class Visit(Protocol):
         ...
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chromium]:
     """A browser."""
     async with open_chromium(tmp_path_factory.mktemp("chromium")) as chromium:

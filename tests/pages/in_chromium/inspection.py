@@ -89,6 +89,15 @@ AXE = """(async () => {
 
 FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
+FITS_ENLARGED = f"""(() => {{
+    const root = document.documentElement
+    root.style.fontSize = "200%"
+    const fits = {FITS}
+    if (root.hasAttribute("style")) root.removeAttribute("style")
+    return fits
+}})()"""
+"""Whether text of twice the size fits."""
+
 DARK = {"name": "prefers-color-scheme", "value": "dark"}
 FORCED = {"name": "forced-colors", "value": "active"}
 
@@ -104,28 +113,27 @@ async def inspect(visitor: Visitor, *, errors_in: str = "Error: ") -> list[str]:
     page = visitor.page
     problems = _heard(visitor)
     problems += await page.run(SHAPE.replace("Error: ", errors_in))
-    size = {"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": False}
-    await page.call("Emulation.setDeviceMetricsOverride", **size)
-    if not await page.run(FITS):
-        problems.append("does not fit 320 px")
+    for width, fits in ((320, FITS), (640, FITS_ENLARGED)):
+        size = {"width": width, "height": 640, "deviceScaleFactor": 1, "mobile": False}
+        await page.call("Emulation.setDeviceMetricsOverride", **size)
+        if not await page.run(fits):
+            problems.append(f"does not fit {width} px")
     await page.call("Emulation.clearDeviceMetricsOverride")
-    await page.wait("innerWidth > 320")
+    await page.wait("innerWidth > 640")
     await page.run("new Promise(requestAnimationFrame)")
     return problems
 
 
-async def inspect_by_axe(visitor: Visitor, axe: str, *, colors: bool = False) -> list[str]:
+async def inspect_by_axe(visitor: Visitor, *, colors: bool = False) -> list[str]:
     """
     Return the problems of a page that axe finds.
 
     Args:
-        visitor: Shows the page.
-        axe: The source of axe-core.
+        visitor: Shows the page, which was opened after `page.run_aside(axe)`.
         colors: Whether to look at it in the dark and in forced colours, too.
     """
     page = visitor.page
     world = await page.aside()
-    await page.run(axe, contextId=world, returnByValue=False)
     problems: list[str] = await page.run(AXE % "null", contextId=world)
     for features in ([DARK], [FORCED]) if colors else ():
         await page.call("Emulation.setEmulatedMedia", features=features)
