@@ -1,15 +1,17 @@
 """What a stranger can write to the database is bounded, on every route of every router."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-import httpx
 import pytest
-from fastapi import Depends, FastAPI, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from piccolo_api_fastapi import (
@@ -117,9 +119,7 @@ class Application:
         )
         email_login = EmailLogin(self.accounts, sign_up=True)
         captcha = Captcha(self._verify)
-        self.app = FastAPI()
-        install(self.app)
-        for prefix, router in (
+        self.routers = (
             ("session", session_router(self.session, login)),
             ("captcha/session", session_router(self.session, login, captcha=captcha)),
             ("jwt", jwt_router(self.jwt, login)),
@@ -133,11 +133,20 @@ class Application:
             ("passkeys", passkey_login_router(passkeys, with_passkeys, self.session)),
             ("passkeys", passkey_login_router(passkeys, with_passkeys, self.jwt)),
             ("plain", accounts_router(Accounts(**options))),
-        ):
-            self.app.include_router(router, prefix=f"/{prefix}")
-        self._add_routes(captcha, anyone)
+            ("app", self._routes(captcha, anyone)),
+        )
+        self.app = self.app_of(*PARTS)
         self.site = self._site(login, totp, options)
         self.ended: dict[str, str] = {}
+
+    def app_of(self, *parts: str) -> FastAPI:
+        """An application with the routers of these parts."""
+        app = FastAPI()
+        install(app)
+        for prefix, router in self.routers:
+            if prefix.split("/")[0] in parts:
+                app.include_router(router, prefix=f"/{prefix}")
+        return app
 
     async def _verify(self, *_: Any) -> bool:
         self.vendor_calls += 1
@@ -158,7 +167,9 @@ class Application:
         pages.install(app)
         return app
 
-    def _add_routes(self, captcha: Captcha, anyone: AnyOf[User]) -> None:
+    def _routes(self, captcha: Captcha, anyone: AnyOf[User]) -> APIRouter:
+        """Routes of an application's own, with a guard each."""
+        router = APIRouter()
         guards: dict[str, Any] = {
             "user": anyone,
             "admin": require(anyone, admin=True),
@@ -167,11 +178,13 @@ class Application:
             "captcha": captcha,
         }
         for name, guard in guards.items():
-            self.app.post(f"/app/{name}", dependencies=[Depends(guard)])(lambda: "fine")
+            router.post(f"/{name}", dependencies=[Depends(guard)])(lambda: "fine")
 
-        @self.app.websocket("/app/ws")
+        @router.websocket("/ws")
         async def ws(websocket: WebSocket, _: Annotated[User, Depends(anyone)]) -> None:
             await websocket.accept()
+
+        return router
 
     async def end_credentials(self, user: User) -> None:
         """Make a credential of each kind that was valid once."""
@@ -295,20 +308,68 @@ async def check(request: Callable[[int], Awaitable[int]], challenges: int = 0) -
         assert not more or f"`{name}`" in SECTION, name
 
 
-async def ask(
-    application: Application, client: httpx.AsyncClient, operation: tuple[str, str, str], n: int
-) -> int:
-    """The status of a request."""
-    method, path, name = operation
-    headers, values = application.headers(n), application.body(n)
-    if name == "register" and path.startswith("/plain"):
-        values["username"] = values["email"]
-    body = {field: values[field] for field in FIELDS.get(name.removeprefix("form_"), ())}
-    is_form = name in FORMS or name.startswith("form_")
-    sent: Any = {"data" if is_form else "json": body}
-    path = path.replace("{", "").replace("}", "")
-    request = client.request(method, path, headers=headers, **sent)
-    return (await request).status_code
+class Stranger:
+    """Asks an application as httpx does, in half the time, and keeps the cookies that it sets."""
+
+    def __init__(self, application: Application, app: FastAPI) -> None:
+        self._application = application
+        self._app = app
+        self._cookies = SimpleCookie()
+
+    async def ask(self, operation: tuple[str, str, str], number: int) -> int:
+        """The status of a request."""
+        method, path, name = operation
+        headers, values = self._application.headers(number), self._application.body(number)
+        if name == "register" and path.startswith("/plain"):
+            values["username"] = values["email"]
+        body = {field: values[field] for field in FIELDS.get(name.removeprefix("form_"), ())}
+        is_form = name in FORMS or name.startswith("form_")
+        content = (urlencode(body) if is_form else json.dumps(body)).encode()
+        kind = "application/x-www-form-urlencoded" if is_form else "application/json"
+        sent = {"Accept": "*/*", "User-Agent": "stranger", "Cookie": self._kept(), **headers}
+        sent |= {"Content-Type": kind, "Content-Length": str(len(content))} if content else {}
+        return await self._send(method, path.replace("{", "").replace("}", ""), sent, content)
+
+    def _kept(self) -> str:
+        kept = [(name, one.value) for name, one in self._cookies.items() if one["max-age"] != "0"]
+        return "; ".join(f"{name}={value}" for name, value in kept)
+
+    async def _send(self, method: str, path: str, headers: dict[str, str], content: bytes) -> int:
+        headers = {"Host": "testserver", **headers}
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "https",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(a.lower().encode(), b.encode()) for a, b in headers.items() if b],
+            "server": ("testserver", None),
+            "client": ("127.0.0.1", 123),
+        }
+        unread = [{"type": "http.request", "body": content, "more_body": False}]
+        answers: list[Any] = []
+        ended = asyncio.Event()
+
+        async def receive() -> Any:
+            if unread:
+                return unread.pop()
+            await ended.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            answers.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                ended.set()
+
+        await self._app(scope, receive, send)
+        for name, value in answers[0]["headers"]:
+            if name == b"set-cookie":
+                self._cookies.load(value.decode())
+        return int(answers[0]["status"])
 
 
 @pytest.mark.slow
@@ -319,13 +380,13 @@ async def test_every_route(served: Application, part: str) -> None:
     """500 requests of strangers to a route leave no more rows than docs/security.md says."""
     operations = served.operations()
     assert {path.split("/")[1] for _, path, _ in operations} == set(PARTS)
+    app = served.app_of(part)
     for operation in operations:
         if operation[1].split("/")[1] == part:
             await RateLimitState.delete(force=True)
             served.vendor_calls = 0
-            async with new_client(served.app) as client:
-                challenges = PASSKEYS if operation[1].endswith("/passkey/options") else 0
-                await check(partial(ask, served, client, operation), challenges)
+            challenges = PASSKEYS if operation[1].endswith("/passkey/options") else 0
+            await check(partial(Stranger(served, app).ask, operation), challenges)
             assert served.vendor_calls <= LOGINS or part == "app"
 
 
@@ -335,8 +396,7 @@ async def test_every_route(served: Application, part: str) -> None:
 async def test_forms(served: Application, name: str) -> None:
     """So do 500 forms of strangers to a page that takes them."""
     [form] = [one for one in served.operations(served.site) if one[2] == f"form_{name}"]
-    async with new_client(served.site) as client:
-        await check(partial(ask, served, client, form))
+    await check(partial(Stranger(served, served.site).ask, form))
 
 
 @pytest.mark.slow
@@ -345,12 +405,12 @@ async def test_pages(served: Application) -> None:
     operations = served.operations(served.site)
     others = [one for one in operations if one[2].removeprefix("form_") not in FIELDS]
     assert len(others) > 20
-    async with new_client(served.site) as client:
+    stranger = Stranger(served, served.site)
 
-        async def visit(number: int) -> int:
-            return await ask(served, client, others[number % len(others)], number)
+    async def visit(number: int) -> int:
+        return await stranger.ask(others[number % len(others)], number)
 
-        await check(visit)
+    await check(visit)
 
 
 @pytest.mark.slow
