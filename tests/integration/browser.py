@@ -98,8 +98,12 @@ class Chromium:
         for domain in ("Page", "Runtime", "Log", "Network"):
             await page.call(f"{domain}.enable")
         await page.call("Emulation.setScriptExecutionDisabled", value=not javascript)
-        yield page
-        await self.call("Target.closeTarget", targetId=target["targetId"])
+        try:
+            yield page
+        finally:
+            await self.call("Target.closeTarget", targetId=target["targetId"])
+            if not beside:
+                await self.call("Target.disposeBrowserContext", browserContextId=profile)
 
     async def _new_profile(self) -> str:
         profile: str = (await self.call("Target.createBrowserContext"))["browserContextId"]
