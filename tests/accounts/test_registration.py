@@ -43,7 +43,7 @@ from tests.accounts.conftest import BASE_URL, MakeApp, names, register, verify
 from tests.conftest import PASSWORD, log_in, new_client, reaches_no_sql
 from tests.documents import expanded
 from tests.models import Customer
-from tests.timing import asks_of, told_apart
+from tests.timing import add_users, asks_of, told_apart
 
 
 async def test_register(client: httpx.AsyncClient, outbox: Outbox, events: list[AuthEvent]) -> None:
@@ -253,8 +253,7 @@ async def test_one_time_of_what_follows(users: Users[User], path: str) -> None:
     await slow.create("me", PASSWORD)
     more = {"password": PASSWORD} if path == "register" else {}
     owners = [{"email": f"user{n}@example.com", **more} for n in range(asks_of(25))]
-    for owner in owners:
-        await slow.create(owner["email"], email=owner["email"])
+    await add_users(slow, [owner["email"] for owner in owners])
     strangers = [{"email": f"bob{n}@example.com", **more} for n in range(asks_of(25))]
     asked: list[asyncio.Task[httpx.Response]] = []
     known = followed(app, f"/auth/{path}", owners, asked)

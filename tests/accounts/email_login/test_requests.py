@@ -46,7 +46,7 @@ from tests.accounts.email_login.conftest import (
 )
 from tests.accounts.test_registration import answering, followed
 from tests.conftest import PASSWORD, new_client
-from tests.timing import asks_of, told_apart
+from tests.timing import add_users, asks_of, told_apart
 
 
 def head_of(answer: httpx.Response) -> list[tuple[str, str]]:
@@ -285,8 +285,7 @@ async def test_one_time_of_what_follows(users: Users[User]) -> None:
     app.include_router(email_login_router(EmailLogin(accounts), login, session), prefix="/auth")
     await slow.create("me", PASSWORD)
     owners = [{"email": f"user{n}@example.com"} for n in range(asks_of(25))]
-    for owner in owners:
-        await slow.create(owner["email"], email=owner["email"])
+    await add_users(slow, [owner["email"] for owner in owners])
     strangers = [{"email": f"bob{n}@example.com"} for n in range(asks_of(25))]
     asked: list[asyncio.Task[httpx.Response]] = []
     known = followed(app, "/auth/login/email", owners, asked)
@@ -317,8 +316,8 @@ async def test_one_time_of_a_wrong_code(users: Users[User], jwt: JWTAuth[User]) 
     wanted = await email_login.prepare(ADA, token, ClientInfo(), has_link=False)
     guess = {"login": token, "code": wrong(wanted.code.code)}
     owners = [f"user{number}@example.com" for number in range(1 + asks_of(40) // 5)]
+    await add_users(slow, owners)
     for email in owners:  # each of whom may guess five times
-        await slow.create(email, email=email)
         await email_login.request(replace(wanted, email=email))
     strangers = [f"bob{number}@example.com" for number in range(40)]
     path = "/auth/token/email/code"
