@@ -4,6 +4,7 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 VENV ?= .venv
+PYTHON ?= python3
 BIN := $(VENV)/bin
 LOWEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null || echo python3)
 PACKAGE := -e '.[fastapi-users,http,mail,pages,passkeys,postgres,redis,sqlite]'
@@ -51,13 +52,13 @@ release: $(VENV)-release/.stamp  ## Build dist/ and check it; TAG=v0.2.0 for a r
 	$(VENV)-release/bin/python tools/release.py $(TAG)
 
 $(VENV)/.stamp: pyproject.toml
-	test -x $(BIN)/uv || { python3 -m venv $(VENV) && $(BIN)/pip install --quiet uv; }
+	test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/pip install --quiet uv; }
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV) --group dev $(PACKAGE)
 	touch $@
 
 # Only what the quickstart needs, so that it is up in a moment.
 $(VENV)-demo/.stamp: pyproject.toml
-	test -x $(VENV)-demo/bin/python || python3 -m venv $(VENV)-demo
+	test -x $(VENV)-demo/bin/python || $(PYTHON) -m venv $(VENV)-demo
 	$(VENV)-demo/bin/pip install --quiet --editable '.[pages,sqlite]' 'uvicorn[standard]'
 	touch $@
 
@@ -76,6 +77,6 @@ $(VENV)-lowest/.stamp: $(VENV)/.stamp
 
 # The package with its dependencies, so that their module names are known, and the tools that check a release.
 $(VENV)-release/.stamp: pyproject.toml
-	test -x $(VENV)-release/bin/uv || { python3 -m venv $(VENV)-release && $(VENV)-release/bin/pip install --quiet uv; }
+	test -x $(VENV)-release/bin/uv || { $(PYTHON) -m venv $(VENV)-release && $(VENV)-release/bin/pip install --quiet uv; }
 	$(VENV)-release/bin/uv pip install --quiet --python $(VENV)-release --group release $(PACKAGE)
 	touch $@

@@ -112,6 +112,7 @@ async def test_a_new_table(engine: Any) -> None:
     assert await add(Counted) == first + 1
 
 
+@pytest.mark.slow
 async def test_at_once(engine: Any) -> None:
     """Of many at once one changes the table, while rows are added and deleted."""
 
