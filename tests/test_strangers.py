@@ -373,6 +373,7 @@ class Stranger:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.security(98)
 @pytest.mark.security(99)
 @pytest.mark.parametrize("part", PARTS)
