@@ -302,7 +302,6 @@ async def test_a_server_that_hangs(
         await database.start_connection_pool(min_size=1, max_size=2)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 async def test_a_server_that_hangs_in_a_transaction(
     slow: tuple["Slow", httpx.AsyncClient], database: Any, frozen: Cluster
@@ -351,7 +350,6 @@ async def test_statements_of_the_application(database: PostgresEngine) -> None:
     await User.raw(f"SELECT pg_sleep({3 * LIMIT})")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 async def test_a_late_connection_that_was_just_released(database: PostgresEngine) -> None:
     """A connection that can no longer be closed leaves the limits of all others in force."""
@@ -365,7 +363,6 @@ async def test_a_late_connection_that_was_just_released(database: PostgresEngine
     limit.watch.discard(limit)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 async def test_an_event_loop_that_hangs(database: PostgresEngine, ada: User) -> None:
     """A loop that is busy for longer than the limit loses no response that has arrived."""
@@ -377,7 +374,6 @@ async def test_an_event_loop_that_hangs(database: PostgresEngine, ada: User) -> 
         assert await User.count() == 1
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 async def test_cancelled_requests(database: PostgresEngine, ada: User) -> None:
     """A request that is cancelled stays so, whether it waits for a connection or a response."""
@@ -409,7 +405,6 @@ async def test_cancelled_requests(database: PostgresEngine, ada: User) -> None:
                     await wait()
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("step", ["statement", "begin", "update", "commit", "rollback"])
 async def test_cancelled_while_the_server_hangs(

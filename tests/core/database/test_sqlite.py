@@ -315,6 +315,20 @@ async def test_cancelled_while_opening(engine: Any, monkeypatch: pytest.MonkeyPa
     assert len(opened) == 1
 
 
+async def test_a_file_that_can_not_be_opened(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An opening that fails gives its turn to the next one."""
+
+    async def fail(_: Any) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PersistentSQLiteEngine, "get_connection", fail)
+        for _ in range(3):
+            with pytest.raises(sqlite3.OperationalError):
+                await promote().run()
+    assert await promote().run() == []
+
+
 async def test_begun_by_hand(users: Users[User], engine: PersistentSQLiteEngine) -> None:
     """A transaction that a raw statement begins ends with it, as it does with Piccolo."""
     await User.raw("BEGIN IMMEDIATE")

@@ -185,7 +185,6 @@ async def test_costs_of_any_number(database: Any, monkeypatch: pytest.MonkeyPatc
     assert (await limit.peek("ada")).remaining == 1000 - 21
 
 
-@pytest.mark.slow
 @pytest.mark.security(97)
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 async def test_a_pool_that_others_use_up(

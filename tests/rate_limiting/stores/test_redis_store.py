@@ -140,7 +140,6 @@ async def test_a_batch_that_fails(store: RedisStore, monkeypatch: pytest.MonkeyP
     assert (await limit.hit("ada")).remaining == 7
 
 
-@pytest.mark.slow
 @pytest.mark.security(97)
 @pytest.mark.parametrize("pool", [ConnectionPool, BlockingConnectionPool])
 async def test_a_pool_that_others_use_up(redis: Redis, pool: type[ConnectionPool]) -> None:
