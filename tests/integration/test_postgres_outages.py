@@ -66,9 +66,10 @@ async def admin(cluster: Cluster) -> AsyncIterator[Any]:
 
 @pytest.fixture
 async def owner(cluster: Cluster, admin: Any) -> AsyncIterator[Any]:
-    """A connection of the operator to the database of the application."""
+    """A connection of the operator to the database of the application, which waits for locks."""
     where = {"host": "127.0.0.1", "port": cluster.port, "user": "postgres"}
-    owner = await asyncpg.connect(**where, database="app")
+    patience = {"lock_timeout": "0", "statement_timeout": "0"}
+    owner = await asyncpg.connect(**where, database="app", server_settings=patience)
     yield owner
     await owner.close()
 
