@@ -79,12 +79,6 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         _SQLITE,
     ),
     (
-        "core/database/sqlite.py",
-        "self.idle.append(opening.result())",
-        "pass",
-        _SQLITE,
-    ),
-    (
         "core/database/user_tables.py",
         "_known_constructors.update((table.__init__, table.__setattr__))",
         "pass",
