@@ -64,6 +64,7 @@ from piccolo_api_fastapi.rate_limiting import limiter
 from piccolo_api_fastapi.testing import FrozenClock, cheap_hashing, no_rate_limits
 from tests.engines import TaskCounter, postgres_engine, sqlite_engine
 from tests.models import Customer, Member
+from tests.pooled import POOLS, Pools
 
 PG: dict[str, Any] = {
     "host": os.environ.get("PG_HOST", "127.0.0.1"),
@@ -444,6 +445,19 @@ def database_of_any_loop(database: Any) -> Iterator[Any]:
         database.pool = pool
     else:
         yield database  # SQLite's knows its loop
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[Pools]:
+    """The pools of the loops that ask, which are closed after the last test of a module."""
+    yield POOLS
+    POOLS.close()
+
+
+@pytest.fixture
+async def pooled(database: Any, pools: Pools) -> None:
+    """The database for an application that is asked in another loop, by schemathesis."""
+    await pools.stand_in(database)
 
 
 @pytest.fixture

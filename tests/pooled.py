@@ -43,15 +43,18 @@ class Pools:
         self._engine, self._pools = None, {}
 
 
+POOLS = Pools()
+"""Those of the applications below `OpensPools`; the fixture `pooled` lets them stand in."""
+
+
 class OpensPools:
     """Middleware that opens a pool for the loop that asks."""
 
-    def __init__(self, app: Any, pools: Pools) -> None:
+    def __init__(self, app: Any) -> None:
         self._app = app
-        self._pools = pools
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Ask the application."""
         if scope["type"] == "http":
-            await self._pools.open()
+            await POOLS.open()
         await self._app(scope, receive, send)

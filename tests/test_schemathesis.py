@@ -1,6 +1,5 @@
 """Schemathesis sends all routers what their OpenAPI allows and what it forbids."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -45,7 +44,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import KEY, PASSWORD, SECRET, bearer, get_tokens, log_in, new_client
-from tests.pooled import OpensPools, Pools
+from tests.pooled import OpensPools
 
 roles = Roles({"manager": ["roles:manage", "movies:read"], "reader": ["movies:read"]})
 users = Users(roles=roles, scopes_of=lambda user: ["read", "write"] if user.admin else ["read"])
@@ -127,8 +126,7 @@ async def whoami(identity: Annotated[Identity[User], Depends(current_user.identi
     return identity.scheme
 
 
-own_pools = Pools()
-app.add_middleware(OpensPools, pools=own_pools)
+app.add_middleware(OpensPools)
 
 PLAIN = (
     r"^/(me|hello|admin|reports|whoami|auth/(login|logout|token|sessions))\b"
@@ -191,21 +189,8 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def pools() -> Iterator[Pools]:
-    """The pools of the loops that ask, which are closed after the last test."""
-    yield own_pools
-    own_pools.close()
-
-
 @pytest.fixture
-async def served(database: Any, pools: Pools) -> None:
-    """Let schemathesis ask the application, in a loop of its own."""
-    await pools.stand_in(database)
-
-
-@pytest.fixture
-async def headers(served: None) -> dict[str, dict[str, str]]:
+async def headers(pooled: None) -> dict[str, dict[str, str]]:
     """What an administrator sends, by each scheme."""
     ada = await users.create("ada", PASSWORD, email="ada@example.com", admin=True)
     await roles.sync()
@@ -224,7 +209,7 @@ async def headers(served: None) -> dict[str, dict[str, str]]:
 
 @anything.parametrize()  # type: ignore[untyped-decorator]
 @bounded
-def test_strangers(case: Any, served: None) -> None:
+def test_strangers(case: Any, pooled: None) -> None:
     """Whatever a stranger sends, bad credentials too: no 5xx, and nothing undocumented."""
     case.call_and_validate(excluded_checks=beside(case))
 

@@ -1,6 +1,5 @@
 """Schemathesis sends tables what their OpenAPI allows and what it forbids, with all its checks."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from piccolo_api_fastapi import Cookie, SessionAuth, Users, crud_router, install, session_router
 from tests.conftest import PASSWORD, log_in, new_client
 from tests.crud.tables import Album, Director, Everything, Movie, Track
-from tests.pooled import OpensPools, Pools
+from tests.pooled import OpensPools
 
 ALL: Any = ["list", "read", "create", "update", "replace", "delete", "bulk", "options"]
 
@@ -58,8 +57,7 @@ for path, router in {
     ),
 }.items():
     app.include_router(router, prefix=f"/{path}")
-own_pools = Pools()
-app.add_middleware(OpensPools, pools=own_pools)
+app.add_middleware(OpensPools)
 
 
 def make_schema(path: str) -> Any:
@@ -92,17 +90,9 @@ pytestmark = [
 schema = make_schema("^/(movies|albums|directors|everything)")
 
 
-@pytest.fixture(scope="module")
-def pools() -> Iterator[Pools]:
-    """The pools of the loops that ask, which are closed after the last test."""
-    yield own_pools
-    own_pools.close()
-
-
 @pytest.fixture
-async def headers(database: Any, pools: Pools) -> dict[str, str]:
+async def headers(pooled: None) -> dict[str, str]:
     """What a person sends who is signed in."""
-    await pools.stand_in(database)
     await users.create("ada", PASSWORD, email="ada@example.com")
     async with new_client(app) as client:
         await log_in(client)
