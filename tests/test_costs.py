@@ -43,6 +43,7 @@ limit of the statement.
 
 UNCOUNTED = (
     "core/database/sqlite.py",
+    "core/database/sqlite_pools.py",
     "core/database/postgres.py",
     "core/database/time_limit.py:look",
 )

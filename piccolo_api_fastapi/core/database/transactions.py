@@ -10,7 +10,7 @@ from piccolo.engine.base import Engine
 from piccolo.engine.sqlite import SQLiteEngine, TransactionType
 from piccolo.table import Table
 
-from .sqlite import hurried
+from .sqlite_pools import hurried
 
 
 def engine_of(table: type[Table]) -> Engine[Any]:

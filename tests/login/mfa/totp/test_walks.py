@@ -28,7 +28,8 @@ Files of the package that each request enters, in the thread of the event loop. 
 MOST_WINGS = {"POST /login": 6, "POST /login/mfa": 6}
 """Top-level folders and modules of the package that these files lie in."""
 
-OURS = {Path("testing/kit.py"), Path("core/database/sqlite.py")}
+SQLITE = {Path("core/database/sqlite.py"), Path("core/database/sqlite_pools.py")}
+OURS = {Path("testing/kit.py"), *SQLITE}
 """The clock and the engine of these tests."""
 
 _walking: ContextVar[bool] = ContextVar("walking", default=False)
