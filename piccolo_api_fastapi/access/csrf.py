@@ -58,7 +58,8 @@ class SameOrigin:
         for origin in trusted_origins:
             if isinstance(trusted_origins, str) or not _ORIGIN.fullmatch(origin):
                 raise ConfigurationError(
-                    "A trusted origin must look like https://app.example.com, without a path."
+                    "A trusted origin must look like https://app.example.com, without a path, "
+                    f"not {origin!r}."
                 )
         wildcards = {origin for origin in trusted_origins if "*" in origin}
         self.trusted_origins = frozenset(trusted_origins) - wildcards

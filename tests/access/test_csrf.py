@@ -1,5 +1,6 @@
 """Requests of other sites."""
 
+import re
 from typing import Annotated, Any
 
 import httpx
@@ -275,6 +276,6 @@ async def test_origins_of_apps(trusted: str, origin: str, is_trusted: Any) -> No
     ],
 )
 def test_origins_that_mean_too_much(origin: str) -> None:
-    """What no browser sends as an origin, or what would trust strangers, is refused."""
-    with pytest.raises(ConfigurationError):
-        SameOrigin(trusted_origins=[origin])
+    """What no browser sends as an origin, or what would trust strangers, is refused by name."""
+    with pytest.raises(ConfigurationError, match=f"{re.escape(repr(origin))}\\.$"):
+        SameOrigin(trusted_origins=[APP, origin])
