@@ -61,8 +61,9 @@ class SameOrigin:
                     "A trusted origin must look like https://app.example.com, without a path, "
                     f"not {origin!r}."
                 )
+        self.trusted_origins = frozenset(trusted_origins)
         wildcards = {origin for origin in trusted_origins if "*" in origin}
-        self.trusted_origins = frozenset(trusted_origins) - wildcards
+        self._exact = self.trusted_origins - wildcards
         self._wildcards = [_any_label(origin) for origin in wildcards]
         self.strict = strict
 
@@ -97,7 +98,7 @@ class SameOrigin:
             raise CrossSiteRequest
 
     def _is_trusted(self, origin: str) -> bool:
-        return origin in self.trusted_origins or any(
+        return origin in self._exact or any(
             wildcard.fullmatch(origin) for wildcard in self._wildcards
         )
 

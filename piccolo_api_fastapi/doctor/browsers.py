@@ -1,7 +1,7 @@
 """Checks of what browsers are told: cookies, trusted origins, passkeys and proxies."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -55,7 +55,7 @@ async def has_same_site(subject: Subject) -> AsyncIterator[Result]:
     """Look for cookies that other sites make browsers send, without a reason."""
     for session in subject.all(SessionAuth):
         cookie, csrf = session.cookie, session.csrf
-        if cookie.same_site == "none" and not cookie.partitioned and not any(_trusted(csrf)):
+        if cookie.same_site == "none" and not cookie.partitioned and not csrf.trusted_origins:
             yield warning(
                 f"The cookie {cookie.name} has SameSite=None, and no other origin is trusted. Use "
                 "same_site='lax', or name the front end in SameOrigin(trusted_origins=[…])."
@@ -66,7 +66,7 @@ async def has_same_site(subject: Subject) -> AsyncIterator[Result]:
 
 async def has_https_origins(subject: Subject) -> AsyncIterator[Result]:
     """Look for trusted origins on plain http, which whoever is on the network can speak for."""
-    for origin in dict.fromkeys(one for csrf in subject.all(SameOrigin) for one in _trusted(csrf)):
+    for origin in sorted({one for csrf in subject.all(SameOrigin) for one in csrf.trusted_origins}):
         if _is_plain(origin):
             yield warning(
                 f"{origin} is a trusted origin on plain http. Anybody on the network of a user "
@@ -116,13 +116,6 @@ async def has_domain_of_passkeys(subject: Subject) -> AsyncIterator[Result]:
                     f"Passkeys are for {party.id}, and base_url is on {host}, where browsers "
                     "refuse them. Set rp_id to the domain of base_url, or add related_origins."
                 )
-
-
-def _trusted(csrf: SameOrigin) -> Iterator[str]:
-    """Yield the trusted origins of a check, those with a wildcard as they were given."""
-    yield from sorted(csrf.trusted_origins)
-    for pattern in csrf._wildcards:  # noqa: SLF001 - only patterns are kept
-        yield pattern.pattern.replace("[a-z0-9-]{1,63}", "*").replace("\\", "")
 
 
 def _is_plain(origin: str) -> bool:

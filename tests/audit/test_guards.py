@@ -109,10 +109,10 @@ def test_further_requirements() -> None:
 
 def test_origin_checks() -> None:
     """Schemes with a cookie and `SameOrigin`, on methods that write and on WebSockets."""
-    trusting = SameOrigin(trusted_origins=["https://b.example", "https://a.example"])
+    trusting = SameOrigin(trusted_origins=["https://b.example", "https://*.a.example"])
     named = SessionAuth(name="staff", csrf=trusting)
     anyone = AnyOf(SESSION, named, JWTAuth(secret=SECRET))
-    origins = "(trusts https://a.example, https://b.example)"
+    origins = "(trusts https://*.a.example, https://b.example)"
     guarded = Depends(require(anyone, admin=True).identity)
     assert route_with(guarded, method="POST").csrf == ("Session", f"StaffSession {origins}")
     assert route_with(guarded).csrf == ()
