@@ -66,7 +66,7 @@ class Crud:
         update: The columns that change, if they differ from `write`.
         owner: The foreign key to the owner, perhaps over others: `Track.album.owner`. Creating a
             row sets it. `None` if everybody sees and changes all rows of a table that leads to
-            users; others need no word of it.
+            users; for other tables it can be left out.
         sees_all: A scope, such as `movies:all`. Its holders see and change the rows of all owners.
         public_read: Whether everybody reads the rows of all owners.
         related: The `Crud` objects of tables that foreign keys lead to. They say who sees those.

@@ -26,8 +26,7 @@ def tags_in(header: str, *, weak: bool = False) -> frozenset[str] | None:
     Return the entity tags that a header lists, or `None` for `*`, which stands for any.
 
     Args:
-        header: `If-Match` or `If-None-Match`. What is no entity tag is left out: it matches
-            nothing.
+        header: `If-Match` or `If-None-Match`. Malformed entity tags are ignored.
         weak: Whether weak tags count, as for `If-None-Match`.
     """
     if header.strip() == "*":

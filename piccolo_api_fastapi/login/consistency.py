@@ -66,7 +66,7 @@ def enrols(factor: SecondFactor) -> Callable[[CallableT], CallableT]:
 
 def check_logins(routes: Sequence[BaseRoute]) -> None:
     """
-    Make sure that no login lets in by password alone whom another asks for a second factor.
+    Make sure that all logins of a user table ask for the same second factors.
 
     Args:
         routes: The routes of an application. Those of mounted applications are checked as well.

@@ -48,7 +48,7 @@ class VerifyEmailFirst(LinkMessage):
         return (
             "You tried to sign in, but this address is not confirmed yet. Please confirm it:\n\n"
             f"{self.link}\n\n"
-            f"Then sign in again. The link is good once, until {_time(self.expires_at)}.\n\n"
+            f"Then sign in again. The link works once and expires at {_time(self.expires_at)}.\n\n"
             "If it was not you, do nothing: without a confirmation nobody can use the account."
         )
 
@@ -107,7 +107,7 @@ class ResetPassword(LinkMessage):
         return (
             f"Somebody asked for a new password for your {self.account}. If it was you, choose one "
             f"here:\n\n{self.link}\n\n"
-            f"The link is good once, until {_time(self.expires_at)}.\n\n"
+            f"The link works once and expires at {_time(self.expires_at)}.\n\n"
             "If it was not you, do nothing: your password stays as it is."
         )
 
@@ -140,7 +140,8 @@ class ConfirmEmail(LinkMessage):
             f"You asked to use this address for your {self.account} from now on. Please confirm "
             "it:\n\n"
             f"{self.link}\n\n"
-            f"The link is good once, until {_time(self.expires_at)}. If it was not you, do nothing."
+            f"The link works once and expires at {_time(self.expires_at)}. If it was not you, do "
+            "nothing."
         )
 
 

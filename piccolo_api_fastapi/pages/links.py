@@ -25,13 +25,13 @@ BY_LINK = "_by_link"
 NAME = "mailed-link"
 
 LIFETIME = timedelta(hours=1)
-"""No link is valid for longer than it takes to open it, or its own lifetime."""
+"""The lifetime of the cookie. The link itself may expire earlier."""
 
 LONGEST = 256
 """Characters. Those of the package have fewer."""
 
 _OWN = ("token", "code")
-"""The fields of who has the secret at hand. They are used rather than the cookie."""
+"""Form fields that contain the secret itself. If one is filled in, the cookie is ignored."""
 
 
 class LinkCookie:

@@ -214,8 +214,8 @@ def _add_callbacks(router: APIRouter, social: SocialLogin[Any], landing: Landing
         provider: str, form: Annotated[PostedCallback, Form()], request: Request
     ) -> Response:
         """
-        Send the browser to the same callback by GET. Of a form that another site posts, browsers
-        send no cookie along that could tell who began.
+        Send the browser to the same callback by GET. Browsers send no cookies with a form that
+        another site posts, so this request does not show which browser began the login.
         """
         if not social.provider(provider).posts_callback:
             raise NotFound

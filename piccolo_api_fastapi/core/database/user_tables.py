@@ -98,9 +98,9 @@ def load(table: type[BaseUserT], values: dict[str, Any]) -> BaseUserT:
     """
     A user from the values of all columns, as a row that exists.
 
-    Piccolo's constructor looks at each column again, which a request would feel. So it makes
-    the first user of a class, and the others get what that one has beside its columns. A
-    class with a constructor of its own is left to it.
+    Piccolo's constructor checks each column again, which would slow down each request. So it
+    makes only the first user of a class. The others copy the attributes of that one that are
+    not columns. A class with a constructor of its own always uses it.
     """
     if table not in _beside_columns:
         _beside_columns[table] = _find_beside_columns(table, values)

@@ -111,7 +111,7 @@ async def test_second_factors(
     assert changes == [
         "An authenticator app was set up.",
         "A recovery code was used. There are 9 left.",
-        "New recovery codes were made; the old ones are dead.",
+        "New recovery codes were made. The old codes no longer work.",
         "The authenticator app was removed.",
     ]
     text = "".join(message.text() for message in outbox.messages)

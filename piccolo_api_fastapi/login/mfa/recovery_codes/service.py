@@ -54,7 +54,7 @@ class RecoveryCodes(SecondFactor):
     amr = ("otp",)
     notices = {  # noqa: RUF012 - declared as a class variable
         "authn_recovery_codes_replaced": NewFactor(
-            "New recovery codes were made; the old ones are dead."
+            "New recovery codes were made. The old codes no longer work."
         ),
         "authn_recovery_code_used": "A recovery code was used. There are {left} left.",
     }
