@@ -91,7 +91,9 @@ class ClientAddress:
         self.trusts_unix = False
         if isinstance(trusted, int):
             if trusted < 1:
-                raise ConfigurationError("trusted must be at least 1; omit it without a proxy.")
+                raise ConfigurationError(
+                    "trusted must be at least 1; leave it out if there is no proxy."
+                )
         else:
             self.trusts_unix = "unix" in trusted
             self.networks = [_network(name) for name in trusted if name != "unix"]
@@ -103,10 +105,12 @@ class ClientAddress:
 
     def find(self, connection: HTTPConnection) -> str | None:
         """
-        Return the address, in canonical form.
+        Return the address, in canonical form. If a trusted proxy sends no header, this is the
+        address of the proxy.
 
         Returns:
-            `None` if there is none: behind a Unix socket, or if a proxy did not report one.
+            `None` if there is none: behind a Unix socket, or if what a trusted proxy reports is
+            not an address.
         """
         address = self._find(connection)
         return None if address is None else str(address)

@@ -248,6 +248,12 @@ def test_contradictions(settings: dict[str, Any]) -> None:
         ClientAddress(**settings)
 
 
+def test_no_proxies() -> None:
+    """The error about a number of proxies below 1 says what to do if there is none."""
+    with pytest.raises(ConfigurationError, match="leave it out if there is no proxy"):
+        ClientAddress(trusted=0)
+
+
 async def test_installed() -> None:
     """What `install` is given is what sessions and events record, in mounted applications too."""
     app, mounted = FastAPI(), FastAPI()
