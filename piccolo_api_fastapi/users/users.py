@@ -148,7 +148,10 @@ class Users(Generic[UserT]):
             WeakPassword: The policy refuses the password.
             IdentityTaken: Another user has the username or the address.
             ValueTaken: Another user has the value of another unique column.
+            ValueError: Both a password and a hash were given.
         """
+        if password is not None and encoded is not None:
+            raise ValueError("Pass either password or encoded, not both.")
         email = None if email is None else self.new_email(email)
         username = own_username(username, self.table.username.length, email)
         if password is not None:

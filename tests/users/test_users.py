@@ -198,6 +198,14 @@ async def test_refused(users: Users[User], arguments: Any) -> None:
     assert await User.count() == 0
 
 
+async def test_password_and_hash(users: Users[User]) -> None:
+    """A password and a hash contradict each other, so neither is silently left out."""
+    encoded = await users.encode(PASSWORD, "ada", None)
+    with pytest.raises(ValueError, match="either password or encoded, not both"):
+        await users.create("ada", PASSWORD, encoded=encoded)
+    assert await User.count() == 0
+
+
 async def test_other_errors_pass(users: Users[User]) -> None:
     """What is nobody's identity is not called so."""
     with pytest.raises(Exception, match=r"(?i)null"):
