@@ -65,10 +65,14 @@ class PersistentSQLiteEngine(SQLiteEngine):
 
     async def start_connection_pool(self) -> None:
         """Start to keep connections. They belong to the running event loop."""
-        if self._pools is None:
-            connection = await self.get_connection()
-            await connection.execute_fetchall("PRAGMA journal_mode = WAL")
-            self._pools = Pools(self, connection, self._connections)
+        if self._pools is not None:
+            return
+        self._pools = Pools(self, self._connections)
+        try:
+            await self._pools.use_wal()
+        except BaseException:
+            await self.close_connection_pool()
+            raise
 
     async def close_connection_pool(self) -> None:
         """Close the connections once running statements end. Later queries open their own."""

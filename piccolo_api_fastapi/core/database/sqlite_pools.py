@@ -39,10 +39,9 @@ def hurried() -> Iterator[None]:
 class Pools:
     """The connections of an engine: some that read, and two that write."""
 
-    def __init__(self, engine: SQLiteEngine, first: "Connection", size: int) -> None:
+    def __init__(self, engine: SQLiteEngine, size: int) -> None:
         patience = engine.connection_kwargs["timeout"]
         self._readers = Pool(engine, size, patience)
-        self._readers.idle.append(first)
         self.writer = Pool(engine, 1, patience)
         self._hurried_writer = Pool(engine, 1, min(HURRY, patience))
         self._owner = os.getpid(), asyncio.get_running_loop()
@@ -50,6 +49,10 @@ class Pools:
     def are_here(self) -> bool:
         """Return whether the pools were started in this process and event loop."""
         return self._owner == (os.getpid(), asyncio.get_running_loop())
+
+    async def use_wal(self) -> None:
+        """Put the file into WAL mode."""
+        await self._readers.run("PRAGMA journal_mode = WAL", [])
 
     async def run(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
         """Run a statement on a connection of the right kind."""
@@ -78,7 +81,7 @@ class Pool:
         self._size = size
         self._patience = patience
         self._turns = asyncio.Semaphore(size)
-        self.idle: list[Connection] = []
+        self._idle: list[Connection] = []
 
     async def run(self, sql: str, values: list[Any]) -> list[dict[str, Any]]:
         """
@@ -109,8 +112,8 @@ class Pool:
             await (asyncio.wait_for(turn, self._patience) if self._turns.locked() else turn)
         except (TimeoutError, asyncio.TimeoutError):
             raise sqlite3.OperationalError("The database is locked.") from None
-        if self.idle:
-            return self.idle.pop()
+        if self._idle:
+            return self._idle.pop()
         opening = asyncio.ensure_future(self._open())
         try:
             return await asyncio.shield(opening)
@@ -121,7 +124,7 @@ class Pool:
     def _keep(self, opening: "asyncio.Future[Connection]") -> None:
         """Keep the connection of a task that gave up while it was opened."""
         if not opening.cancelled() and opening.exception() is None:
-            self.idle.append(opening.result())
+            self._idle.append(opening.result())
         self._turns.release()
 
     async def give_back(self, connection: "Connection", *, is_sound: bool) -> None:
@@ -129,7 +132,7 @@ class Pool:
         try:
             # If the statement began a transaction, the next one would run in it.
             if is_sound and not connection.in_transaction:
-                self.idle.append(connection)
+                self._idle.append(connection)
             else:
                 await connection.close()
         finally:
@@ -145,5 +148,5 @@ class Pool:
         """Wait until all statements end, and close the connections."""
         for _ in range(self._size):
             await self._turns.acquire()
-        while self.idle:
-            await self.idle.pop().close()
+        while self._idle:
+            await self._idle.pop().close()

@@ -71,9 +71,8 @@ class Answer:
             write(headers)
         if self.vary and is_cached:
             headers.setdefault("Cache-Control", "private, no-cache")
-            headers["Vary"] = (
-                _merged(headers["Vary"], self.vary) if "Vary" in headers else self.vary
-            )
+            own = ", ".join(headers.getlist("Vary"))
+            headers["Vary"] = _merged(own, self.vary) if own else self.vary
 
     async def tell(self) -> None:
         """Call the functions that wait for the status."""

@@ -373,6 +373,27 @@ async def test_begin_and_end(memory_path: Path) -> None:
     assert await count_users() == 0
 
 
+async def test_begun_at_once(memory_path: Path) -> None:
+    """Two tasks that start it share its connections."""
+    engine = PersistentSQLiteEngine(str(memory_path / "kept.sqlite"))
+    await asyncio.gather(engine.start_connection_pool(), engine.start_connection_pool())
+    await engine.close_connection_pool()
+    assert await are_left(0)
+
+
+async def test_no_database(memory_path: Path) -> None:
+    """A file that is no database leaves no connection open, and can be mended."""
+    path = memory_path / "kept.sqlite"
+    path.write_text("This is not a database, but a text that is long enough to be one." * 20)
+    engine = PersistentSQLiteEngine(str(path))
+    with pytest.raises(sqlite3.DatabaseError):
+        await engine.start_connection_pool()
+    assert await are_left(0)
+    path.unlink()
+    await engine.start_connection_pool()
+    await engine.close_connection_pool()
+
+
 async def test_readers_do_not_wait(users: Users[User], engine: PersistentSQLiteEngine) -> None:
     """The file is in WAL mode: a writer that takes its time holds up no reader."""
     assert await User.raw("PRAGMA journal_mode") == [{"journal_mode": "wal"}]

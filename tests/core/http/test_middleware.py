@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Response
+from fastapi import Depends, FastAPI, Query, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from piccolo_api_fastapi import (
@@ -57,8 +57,10 @@ def pages(session: SessionAuth[User], jwt: JWTAuth[User]) -> FastAPI:
         return StreamingResponse(iter(["for one user"]))
 
     @app.get("/own", dependencies=[Depends(session)])
-    async def own(vary: str) -> JSONResponse:
-        return JSONResponse(1, headers={"Cache-Control": "private, max-age=60", "Vary": vary})
+    async def own(vary: Annotated[list[str], Query()]) -> JSONResponse:
+        answer = JSONResponse(1, headers={"Cache-Control": "private, max-age=60"})
+        answer.raw_headers += [(b"vary", line.encode()) for line in vary]
+        return answer
 
     @app.get("/unchanged", dependencies=[Depends(session)])
     async def unchanged() -> Response:
@@ -122,6 +124,7 @@ async def test_own_headers(session: SessionAuth[User], jwt: JWTAuth[User], ada: 
             ("Accept", "Accept, Cookie"),
             ("cookie,  Accept", "cookie,  Accept"),
             ("*", "*"),
+            ("Accept&vary=Origin", "Accept, Origin, Cookie"),
         ):
             found = await caching(client, f"/own?vary={vary}")
             assert found == (expected, "private, max-age=60"), vary
