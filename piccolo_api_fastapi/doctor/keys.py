@@ -15,7 +15,7 @@ from piccolo_api_fastapi.login.mfa.totp import TOTP, TOTPSecret
 from piccolo_api_fastapi.schemes.jwt import JWTAuth
 
 from .subject import Subject
-from .values import Result, error, ok, warning
+from .values import Result, command_for, error, ok, warning
 
 BITS = 72
 """What a random secret of 32 hexadecimals exceeds by the estimate of `_bits`."""
@@ -116,7 +116,7 @@ async def is_reencrypted(subject: Subject) -> AsyncIterator[Result]:
         if count := await totp.count_outdated(PAGE):
             yield warning(
                 f"{count} secrets of authenticator apps are encrypted with an older key. Run "
-                "`piccolo piccolo_api_fastapi reencrypt`."
+                f"{command_for(totp.users.table, 'reencrypt')}."
             )
         else:
             yield ok("All secrets of authenticator apps are encrypted with the current key.")

@@ -8,7 +8,7 @@ from piccolo_api_fastapi.core.database.user_tables import bound
 from piccolo_api_fastapi.mail.delivery.tables import MAXIMUM_ATTEMPTS, UnsentMail
 
 from .subject import Subject
-from .values import Result, ok, warning
+from .values import Result, command_for, ok, warning
 
 SWEPT_WITHIN = timedelta(days=1)
 """How often the docs advise to run `clean`."""
@@ -25,7 +25,7 @@ async def is_swept(subject: Subject) -> AsyncIterator[Result]:
         if some := ", ".join(f"{count} {noun}" for noun, count in sorted(counts.items()) if count):
             yield warning(
                 f"These expired more than a day ago: {some}. Run "
-                "`piccolo piccolo_api_fastapi clean` daily."
+                f"{command_for(users.table, 'clean')} daily."
             )
         else:
             yield ok(f"No rows of {users.table.__name__} expired more than a day ago.")

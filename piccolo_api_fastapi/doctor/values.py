@@ -4,6 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from piccolo.apps.user.tables import BaseUser
+
+from piccolo_api_fastapi.users import User
+
 from .subject import Subject
 
 Severity: TypeAlias = Literal["error", "warning", "ok"]
@@ -22,6 +26,13 @@ class Result:
 
     severity: Severity
     message: str
+
+
+def command_for(table: type[BaseUser], name: str) -> str:
+    """Return how to call a command for a user table. Own tables have commands of their own app."""
+    if table is User:
+        return f"`piccolo piccolo_api_fastapi {name}`"
+    return f"the command `{name}` of your Piccolo app for {table.__name__}"
 
 
 @dataclass(frozen=True, slots=True)

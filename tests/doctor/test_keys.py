@@ -21,6 +21,7 @@ from piccolo_api_fastapi import (
     SessionAuth,
     TOTPSecret,
     User,
+    Users,
     XChaCha20Poly1305,
     generate_key,
     install,
@@ -28,8 +29,11 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.doctor import keys as checks
+from tests.conftest import PASSWORD
 from tests.doctor.examining import endpoint, found, severities
+from tests.models import Customer
 
+OLDER = "secrets of authenticator apps are encrypted with an older key. Run "
 RANDOM = "Vq0cXo2fZr8n-5LwJdY1_TgKu7sHbEa9MiPxQjN3yRk"
 
 
@@ -125,12 +129,25 @@ async def test_encryption_keys(database: Any, ada: User, grace: User, kind: Any)
     app = with_totp(kind(f"{new},{old}"))
     assert await severities(app, "encryption_keys") == ["ok"]
     [line] = await found(app, "older_keys")
-    assert line.startswith("warning: 1 secrets of authenticator apps are encrypted with an older ")
+    assert line == f"warning: 1 {OLDER}`piccolo piccolo_api_fastapi reencrypt`."
     [line] = await found(with_totp(kind(new)), "encryption_keys")
     assert line.startswith("error: 1 secrets of authenticator apps are encrypted with a key that ")
     assert old not in line
     await TOTPSecret.delete().where(TOTPSecret.user == ada.id)
     assert await severities(with_totp(kind(new)), "older_keys") == ["ok"]
+
+
+async def test_older_keys_of_an_own_table(database: Any) -> None:
+    """The advice is the command of the application, as the other one works on the stock table."""
+    old, new = generate_key(), generate_key()
+    users = Users(Customer)
+    ada = await users.create("ada", PASSWORD)
+    await TOTP(users, issuer="Movies", encryption=XChaCha20Poly1305(old)).begin(ada)
+    totp = TOTP(users, issuer="Movies", encryption=XChaCha20Poly1305(f"{new},{old}"))
+    app = FastAPI()
+    app.include_router(session_router(SessionAuth(users), Login(users, factors=[totp])))
+    [line] = await found(app, "older_keys")
+    assert line.endswith(" Run the command `reencrypt` of your Piccolo app for Customer.")
 
 
 async def test_pages_of_rows(

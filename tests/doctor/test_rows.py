@@ -1,17 +1,27 @@
 """Checks of rows that wait."""
 
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from piccolo_api_fastapi import SessionAuth, UnsentMail, User, auth_tables, delete_expired
+from piccolo_api_fastapi import (
+    SessionAuth,
+    UnsentMail,
+    User,
+    Users,
+    auth_tables,
+    delete_expired,
+    session_router,
+)
 from piccolo_api_fastapi.mail.delivery import queries
 from piccolo_api_fastapi.mail.delivery.tables import MAXIMUM_ATTEMPTS
 from piccolo_api_fastapi.testing import FrozenClock
-from tests.conftest import log_in
+from tests.conftest import PASSWORD, log_in, new_client
 from tests.doctor.examining import found, severities
+from tests.models import Customer
 
 
 async def test_expired_rows(
@@ -30,7 +40,21 @@ async def test_expired_rows(
     assert await severities(app, "expired_rows") == ["ok"]
     clock.advance(timedelta(days=1))
     [line] = await found(app, "expired_rows")
-    assert line.startswith("warning: These expired more than a day ago: 1 sessions. Run ")
+    expired = "warning: These expired more than a day ago: 1 sessions. "
+    assert line == f"{expired}Run `piccolo piccolo_api_fastapi clean` daily."
+
+
+async def test_expired_rows_of_an_own_table(database: Any, clock: FrozenClock) -> None:
+    """The advice is the command of the application, as the other one cleans the stock tables."""
+    session = SessionAuth(Users(Customer, clock=clock))
+    await session.users.create("ada", PASSWORD)
+    app = FastAPI()
+    app.include_router(session_router(session), prefix="/auth")
+    async with new_client(app) as client:
+        assert (await log_in(client)).status_code == 200
+    clock.advance(session.lifetimes.idle + timedelta(days=2))
+    [line] = await found(app, "expired_rows")
+    assert line.endswith(" Run the command `clean` of your Piccolo app for Customer daily.")
 
 
 @pytest.mark.parametrize(
