@@ -8,6 +8,7 @@ from uuid import UUID
 
 from piccolo_api_fastapi.core.database.auth_tables import delete_expired_rows
 from piccolo_api_fastapi.core.database.lookups import Lookup
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import take_user, user_columns, user_table_of
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
 from piccolo_api_fastapi.errors import Conflict, NotFound, TokenLimitReached
@@ -194,13 +195,14 @@ async def rotate(before: APIToken, after: APIToken, *, now: datetime) -> None:
 
 async def revoke(table: type[APIToken], condition: Any, now: datetime) -> int:
     """Revoke the tokens that meet a condition. Returns their number."""
-    ended = (
-        await table.update({table.revoked_at: now})
-        .where(condition & table.revoked_at.is_null())
-        .returning(table.id, table.user)
-    )
-    for row in ended:
-        await _tell("authn_token_revoked", now, row["user"], row["id"])
+    async with transaction(table):
+        ended = (
+            await table.update({table.revoked_at: now})
+            .where(condition & table.revoked_at.is_null())
+            .returning(table.id, table.user)
+        )
+        for row in ended:
+            await _tell("authn_token_revoked", now, row["user"], row["id"])
     return len(ended)
 
 

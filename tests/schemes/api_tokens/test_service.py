@@ -9,6 +9,7 @@ import pytest
 
 from piccolo_api_fastapi import (
     APIToken,
+    AuthEvent,
     ConfigurationError,
     NewToken,
     TokenAuth,
@@ -16,10 +17,12 @@ from piccolo_api_fastapi import (
     Users,
     auth_tables,
     delete_expired_tokens,
+    subscribe,
 )
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import (
     Conflict,
+    Forbidden,
     InsufficientScope,
     NotFound,
     TokenLimitReached,
@@ -193,6 +196,23 @@ async def test_revoke_all(token: TokenAuth[User], ada: User, grace: User) -> Non
     assert await token.revoke_all(ada) == 2
     assert await token.revoke_all(ada) == 0
     assert len(await token.tokens_of(grace)) == 1
+
+
+@pytest.mark.parametrize("several", [False, True])
+async def test_a_refused_revocation(token: TokenAuth[User], ada: User, *, several: bool) -> None:
+    """If a listener refuses the event before the commit, the tokens still work."""
+    made = [await token.create(ada, name) for name in ("nightly", "weekly")]
+
+    def refuse(event: AuthEvent) -> None:
+        if event.name == "authn_token_revoked":
+            raise Forbidden
+
+    stop = subscribe(refuse, when="before_commit")
+    with pytest.raises(Forbidden):
+        await (token.revoke_all(ada) if several else token.revoke(made[0].row.id))
+    stop()
+    assert all([await works(token, new.secret) for new in made])
+    assert await token.revoke_all(ada) == 2
 
 
 async def test_unlimited(users: Users[User], ada: User, clock: FrozenClock) -> None:
