@@ -95,8 +95,6 @@ class RecoveryCodes(SecondFactor):
                 with suppress(FactorDisabled):
                     await self._secrets.reserve(key, now, signed_in=signed_in)
             raise InvalidCode
-        data = {"left": await self.left(user)}
-        await emit(AuthEvent("authn_recovery_code_used", now, key, data))
 
     async def _spend(self, user: Any, digest: str, now: datetime) -> bool:
         async with transaction(self.table):
@@ -104,6 +102,8 @@ class RecoveryCodes(SecondFactor):
             if not await queries.spend(self.table, user, digest, now):
                 return False
             await self._forgive(user)
+            data = {"left": await queries.left(self.table, user)}
+            await emit(AuthEvent("authn_recovery_code_used", now, user, data))
         return True
 
     async def _forgive(self, user: Any) -> None:

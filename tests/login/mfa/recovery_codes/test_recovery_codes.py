@@ -14,7 +14,7 @@ from piccolo_api_fastapi import (
     XChaCha20Poly1305,
     subscribe,
 )
-from piccolo_api_fastapi.errors import InvalidCode, NotFound, TooManyRequests
+from piccolo_api_fastapi.errors import Forbidden, InvalidCode, NotFound, TooManyRequests
 from piccolo_api_fastapi.login.mfa.one_time_codes import new_recovery_code
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race
 from tests.conftest import KEY
@@ -55,6 +55,21 @@ async def test_once(totp: TOTP, ada: User, codes: list[str]) -> None:
     with pytest.raises(InvalidCode):
         await totp.recovery.verify(ada, codes[0])
     assert await totp.recovery.left(ada) == 9
+
+
+async def test_a_refused_use(totp: TOTP, ada: User, codes: list[str]) -> None:
+    """If a listener refuses the event before the commit, the code still works."""
+
+    def refuse(event: AuthEvent) -> None:
+        if event.name == "authn_recovery_code_used":
+            raise Forbidden
+
+    stop = subscribe(refuse, when="before_commit")
+    with pytest.raises(Forbidden):
+        await totp.recovery.verify(ada, codes[0])
+    stop()
+    assert await totp.recovery.left(ada) == 10
+    await totp.recovery.verify(ada, codes[0])
 
 
 @pytest.mark.security(78)
