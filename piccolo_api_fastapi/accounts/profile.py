@@ -1,6 +1,7 @@
 """`Profile`: change what is stored about a user, and close the account."""
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Generic
 
 from starlette.requests import Request
@@ -47,7 +48,7 @@ class Profile(Generic[UserT]):
                 user whose username is their address.
             InvalidCredentials: The password is wrong, or the account was closed.
             StepUpRequired: No password was given, and the caller has used no factor recently.
-            TooManyRequests: The user requested a change less than a minute ago.
+            TooManyRequests: The user requested another change within `MailLifetimes.interval`.
         """
         user, clock = identity.user, self._users.clock
         failing = "user_email_change_fail"
@@ -56,8 +57,10 @@ class Profile(Generic[UserT]):
             if "@" in user.username:
                 normal_username(address, self._users.table.username.length or 0)
         await self._settings.prove(identity, password, request)
-        if not await self._settings.mailboxes.pacing.may_send(user, "change"):
-            raise TooManyRequests(retry_after=60)
+        mailboxes = self._settings.mailboxes
+        if not await mailboxes.pacing.may_send(user, "change"):
+            interval = mailboxes.verification.lifetimes.interval
+            raise TooManyRequests(retry_after=ceil(interval.total_seconds()))
         return address
 
     async def update(self, user: UserT, values: Mapping[str, Any]) -> UserT:

@@ -1,6 +1,7 @@
 """What is stored about a user: seen, changed and deleted."""
 
 import sqlite3
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from piccolo_api_fastapi import (
     AuthEvent,
     EmailStatus,
     EventRecord,
+    MailLifetimes,
     Password,
     RefreshFamily,
     Session,
@@ -42,6 +44,20 @@ from tests.conftest import PASSWORD, get_tokens, log_in, new_client, reaches_no_
 async def ada(client: httpx.AsyncClient, outbox: Outbox, clock: FrozenClock) -> User:
     """A user with a verified address, who is signed in."""
     return await enter(client, outbox, clock)
+
+
+@pytest.mark.parametrize(
+    ("interval", "wait"), [(timedelta(hours=2), "7200"), (timedelta(seconds=0.5), "1")]
+)
+async def test_changes_within_the_interval(
+    make_app: MakeApp, outbox: Outbox, clock: FrozenClock, interval: timedelta, wait: str
+) -> None:
+    """A second request for another address is told to wait for the interval of the application."""
+    async with new_client(make_app(lifetimes=MailLifetimes(interval=interval))) as client:
+        await enter(client, outbox, clock)
+        assert (await change_email(client)).status_code == 202
+        answer = await change_email(client)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, wait)
 
 
 @reaches_no_sql
