@@ -147,7 +147,7 @@ class Links(Generic[UserT]):
 
         Raises:
             NotFound: The user has no such account.
-            LastWayIn: The user has no password, no passkey and no other account.
+            LastWayIn: The user has no password, no passkey that logs in and no other account.
             InvalidCredentials: The user was deleted meanwhile.
         """
         key, now = primary_key(user), self._users.clock()
@@ -167,7 +167,9 @@ class Links(Generic[UserT]):
         return account is not None and bool(account.encoded)
 
     async def _has_passkey(self, user: Any) -> bool:
-        return await self._passkeys.exists().where(self._passkeys.user == user)
+        """Whether a user has a passkey that logs in: a key that is only touched does not."""
+        own = self._passkeys.user == user
+        return await self._passkeys.exists().where(own, self._passkeys.verifies_user.eq(value=True))
 
     async def propose(
         self, user: BaseUser, provider: OAuthProvider, identity: ProviderIdentity

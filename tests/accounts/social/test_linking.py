@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import AuthEvent, Notices, OAuthAccount, Passkey, User, Users, subscribe
+from piccolo_api_fastapi.errors import LastWayIn
 from piccolo_api_fastapi.mail import SecondFactorChanged, VerifyEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
@@ -261,11 +262,16 @@ async def test_last_way_in(
                 public_key="k",
                 transports="",
                 aaguid="",
+                verifies_user=False,
                 name="x",
                 created_at=users.clock(),
             )
         )
-        await app.state.social.links.remove(user, UUID(second["id"]))
+        links = app.state.social.links
+        with pytest.raises(LastWayIn):  # a key that is only touched does not log in
+            await links.remove(user, UUID(second["id"]))
+        await Passkey.update({Passkey.verifies_user: True}, force=True)
+        await links.remove(user, UUID(second["id"]))
     assert await OAuthAccount.count() == 0
 
 
