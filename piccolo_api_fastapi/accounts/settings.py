@@ -1,6 +1,6 @@
 """`Settings`: what the parts of `Accounts` share, and `MailSettings`: how they send mail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -40,7 +40,8 @@ PATHS = {
 FRESH = StepUp(within=timedelta(minutes=5))
 """If the caller used a factor within this time, the password is not required."""
 
-LONGEST_RESET = timedelta(hours=1)
+RESET, LONGEST_RESET = timedelta(minutes=30), timedelta(hours=1)
+"""The lifetimes of a link that sets a new password: the default of `Accounts`, and the longest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +73,28 @@ class MailSettings:
     def __post_init__(self) -> None:
         if (self.mail is None) is not (self.base_url is None):
             raise ConfigurationError("Give Accounts both mail= and base_url=, or neither.")
-        if self.mail is None and (self.wording or self.links != "fragment"):
+        if self.mail is None and (given := ", ".join(self._of_mail())):
             raise ConfigurationError(
-                "product=, texts= and links= need Accounts(mail=…, base_url=…)."
+                f"{given} need Accounts(mail=…, base_url=…). Leave them out if there is no mail."
             )
         if not set(self.paths or ()) <= PATHS.keys():
             raise ConfigurationError(
                 "The keys of paths must be verify, reset, change, undo or login."
             )
-        if self.reset_lifetime > LONGEST_RESET:
-            raise ConfigurationError("reset_lifetime must be an hour or less.")
+        if not timedelta(0) < self.reset_lifetime <= LONGEST_RESET:
+            raise ConfigurationError("reset_lifetime must be positive, and an hour or less.")
+
+    def _of_mail(self) -> Iterator[str]:
+        """Yield the names of the given arguments that change messages and their links."""
+        given = {
+            "product": self.wording.product,
+            "texts": self.wording.texts,
+            "links": self.links != "fragment",
+            "paths": self.paths,
+            "lifetimes": self.lifetimes,
+            "reset_lifetime": self.reset_lifetime != RESET,
+        }
+        return (f"{name}=" for name, is_given in given.items() if is_given)
 
     def mailboxes_of(self, users: Users[UserT]) -> Mailboxes[UserT] | None:
         """The mailboxes of these users, or None without mail."""

@@ -11,6 +11,7 @@ from piccolo_api_fastapi import (
     ConfigurationError,
     JWTAuth,
     Login,
+    MailLifetimes,
     SameOrigin,
     SessionAuth,
     User,
@@ -23,6 +24,7 @@ from piccolo_api_fastapi import (
     reset_password_router,
     verify_email_router,
 )
+from piccolo_api_fastapi.mail import VerifyEmail
 from piccolo_api_fastapi.mail.links import Links
 from piccolo_api_fastapi.testing import Outbox
 from tests.conftest import SECRET
@@ -56,6 +58,42 @@ def test_configuration(options: dict[str, Any]) -> None:
     """What makes no sense, or would let people do what they may not, raises at once."""
     with pytest.raises(ConfigurationError):
         Accounts(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"product": "Movie club"}, "product="),
+        ({"texts": {VerifyEmail: lambda _: ("", "")}, "links": "query"}, "texts=, links="),
+        ({"paths": {"reset": "/reset"}}, "paths="),
+        ({"lifetimes": MailLifetimes()}, "lifetimes="),
+        ({"reset_lifetime": timedelta(minutes=5)}, "reset_lifetime="),
+    ],
+)
+def test_without_mail(options: dict[str, Any], named: str) -> None:
+    """Arguments that have no effect without mail are refused by name, with what to do."""
+    with pytest.raises(ConfigurationError) as raised:
+        Accounts(**options)
+    assert str(raised.value) == (
+        f"{named} need Accounts(mail=…, base_url=…). Leave them out if there is no mail."
+    )
+
+
+@pytest.mark.parametrize("name", ["verification", "code", "change", "login", "undo"])
+@pytest.mark.parametrize("lifetime", [timedelta(0), timedelta(seconds=-1)])
+def test_lifetimes_that_are_refused(name: str, lifetime: timedelta) -> None:
+    """A link or a code that expires before it is sent helps nobody."""
+    with pytest.raises(ConfigurationError, match=rf"^{name} must be positive"):
+        MailLifetimes(**{name: lifetime})
+    with pytest.raises(ConfigurationError, match=r"^reset_lifetime must be positive"):
+        Accounts(**MAIL, reset_lifetime=lifetime)
+
+
+def test_intervals() -> None:
+    """Without an interval, each request sends mail. A negative one is refused."""
+    assert MailLifetimes(interval=timedelta(0)).interval == timedelta(0)
+    with pytest.raises(ConfigurationError, match=r"^interval must not be negative"):
+        MailLifetimes(interval=timedelta(seconds=-1))
 
 
 @pytest.mark.parametrize(

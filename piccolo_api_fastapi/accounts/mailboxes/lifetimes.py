@@ -34,7 +34,8 @@ class MailLifetimes:
             something to send. `ConsoleMail` and `Outbox` send at once.
 
     Raises:
-        ConfigurationError: `spread` is negative, or longer than a minute.
+        ConfigurationError: A lifetime is not positive, `interval` or `spread` is negative, or
+            `spread` is longer than a minute.
     """
 
     verification: timedelta = timedelta(days=1)
@@ -46,5 +47,10 @@ class MailLifetimes:
     spread: timedelta = timedelta(seconds=1)
 
     def __post_init__(self) -> None:
+        for name in ("verification", "code", "change", "login", "undo"):
+            if getattr(self, name) <= timedelta(0):
+                raise ConfigurationError(f"{name} must be positive, such as timedelta(minutes=15).")
+        if self.interval < timedelta(0):
+            raise ConfigurationError("interval must not be negative; timedelta(0) is none.")
         if not timedelta(0) <= self.spread <= timedelta(minutes=1):
             raise ConfigurationError("spread must be a minute or less, and not negative.")
