@@ -48,6 +48,7 @@ class Grants:
             await self._store(row, found)
             told = data_of(found.name, by, before, _time_of(row))
             await emit(AuthEvent("authz_role_granted", now, user, told))
+        row.role = found  # as in the rows of `grants_of`
         return row
 
     async def _judge(self, user: Any, role: str | UUID, by: Actor | None) -> Role:

@@ -241,7 +241,10 @@ def _add_grants_of(router: APIRouter, parts: _Parts) -> None:
         _: Annotated[Any, Depends(parts.reader)], user_id: _UserId, role_id: UUID
     ) -> GrantOut:
         """Show since when and until when a user has a role."""
-        return await _grant_of(parts, await parts.user(user_id), role_id)
+        for grant in await parts.roles.roles_of(await parts.user(user_id)):
+            if grant.role.id == role_id:
+                return GrantOut.of(grant)
+        raise NotFound
 
 
 def _add_grants(router: APIRouter, parts: _Parts) -> None:
@@ -260,8 +263,8 @@ def _add_grants(router: APIRouter, parts: _Parts) -> None:
         """Grant a role that does not go beyond your permissions, or change when it expires."""
         user = await parts.user(user_id)
         async with acting as actor:
-            await parts.roles.grant(user, role_id, expires_at=wanted.expires_at, by=actor)
-        return await _grant_of(parts, user, role_id)
+            grant = await parts.roles.grant(user, role_id, expires_at=wanted.expires_at, by=actor)
+        return GrantOut.of(grant)
 
     @router.delete(
         "/users/{user_id}/roles/{role_id}",
@@ -334,13 +337,6 @@ def _add_own(router: APIRouter, parts: _Parts) -> None:
     ) -> MyPermissionsOut:
         """List what this credential allows now: the scopes of the user that it was given."""
         return MyPermissionsOut(permissions=sorted(identity.scopes))
-
-
-async def _grant_of(parts: _Parts, user: BaseUser, role: UUID) -> GrantOut:
-    for grant in await parts.roles.roles_of(user):
-        if grant.role.id == role:
-            return GrantOut.of(grant)
-    raise NotFound
 
 
 def _key_of(users: type[BaseUser], text: str) -> Any:

@@ -208,6 +208,9 @@ class Roles:
             by: The user who grants it, who can't go beyond their own permissions. Default: the
                 application, which can.
 
+        Returns:
+            The grant, with its role.
+
         Raises:
             NotFound: The role or the user does not exist.
             Unprocessable: The time is in the past, or more than 100 years away.

@@ -24,6 +24,7 @@ from piccolo_api_fastapi import (
     install,
     require,
     roles_router,
+    subscribe,
 )
 from piccolo_api_fastapi.testing import FrozenClock, acting_as, give_role
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client, reaches_no_sql
@@ -88,6 +89,21 @@ async def test_walk(office: httpx.AsyncClient, roles: Roles, ada: User) -> None:
     assert (await office.get("/auth/me/permissions")).json() == {
         "permissions": ["account", "movies:read", "movies:write", "roles:manage"]
     }
+
+
+async def test_withdrawn_at_once(office: httpx.AsyncClient, roles: Roles, ada: User) -> None:
+    """A grant that succeeded is shown, even if the user loses the role before the response."""
+    path = f"/auth/users/{ada.id}/roles/{await role_id(roles, 'reader')}"
+
+    async def withdraw(event: AuthEvent) -> None:
+        if event.name == "authz_role_granted":
+            await roles.withdraw(ada, "reader")
+
+    stop = subscribe(withdraw)
+    granted = await office.put(path, json={})
+    stop()
+    assert (granted.status_code, granted.json()["role"]["name"]) == (200, "reader")
+    assert await roles.roles_of(ada) == []
 
 
 def operations(role: str, user: int) -> list[tuple[str, str, Any]]:
