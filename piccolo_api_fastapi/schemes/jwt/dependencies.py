@@ -310,23 +310,35 @@ class JWTAuth(Scheme[UserT]):
 
         Raises:
             InvalidGrant: The token is forged, expired or revoked, or has been used before.
-            InvalidScope: A requested scope was not granted at login.
+            InvalidScope: A requested scope was not granted at login. The refresh token stays
+                valid.
             StoreUnavailable: The database is down.
         """
         presented = self._refresh.read(refresh_token)
         if presented is None:
             raise InvalidGrant
         now = self.users.clock()
+
+        async def check(family: rotation_queries.Family) -> None:
+            if scope:  # otherwise nothing can be refused
+                await self._granted(load(self.users.table, family.user), family, scope)
+
         async with store():
             family, successor = await rotation_queries.rotate(
-                self._compiled, presented, now, self._repeats
+                self._compiled, presented, now, self._repeats, check
             )
         user = load(self.users.table, family.user)
-        held = () if family.permissions is None else (family.permissions,)
-        may = family.scopes & await self.users.scopes_of(user, *held)
+        granted = await self._granted(user, family, scope)
         client_id = presented.client_id or self.client_id
-        grant = family.grant(str(primary_key(user)), narrow(may, scope), client_id)
+        grant = family.grant(str(primary_key(user)), granted, client_id)
         return await self._pair(user, successor, grant, now)
+
+    async def _granted(
+        self, user: UserT, family: rotation_queries.Family, scope: str
+    ) -> frozenset[str]:
+        """The requested scopes, which the family and the user must have."""
+        held = () if family.permissions is None else (family.permissions,)
+        return narrow(family.scopes & await self.users.scopes_of(user, *held), scope)
 
     async def record_factor(
         self,

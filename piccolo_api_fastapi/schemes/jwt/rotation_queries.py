@@ -1,6 +1,6 @@
 """Statements of the hot paths on refresh families: find one, and rotate its token."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -197,7 +197,11 @@ class Repeats:
 
 
 async def rotate(
-    compiled: CompiledQueries, presented: RefreshToken, now: datetime, repeats: Repeats
+    compiled: CompiledQueries,
+    presented: RefreshToken,
+    now: datetime,
+    repeats: Repeats,
+    check: Callable[[Family], Awaitable[None]],
 ) -> tuple[Family, RefreshToken]:
     """
     Move a family to its next generation. Returns the family and its new token.
@@ -212,6 +216,8 @@ async def rotate(
         presented: The token that the client sent.
         now: The current time.
         repeats: The rules for a refresh that is repeated.
+        check: Refuses a request before its token is used up. It is not called for a token that
+            must end its family.
 
     Raises:
         InvalidGrant: The token is not the current one, or its family has ended.
@@ -219,16 +225,22 @@ async def rotate(
     before = await find(compiled, presented.family, now)
     if before is None or not before.user["active"]:
         raise InvalidGrant
+    if presented.digest == before.current_digest:
+        await check(before)
     successor = repeats.successor(presented, None)
     values = (successor.generation, presented.digest, successor.digest, now)
     condition = (presented.family, presented.generation, presented.digest, now)
     if await compiled.rotate.run(*values, *condition):
         return before, successor
-    return await _repeat(compiled, presented, now, repeats)
+    return await _repeat(compiled, presented, now, repeats, check)
 
 
 async def _repeat(
-    compiled: CompiledQueries, presented: RefreshToken, now: datetime, repeats: Repeats
+    compiled: CompiledQueries,
+    presented: RefreshToken,
+    now: datetime,
+    repeats: Repeats,
+    check: Callable[[Family], Awaitable[None]],
 ) -> tuple[Family, RefreshToken]:
     """Answer a refresh with a token that is not the current one, or end its family."""
     family = await find(compiled, presented.family, now)
@@ -242,11 +254,12 @@ async def _repeat(
         if now < family.rotated_at + repeats.grace:
             return family, candidate
         if now < family.rotated_at + repeats.lost_within:
+            await check(family)
             replacement = repeats.successor(presented, candidate)
             if await _replace(compiled.own, family, replacement, now):
                 return family, replacement
             # Another request has replaced it, or has presented it.
-            return await _repeat(compiled, presented, now, repeats)
+            return await _repeat(compiled, presented, now, repeats, check)
     if presented.generation <= family.generation:
         await end_reused(compiled.own, family.id, now)
     raise InvalidGrant

@@ -1,5 +1,6 @@
 """Statements on refresh families change live rows only, and only as their caller found them."""
 
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,6 @@ from starlette.responses import Response
 
 from piccolo_api_fastapi import AuthEvent, Identity, JWTAuth, RefreshFamily, User, subscribe
 from piccolo_api_fastapi.errors import InvalidGrant, InvalidToken
-from piccolo_api_fastapi.schemes.jwt import rotation_queries
 from piccolo_api_fastapi.testing import FrozenClock, race
 from tests.conftest import bearer, get_tokens
 
@@ -67,13 +67,11 @@ async def test_a_family_that_ends_during_a_refresh(
 ) -> None:
     """A refresh that found a live family does not continue it after it has ended."""
     text = (await get_tokens(client))["refresh_token"]
-    token = jwt._refresh.read(text)
-    assert token is not None
-    now = jwt.users.clock()
-    find: Any = ThenChanged(jwt._compiled.find, column, now)
-    compiled = replace(jwt._compiled, find=find)
+    find: Any = ThenChanged(jwt._compiled.find, column, jwt.users.clock())
+    jwt = copy(jwt)
+    jwt._compiled = replace(jwt._compiled, find=find)
     with pytest.raises(InvalidGrant):
-        await rotation_queries.rotate(compiled, token, now, jwt._repeats)
+        await jwt.refresh(text)
     assert await RefreshFamily.select(RefreshFamily.generation) == [{"generation": 0}]
 
 

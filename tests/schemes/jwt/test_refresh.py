@@ -19,7 +19,7 @@ from piccolo_api_fastapi import (
     subscribe,
 )
 from piccolo_api_fastapi.core.crypto.keys import Key, KeyRing
-from piccolo_api_fastapi.errors import InvalidGrant, InvalidToken
+from piccolo_api_fastapi.errors import InvalidGrant, InvalidScope, InvalidToken
 from piccolo_api_fastapi.schemes.jwt.refresh_tokens import RefreshTokens
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import bearer, get_tokens, reaches_no_sql
@@ -306,6 +306,35 @@ async def test_scopes_narrow(client: httpx.AsyncClient, grace: User) -> None:
     await User.update({User.admin: False}).where(User.id == grace.id)
     second = await refresh(client, first["refresh_token"])
     assert second.json()["scope"] == "account"
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_a_misspelt_scope(
+    users: Users[User], ada: User, clock: FrozenClock, *, is_lost: bool
+) -> None:
+    """A refused scope does not use the token up, nor replace the successor that was lost."""
+    grace = timedelta(seconds=10 * is_lost)
+    jwt = JWTAuth(users, secret="a secret of more than thirty-two bytes", grace=grace)
+    token = (await jwt.issue(ada, httpx_connection())).refresh_token
+    if is_lost:
+        await jwt.refresh(token)
+        clock.advance(timedelta(minutes=5))
+    before = await RefreshFamily.select()
+    with pytest.raises(InvalidScope):
+        await jwt.refresh(token, "acount")
+    assert await RefreshFamily.select() == before
+    assert (await jwt.refresh(token, "account")).scopes == {"account"}
+
+
+async def test_a_used_token_with_a_misspelt_scope(users: Users[User], ada: User) -> None:
+    """A used token ends its family, whatever scope comes with it."""
+    jwt = JWTAuth(users, secret="a secret of more than thirty-two bytes", grace=timedelta(0))
+    first = await jwt.issue(ada, httpx_connection())
+    await jwt.refresh(first.refresh_token)
+    with pytest.raises(InvalidGrant):
+        await jwt.refresh(first.refresh_token, "acount")
+    [family] = await RefreshFamily.objects()
+    assert family.revoked_at is not None
 
 
 @pytest.mark.security(57)
