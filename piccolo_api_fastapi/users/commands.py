@@ -63,7 +63,9 @@ async def sign_out(tools: Tools, username: str) -> None:
 
 async def unlock_user(tools: Tools, username: str) -> None:
     """
-    Forget the wrong passwords that were tried at an account.
+    Forget the wrong passwords that the database counts for an account.
+
+    Rate limits of logins go on: by default for up to three minutes, and not in known browsers.
 
     :param username:
         The username or the e-mail address of the account.
@@ -71,7 +73,8 @@ async def unlock_user(tools: Tools, username: str) -> None:
     """
     user = await tools.user(username)
     await tools.users.unlock(user)
-    print(f"{user.username} is unlocked.")  # noqa: T201 - a command
+    rest = "Rate limits of logins go on, by default for up to three minutes."
+    print(f"{user.username} is unlocked. {rest}")  # noqa: T201 - a command
 
 
 async def fold_users(tools: Tools) -> None:

@@ -242,7 +242,15 @@ class Users(Generic[UserT]):
         return await self.credentials.lock(key)
 
     async def unlock(self, user: UserT) -> None:
-        """Unlock an account after too many wrong passwords. A new password unlocks it too."""
+        """
+        Forget the wrong passwords that the database counts for an account, as a new password does.
+
+        The rate limits of logins go on. With the default `LoginLimits`, a limit that is used up
+        answers 429 for up to three minutes. A known browser has a limit of its own.
+
+        Args:
+            user: The user.
+        """
         async with store():
             await self.passwords.unlock(primary_key(user))
 
@@ -381,7 +389,7 @@ class Users(Generic[UserT]):
         Return the permissions that no role grants, sorted. None, if `scopes_of=` may give them.
 
         Args:
-            asked: The permissions that routes ask for; `*` includes them from now on.
+            asked: The permissions that routes ask for.
         """
         if self.permissions is None or self._scopes_of is not None:
             return ()

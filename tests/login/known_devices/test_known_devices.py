@@ -57,6 +57,21 @@ async def test_the_owner_of_a_flooded_account(
         assert (await log_in(stranger)).status_code == 429
 
 
+async def test_what_unlocking_leaves(
+    app: FastAPI, client: httpx.AsyncClient, users: Users[User], ada: User
+) -> None:
+    """The limit goes on for three minutes where the user is unknown, also with a new password."""
+    await log_in(client)
+    await flood(app)
+    await users.unlock(ada)
+    assert (await log_in(client)).status_code == 200
+    async with new_client(app) as stranger:
+        refused = await log_in(stranger)
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "180")
+        await users.set_password(ada, "another horse battery")
+        assert (await log_in(stranger, "ada", "another horse battery")).status_code == 429
+
+
 @pytest.mark.security(94)
 @pytest.mark.usefixtures("unlimited")
 async def test_the_owner_of_a_locked_account(

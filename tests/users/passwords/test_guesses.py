@@ -338,7 +338,8 @@ async def test_the_command(
     """`piccolo piccolo_api_fastapi unlock_user ada` forgets what was tried; others it knows not."""
     await fail(users, clock, 100)
     await command("unlock_user")("ada@example.com")
-    assert capsys.readouterr().out == "ada is unlocked.\n"
+    said = "ada is unlocked. Rate limits of logins go on, by default for up to three minutes.\n"
+    assert capsys.readouterr().out == said
     assert await is_right(users, "ada", PASSWORD)
     with pytest.raises(SystemExit, match="no such user"):
         await command("unlock_user")("nobody")
