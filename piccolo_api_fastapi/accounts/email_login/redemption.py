@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from piccolo_api_fastapi.access.step_up import declare_factor
-from piccolo_api_fastapi.accounts.mailboxes import Mailboxes
+from piccolo_api_fastapi.accounts.mailboxes import Mailboxes, change_queries
 from piccolo_api_fastapi.core.database.failure_counters import reserve
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import primary_key
@@ -48,11 +48,13 @@ class Entrant:
 
     Args:
         user: The primary key of the user.
+        email: The address, as it is stored for the user.
         factor: The factor that they presented.
         fingerprint: The fingerprint of their password at that moment.
     """
 
     user: Any
+    email: str
     factor: str
     fingerprint: str = field(repr=False)
 
@@ -168,7 +170,18 @@ class Redemption(Generic[UserT]):
             proof = await self._users.proof_of(user)
         if proof is None:
             raise InvalidTicket
-        return Entrant(user, factor, proof.fingerprint)
+        return Entrant(user, email, factor, proof.fingerprint)
+
+    async def uphold(self, entrant: Entrant) -> None:
+        """
+        Make sure, before a credential is issued, that the mailbox is still the user's.
+
+        Raises:
+            InvalidTicket: The address was changed since.
+        """
+        held = await change_queries.hold_address(self._users.table, entrant.user, entrant.email)
+        if held is None:
+            raise InvalidTicket
 
     async def _prove(self, user: Any, email: str) -> None:
         """

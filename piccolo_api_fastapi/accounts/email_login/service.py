@@ -1,6 +1,7 @@
 """`EmailLogin`: sign in by a link or a code that is sent by mail."""
 
 from contextlib import suppress
+from functools import partial
 from typing import Any, Generic
 
 from starlette.requests import HTTPConnection
@@ -223,11 +224,14 @@ class EmailLogin(Generic[UserT]):
             asked: What the client asked for, as `Login.enter` takes it: `scope` and `client_id`.
 
         Raises:
-            InvalidTicket: The password was set in the meantime.
+            InvalidTicket: The password or the address was changed in the meantime.
             InvalidCredentials: The user was disabled or deleted in the meantime.
             LoginRefused: A hook refused.
         """
-        outcome = await login.enter(entrant.user, entrant.factor, client, channel=channel, **asked)
+        recheck = partial(self._redemption.uphold, entrant)
+        outcome = await login.enter(
+            entrant.user, entrant.factor, client, recheck, channel=channel, **asked
+        )
         # A new password ends links and codes. What follows is bound to the password as it is now.
         proof = await self.users.proof_of(entrant.user)
         if proof is None or proof.fingerprint != entrant.fingerprint:

@@ -16,6 +16,7 @@ from piccolo_api_fastapi import (
     EmailStatus,
     JWTAuth,
     Login,
+    LoginAttempt,
     MailLifetimes,
     RefreshFamily,
     Session,
@@ -29,9 +30,19 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.accounts.email_login.service import EmailLogin
 from piccolo_api_fastapi.login.service import Login as LoginService
-from piccolo_api_fastapi.mail import SignInByEmail, VerifyEmail
+from piccolo_api_fastapi.mail import ConfirmEmail, SignInByEmail, VerifyEmail
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, assert_single_winner
-from tests.accounts.conftest import BASE_URL, NEW, MakeApp, register, verify
+from tests.accounts.conftest import (
+    BASE_URL,
+    NEW,
+    MakeApp,
+    change_email,
+    confirm,
+    enter,
+    link_to,
+    register,
+    verify,
+)
 from tests.accounts.email_login.conftest import (
     ADA,
     ask,
@@ -184,7 +195,7 @@ async def test_changes_between_mail_and_press(
 
 
 @pytest.mark.security(175)
-@pytest.mark.parametrize("what", ["password", "disabled", "deleted"])
+@pytest.mark.parametrize("what", ["password", "email", "disabled", "deleted"])
 async def test_changes_during_the_login(
     client: httpx.AsyncClient,
     users: Users[User],
@@ -204,6 +215,47 @@ async def test_changes_during_the_login(
     monkeypatch.setattr(LoginService, "enter", late)
     assert (await press(client, link(outbox))).status_code == 401
     assert await Session.count() == 0
+
+
+@pytest.mark.parametrize("has_totp", [False, True])
+@pytest.mark.parametrize("kind", ["link", "code", "app"])
+async def test_the_address_changes_during_the_login(
+    users: Users[User],
+    make_app: MakeApp,
+    outbox: Outbox,
+    clock: FrozenClock,
+    kind: str,
+    *,
+    has_totp: bool,
+) -> None:
+    """
+    The owner moves the account to another mailbox while a hook runs that looks somebody up who
+    reads the old one: they get neither a credential nor a challenge.
+    """
+    moved: list[httpx.Response] = []
+
+    async def slow(attempt: LoginAttempt) -> None:
+        if attempt.factor != "password":
+            moved.append(await confirm(owner, link_to(outbox, ConfirmEmail)))
+
+    totp = TOTP(users, encryption=XChaCha20Poly1305(KEY), issuer="Movies")
+    login = Login(users, factors=[totp] if has_totp else [], before=[slow])
+    app = make_app(login=login)
+    async with new_client(app) as owner, new_client(app) as thief:
+        ada = await enter(owner, outbox, clock)
+        if has_totp:
+            await TOTPSecret.insert(TOTPSecret(user=ada.id, secret="x", confirmed_at=clock()))
+        await change_email(owner)
+        if kind == "app":
+            login_token = await ask_by_app(thief)
+            answer = await type_in_app(thief, login_token, code(outbox))
+        else:
+            await ask(thief)
+            answer = await uses(outbox)[kind](thief)
+        assert [one.status_code for one in moved] == [204]
+        assert is_refused(answer)
+    assert await Session.count() == 1
+    assert await RefreshFamily.count() == 0
 
 
 @pytest.mark.security(175)
