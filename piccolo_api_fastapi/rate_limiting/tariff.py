@@ -155,6 +155,11 @@ class Tariff:
     def __init__(
         self, budgets: Budgets, limits: tuple[Any, ...], key: Any, cost: Any, scope: str | None
     ) -> None:
+        if not (callable(key) or isinstance(key, params.Depends)):
+            raise ConfigurationError(
+                "key takes a function such as by_user(guard), or a dependency, not "
+                f"{type(key).__name__}."
+            )
         self._budgets = budgets
         self._limits = Asked("limits", budgets.source(limits))
         self._key = Asked("key", key)

@@ -494,6 +494,13 @@ def test_contradictions(limits: list[Any], settings: dict[str, Any]) -> None:
         RateLimit(*limits, **settings)
 
 
+@pytest.mark.parametrize("key", ["user", None])
+def test_key_that_is_no_function(key: str | None) -> None:
+    """A key that is no function is refused when the limit is made, and the error says what is."""
+    with pytest.raises(ConfigurationError, match=r"key takes a function such as by_user\(guard\)"):
+        RateLimit("2/minute", key=key)
+
+
 def test_what_goes(store: Store) -> None:
     """What goes well together is accepted."""
     RateLimit("1000/minute", strict=True)
