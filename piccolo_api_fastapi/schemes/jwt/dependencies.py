@@ -272,11 +272,13 @@ class JWTAuth(Scheme[UserT]):
         token = self._refresh.first(held.client_id)
         key, client = primary_key(held.user), client_info(connection)
         row = queries.new_family(self.own, token, grant, key, client)
+        # Before the family is stored: if `extra_claims` fails, nobody would have its tokens.
+        pair = await self._pair(held.user, token, grant, now)
         async with store(), transaction(self.table):
             # First: it locks the user, so that a password change sees the family or stops it.
             await self.users.uphold(held)
             await queries.start(self.own, row, cap=self.cap)
-        return await self._pair(held.user, token, grant, now)
+        return pair
 
     async def sign_in(
         self,

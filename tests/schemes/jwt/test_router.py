@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
+from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi import (
     ConfigurationError,
@@ -112,6 +113,19 @@ async def test_extra_claims(users: Users[User], ada: User) -> None:
     async with new_client(app) as client:
         tokens = await get_tokens(client)
     assert jwt.decode(tokens["access_token"]).extra == {"team": "ada's"}
+
+
+async def test_reserved_claims(users: Users[User], ada: User) -> None:
+    """If the extra claims can't be used, no family is stored, whose tokens nobody would have."""
+
+    class WithSubject(JWTAuth[User]):
+        async def extra_claims(self, user: User) -> dict[str, Any]:
+            return {"sub": user.username}
+
+    connection = HTTPConnection({"type": "http", "headers": [], "client": ("127.0.0.1", 1)})
+    with pytest.raises(ConfigurationError):
+        await WithSubject(users, secret=SECRET).issue(ada, connection)
+    assert await RefreshFamily.count() == 0
 
 
 async def test_lifetimes(users: Users[User], ada: User, clock: FrozenClock) -> None:
