@@ -7,7 +7,7 @@ from piccolo.table import Table
 
 from piccolo_api_fastapi.core.database.outages import (
     is_foreign_key_violation,
-    is_outage,
+    is_logged_outage,
     is_unique_violation,
     is_unusable_value,
 )
@@ -34,7 +34,7 @@ def refusal(error: Exception, table: type[Table]) -> AuthError | None:
         error: The error of the driver.
         table: The table of the statement.
     """
-    if is_outage(error):
+    if is_logged_outage(error):
         return StoreUnavailable()
     if is_unique_violation(error):
         return ValueTaken(fields=_taken(error, table))

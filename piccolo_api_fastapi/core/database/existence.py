@@ -13,12 +13,14 @@ from piccolo.table import Table
 from piccolo_api_fastapi.errors import ConfigurationError, StoreUnavailable
 
 from .auth_tables import tables_of
-from .outages import is_outage
+from .outages import is_logged_outage
 from .sqlite_ids import refuse_reused_ids
 from .transactions import engine_of
 
 _NO_SUCH_DATABASE = "3D000"
 """The SQLSTATE. While the application serves it is an outage, but at start-up a mistake."""
+
+_RUN = "run `piccolo migrations forwards all`"
 
 
 async def check_tables(user_tables: Iterable[type[BaseUser]]) -> None:
@@ -40,11 +42,30 @@ async def check_tables(user_tables: Iterable[type[BaseUser]]) -> None:
             if problem := await _problem(table):
                 problems[table] = problem
         if problems:
-            raise ConfigurationError(
-                f"{_subject(problems)} in {_name(engine)}. If this is the right database, "
-                f"{_remedy(problems, user_table)}."
-            )
+            raise _missing(problems, engine, _remedy(problems, user_table))
         await refuse_reused_ids(user_table)
+
+
+async def check_table(table: type[Table]) -> None:
+    """
+    Select no row from a table of the application.
+
+    Args:
+        table: The table, neither one of users nor of authentication.
+
+    Raises:
+        ConfigurationError: Piccolo has no database, or the table or a column is missing in it.
+        StoreUnavailable: The database is not available.
+    """
+    engine = _engine(table)
+    if problem := await _problem(table):
+        raise _missing({table: problem}, engine, _own_remedy(table))
+
+
+def _missing(problems: Mapping[type[Table], str], engine: Any, remedy: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{_subject(problems)} in {_name(engine)}. If this is the right database, {remedy}."
+    )
 
 
 def _engine(table: type[Table]) -> Any:
@@ -62,7 +83,7 @@ async def _problem(table: type[Table]) -> str:
     try:
         await table.select().limit(0)
     except Exception as error:  # noqa: BLE001 - each driver has its own
-        if is_outage(error) and getattr(error, "sqlstate", "") != _NO_SUCH_DATABASE:
+        if getattr(error, "sqlstate", "") != _NO_SUCH_DATABASE and is_logged_outage(error):
             raise StoreUnavailable from None
         return str(error)
     return ""
@@ -82,21 +103,27 @@ def _name(engine: Any) -> str:
 
 
 def _remedy(problems: Iterable[type[Table]], user_table: type[BaseUser]) -> str:
-    run = "run `piccolo migrations forwards all`"
     are_registered = {table._meta.tablename for table in problems} <= _migrated()
     is_stock = user_table._meta.tablename == BaseUser._meta.tablename
     if are_registered:
         make = "; after an upgrade, run `piccolo migrations new <app> --auto` first"
-        return run if is_stock else f"{run}{make}"
+        return _RUN if is_stock else f"{_RUN}{make}"
     if is_stock:
         return (
             'add "piccolo.apps.user.piccolo_app" and "piccolo_api_fastapi.piccolo_app" to '
-            f"APP_REGISTRY in piccolo_conf.py and {run}"
+            f"APP_REGISTRY in piccolo_conf.py and {_RUN}"
         )
     return (
         f"add {user_table.__name__} and auth_tables({user_table.__name__}) to the table_classes of "
-        f"your Piccolo app, run `piccolo migrations new <app> --auto` and {run}"
+        f"your Piccolo app, run `piccolo migrations new <app> --auto` and {_RUN}"
     )
+
+
+def _own_remedy(table: type[Table]) -> str:
+    make = "run `piccolo migrations new <app> --auto`"
+    if table._meta.tablename in _migrated():
+        return f"{_RUN}; after a change of the table, {make} first"
+    return f"add {table.__name__} to the table_classes of your Piccolo app, {make} and {_RUN}"
 
 
 def _migrated() -> set[str]:

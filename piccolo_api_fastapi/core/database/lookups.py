@@ -17,7 +17,7 @@ from piccolo.table import Table
 
 from piccolo_api_fastapi.errors import StoreUnavailable
 
-from .outages import is_outage
+from .outages import is_logged_outage
 from .statements import CompiledQuery
 from .transactions import engine_of
 
@@ -221,7 +221,7 @@ class _Group:
 
     def fail(self, error: BaseException) -> None:
         """Tell an outage to all. After any other error, each look-up asks alone."""
-        is_shared = isinstance(error, Exception) and is_outage(error)
+        is_shared = isinstance(error, Exception) and is_logged_outage(error)
         for futures in self.waiting.values():
             for future in futures:
                 if not future.done():

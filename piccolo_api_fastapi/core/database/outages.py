@@ -1,8 +1,10 @@
 """Errors of the database: outages, unique violations and values that do not fit."""
 
 import asyncio
+import logging
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 
@@ -25,6 +27,14 @@ else:
     _POSTGRES_REFUSALS = (asyncpg.DataError, asyncpg.exceptions.ClientConfigurationError)
     _POSTGRES_UNIQUE = (asyncpg.UniqueViolationError,)
     _POSTGRES_UNUSABLE = (asyncpg.DataError,)
+
+logger = logging.getLogger("piccolo_api_fastapi")
+
+LOG_EVERY = 60.0
+"""Seconds between two log messages about outages of one kind."""
+
+_logged: dict[str, float] = {}
+"""The time from which on an outage of a kind is logged again."""
 
 _SQLITE_ERRORS = (sqlite3.OperationalError, sqlite3.DatabaseError)  # but not their subclasses
 
@@ -94,16 +104,33 @@ def raise_unavailable(error: BaseException) -> None:
         InvalidCredentials: A row refers to a user who was deleted meanwhile.
         StoreUnavailable: The database is not available.
     """
-    if is_outage(error):
+    if is_logged_outage(error):
         raise StoreUnavailable from None
     if is_without_user(error):
         raise InvalidCredentials from None
 
 
+def is_logged_outage(error: BaseException) -> bool:
+    """
+    As `is_outage`. An outage is logged, but each kind at most once a minute.
+
+    The message has no text of the driver, which may contain values or a path.
+    """
+    if not is_outage(error):
+        return False
+    reason = getattr(error, "sqlstate", None) or _sqlite_phrase(error)
+    kind = type(error).__name__ + (f", {reason}" if reason else "")
+    now = time.monotonic()
+    if now >= _logged.get(kind, now):
+        _logged[kind] = now + LOG_EVERY
+        logger.warning("The database is not available: %s", kind)
+    return True
+
+
 def is_outage(error: BaseException) -> bool:
     """Return whether an error means that the database is not available."""
-    if type(error) in _SQLITE_ERRORS:
-        return any(phrase in str(error).casefold() for phrase in _SQLITE_OUTAGES)
+    if _sqlite_phrase(error):
+        return True
     if isinstance(error, _POSTGRES_REFUSALS):
         return False
     # By state and not by class: asyncpg has no class for those of newer servers.
@@ -111,6 +138,14 @@ def is_outage(error: BaseException) -> bool:
     if state in _OUTAGE_STATES or state.startswith(_OUTAGE_CLASSES):
         return True
     return isinstance(error, (OSError, TimeoutError, asyncio.TimeoutError, *_POSTGRES_OUTAGES))
+
+
+def _sqlite_phrase(error: BaseException) -> str:
+    """Return the phrase by which an error of SQLite is an outage, or an empty string."""
+    if type(error) not in _SQLITE_ERRORS:
+        return ""
+    text = str(error).casefold()
+    return next((phrase for phrase in _SQLITE_OUTAGES if phrase in text), "")
 
 
 def is_without_user(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from piccolo_api_fastapi.core.database.outages import is_outage, is_without_user
+from piccolo_api_fastapi.core.database.outages import is_logged_outage, is_without_user
 from piccolo_api_fastapi.errors import (
     AuthError,
     ContentTooLarge,
@@ -155,7 +155,7 @@ class AuthRoute(APIRoute):
             return error
         if isinstance(error, RequestValidationError):
             return validation_error(error)
-        if is_outage(error):
+        if is_logged_outage(error):
             return StoreUnavailable()
         if isinstance(error, ClientDisconnect):
             return incomplete()

@@ -11,6 +11,7 @@ import pytest
 from piccolo_api_fastapi.core.database import outages
 from piccolo_api_fastapi.core.database.outages import (
     is_foreign_key_violation,
+    is_logged_outage,
     is_outage,
     is_unique_violation,
     is_without_user,
@@ -65,6 +66,48 @@ async def test_outages(error: Exception) -> None:
     with pytest.raises(StoreUnavailable):
         async with store():
             raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (sqlite3.OperationalError("unable to open s3cr3t"), "OperationalError, unable to open"),
+        (sqlite3.DatabaseError("file is not a database"), "DatabaseError, not a database"),
+        (ConnectionRefusedError("s3cr3t"), "ConnectionRefusedError"),
+        (asyncpg.InterfaceError("s3cr3t"), "InterfaceError"),
+        (asyncpg.PostgresError.new({"C": "53100", "M": "s3cr3t"}), "DiskFullError, 53100"),
+    ],
+    ids=repr,
+)
+async def test_reasons(
+    error: Exception,
+    kind: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log has the reason for a 503, without the text of the driver, once a minute."""
+    now = 1000.0
+    monkeypatch.setattr(outages, "_logged", {})
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    for seconds, times in ((0, 1), (59, 1), (1, 2), (59, 2)):
+        now += seconds
+        with pytest.raises(StoreUnavailable):
+            async with store():
+                raise error
+        assert caplog.messages == [f"The database is not available: {kind}"] * times
+    assert {record.name for record in caplog.records} == {"piccolo_api_fastapi"}
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_reasons_differ(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each kind of outage is logged; what is no outage is not."""
+    monkeypatch.setattr(outages, "_logged", {})
+    for error in (*OUTAGES, *OUTAGES):
+        assert is_logged_outage(error)
+    logged = len(caplog.messages)
+    assert logged == len(set(caplog.messages)) == len(outages._logged) > 1
+    assert not any(map(is_logged_outage, REFUSALS))
+    assert len(caplog.messages) == logged
 
 
 @pytest.mark.parametrize("error", REFUSALS, ids=repr)
