@@ -1,6 +1,6 @@
 """The rate limits of the routes of accounts that need no login."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.http.middleware import status_of
+from piccolo_api_fastapi.core.http.middleware import on_status
 from piccolo_api_fastapi.errors import Unprocessable
 from piccolo_api_fastapi.rate_limiting import (
     FailureLimit,
@@ -53,21 +53,21 @@ def when_used_up(standings: Sequence[Standing]) -> Mapping[str, str]:
     return {} if all(one.remaining for one in standings) else rate_limit_headers(standings)
 
 
-def unless_refused(limit: RateLimit) -> Callable[..., AsyncIterator[None]]:
+def unless_refused(limit: RateLimit) -> Callable[..., Awaitable[None]]:
     """
-    A limit that is refunded if the response is an error. No mail was sent, so the request must
-    not use up what the owner of the mailbox needs.
+    A limit of a prebuilt route that is refunded if the response is an error. No mail was sent, so
+    the request must not use up what the owner of the mailbox needs.
 
     Args:
         limit: The limit.
     """
 
-    async def limited(
-        connection: HTTPConnection, quota: Annotated[Quota, Depends(limit)]
-    ) -> AsyncIterator[None]:
-        yield
-        if (status_of(connection.scope) or 0) >= 400:  # noqa: PLR2004
-            await quota.refund()
+    async def limited(connection: HTTPConnection, quota: Annotated[Quota, Depends(limit)]) -> None:
+        async def settle(status: int) -> None:
+            if status >= 400:  # noqa: PLR2004
+                await quota.refund()
+
+        on_status(connection.scope, settle)
 
     return limited
 

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from piccolo_api_fastapi.core.configuration import configured
-from piccolo_api_fastapi.core.http.middleware import answer_of, status_of
+from piccolo_api_fastapi.core.http.middleware import on_status, status_of
 from piccolo_api_fastapi.core.http.public_routes import UNLIMITED, is_exempt
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -270,8 +270,7 @@ class FailureLimit(RateLimit):
             except HTTPException:
                 await bill_of(connection).refund()
                 raise
-            if (answer := answer_of(connection.scope)) is not None:
-                answer.on_begin.append(partial(_settle, reserved))
+            on_status(connection.scope, partial(_settle, reserved))
             yield reserved.quota
             await _settle(reserved, status_of(connection.scope) or response.status_code or 0)
 
@@ -283,6 +282,6 @@ class FailureLimit(RateLimit):
 
 
 async def _settle(reserved: Reservation, status: int) -> None:
-    """Settle a reservation as soon as the response starts, because a stream may last for hours."""
+    """Settle a reservation by the status of the response."""
     is_failure = status >= 400 and status not in NOT_TRIED  # noqa: PLR2004
     await reserved.settle(failed=reserved.quota.failed or is_failure)

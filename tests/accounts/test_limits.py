@@ -137,6 +137,26 @@ async def test_a_flood_keeps_no_owner_out(
 
 
 @pytest.mark.security(93)
+async def test_refusals_that_nobody_reads(app: FastAPI, ada: User) -> None:
+    """A refused request costs a mailbox nothing, even before its response is read."""
+    owner: list[int] = []
+
+    async def stalling(scope: Any, receive: Any, send: Any) -> None:
+        async def send_late(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                owner.extend(
+                    [await ask(app, 9, "forgot-password", email=ada.email) for _ in range(5)]
+                )
+            await send(message)
+
+        await app(scope, receive, send_late)
+
+    whole: Any = stalling
+    assert await ask(whole, 1, "forgot-password", email=ada.email, more=1) == 422
+    assert owner == [202] * 5
+
+
+@pytest.mark.security(93)
 @pytest.mark.parametrize("path", ["register", "verify-email/request", "forgot-password"])
 async def test_what_is_refused_costs_a_mailbox_nothing(app: FastAPI, path: str) -> None:
     """After any number of requests that were no good its owner has all of theirs."""

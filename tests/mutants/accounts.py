@@ -6,6 +6,18 @@ _TESTS = "tests/accounts/mailboxes"
 
 MUTANTS: list[tuple[str, str, str, str]] = [
     (
+        "accounts/mailboxes/change.py",
+        "            await confirm()\n",
+        "",
+        f"{_TESTS}/test_change.py",
+    ),
+    (
+        "accounts/limits.py",
+        "on_status(connection.scope, settle)",
+        "pass",
+        "tests/accounts/test_limits.py",
+    ),
+    (
         _VERIFICATION,
         ' AND "used_at" IS NULL AND',
         " AND",

@@ -1,12 +1,14 @@
 """`AddressChange`: replace the address of a user, and undo that."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Generic
 
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.database.user_tables import bound, primary_key
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
-from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket
+from piccolo_api_fastapi.errors import IdentityTaken, InvalidTicket, Unauthenticated
 from piccolo_api_fastapi.login.tickets import Tickets
 from piccolo_api_fastapi.mail.delivery import Kept
 from piccolo_api_fastapi.mail.links import Links
@@ -74,28 +76,44 @@ class AddressChange(Generic[UserT]):
         lifetime = verification.lifetimes.change
         self._tickets = Tickets(self._users, "change-email", lifetime=lifetime, attempts=ATTEMPTS)
 
-    async def request(self, user: UserT, new: str) -> None:
+    async def request(
+        self, user: UserT, new: str, confirm: Callable[[], Awaitable[object]]
+    ) -> None:
         """
         Send a link to a new address, and tell the present one that a change was requested.
+
+        Nothing is sent if the credential of the caller has ended since the request.
 
         Args:
             user: The user whose address is to change.
             new: The new address in its normal form.
+            confirm: Authenticates the caller again, in the transaction that stores the link: a
+                new password, for example, ends the links that are stored before it.
         """
+        with suppress(Unauthenticated):
+            await self._request(user, new, confirm)
+
+    async def _request(
+        self, user: UserT, new: str, confirm: Callable[[], Awaitable[object]]
+    ) -> None:
         key = primary_key(user)
         async with self._pacing.attempt(user, "change") as attempt:
             owner = await self._addresses.find(new)
             if owner is None or not await self._keeps(owner, key):
-                await attempt.send(await self._issue(user, new))
+                await attempt.send(await self._issue(user, new, confirm))
             elif primary_key(owner) == key or await self._pacing.tell_owner(owner):
                 attempt.skip()
         if (present := real_email(user.email)) is not None and present != new:
             to: Any = {"to": present, "username": user.username, "user": key}
             await self._deliver(EmailChangeRequested(at=self._users.clock(), new=new, **to))
 
-    async def _issue(self, user: UserT, new: str) -> ConfirmEmail:
+    async def _issue(
+        self, user: UserT, new: str, confirm: Callable[[], Awaitable[object]]
+    ) -> ConfirmEmail:
         key, now = primary_key(user), self._users.clock()
         async with transaction(self._users.table):
+            await self._users.lock(key)
+            await confirm()
             token = await self._tickets.issue(key, Binding(new, user.email).write(), replace=True)
             await emit(AuthEvent("user_email_change_requested", now, key))
         return ConfirmEmail(

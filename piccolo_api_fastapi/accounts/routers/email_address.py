@@ -1,5 +1,6 @@
 """The routers that verify an address, and change it."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -143,7 +144,7 @@ def change_email_router(
 
 
 def _add_change(router: APIRouter, accounts: Accounts[Any]) -> None:
-    change, identity = accounts.mailboxes.change, accounts.guard.identity
+    change, guard = accounts.mailboxes.change, accounts.guard
 
     @router.post(
         "/change-email",
@@ -155,13 +156,13 @@ def _add_change(router: APIRouter, accounts: Accounts[Any]) -> None:
     async def change_email(
         body: ChangeEmailIn,
         later: Later,
-        caller: Annotated[Identity[Any], Depends(identity)],
+        caller: Annotated[Identity[Any], Depends(guard.identity)],
         request: Request,
     ) -> Accepted:
         """The present address stays until the new one is confirmed, and receives a notice."""
         current = secret_of(body.current_password)
         address = await accounts.accept_change(caller, current, body.email, request)
-        later.add(change.request, caller.user, address)
+        later.add(change.request, caller.user, address, partial(guard.confirm, request))
         return Accepted()
 
 

@@ -19,6 +19,7 @@ ANSWER = "piccolo_api_fastapi.answer"
 _OF_WEBSOCKETS = {"websocket.accept": 101, "websocket.close": 403}
 """The statuses of ASGI messages without one. An accepted WebSocket has its status already."""
 _STATUS = "piccolo_api_fastapi.status"
+_ON_STATUS = "piccolo_api_fastapi.on_status"
 
 
 class Answer:
@@ -33,10 +34,9 @@ class Answer:
         nonce: The nonce of the page, once a dependency has asked for it.
         writers: The functions that write headers which depend on those of the response, each by
             the header that it writes.
-        on_begin: The functions to call with the status when the response has started.
     """
 
-    __slots__ = ("headers", "nonce", "on_begin", "status", "vary", "writers")
+    __slots__ = ("headers", "nonce", "status", "vary", "writers")
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
@@ -44,7 +44,6 @@ class Answer:
         self.status: int | None = None
         self.nonce: str | None = None
         self.writers: dict[str, Callable[[MutableHeaders], None]] = {}
-        self.on_begin: list[Callable[[int], Awaitable[None]]] = []
 
     def begin(self, message: Message) -> bool:
         """Add the requested headers if the message starts the response. Returns whether it does."""
@@ -73,11 +72,6 @@ class Answer:
             headers.setdefault("Cache-Control", "private, no-cache")
             own = ", ".join(headers.getlist("Vary"))
             headers["Vary"] = _merged(own, self.vary) if own else self.vary
-
-    async def tell(self) -> None:
-        """Call the functions that wait for the status."""
-        for hear in self.on_begin:
-            await hear(self.status or 0)
 
 
 def answer_of(scope: Scope) -> Answer | None:
@@ -114,6 +108,23 @@ def status_of(scope: Scope) -> int | None:
     answer = answer_of(scope)
     status: int | None = answer.status if answer is not None else None
     return scope.get(_STATUS) if status is None else status
+
+
+def on_status(scope: Scope, hear: Callable[[int], Awaitable[None]]) -> None:
+    """
+    Call a function with the status of the response before it is sent: a client may take as long
+    as it likes to read a response, and a stream may last for hours.
+
+    Without `install`, only prebuilt routes call it.
+    """
+    scope.setdefault(_ON_STATUS, []).append(hear)
+
+
+async def tell_status(scope: Scope, status: int) -> None:
+    """Call the functions that wait for the status, each of them once."""
+    waiting = scope.get(_ON_STATUS, [])
+    while waiting:
+        await waiting.pop(0)(status)
 
 
 Admit: TypeAlias = Callable[[HTTPConnection], AbstractAsyncContextManager[object]]
@@ -173,11 +184,13 @@ class AnswerMiddleware:
             scope[CLIENT_ADDRESS] = self.client_address
             scope.pop(CLIENT, None)  # an outer application may have found another
 
+        waiting = scope.setdefault(_ON_STATUS, [])  # here, since routes may copy the scope
+
         async def complete(message: Message) -> None:
             begins = answer.status is None and answer.begin(message)
+            if begins and waiting:
+                await tell_status(scope, answer.status or 0)
             await send(message)
-            if begins and answer.on_begin:
-                await answer.tell()
 
         if self.admit is None:
             await self.app(scope, receive, complete)

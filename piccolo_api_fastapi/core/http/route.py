@@ -28,7 +28,7 @@ from piccolo_api_fastapi.errors import (
 )
 
 from .client import client_info, serving
-from .middleware import note_status
+from .middleware import note_status, tell_status
 from .operations import next_step
 from .parsing import MAXIMUM_BODY, capped_body, check_json, form_pairs, is_form, replaying
 from .problems import PROBLEM_MEDIA_TYPE, add_responses, errors_of, phrase, problem
@@ -117,6 +117,7 @@ class AuthRoute(APIRoute):
             cache = self.cache_control if response.status_code < 400 else "no-store"  # noqa: PLR2004
             response.headers["Cache-Control"] = cache
             note_status(request.scope, response.status_code)
+            await tell_status(request.scope, response.status_code)
             return response
 
         return strict

@@ -8,6 +8,9 @@ from fastapi import Depends
 
 from .service import in_a_task
 
+PATIENCE = 5.0
+"""Seconds after which work starts although the client has not read the response."""
+
 _running: set[asyncio.Task[None]] = set()
 
 
@@ -18,11 +21,14 @@ class Afterwards:
     Starlette's `BackgroundTasks` belong to the request: a server or a middleware that cancels it,
     because the client went away, cancels them too, though the request was accepted. Tasks of
     their own go on. Like background tasks, they start after the response, so that its time says
-    nothing about them; and the server waits for them before it counts the request as done.
+    nothing about them; and the server waits for them before it counts the request as done. A
+    client that does not read the response delays them for no more than five seconds.
     """
 
     def __init__(self) -> None:
         self._works: list[tuple[Callable[..., Awaitable[Any]], tuple[Any, ...]]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     def add(self, work: Callable[..., Awaitable[Any]], *arguments: Any) -> None:
         """
@@ -33,11 +39,19 @@ class Afterwards:
             arguments: Its arguments.
         """
         self._works.append((work, arguments))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._start)
+
+    def _start(self) -> None:
+        self._tasks += [in_a_task(_running, work, *given) for work, given in self._works]
+        self._works.clear()
 
     async def run(self) -> None:
         """Start the work, and wait for it unless the request is cancelled."""
-        if tasks := [in_a_task(_running, work, *given) for work, given in self._works]:
-            await asyncio.shield(asyncio.gather(*tasks))
+        if self._timer is not None:
+            self._timer.cancel()
+            self._start()
+            await asyncio.shield(asyncio.gather(*self._tasks))
 
 
 async def _afterwards() -> AsyncIterator[Afterwards]:

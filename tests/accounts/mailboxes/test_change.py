@@ -14,6 +14,7 @@ from piccolo_api_fastapi import (
     EmailChange,
     EmailStatus,
     Session,
+    Ticket,
     User,
     Users,
     delete_expired_email_changes,
@@ -128,6 +129,40 @@ async def test_a_session_that_ends_meanwhile(
     assert (await confirm(client, token)).status_code == 204
 
 
+@pytest.mark.parametrize("by", ["cookie", "token"])
+async def test_a_new_password_while_the_response_is_not_read(
+    app: FastAPI,
+    client: httpx.AsyncClient,
+    users: Users[User],
+    ada: User,
+    outbox: Outbox,
+    caplog: pytest.LogCaptureFixture,
+    by: str,
+) -> None:
+    """A thief who delays a request until the owner has a new password gets no link."""
+    headers = {"Cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
+    if by == "token":
+        headers = bearer((await get_tokens(client))["access_token"])
+
+    async def stalling(scope: Any, receive: Any, send: Any) -> None:
+        async def send_late(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                await users.set_password(ada, NEW)
+            await send(message)
+
+        await app(scope, receive, send_late)
+
+    transport = httpx.ASGITransport(stalling)
+    outbox.messages.clear()
+    async with httpx.AsyncClient(
+        transport=transport, base_url="https://testserver", headers=headers
+    ) as thief:
+        assert (await change_email(thief)).status_code == 202
+    assert outbox.messages == []
+    assert await Ticket.count().where(Ticket.purpose == "change-email") == 0
+    assert not caplog.records
+
+
 @pytest.mark.security(90)
 async def test_two_changes(
     client: httpx.AsyncClient, ada: User, outbox: Outbox, clock: FrozenClock
@@ -158,6 +193,10 @@ async def test_a_link_is_good_once(client: httpx.AsyncClient, ada: User, outbox:
     await assert_single_winner(use)
 
 
+async def nothing() -> None:
+    """Confirm a caller who need not be authenticated."""
+
+
 @pytest.mark.usefixtures("unlimited")
 async def test_one_address_for_24_people(app: FastAPI, users: Users[User], outbox: Outbox) -> None:
     """24 people confirm one address at once: one winner, the others are told, no 500."""
@@ -165,7 +204,7 @@ async def test_one_address_for_24_people(app: FastAPI, users: Users[User], outbo
     tokens = []
     for number in range(24):
         user = await users.create(f"user{number}", email=f"user{number}@example.com")
-        await accounts.mailboxes.change.request(user, "shared@example.com")
+        await accounts.mailboxes.change.request(user, "shared@example.com", nothing)
         tokens.append(link_to(outbox, ConfirmEmail))
     turn = itertools.count()
     async with new_client(app) as client:

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from piccolo_api_fastapi.mail.delivery import Later
+from piccolo_api_fastapi.mail.delivery import Later, dependencies
 from tests.conftest import new_client
 
 
@@ -59,14 +59,16 @@ def application(steps: Steps, middlewares: int = 0) -> FastAPI:
     return app
 
 
-async def ask(app: FastAPI, path: str, steps: list[str]) -> None:
-    """Send a request, and note when its response begins."""
+async def ask(app: FastAPI, path: str, steps: list[str], read: Any = None) -> None:
+    """Send a request, and note when its response begins, which `read` may delay."""
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
+            if read is not None:
+                await read()
             steps.append(f"response {message['status']}")
 
     scope: dict[str, Any] = {"type": "http", "method": "POST", "path": path, "headers": []}
@@ -95,6 +97,15 @@ async def test_a_cancelled_request(middlewares: int) -> None:
         await request
     await asyncio.wait_for(steps.done.wait(), 10)
     assert steps == ["response 200", "mail begins", "mail ends"]
+
+
+async def test_a_response_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work does not wait for a client for longer than a moment."""
+    monkeypatch.setattr(dependencies, "PATIENCE", 0)
+    steps = Steps()
+    steps.go.set()
+    await asyncio.wait_for(ask(application(steps), "/mail", steps, read=steps.done.wait), 10)
+    assert steps == ["mail begins", "mail ends", "response 200"]
 
 
 async def test_errors(caplog: pytest.LogCaptureFixture) -> None:
