@@ -22,6 +22,7 @@ from .access.in_use import (
     shared_names,
     user_tables,
 )
+from .access.permissions import RESERVED
 from .audit import as_line, audit_of, table_of
 from .core.configuration import configured
 from .core.database import existence
@@ -118,7 +119,12 @@ def install(
 
 
 async def _check(app: FastAPI, *, tables: bool, audit: bool) -> None:
-    """Check the logins, tokens and tables of an application, and list what no guard covers."""
+    """
+    Check the logins, tokens and tables of an application, and list what no guard covers.
+
+    The permissions come first: what `*` grants must not depend on a check.
+    """
+    _declare_permissions(app)
     check_logins(app.routes)
     refuse_common_tokens(app.routes)
     _log_guards(app, audit=audit)
@@ -130,6 +136,12 @@ async def _check(app: FastAPI, *, tables: bool, audit: bool) -> None:
         await asyncio.wait_for(_check_tables(app), CHECK_SECONDS)
     except (StoreUnavailable, asyncio.TimeoutError):
         logger.warning("The database is not available, so its tables were not checked.")
+
+
+def _declare_permissions(app: FastAPI) -> None:
+    """Let `*` include the permissions that routes ask for by `Security`."""
+    for users in roles_in_use(app.routes):
+        users.roles.known.update(asked_scopes(app.routes, users.roles) - RESERVED)
 
 
 def _log_guards(app: FastAPI, *, audit: bool) -> None:

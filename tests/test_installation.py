@@ -25,6 +25,7 @@ from piccolo_api_fastapi import (
     Cookie,
     JWTAuth,
     RateLimit,
+    Roles,
     SameOrigin,
     SessionAuth,
     User,
@@ -35,7 +36,8 @@ from piccolo_api_fastapi import (
     public,
     session_router,
 )
-from piccolo_api_fastapi.errors import InvalidToken
+from piccolo_api_fastapi.core.database import existence
+from piccolo_api_fastapi.errors import InvalidToken, StoreUnavailable
 from tests.conftest import PASSWORD, SECRET, new_client, reaches_no_sql
 from tests.documents import expanded
 from tests.lifespans import start_and_stop
@@ -340,6 +342,36 @@ async def test_all_is_guarded(
     with caplog.at_level("INFO"):
         await start_and_stop(app)
     assert "No guard covers" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("checks", "scopes_of", "is_down"),
+    [
+        (True, None, False),
+        (False, None, False),
+        (True, lambda _: (), False),
+        (True, None, True),
+    ],
+)
+async def test_permissions_that_routes_ask_for(
+    database: Any, monkeypatch: pytest.MonkeyPatch, *, checks: bool, scopes_of: Any, is_down: bool
+) -> None:
+    """`*` includes them, whatever the check of the tables does when the application starts."""
+    users = Users(roles=Roles(), scopes_of=scopes_of)
+    app = FastAPI()
+    install(app, check_tables=checks)
+    app.get("/", dependencies=[Security(SessionAuth(users), scopes=["a:b"])])(open_endpoint())
+
+    async def find_none(_: Any) -> None:
+        raise StoreUnavailable
+
+    if is_down:
+        monkeypatch.setattr(existence, "check_tables", find_none)
+    ada = User(username="ada")
+    assert await users.scopes_of(ada, "*") == {"account", "*", "roles:manage"}
+    assert [*await users.unknown_permissions(["c:d"])] == ([] if scopes_of else ["c:d"])
+    await start_and_stop(app)
+    assert await users.scopes_of(ada, "*") == {"account", "*", "roles:manage", "a:b"}
 
 
 @reaches_no_sql

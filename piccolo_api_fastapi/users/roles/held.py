@@ -49,13 +49,12 @@ class HeldPermissions:
         The permissions that no role grants, neither of the code nor of the database; sorted.
 
         Args:
-            asked: The permissions that routes ask for; `*` includes them from now on.
+            asked: The permissions that routes ask for.
         """
         wanted = frozenset(asked) - RESERVED
         granted = frozenset[str]().union(
             self._roles.seeded, *(role.granted for role in await self._roles.every())
         )
-        self._roles.known.update(wanted)
         return [] if EVERYTHING in granted else sorted(wanted - granted)
 
     def keeping_manager(self) -> AbstractAsyncContextManager[None]:
