@@ -119,7 +119,6 @@ def errors_for_people(
 
     detail = answer.data.get("detail")
     if isinstance(detail, list):
-        renames = {} if action is None else action.renames
         hidden = frozenset(() if action is None else action.parsed)
         general: list[str] = []
         fields: dict[str, str] = {}
@@ -127,7 +126,7 @@ def errors_for_people(
             name = _field(item["loc"])
             sentence = say(item["type"], item["msg"])
             if name and not hidden.intersection(item["loc"]):
-                fields.setdefault(renames.get(name, name), sentence)
+                fields.setdefault(name, sentence)
             elif sentence not in general:
                 general.append(sentence)
         return Errors(general, fields, answer.code)

@@ -119,7 +119,6 @@ class Action:
         query: The fields that the operation takes in its query.
         next_for: What the operation gets as `next`: a function of the address to go to. Without
             it, the operation gets none.
-        renames: The fields that the errors of the operation name differently: ours by theirs.
         error_pages: The pages that are shown for errors with certain codes.
         error_texts: The page whose texts the errors have: the keys `<page>.error.<code>`. Default:
             `page`.
@@ -138,7 +137,6 @@ class Action:
     checkboxes: tuple[str, ...] = ()
     query: tuple[str, ...] = ()
     next_for: Callable[[str], str | None] | None = None
-    renames: Mapping[str, str] = field(default_factory=dict)
     error_pages: Mapping[str, str] = field(default_factory=dict)
     error_texts: str = ""
 

@@ -113,6 +113,15 @@ async def test_wrong_password(
     assert (await log_in(client)).status_code == 200
 
 
+async def test_weak_password(client: httpx.AsyncClient, ada: User) -> None:
+    """The error names the field of the new password, as it is in the body."""
+    answer = await change_password(client, new_password="short")
+    message = "Use at least 8 characters."
+    assert answer.json()["detail"] == [
+        {"loc": ["body", "new_password"], "msg": message, "type": "password_too_short"}
+    ]
+
+
 @reaches_no_sql
 @pytest.mark.security(27)
 async def test_other_sites(client: httpx.AsyncClient, ada: User) -> None:

@@ -1,5 +1,6 @@
 """The routers that reset a forgotten password, and change a known one."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -151,7 +152,11 @@ def change_password_router(
     ) -> None:
         """All other sessions of the user are signed out."""
         current, new = secret_of(body.current_password), body.new_password.get_secret_value()
-        await accounts.change_password(caller, current, new, request, response)
+        try:
+            await accounts.change_password(caller, current, new, request, response)
+        except WeakPassword as weak:
+            errors = [replace(error, loc=("body", "new_password")) for error in weak.errors]
+            raise WeakPassword(errors) from None
         later.add(accounts.send_owed, caller.user)
 
     return router

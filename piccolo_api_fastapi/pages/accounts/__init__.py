@@ -123,7 +123,6 @@ def _actions(
             operation=api["change_password"],
             page="password",
             then=Step("account", done="changed_password"),
-            renames={"password": "new_password"},
         ),
         Action(
             path="/close",
