@@ -24,6 +24,9 @@ BY_SUCCESS = RateLimit("240/hour", scope="login: success")
 BY_DEVICE = RateLimit("20/15minutes", scope="login: unknown browsers", on_error="local")
 """Device cookies that were looked up and unknown. Beyond it no cookie is looked up."""
 
+CHALLENGES = RateLimit("20/5minutes", scope="passkeys: challenges")
+"""Challenges that one session or app may ask for. Each stores a row for five minutes."""
+
 
 @dataclass(slots=True)
 class Attempt:

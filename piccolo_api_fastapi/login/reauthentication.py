@@ -65,7 +65,7 @@ class Reauthentication(Generic[UserT]):
     ) -> str:
         """Check a code of a second factor; see `Login.present`."""
         attempt = LoginAttempt(user.username, client, user)
-        account = f"code of {_whoever(user, credential)}"
+        account = f"code of {whoever(user, credential)}"
         async with self._limits.attempt(address=client.network, account=account) as limited:
             if isinstance(code, Assertion):
                 await self._spend(code.challenge, user, credential)
@@ -88,7 +88,7 @@ class Reauthentication(Generic[UserT]):
     ) -> str:
         """Check the password; see `Login.confirm_password`."""
         attempt = LoginAttempt(user.username, client, user)
-        account = _whoever(user, credential)
+        account = whoever(user, credential)
         async with self._limits.attempt(address=client.network, account=account) as limited:
             await self._outcomes.begin(attempt)
             try:
@@ -107,8 +107,8 @@ class Reauthentication(Generic[UserT]):
             raise InvalidCredentials
 
 
-def _whoever(user: BaseUser, credential: Any) -> str:
-    """What the guesses of a user who is logged in are counted by."""
+def whoever(user: BaseUser, credential: Any) -> str:
+    """What the guesses and challenges of a user who is logged in are counted by."""
     if credential is None:
         return f"user {own_name(type(user))} {primary_key(user)}"
     return f"credential {credential}"

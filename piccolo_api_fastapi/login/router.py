@@ -26,7 +26,8 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.users import UserT
 
 from .issuing import takes
-from .reauthentication import CHALLENGE_LIFETIME
+from .limits import CHALLENGES
+from .reauthentication import CHALLENGE_LIFETIME, whoever
 from .schemas import (
     AnyFactorAgainIn,
     CeremonyOut,
@@ -117,12 +118,13 @@ def _add_options(router: APIRouter, login: Login[Any], person: InPerson[Any]) ->
         "/reauthenticate/options",
         operation_id="begin_reauthentication",
         summary="Begin to confirm that it is me by a passkey",
-        responses=shared_responses(InvalidCode),
+        responses=shared_responses(InvalidCode, TooManyRequests),
     )
     async def begin_reauthentication(
         identity: Annotated[Identity[Any], Depends(person.identity)], body: FactorAgainIn
     ) -> CeremonyOut:
         """Get a challenge, and the options with which the browser signs it."""
+        await CHALLENGES.hit(whoever(identity.user, identity.credential_id))
         challenge, options = await login.begin_again(
             identity.user, body.method, identity.credential_id
         )

@@ -25,9 +25,12 @@ from piccolo_api_fastapi.errors import (
     PasskeyLimitReached,
     PasskeyRefused,
     StepUpRequired,
+    TooManyRequests,
 )
 from piccolo_api_fastapi.login.consistency import enrols
+from piccolo_api_fastapi.login.limits import CHALLENGES
 from piccolo_api_fastapi.login.mfa.confirmed_factors import confirmed_factors
+from piccolo_api_fastapi.login.reauthentication import whoever
 from piccolo_api_fastapi.users import UserT
 
 from .schemas import CreationOut, NewPasskeyOut, PasskeyIn, PasskeyNameIn, PasskeyOut
@@ -116,10 +119,11 @@ def _add_enrolment(
         "/passkeys/options",
         operation_id="begin_passkey",
         summary="Begin to add a passkey",
-        responses=shared_responses(StepUpRequired, PasskeyLimitReached),
+        responses=shared_responses(StepUpRequired, PasskeyLimitReached, TooManyRequests),
     )
     async def begin_passkey(identity: Annotated[Identity[Any], Depends(recent)]) -> CreationOut:
         """Get a challenge, and the options with which the browser makes a passkey."""
+        await CHALLENGES.hit(whoever(identity.user, identity.credential_id))
         return CreationOut.of(await passkeys.begin(identity.user, identity.credential_id))
 
     @router.post(

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from piccolo_api_fastapi import AuthEvent, Passkey, Passkeys, Session, Ticket, User, Users
+from piccolo_api_fastapi.login.limits import CHALLENGES
 from piccolo_api_fastapi.login.mfa.passkeys.relying_party import challenge_of
 from piccolo_api_fastapi.testing import FrozenClock, SoftwareAuthenticator
 from tests.conftest import PASSWORD, get_tokens, log_in, new_client, reaches_no_sql
@@ -239,6 +240,25 @@ async def test_the_handle(users: Users[User], passkeys: Passkeys) -> None:
     assert {len(handle) for handle in handles} == {43}
     shown = (await passkeys.begin(bob, 1)).options["user"]
     assert (shown["name"], shown["displayName"]) == ("bob", "bob")
+
+
+@pytest.mark.parametrize("way", ["/reauthenticate", "/passkeys"])
+async def test_too_many(
+    app: FastAPI, browser: httpx.AsyncClient, key: SoftwareAuthenticator, way: str
+) -> None:
+    """A session gets 20 challenges in five minutes, and those of another do not count for it."""
+    await add(browser, key)
+    [session] = await Session.objects()
+    await CHALLENGES.hit(f"credential {session.id}", cost=18)
+    await begin(browser, way)
+    count = await Ticket.count()
+    answer = await browser.post(f"/auth{way}/options", json={})
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")
+    assert int(answer.headers["retry-after"]) <= 300
+    assert await Ticket.count() == count
+    async with new_client(app) as client:
+        await enter(client, key)
+        await begin(client, way)
 
 
 async def test_apps_are_apart(
