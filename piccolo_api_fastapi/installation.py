@@ -19,6 +19,7 @@ from .access.in_use import (
     asked_scopes,
     refuse_common_tokens,
     roles_in_use,
+    row_tables,
     shared_names,
     user_tables,
 )
@@ -71,11 +72,11 @@ def install(
     `Cache-Control: private, no-cache` unless the route says otherwise, so that caches never give
     the page of one user to another.
 
-    After the lifespan of the application has started, the tables of its guards are looked for in
-    the database. If one is missing, the application does not start, and the server logs which
-    command to run. The routes and mounts that no guard covers are logged once, at INFO. Two
-    schemes with one name in OpenAPI are logged as a warning, and so are permissions that routes ask
-    for and no role grants.
+    After the lifespan of the application has started, the tables of its guards and of each
+    `crud_router` are looked for in the database. If one is missing, the application does not
+    start, and the server logs which command to run. The routes and mounts that no guard covers are
+    logged once, at INFO. Two schemes with one name in OpenAPI are logged as a warning, and so are
+    permissions that routes ask for and no role grants.
 
     Args:
         app: The application. Call `install` once, before the application serves.
@@ -158,6 +159,8 @@ def _log_guards(app: FastAPI, *, audit: bool) -> None:
 
 async def _check_tables(app: FastAPI) -> None:
     await existence.check_tables(user_tables(app.routes))
+    for table in row_tables(app.routes):
+        await existence.check_table(table)
     for users in roles_in_use(app.routes):
         asked = asked_scopes(app.routes, users.roles)
         if unknown := await users.unknown_permissions(asked):

@@ -7,12 +7,16 @@ from typing import Any
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 from piccolo.apps.user.tables import BaseUser
+from piccolo.table import Table
 from starlette.routing import BaseRoute
 
 from piccolo_api_fastapi.core.http.public_routes import all_routes, dependencies_of
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .permissions import roles_of
+
+ROWS_OF = "__piccolo_api_fastapi_rows_of__"
+"""The mark of endpoints that serve the rows of a table: the table."""
 
 
 def refuse_other_users(name: str, *owners: Any) -> None:
@@ -65,6 +69,18 @@ def user_tables(routes: Sequence[BaseRoute]) -> list[type[BaseUser]]:
     schemes = [scheme for context in all_routes(routes) for scheme in _schemes_of(context)]
     owners = [scheme.users for scheme in schemes if getattr(scheme, "users", None) is not None]
     return list(dict.fromkeys(users.table for users in owners))
+
+
+def row_tables(routes: Sequence[BaseRoute]) -> list[type[Table]]:
+    """
+    Return the tables whose rows these routes serve, and those of mounted applications.
+
+    Args:
+        routes: The routes of an application.
+    """
+    endpoints = (getattr(context, "endpoint", None) for context in all_routes(routes))
+    found = (getattr(endpoint, ROWS_OF, None) for endpoint in endpoints)
+    return list(dict.fromkeys(table for table in found if table is not None))
 
 
 def asked_scopes(routes: Sequence[BaseRoute], roles: Any) -> frozenset[str]:

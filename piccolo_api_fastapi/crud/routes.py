@@ -7,8 +7,10 @@ from fastapi import Body, Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from piccolo_api_fastapi.access.in_use import ROWS_OF
 from piccolo_api_fastapi.core.http.parsing import no_body
 from piccolo_api_fastapi.core.http.problems import shared_responses
+from piccolo_api_fastapi.core.http.public_routes import marked
 from piccolo_api_fastapi.core.http.router import AuthRouter
 from piccolo_api_fastapi.errors import (
     AuthError,
@@ -94,6 +96,7 @@ class Routes:
             documented: Further documentation of responses.
             options: Further arguments of the route.
         """
+        marked(ROWS_OF, self.crud.table)(endpoint)
         if body is not None:
             endpoint.__annotations__["body"] = Annotated[body, Body()]
         options["responses"] = {**shared_responses(*errors), **(documented or {})}

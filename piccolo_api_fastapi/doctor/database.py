@@ -10,8 +10,9 @@ from piccolo.conf.apps import AppConfig, Finder
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 
-from piccolo_api_fastapi.core.database.existence import check_tables
+from piccolo_api_fastapi.core.database.existence import check_table, check_tables
 from piccolo_api_fastapi.core.database.sqlite import PersistentSQLiteEngine
+from piccolo_api_fastapi.crud import Crud
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .subject import Subject
@@ -52,7 +53,7 @@ async def is_reachable(subject: Subject) -> AsyncIterator[Result]:
 
 
 async def has_tables(subject: Subject) -> AsyncIterator[Result]:
-    """Look for the tables of this library, and for the columns in them."""
+    """Look for the tables of this library and those with routes, and for the columns in them."""
     for table in subject.user_tables:
         try:
             await check_tables([table])
@@ -60,6 +61,11 @@ async def has_tables(subject: Subject) -> AsyncIterator[Result]:
             yield error(str(problem))
         else:
             yield ok(f"All tables for {table.__name__} exist.")
+    for served in dict.fromkeys(crud.table for crud in subject.all(Crud)):
+        try:
+            await check_table(served)
+        except ConfigurationError as problem:  # noqa: PERF203 - each table has its own
+            yield error(str(problem))
 
 
 async def has_migrated(subject: Subject) -> AsyncIterator[Result]:

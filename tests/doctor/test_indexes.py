@@ -61,6 +61,16 @@ async def test_indexes(films: None) -> None:
     )
 
 
+async def test_a_table_that_does_not_exist(database: Any) -> None:
+    """It is an error, and nothing is said about its indexes."""
+    DoctorFilm._meta._db = database
+    app = app_of()
+    [users, films] = await found(app, "tables")
+    assert users == "ok: All tables for User exist."
+    assert films.startswith("error: The table doctor_film can't be read (")
+    assert await found(app, "indexes") == []
+
+
 async def test_all_indexed(films: None, database: Any) -> None:
     """An index that begins with the column will do, whoever made it."""
     await DoctorFilm.raw('CREATE INDEX doctor_film_stars ON doctor_film ("stars", "title")')

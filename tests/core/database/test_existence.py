@@ -12,10 +12,11 @@ import pytest
 import uvicorn
 from fastapi import Depends, FastAPI, WebSocket
 from fastapi.openapi.models import HTTPBearer
+from piccolo.columns import Varchar
 from piccolo.conf.apps import AppConfig, AppRegistry
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
-from piccolo.table import create_db_tables
+from piccolo.table import Table, create_db_tables
 from starlette.requests import HTTPConnection
 from uvicorn.lifespan.on import LifespanOn
 
@@ -27,6 +28,7 @@ from piccolo_api_fastapi import (
     User,
     Users,
     auth_tables,
+    crud_router,
     install,
     installation,
     optional,
@@ -163,6 +165,40 @@ async def test_tables_of_an_own_app(
     )
     await create_db_tables(*OWN)
     assert await start(make_app(Customer), caplog) == ""
+
+
+class ExistingFilm(Table):
+    """A table with routes."""
+
+    title = Varchar()
+
+
+async def test_tables_with_routes(
+    database: Any, conf: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of a `crud_router` is looked for as well, in a mounted application too."""
+    ExistingFilm._meta._db = database
+    app, inner = make_app(), FastAPI()
+    inner.include_router(crud_router(ExistingFilm, SessionAuth()), prefix="/films")
+    app.mount("/inner", inner)
+    said = await start(app, caplog)
+    assert said.startswith("The table existing_film can't be read (")
+    assert said.endswith(
+        "add ExistingFilm to the table_classes of your Piccolo app, "
+        "run `piccolo migrations new <app> --auto` and run `piccolo migrations forwards all`."
+    )
+    films: Any = ModuleType("films_of_existence")
+    films.APP_CONFIG = AppConfig("films", "", [ExistingFilm])
+    monkeypatch.setitem(sys.modules, films.__name__, films)
+    conf.APP_REGISTRY = AppRegistry(apps=[films.__name__])
+    said = await start(app, caplog)
+    assert said.endswith(
+        "run `piccolo migrations forwards all`;"
+        " after a change of the table, run `piccolo migrations new <app> --auto` first."
+    )
+    await ExistingFilm.create_table()
+    assert await start(app, caplog) == ""
+    await ExistingFilm.alter().drop_table()
 
 
 @reaches_no_sql
