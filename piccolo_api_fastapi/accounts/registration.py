@@ -11,7 +11,7 @@ from piccolo_api_fastapi.core.events.events import AuthEvent, emit, telling
 from piccolo_api_fastapi.errors import IdentityTaken, Unprocessable, ValueTaken
 from piccolo_api_fastapi.mail.messages import DetailTaken, UsernameTaken
 from piccolo_api_fastapi.users import Comparison, UserT
-from piccolo_api_fastapi.users.identifiers import normal_username
+from piccolo_api_fastapi.users.identifiers import own_username
 
 from . import queries
 from .columns import check_not_null, refusing_values
@@ -74,9 +74,7 @@ class Registration(Generic[UserT]):
         """
         async with self._registering():
             address = self._users.new_email(email)
-            name = normal_username(username or address, self._users.table.username.length or 0)
-            if "@" in name and name != address:
-                normal_username("", 0)  # such a name would catch logins by another's address
+            name = own_username(username or address, self._users.table.username.length, address)
             check_not_null(self._users.table, columns)
             encoded = await self._users.encode(password, name, address)
             await self._settings.accept(address)

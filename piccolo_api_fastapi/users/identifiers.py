@@ -62,7 +62,8 @@ def own_username(username: str, maximum: int | None, email: str | None) -> str:
     """
     normal = normal_username(username, maximum or 0)
     if "@" in normal and normal != email:
-        raise _invalid_username()
+        message = "A username may contain an @ only if it is your own e-mail address."
+        raise _unusable("username", "username_invalid", message)
     return normal
 
 

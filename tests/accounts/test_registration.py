@@ -301,6 +301,14 @@ async def test_a_letter_that_looks_alike(client: httpx.AsyncClient, outbox: Outb
     assert outbox.last(ResetPassword).to == "mıke@example.com"
 
 
+async def test_username_with_an_at_sign(client: httpx.AsyncClient, outbox: Outbox) -> None:
+    """The error says which username with an @ is allowed."""
+    answer = await register(client, username="eve@example.com")
+    [error] = answer.json()["detail"]
+    assert (error["loc"], error["type"]) == (["body", "username"], "username_invalid")
+    assert error["msg"] == "A username may contain an @ only if it is your own e-mail address."
+
+
 @pytest.mark.parametrize(
     ("body", "codes"),
     [

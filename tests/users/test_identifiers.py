@@ -39,6 +39,17 @@ def test_bad_username(username: str, code: str) -> None:
     assert caught.value.codes == (code,)
 
 
+@pytest.mark.parametrize("email", [None, "ada@x.org"])
+def test_username_with_an_at_sign(email: str | None) -> None:
+    """The error says which username with an @ is allowed."""
+    assert identifiers.own_username("Ada@x.org", 100, "ada@x.org") == "ada@x.org"
+    with pytest.raises(Unprocessable) as caught:
+        identifiers.own_username("eve@x.org", 100, email)
+    assert caught.value.codes == ("username_invalid",)
+    message = "A username may contain an @ only if it is your own e-mail address."
+    assert [error.msg for error in caught.value.errors] == [message]
+
+
 @pytest.mark.security(14)
 @pytest.mark.parametrize("typed", ["J\u030cohn", "\u01f0ohn", "j\u030cohn"])
 def test_a_small_letter_of_one_character(typed: str) -> None:
