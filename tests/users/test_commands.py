@@ -112,7 +112,7 @@ async def test_factors(run: Run, customers: Users[Customer], totp: TOTP, clock: 
     await totp.confirm(ada, totp_code(uri, clock.now))
     assert await run("reencrypt", dry_run=True) == "Would encrypt 0 secrets anew.\n"
     assert await run("reencrypt") == "Encrypted 0 secrets anew.\n"
-    assert await run("remove_factor", "ada") == "ada has no second factor any more.\n"
+    assert await run("remove_factor", "ada") == "ada has no authenticator app any more.\n"
     assert not await totp.is_enrolled(ada)
     with pytest.raises(SystemExit, match="not found"):
         await run("remove_factor", "ada")

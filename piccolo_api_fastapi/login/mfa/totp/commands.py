@@ -29,7 +29,9 @@ async def reencrypt(tools: Tools, dry_run: bool = False) -> None:  # noqa: FBT00
 
 async def remove_factor(tools: Tools, username: str) -> None:
     """
-    Remove the authenticator app and the recovery codes of a user who has lost them.
+    Remove the authenticator app of a user who has lost it.
+
+    The recovery codes are deleted if the user has no other second factor.
 
     :param username:
         The username or the e-mail address.
@@ -37,7 +39,7 @@ async def remove_factor(tools: Tools, username: str) -> None:
     """
     user = await tools.user(username)
     await _totp(tools).remove(user)
-    print(f"{user.username} has no second factor any more.")  # noqa: T201 - a command
+    print(f"{user.username} has no authenticator app any more.")  # noqa: T201 - a command
 
 
 def _totp(tools: Tools) -> TOTP:

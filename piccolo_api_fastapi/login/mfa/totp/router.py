@@ -144,7 +144,10 @@ def _add_changes(router: APIRouter, totp: TOTP, person: InPerson[Any]) -> None:
         request: Request,
         response: Response,
     ) -> None:
-        """Remove it and the recovery codes. All other sessions, apps and API tokens end."""
+        """
+        Remove it, and the recovery codes if you have no other second factor. All other sessions,
+        apps and API tokens end.
+        """
         async with transaction(totp.table):
             await totp.remove(identity.user, keep=identity.credential_id)
             await person.confirm(request)

@@ -228,7 +228,8 @@ class TOTP(SecondFactor):
 
     async def remove(self, user: BaseUser, *, keep: Any = None) -> None:
         """
-        Remove the authenticator and the recovery codes. Every other credential ends.
+        Remove the authenticator. Every other credential ends. The recovery codes are deleted if the
+        user has no other second factor.
 
         Args:
             user: The user; an administrator can pass any user.
