@@ -1,5 +1,6 @@
 """Keys: limits count by address, by user, by credential or by a field of the body."""
 
+import re
 import unicodedata
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -19,6 +20,9 @@ from . import hints
 
 Key: TypeAlias = Callable[[HTTPConnection], Awaitable[str | None] | str | None]
 """Returns the string that identifies the client of a request, or `None` to exempt it."""
+
+_INTEGER = re.compile(r"(?=[+_-]*[0-9])([+_0-]*)([1-9][0-9_]*)?(?:\.0*)?")
+"""What Pydantic may read as an integer: zeros may come before the sign, too."""
 
 
 def by_address(connection: HTTPConnection) -> str | None:
@@ -117,7 +121,8 @@ def by_body(field: str) -> Key:
     limit = RateLimit("5/hour", key=by_body("email"))
     ```
 
-    Values that differ in case, in the width of letters or in spaces around them share a count.
+    Values that differ in case, in the width of letters or in spaces around them share a count, and
+    so do all spellings that Pydantic reads as one integer, such as `7`, `7.0` and `"+007"`.
 
     Args:
         field: The name of the field.
@@ -125,9 +130,11 @@ def by_body(field: str) -> Key:
 
     async def key(connection: HTTPConnection) -> str | None:
         value = await body_field(connection, field)
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         if not isinstance(value, (str, int)):
             return by_address(connection)
-        return f"{field}:{normalised(str(value))}"
+        return f"{field}:{_one_spelling(value)}"
 
     return key
 
@@ -135,6 +142,19 @@ def by_body(field: str) -> Key:
 def normalised(text: str) -> str:
     """The text without differences of case, width and surrounding spaces."""
     return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def _one_spelling(value: str | int) -> str:
+    """
+    A value in its normal form, and what Pydantic may read as an integer as the digits of it.
+
+    Not by `int`, which refuses thousands of digits, and accepts those of other scripts.
+    """
+    text = normalised(value if isinstance(value, str) else str(int(value)))  # True is 1
+    if (found := _INTEGER.fullmatch(text)) is None:
+        return text
+    prefix, digits = found.groups()
+    return ("-" if "-" in prefix and digits else "") + (digits or "0").replace("_", "")
 
 
 async def _identity(guard: Guard[Any], connection: HTTPConnection) -> Identity[Any] | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, Form
+from pydantic import BaseModel, TypeAdapter
 from starlette.requests import HTTPConnection, Request
 
 from piccolo_api_fastapi import (
@@ -185,6 +186,87 @@ async def test_bodies_without_the_field(content: bytes, kind: str) -> None:
             for _ in range(2)
         ]
         assert statuses == [200, 429]
+
+
+class Vote(BaseModel):
+    """A body with a number."""
+
+    member: int
+
+
+@pytest.fixture
+def votes() -> FastAPI:
+    """Routes with one limit, which read a number as JSON, as a form, or whatever it is."""
+    app = FastAPI()
+    limit = RateLimit(ONE_A_MINUTE, key=by_body("member"), scope="votes")
+
+    @app.post("/json", dependencies=[Depends(limit)])
+    async def json(body: Vote) -> int:
+        return body.member
+
+    @app.post("/form", dependencies=[Depends(limit)])
+    async def form(member: Annotated[int, Form()]) -> int:
+        return member
+
+    @app.post("/any", dependencies=[Depends(limit)])
+    async def anything(body: dict[str, Any]) -> None:
+        assert "member" in body
+
+    return app
+
+
+SPELLINGS = [
+    *(7, 7.0, "7", "007", "+7", "+007", "7.0", "7.000", "0_7", "0__7.0", " 7\n", "\u3000+7.0\x85"),
+    *("0" * 5000 + "7", "7." + "0" * 5000),
+    *(0, -0.0, False, "-0", "+00.0", "0_0"),
+    *(-7, -7.0, "-7", "-007", "0-7", "0_-7.0", " -0_7"),
+    *(1, True, "01"),
+    *(1000, 1e3, "1_000", "1000.0", "+1_0_00"),
+    *(10**18, 1e18, "1_000_000_000_000_000_000"),
+    *(int("9" * 4300), "9" * 4300, "0" + "9" * 4300),
+]
+"""What Pydantic reads as an integer."""
+
+
+@pytest.mark.parametrize("value", SPELLINGS, ids=lambda value: ascii(value)[:20])
+async def test_spellings_of_an_integer(votes: FastAPI, value: str | float) -> None:
+    """What an endpoint reads as one number has one count, from whatever address."""
+    number = TypeAdapter(int).validate_python(value)
+    async with client_at(votes, "192.0.2.1") as client, client_at(votes, "192.0.2.2") as other:
+        answer = await client.post("/json", json={"member": value})
+        assert (answer.status_code, answer.json()) == (200, number)
+        for one in (value, number, f"+00{number}" if number >= 0 else f"{number}.0"):
+            assert (await other.post("/json", json={"member": one})).status_code == 429
+            if isinstance(one, str):
+                assert (await other.post("/form", data={"member": one})).status_code == 429
+
+
+async def test_other_values(votes: FastAPI) -> None:
+    """What is not the same integer has a count of its own."""
+    others = ["7", "-7", "70", "7.5", "7.0.0", "7e0", "0x7", "\u0667", "7,0", "7-", "7\u200b", "++"]
+    others += ["", "+", "-", "_", ".0", "true", "ada", "7a", "9" * 4301, "9" * 4300, "2026-11-28"]
+    async with new_client(votes) as client:
+        for value in others:
+            assert (await client.post("/any", json={"member": value})).status_code == 200, value
+        for value in others:
+            assert (await client.post("/any", json={"member": value})).status_code == 429, value
+
+
+@pytest.mark.parametrize("value", ["7.5", "NaN", "Infinity", "9" * 4301, "[7]", "null"])
+async def test_numbers_that_are_no_integers(votes: FastAPI, value: str) -> None:
+    """They are counted by address, and never a 500."""
+    async with new_client(votes) as client:
+        body = {"content": f'{{"member": {value}}}', "headers": {"content-type": "text/json"}}
+        statuses = [(await client.post("/json", **body)).status_code for _ in range(2)]  # type: ignore[arg-type]
+        assert statuses == [422, 429]
+
+
+async def test_long_numbers(votes: FastAPI) -> None:
+    """A body of many digits takes no longer than another of its length."""
+    async with new_client(votes) as client:
+        for digits in ("0" * 200_000, "9" * 200_000, "+_" * 100_000, "7." + "0" * 200_000):
+            answer = await client.post("/any", json={"member": f"{digits}x"})
+            assert answer.status_code == 200
 
 
 async def test_sockets_have_no_body() -> None:
