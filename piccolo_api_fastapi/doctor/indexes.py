@@ -1,4 +1,4 @@
-"""The check of tables with routes: whether filters and sorts have an index."""
+"""The check of tables with routes: whether filters, sorts and owners have an index."""
 
 from collections.abc import AsyncIterator, Iterator
 from inspect import getclosurevars
@@ -28,7 +28,7 @@ WHERE indrelid = to_regclass({})
 
 
 async def has_indexes(subject: Subject) -> AsyncIterator[Result]:
-    """Look for columns that clients filter or sort by, and that begin no index."""
+    """Look for columns that requests filter or sort by, and that begin no index."""
     for crud in subject.all(Crud):
         indexed: dict[str, set[str]] = {}
         bare = []
@@ -41,21 +41,23 @@ async def has_indexes(subject: Subject) -> AsyncIterator[Result]:
                 bare.append(dotted(column))
         if bare:
             yield warning(
-                f"Clients filter or sort {crud.table.__name__} by {', '.join(bare)}, with which no "
-                "index begins: each request reads the whole table. Add index=True."
+                f"Requests filter or sort {crud.table.__name__} by {', '.join(bare)}, with which "
+                "no index begins: each request reads the whole table. Add index=True."
             )
         else:
             yield ok(f"All filters and sorts of {crud.table.__name__} have an index.")
 
 
 def _columns(crud: Crud) -> list[Column]:
-    """Return the columns of filters and sorts. No index is of use for two values."""
+    """Return the columns of filters, sorts and owners. No index is of use for two values."""
     found = {dotted(column): column for column in _asked(crud)}
     return [column for column in found.values() if not isinstance(column, Boolean)]
 
 
 def _asked(crud: Crud) -> Iterator[Column]:
-    """Yield the columns by which the parameters of a list filter and sort."""
+    """Yield the columns that lead to the owner, and those that clients filter and sort by."""
+    if not crud.scope.public_read:
+        yield from crud.scope.path
     for parameter in crud.grammars.list.parameters.values():
         held: Any = getclosurevars(parameter.read).nonlocals
         if (column := held.get("column")) is not None:

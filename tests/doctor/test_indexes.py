@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from piccolo.columns import Boolean, ForeignKey, Integer, Text, Varchar
 from piccolo.table import Table
 
-from piccolo_api_fastapi import SessionAuth, crud_router
-from tests.doctor.examining import found
+from piccolo_api_fastapi import SessionAuth, User, crud_router
+from tests.doctor.examining import found, severities
 
 
 class DoctorStudio(Table):
@@ -27,6 +27,18 @@ class DoctorFilm(Table):
     rating = Integer(db_column_name="stars")
     is_seen = Boolean()
     studio = ForeignKey(DoctorStudio)
+
+
+class DoctorShelf(Table):
+    """A shelf of a user."""
+
+    owner = ForeignKey(User)
+
+
+class DoctorDisc(Table):
+    """A disc on a shelf."""
+
+    shelf = ForeignKey(DoctorShelf, index=True)
 
 
 @pytest.fixture
@@ -57,8 +69,26 @@ async def test_indexes(films: None) -> None:
     )
     [line] = await found(app, "indexes")
     assert line.startswith(
-        "warning: Clients filter or sort DoctorFilm by rating, studio.name, with which no index"
+        "warning: Requests filter or sort DoctorFilm by rating, studio.name, with which no index"
     )
+
+
+async def test_owners(database: Any) -> None:
+    """The columns that lead to the owner are in the condition of each list that is not public."""
+    tables: list[Any] = [DoctorShelf, DoctorDisc]
+    for table in tables:
+        table._meta._db = database
+        await table.create_table()
+    app, public = FastAPI(), FastAPI()
+    owner = DoctorDisc.shelf.owner
+    app.include_router(crud_router(DoctorDisc, SessionAuth(), owner=owner), prefix="/discs")
+    shown = crud_router(DoctorDisc, SessionAuth(), owner=owner, public_read=True)
+    public.include_router(shown, prefix="/discs")
+    [line] = await found(app, "indexes")
+    assert line.startswith("warning: Requests filter or sort DoctorDisc by shelf.owner, with")
+    assert await severities(public, "indexes") == ["ok"]
+    for table in reversed(tables):
+        await table.alter().drop_table()
 
 
 async def test_a_table_that_does_not_exist(database: Any) -> None:
