@@ -151,18 +151,30 @@ class Guard(Generic[UserT]):
         if (scheme := self.scheme_of(identity)) is not None:
             await scheme.replace_secret(identity, connection, response)
 
-    async def confirm(self, connection: HTTPConnection) -> Identity[UserT]:
+    async def identify_again(self, connection: HTTPConnection) -> Identity[UserT]:
         """
         Authenticate the caller again, in a transaction that has locked the user.
 
         A concurrent password change then either ends what the transaction issues, or stops it.
-        The step-ups of the credential are used up.
+
+        Raises:
+            AuthError: The credential is no longer valid.
+        """
+        scope = {name: value for name, value in connection.scope.items() if name != _IDENTITIES}
+        return await self.identify(HTTPConnection(scope))
+
+    async def confirm(self, connection: HTTPConnection) -> Identity[UserT]:
+        """
+        Authenticate the caller again as `identify_again` does, and use up the step-ups with which
+        the request began.
 
         Raises:
             AuthError: The credential is no longer valid, or another change has used its step-ups.
         """
-        scope = {name: value for name, value in connection.scope.items() if name != _IDENTITIES}
-        identity = await self.identify(HTTPConnection(scope))
+        identity = await self.identify_again(connection)
+        for _, begun in known_callers(connection.scope):
+            if (begun.scheme, begun.credential_id) == (identity.scheme, identity.credential_id):
+                identity = replace(identity, step_ups=begun.step_ups)
         return await self.use_step_ups(identity)
 
     async def use_step_ups(self, identity: Identity[UserT]) -> Identity[UserT]:

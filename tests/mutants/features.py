@@ -50,6 +50,12 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "name != PASSWORD",
         "tests/login/mfa/totp/test_worth.py",
     ),
+    (
+        "access/guards.py",
+        "identity = replace(identity, step_ups=begun.step_ups)",
+        "pass",
+        "tests/login/mfa/passkeys/test_managing.py",
+    ),
     ("access/step_up.py", "known & {self.factor}", "set(factors) & {self.factor}", _STEP_UP),
     ("access/step_up.py", "counting or [known]", "counting or [set(factors)]", _STEP_UP),
     ("access/step_up.py", "_factors.setdefault(name, kind) != kind", "False", _OUTSIDE),

@@ -162,7 +162,7 @@ def _add_change(router: APIRouter, accounts: Accounts[Any]) -> None:
         """The present address stays until the new one is confirmed, and receives a notice."""
         current = secret_of(body.current_password)
         address = await accounts.accept_change(caller, current, body.email, request)
-        later.add(change.request, caller.user, address, partial(guard.confirm, request))
+        later.add(change.request, caller.user, address, partial(guard.identify_again, request))
         return Accepted()
 
 

@@ -1,6 +1,7 @@
 """Who adds, lists, renames and removes passkeys, and what becomes of everything else."""
 
 import asyncio
+import itertools
 from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
@@ -22,6 +23,7 @@ from piccolo_api_fastapi.login.mfa.second_factor import Assertion
 from piccolo_api_fastapi.testing import (
     FrozenClock,
     SoftwareAuthenticator,
+    race,
 )
 from tests.conftest import PASSWORD, bearer, get_tokens, log_in, new_client
 
@@ -100,6 +102,22 @@ async def test_apps(app: FastAPI, ada: User, clock: FrozenClock) -> None:
         assert (await client.delete(f"/auth/passkeys/{passkey}")).status_code == 401
         assert (await enter(client, key, "/reauthenticate")).status_code == 204
         assert (await client.delete(f"/auth/passkeys/{passkey}")).status_code == 204
+
+
+async def test_many_changes_of_an_app(app: FastAPI, passkeys: Passkeys, ada: User) -> None:
+    """A factor that was presented for a change is good for one of 24 at once."""
+    keys = [SoftwareAuthenticator(ORIGIN) for _ in range(4)]
+    for key in keys:
+        begun = await passkeys.begin(ada, None)
+        await passkeys.add(ada, Assertion(key.create(begun.options), begun.challenge))
+    others = itertools.cycle([row["id"] for row in await Passkey.select(Passkey.id)][1:])
+    async with new_client(app) as client:
+        tokens = (await enter(client, keys[0], "/token/passkey")).json()
+        client.headers.update(bearer(tokens["access_token"]))
+        assert (await enter(client, keys[0], "/reauthenticate")).status_code == 204
+        answers = await race(lambda: client.delete(f"/auth/passkeys/{next(others)}"))
+    assert sum(answer.status_code == 204 for answer in answers) == 1
+    assert await Passkey.count() == 3
 
 
 @pytest.mark.security(134)
