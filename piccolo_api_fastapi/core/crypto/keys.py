@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MINIMUM_SECRET_BYTES = 32
 """RFC 7518 section 3.2: a key as long as the hash output."""
 
+_MAKING_ONE = "This prints a new one: python -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
 _ED25519 = ("EdDSA", "Ed25519")
 """RFC 8037 section 3.1, and RFC 9864 section 2.2: the same signature."""
 
@@ -54,7 +56,9 @@ class Key:
         """
         raw = secret.encode() if isinstance(secret, str) else secret
         if len(raw) < MINIMUM_SECRET_BYTES:
-            raise ConfigurationError(f"The secret must have at least {MINIMUM_SECRET_BYTES} bytes.")
+            raise ConfigurationError(
+                f"The secret must have at least {MINIMUM_SECRET_BYTES} bytes. {_MAKING_ONE}"
+            )
         return cls(_kid(kid, _derive(raw, b"kid").hex()[:16]), "HS256", raw, raw)
 
     @classmethod
@@ -195,8 +199,13 @@ def ring_of(secret: str | bytes | None, keys: KeyRing | None) -> KeyRing:
     Raises:
         ConfigurationError: Both are given or neither, or the secret is too short.
     """
-    if (secret is None) is (keys is None):
-        raise ConfigurationError("Pass either secret or keys to JWTAuth.")
+    if secret is None and keys is None:
+        raise ConfigurationError(
+            "JWTAuth has neither a secret nor keys. If the secret comes from an environment "
+            f"variable, set it. {_MAKING_ONE}"
+        )
+    if secret is not None and keys is not None:
+        raise ConfigurationError("Pass either secret or keys to JWTAuth, not both.")
     return keys or KeyRing(Key.from_secret(secret or b""))
 
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.utils import base64url_decode
 
 from piccolo_api_fastapi import ConfigurationError, Key, KeyRing
+from piccolo_api_fastapi.core.crypto.keys import ring_of
 
 SECRET = "a secret of more than thirty-two bytes"
 
@@ -49,8 +50,19 @@ ASYMMETRIC = pytest.mark.parametrize(
 @pytest.mark.parametrize("secret", ["", "x" * 31, b"x" * 31])
 def test_short_secret(secret: str | bytes) -> None:
     """Less than 32 bytes is refused when the key is made."""
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=r"32 bytes\. .*secrets\.token_urlsafe\(32\)"):
         Key.from_secret(secret)
+
+
+def test_ring_of() -> None:
+    """A scheme takes a secret or keys. If both are missing, the error says how to make a secret."""
+    ring = KeyRing(Key.from_secret(SECRET))
+    assert ring_of(SECRET, None).current == ring.current
+    assert ring_of(None, ring) is ring
+    with pytest.raises(ConfigurationError, match=r"environment variable.*secrets\.token_urlsafe"):
+        ring_of(None, None)
+    with pytest.raises(ConfigurationError, match="not both"):
+        ring_of(SECRET, ring)
 
 
 def test_secret() -> None:
