@@ -94,7 +94,12 @@ async def fold_users(tools: Tools) -> None:
 def _password() -> str:
     """Ask for a password twice on a terminal; otherwise read the first line of the input."""
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\n")
+        if not (line := sys.stdin.readline().rstrip("\n")):
+            raise SystemExit(
+                "There is no password on the standard input. Run the command in a terminal, or "
+                "write the password into its standard input."
+            )
+        return line
     password = getpass.getpass("Password: ")
     if getpass.getpass("Password again: ") != password:
         raise SystemExit("The passwords differ.")

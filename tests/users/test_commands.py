@@ -82,11 +82,11 @@ async def test_users(
     assert await run("sign_out", "ada") == "ada is signed out everywhere.\n"
     told = events[-1]
     assert (told.name, told.user, told.data) == ("credentials_ended", ada.id, {"kept": None})
-    assert await run("list_sessions", "ada") == ""
+    assert await run("list_sessions", "ada") == "ada has no live sessions.\n"
     await make_session(customers, ada)
     type_in("another horse battery\n", monkeypatch)
     assert await run("set_password", "ada") == "ada has a new password.\n"
-    assert await run("list_sessions", "ada") == ""
+    assert await run("list_sessions", "ada") == "ada has no live sessions.\n"
     await customers.verify("ada", "another horse battery")
     assert (await run("unlock_user", "ada")).startswith("ada is unlocked. Rate limits ")
     assert "shop_" in await run("create_api_token", "ada", "report")
@@ -133,6 +133,8 @@ async def test_what_is_refused(
     """So is everything that the library refuses."""
     for typed, username, sentence in (
         ("short\n", "ada", "at least"),
+        ("", "ada", r"^There is no password on the standard input\."),
+        ("\n", "ada", r"^There is no password on the standard input\."),
         (f"{PASSWORD}\n", "", "Use letters"),
         (f"{PASSWORD}\n", "bob", "taken"),
     ):

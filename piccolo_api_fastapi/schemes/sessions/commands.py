@@ -17,7 +17,10 @@ async def list_sessions(tools: Tools, username: str) -> None:
     """
     user = await tools.user(username)
     table = bound(Session, tools.users.table)
-    for row in await queries.live_of_all(table, primary_key(user), tools.users.clock()):
+    rows = await queries.live_of_all(table, primary_key(user), tools.users.clock())
+    if not rows:
+        print(f"{user.username} has no live sessions.")  # noqa: T201 - a command
+    for row in rows:
         seen = row.last_seen_at.isoformat(" ", "minutes")
         print(f"{row.id}  seen {seen}  {row.ip}  {row.user_agent}")  # noqa: T201 - a command
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from piccolo_api_fastapi.core.commands import Tools, declare_commands
+from piccolo_api_fastapi.errors import NotFound
 from piccolo_api_fastapi.users.users import Users
 
 from .service import Roles
@@ -70,7 +71,8 @@ async def change_role(tools: Tools, role: str, permissions: str) -> None:
         The permissions, separated by commas.
 
     """
-    changed = await _roles(tools).change(str(role), permissions=_names(permissions))
+    name = await _existing(tools, role)
+    changed = await _roles(tools).change(name, permissions=_names(permissions))
     print(f"Changed {changed.name}: {changed.permissions}")  # noqa: T201 - a command
 
 
@@ -82,7 +84,7 @@ async def delete_role(tools: Tools, role: str) -> None:
         The name of the role.
 
     """
-    await _roles(tools).delete(str(role))
+    await _roles(tools).delete(await _existing(tools, role))
     print(f"Deleted {role}.")  # noqa: T201 - a command
 
 
@@ -100,7 +102,7 @@ async def grant_role(tools: Tools, user: str, role: str, days: int | None = None
     """
     found = await tools.user(user)
     end = None if days is None else tools.users.clock() + timedelta(days=days)
-    await _roles(tools).grant(found, str(role), expires_at=end)
+    await _roles(tools).grant(found, await _existing(tools, role), expires_at=end)
     print(f"{found.username} is {role} now.")  # noqa: T201 - a command
 
 
@@ -115,7 +117,11 @@ async def withdraw_role(tools: Tools, user: str, role: str) -> None:
 
     """
     found = await tools.user(user)
-    await _roles(tools).withdraw(found, str(role))
+    name = await _existing(tools, role)
+    try:
+        await _roles(tools).withdraw(found, name)
+    except NotFound:
+        raise SystemExit(f"{found.username} does not have the role {name}.") from None
     print(f"{found.username} is not {role} any more.")  # noqa: T201 - a command
 
 
@@ -141,6 +147,20 @@ def _roles(tools: Tools) -> Roles:
     roles = Roles()
     Users(tools.users.table, roles=roles, clock=tools.users.clock)
     return roles
+
+
+async def _existing(tools: Tools, role: str) -> str:
+    """
+    Return the name of a role.
+
+    Raises:
+        SystemExit: There is no such role.
+    """
+    try:
+        found = await _roles(tools).find(str(role))
+    except NotFound:
+        raise SystemExit(f"There is no role {role}.") from None
+    return str(found.name)
 
 
 def _names(text: str) -> list[str]:

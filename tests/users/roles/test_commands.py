@@ -67,7 +67,11 @@ async def test_without_roles_in_the_code(
     ]
     assert len(await roles.roles_of(ada)) == 1
     for name, values, expected in (
-        ("grant_role", ("ada", "nothing"), "The resource was not found."),
+        ("grant_role", ("ada", "nothing"), "There is no role nothing."),
+        ("change_role", ("nothing", "a"), "There is no role nothing."),
+        ("delete_role", ("nothing",), "There is no role nothing."),
+        ("withdraw_role", ("ada", "nothing"), "There is no role nothing."),
+        ("withdraw_role", ("ada", "reader"), "ada does not have the role reader."),
         ("grant_role", ("nobody", "reader"), "There is no such user."),
         ("create_role", ("bad", "Movies:Write"), "Use lower-case words"),
         ("create_role", ("reader", "a"), "One of these values is taken."),
