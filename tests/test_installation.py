@@ -395,6 +395,20 @@ async def test_audit(
 
 
 @reaches_no_sql
+async def test_hidden_routes(
+    users: Users[User], caplog: pytest.LogCaptureFixture, database: Any
+) -> None:
+    """Two routers with one prefix are logged when the application starts, once for each route."""
+    app = FastAPI()
+    install(app, check_tables=False)
+    for name in ("one", "other"):
+        app.include_router(session_router(SessionAuth(users, name=name)), prefix="/auth")
+    await start_and_stop(app)
+    assert caplog.messages.count("POST /auth/login is there twice: the first answers.") == 1
+    assert all("hidden_route" not in message for message in caplog.messages)
+
+
+@reaches_no_sql
 async def test_responses_without_a_schema(session: SessionAuth[User]) -> None:
     """A response that an application describes by an example only stays as it is."""
     app = FastAPI()

@@ -85,6 +85,19 @@ def _overridden_guards(routes: Sequence[Route]) -> Iterator[Finding]:
             yield Finding("overridden_guard", route.name, message)
 
 
+def _hidden_routes(routes: Sequence[Route]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for route in routes:
+        if route.prebuilt and route.name in seen:
+            message = (
+                "A prebuilt route before this one has the same method and path, and answers every "
+                "request. Include one of the two routers with another prefix."
+            )
+            yield Finding("hidden_route", route.name, message)
+        elif route.prebuilt:
+            seen.add(route.name)
+
+
 def _is_open_write(route: Route) -> bool:
     """Return whether strangers may write. Prebuilt routes check and limit this themselves."""
     return route.is_open and route.method not in _NO_WRITES and route.public != "prebuilt"
@@ -98,4 +111,5 @@ _KINDS: tuple[Callable[[Sequence[Route]], Iterator[Finding]], ...] = (
     _conflicting_limits,
     _repeated_guards,
     _overridden_guards,
+    _hidden_routes,
 )

@@ -96,8 +96,9 @@ def _endpoint(context: RouteContext, place: Place) -> Iterator[Route]:
     """Yield a route once for each of its methods."""
     path = place.prefix + (_of(context, "path") or f"({type(context.original_route).__name__})")
     public = _public_by(context) or place.public
+    prebuilt = isinstance(context.original_route, AuthRoute)
     for method in _methods(context):
-        bare = Route(method, path, limits=place.limits or (), public=public)
+        bare = Route(method, path, limits=place.limits or (), public=public, prebuilt=prebuilt)
         yield _guarded(bare, _of(context, "dependant"), context)
 
 

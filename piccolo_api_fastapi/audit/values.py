@@ -17,6 +17,7 @@ Code: TypeAlias = Literal[
     "conflicting_limits",
     "repeated_guard",
     "overridden_guard",
+    "hidden_route",
 ]
 """The stable code of a finding, and its heading on the page about audits."""
 
@@ -101,6 +102,7 @@ class Route:
         inside: The number of routes in a mounted application, or `None` if they can't be seen.
         repeated: The guards that are given twice.
         overridden: The guards that `dependency_overrides` replaces.
+        prebuilt: Whether a router of this library makes it, with guards or without.
     """
 
     method: str
@@ -113,6 +115,7 @@ class Route:
     inside: int | None = None
     repeated: tuple[str, ...] = ()
     overridden: tuple[str, ...] = ()
+    prebuilt: bool = False
 
     @property
     def name(self) -> str:

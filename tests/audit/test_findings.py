@@ -166,6 +166,20 @@ def test_overridden_guards(app: FastAPI) -> None:
     assert found(app) == [("overridden_guard", "GET /inner/")]
 
 
+def test_hidden_routes(app: FastAPI) -> None:
+    """A prebuilt route that another prebuilt one hides; not one that the application replaces."""
+    app.post("/auth/logout", dependencies=[GUARD])(endpoint())
+    app.include_router(session_router(SESSION), prefix="/auth")
+    assert found(app) == []
+    other = SessionAuth(name="other")
+    app.include_router(session_router(other), prefix="/other")
+    assert found(app) == []
+    app.include_router(session_router(other), prefix="/auth")
+    hidden = [name for code, name in found(app) if code == "hidden_route"]
+    assert {"POST /auth/login", "GET /auth/sessions"} <= set(hidden)
+    assert len(hidden) == len(found(app))
+
+
 @pytest.mark.parametrize("code", get_args(Code))
 def test_documented(code: str) -> None:
     """Each kind of finding has a heading on the page, to which findings refer."""

@@ -146,6 +146,7 @@ def test_json(tmp_path: Path) -> None:
         "inside": None,
         "repeated": [],
         "overridden": [],
+        "prebuilt": False,
     }
     assert written["findings"][0] == {
         "code": "unguarded_route",
