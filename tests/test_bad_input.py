@@ -101,7 +101,9 @@ async def test_json(client: httpx.AsyncClient, ada: User, raw: bytes) -> None:
 async def test_content_types(client: httpx.AsyncClient, ada: User, content_type: str) -> None:
     """JSON routes read JSON; the body is not looked at otherwise."""
     headers = {"Content-Type": content_type}
-    check(await client.post("/auth/login", content=body(), headers=headers), 415)
+    answer = await client.post("/auth/login", content=body(), headers=headers)
+    check(answer, 415)
+    assert answer.json()["detail"] == "The body must be application/json in UTF-8."
     assert await Session.count() == 0
 
 

@@ -180,7 +180,7 @@ class AuthRoute(APIRoute):
                 self.check_form(content_type, body)
             else:
                 if not self.is_json(content_type):
-                    raise UnsupportedMediaType
+                    raise UnsupportedMediaType("The body must be application/json in UTF-8.")
                 check_json(body)
         return Request(request.scope, replaying(body, request.receive))
 
@@ -197,7 +197,9 @@ class AuthRoute(APIRoute):
             InvalidRequest: The form is malformed, or repeats a field.
         """
         if not is_form(content_type):
-            raise UnsupportedMediaType
+            raise UnsupportedMediaType(
+                "The body must be application/x-www-form-urlencoded in UTF-8."
+            )
         try:
             pairs = form_pairs(body)
         except ValueError:

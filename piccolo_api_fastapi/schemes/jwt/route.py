@@ -12,7 +12,7 @@ from piccolo_api_fastapi.core.http.problems import (
     either,
     schema_of,
 )
-from piccolo_api_fastapi.core.http.route import AuthRoute, code_of
+from piccolo_api_fastapi.core.http.route import AuthRoute, code_of, validation_error
 from piccolo_api_fastapi.errors import (
     AuthError,
     DeadChallenge,
@@ -70,12 +70,20 @@ class TokenRoute(AuthRoute):
 
     def translate(self, error: Exception) -> HTTPException:
         """Translate an error; a form or JSON that does not validate is an `invalid_request`."""
-        if isinstance(error, RequestValidationError | Unprocessable):
-            return InvalidRequest()
+        if isinstance(error, RequestValidationError):
+            error = validation_error(error)
+        if isinstance(error, Unprocessable):
+            return _invalid_request(error)
         for kind, grant_error in GRANT_ERRORS.items():
             if isinstance(error, kind):
                 return grant_error(str(error.detail) if kind is LoginRefused else None)
         return super().translate(error)
+
+
+def _invalid_request(error: Unprocessable) -> InvalidRequest:
+    """Return the error of a request that does not validate, with the names of what is missing."""
+    missing = [str(one.loc[-1]) for one in error.errors if one.type == "missing"]
+    return InvalidRequest(f"The request lacks {' and '.join(missing)}." if missing else None)
 
 
 def _with_oauth_members(content: dict[str, Any]) -> dict[str, Any]:

@@ -167,7 +167,7 @@ def _by_password(jwt: JWTAuth[Any], login: Login[Any], captcha: Captcha | None) 
             async with captcha_attempt(request, login.limits):
                 await captcha(request)
         if form.username is None or form.password is None:
-            raise InvalidRequest
+            raise InvalidRequest("The grant type password needs username and password.")
         password, client = form.password.get_secret_value(), login.client(request)
         outcome = await login.start(
             form.username, password, client, channel="token", **asked(request, form)
@@ -182,7 +182,7 @@ def _by_refresh_token(jwt: JWTAuth[Any]) -> GrantType:
 
     async def exchange(request: Request, _: Response, form: TokenForm) -> Any:
         if form.refresh_token is None:
-            raise InvalidRequest
+            raise InvalidRequest("The grant type refresh_token needs refresh_token.")
         pair = await jwt.refresh(form.refresh_token.get_secret_value(), form.scope)
         return TokenOut.of(pair, request)
 

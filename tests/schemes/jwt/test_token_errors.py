@@ -78,6 +78,39 @@ async def test_requests_that_are_not_read(users: Users[User], path: str) -> None
         assert refused.headers["allow"] == "POST"
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "sentence"),
+    [
+        ("", {"data": {"username": "ada"}}, "The request lacks grant_type."),
+        (
+            "",
+            {"data": {"grant_type": "password", "username": "ada"}},
+            "The grant type password needs username and password.",
+        ),
+        (
+            "",
+            {"data": {"grant_type": "refresh_token"}},
+            "The grant type refresh_token needs refresh_token.",
+        ),
+        ("", {"data": FORM | {"grant_type": ""}}, "The request lacks grant_type."),
+        ("", {"json": FORM}, "The body must be application/x-www-form-urlencoded in UTF-8."),
+        ("/revoke", {"data": {"x": "y"}}, "The request lacks token."),
+        ("/mfa", {"json": {"code": "1"}}, "The request lacks challenge."),
+        ("/mfa", {"json": {"code": 1, "challenge": 1}}, "The token request is malformed."),
+        ("/mfa/send", {"json": {}}, "The request lacks challenge and method."),
+    ],
+)
+async def test_what_is_missing(
+    users: Users[User], ada: User, path: str, body: dict[str, Any], sentence: str
+) -> None:
+    """The error names the parameters that are missing, and the content type that is read."""
+    async with new_client(make_app(users)) as client:
+        refused = await client.post(f"/auth/token{path}", **body)
+    assert refused.status_code == (415 if "must be" in sentence else 400)
+    assert refused.json()["error"] == "invalid_request"
+    assert refused.json()["detail"] == refused.json()["error_description"] == sentence
+
+
 @pytest.mark.parametrize("path", ROUTES)
 @pytest.mark.parametrize("where", ["application", "router"])
 async def test_rate_limits(users: Users[User], ada: User, path: str, where: str) -> None:
