@@ -76,7 +76,8 @@ def install(
     `crud_router` are looked for in the database. If one is missing, the application does not
     start, and the server logs which command to run. The routes and mounts that no guard covers are
     logged once, at INFO. Two schemes with one name in OpenAPI are logged as a warning, and so are
-    prebuilt routes that another one hides, and permissions that routes ask for and no role grants.
+    prebuilt routes that another one hides, scopes given as a string, and permissions that routes
+    ask for and no role grants.
 
     Args:
         app: The application. Call `install` once, before the application serves.
@@ -155,6 +156,8 @@ def _log_guards(app: FastAPI, *, audit: bool) -> None:
     for finding in found.findings:
         if finding.code == "hidden_route":
             logger.warning("%s is there twice: the first answers.", finding.route)
+        elif finding.code == "split_scope":
+            logger.warning(as_line(finding))
     open_routes = (route for route in found.routes if not route.is_covered)
     if names := [route.name for route in open_routes if route.public in (None, "documentation")]:
         logger.info("No guard covers: %s.", ", ".join(names))

@@ -409,6 +409,20 @@ async def test_hidden_routes(
 
 
 @reaches_no_sql
+async def test_scopes_of_one_letter(
+    session: SessionAuth[User], caplog: pytest.LogCaptureFixture, database: Any
+) -> None:
+    """A string as the scopes of `Security` is logged when the application starts."""
+    app = FastAPI(openapi_url=None)
+    install(app, check_tables=False)
+    wrong: Any = "reports:read"
+    app.get("/reports", dependencies=[Security(session, scopes=wrong)])(open_endpoint())
+    await start_and_stop(app)
+    [warned] = caplog.messages
+    assert warned.startswith("split_scope: GET /reports: Each scope that the guard needs is one ")
+
+
+@reaches_no_sql
 async def test_responses_without_a_schema(session: SessionAuth[User]) -> None:
     """A response that an application describes by an example only stays as it is."""
     app = FastAPI()

@@ -98,6 +98,16 @@ def _hidden_routes(routes: Sequence[Route]) -> Iterator[Finding]:
             seen.add(route.name)
 
 
+def _split_scopes(routes: Sequence[Route]) -> Iterator[Finding]:
+    for route in routes:
+        if any(sum(len(scope) == 1 for scope in guard.scopes) > 1 for guard in route.guards):
+            message = (
+                "Each scope that the guard needs is one letter, as FastAPI makes of a string. Put "
+                "it into a list: Security(…, scopes=['reports:read'])."
+            )
+            yield Finding("split_scope", route.name, message)
+
+
 def _is_open_write(route: Route) -> bool:
     """Return whether strangers may write. Prebuilt routes check and limit this themselves."""
     return route.is_open and route.method not in _NO_WRITES and route.public != "prebuilt"
@@ -112,4 +122,5 @@ _KINDS: tuple[Callable[[Sequence[Route]], Iterator[Finding]], ...] = (
     _repeated_guards,
     _overridden_guards,
     _hidden_routes,
+    _split_scopes,
 )

@@ -18,6 +18,7 @@ Code: TypeAlias = Literal[
     "repeated_guard",
     "overridden_guard",
     "hidden_route",
+    "split_scope",
 ]
 """The stable code of a finding, and its heading on the page about audits."""
 

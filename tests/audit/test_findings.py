@@ -180,6 +180,14 @@ def test_hidden_routes(app: FastAPI) -> None:
     assert len(hidden) == len(found(app))
 
 
+def test_split_scopes(app: FastAPI) -> None:
+    """A string as the scopes of `Security`, of which FastAPI makes a list of letters."""
+    wrong: Any = "reports:read"
+    app.get("/wrong", dependencies=[Security(SESSION, scopes=wrong)])(endpoint())
+    app.get("/right", dependencies=[Security(SESSION, scopes=["reports:read", "a"])])(endpoint())
+    assert found(app) == [("split_scope", "GET /wrong")]
+
+
 @pytest.mark.parametrize("code", get_args(Code))
 def test_documented(code: str) -> None:
     """Each kind of finding has a heading on the page, to which findings refer."""
