@@ -55,6 +55,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.access import step_up
 from piccolo_api_fastapi.core import commands
+from piccolo_api_fastapi.core.database import outages
 from piccolo_api_fastapi.core.database.auth_tables import declared_tables
 from piccolo_api_fastapi.core.events import declared, repeated
 from piccolo_api_fastapi.login import unverified
@@ -509,6 +510,7 @@ def uncounted() -> Iterator[None]:
     undo._offers.clear()
     unverified._offers.clear()
     repeated.forget_repeated()
+    outages._logged.clear()
 
 
 def end_second() -> None:

@@ -87,7 +87,6 @@ async def test_reasons(
 ) -> None:
     """The log has the reason for a 503, without the text of the driver, once a minute."""
     now = 1000.0
-    monkeypatch.setattr(outages, "_logged", {})
     monkeypatch.setattr("time.monotonic", lambda: now)
     for seconds, times in ((0, 1), (59, 1), (1, 2), (59, 2)):
         now += seconds
@@ -99,9 +98,8 @@ async def test_reasons(
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
-def test_reasons_differ(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reasons_differ(caplog: pytest.LogCaptureFixture) -> None:
     """Each kind of outage is logged; what is no outage is not."""
-    monkeypatch.setattr(outages, "_logged", {})
     for error in (*OUTAGES, *OUTAGES):
         assert is_logged_outage(error)
     logged = len(caplog.messages)
