@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from piccolo_api_fastapi.access.identity import Identity
+from piccolo_api_fastapi.access.identity import ACCOUNT, Identity
 from piccolo_api_fastapi.pages.declared import Action, Page, PageSet, Step, operations_of
 from piccolo_api_fastapi.schemes.api_tokens import TokenAuth, token_router
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
@@ -59,8 +59,8 @@ def token_pages(tokens: TokenAuth[UserT], session: SessionAuth[UserT]) -> PageSe
 
 
 def _scopes(caller: Identity[Any] | None) -> list[str]:
-    """The scopes that a caller can give to a token."""
-    return sorted(caller.scopes) if caller else []
+    """The scopes that a caller can give to a token, which manages no account."""
+    return sorted(caller.scopes - {ACCOUNT}) if caller else []
 
 
 def _lifetimes(tokens: TokenAuth[Any]) -> Callable[[object], list[tuple[int, str]]]:

@@ -94,6 +94,8 @@ async def test_second_factor_again(browser: Browser, ada: User, clock: FrozenClo
     assert (await browser.open("/strong")).path == "/strong"
     clock.advance(timedelta(hours=1))
     page = await browser.open("/account/reauthenticate?acr=mfa&next=/home")
+    assert TEXTS["login_mfa.hint"] in page.text
+    assert "e-mail" not in page.text  # no factor of this site is a code by e-mail
     assert [form.names for form in page.forms[1:]] == FORMS
     page = await browser.submit("/account/reauthenticate", code="000000")
     assert (page.status, page.errors) == (401, [TEXTS["error.invalid_code"]])
