@@ -5,8 +5,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
 from piccolo_api_fastapi.access.csrf import SameOrigin
 from piccolo_api_fastapi.audit.limits import limits_of_install
+from piccolo_api_fastapi.audit.routes import application_in
+from piccolo_api_fastapi.core.http.public_routes import all_routes, dependencies_of, is_guard
+from piccolo_api_fastapi.core.http.route import AuthRoute
 from piccolo_api_fastapi.login.mfa.passkeys import Passkeys
 from piccolo_api_fastapi.schemes.sessions import SessionAuth
 
@@ -17,14 +23,22 @@ _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 async def is_installed(subject: Subject) -> AsyncIterator[Result]:
-    """Look whether `install(app)` was called."""
-    if limits_of_install(getattr(subject.app, "user_middleware", ())) is None:
+    """Look whether `install(app)` was called, for mounted applications with guards as well."""
+    if not _is_installed(subject.app):
         yield warning(
             "install(app) was not called, so routes of your own answer with other errors and lose "
             "headers that guards and limits ask for. Call it."
         )
     else:
         yield ok("install(app) was called.")
+    routes = (context.original_route for context in all_routes(subject.app.routes))
+    for mount in (route for route in routes if isinstance(route, Mount)):
+        inner = application_in(mount.app)
+        if isinstance(inner, Starlette) and not _is_installed(inner) and _has_guards(inner):
+            yield warning(
+                f"install() was not called for the application that is mounted at {mount.path}, so "
+                "its routes answer with other errors. Call it for this application too."
+            )
 
 
 async def has_secure_cookies(subject: Subject) -> AsyncIterator[Result]:
@@ -116,6 +130,21 @@ async def has_domain_of_passkeys(subject: Subject) -> AsyncIterator[Result]:
                     f"Passkeys are for {party.id}, and base_url is on {host}, where browsers "
                     "refuse them. Set rp_id to the domain of base_url, or add related_origins."
                 )
+
+
+def _is_installed(app: Any) -> bool:
+    return limits_of_install(getattr(app, "user_middleware", ())) is not None
+
+
+def _has_guards(app: Starlette) -> bool:
+    """Return whether an application has guarded routes of its own. Prebuilt ones need nothing."""
+    return any(
+        is_guard(call)
+        for context in all_routes(app.routes)
+        if not isinstance(context.original_route, AuthRoute)
+        and (dependant := getattr(context, "dependant", None)) is not None
+        for call in dependencies_of(dependant, context.endpoint)
+    )
 
 
 def _is_plain(origin: str) -> bool:

@@ -1,9 +1,13 @@
 """Checks of what browsers are told."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI
+from fastapi.staticfiles import StaticFiles
+from fastapi.testclient import TestClient
+from starlette.responses import Response
 
 from piccolo_api_fastapi import (
     Accounts,
@@ -41,6 +45,29 @@ async def test_install() -> None:
     assert await severities(app.router, "install") == ["warning"]
     install(app)
     assert await severities(app, "install") == ["ok"]
+
+
+async def test_install_of_mounted_applications(tmp_path: Path) -> None:
+    """A mounted application needs its own if it has guarded routes that are not prebuilt."""
+    app, admin, prebuilt, api = FastAPI(), FastAPI(), FastAPI(), FastAPI()
+    install(app)
+    session = SessionAuth()
+    admin.get("/")(endpoint)
+    admin.router.add_route("/plain", lambda _: Response())
+    prebuilt.include_router(session_router(session))
+    api.get("/", dependencies=[Depends(session)])(endpoint)
+    app.mount("/files", StaticFiles(directory=tmp_path))
+    app.mount("/admin", admin)
+    app.mount("/prebuilt", prebuilt)
+    app.mount("/router", api.router)  # has the handlers of the application around it
+    assert await severities(app, "install") == ["ok"]
+    app.mount("/api", api)
+    [_, line] = await found(app, "install")
+    assert line.startswith("warning: install() was not called for the application that is mounted ")
+    assert " at /api, so " in line
+    install(api)
+    assert await severities(app, "install") == ["ok"]
+    assert TestClient(app).get("/api/").json()["code"] == "not_authenticated"
 
 
 @pytest.mark.parametrize(
