@@ -10,7 +10,7 @@ from piccolo.conf.apps import AppConfig, Finder
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.engine.sqlite import SQLiteEngine
 
-from piccolo_api_fastapi.core.database.existence import check_table, check_tables
+from piccolo_api_fastapi.core.database.existence import check_table, check_tables, mistake
 from piccolo_api_fastapi.core.database.sqlite import PersistentSQLiteEngine
 from piccolo_api_fastapi.crud import Crud
 from piccolo_api_fastapi.errors import ConfigurationError
@@ -47,7 +47,8 @@ async def is_reachable(subject: Subject) -> AsyncIterator[Result]:
             yield warning(f"{found} Put it nearer.") if seconds > SLOW else ok(found)
     except Exception as problem:  # noqa: BLE001 - each driver has its own, and piccolo_conf.py too
         yield error(
-            f"The database can't be reached ({type(problem).__name__}). Check DB in "
+            mistake(problem)
+            or f"The database can't be reached ({type(problem).__name__}). Check DB in "
             "piccolo_conf.py, and whether the server runs."
         )
 

@@ -88,6 +88,31 @@ async def test_unreachable(database: Any, on_engine: Any, tmp_path: Path) -> Non
     assert "hidden" not in str(findings)
 
 
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_missing_database(database: Any, on_engine: Any) -> None:
+    """The text of the server names the database."""
+    engine = PostgresEngine(config=dict(database.config))
+    engine.config |= {"database": "nowhere", "password": "hidden"}
+    on_engine(engine)
+    [line] = await found(guarded(), "database")
+    assert line.startswith('error: The server answers: database "nowhere" does not exist. Create')
+    assert "hidden" not in line
+
+
+async def test_missing_driver(database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the extra."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("SQLite driver not found. Try running …")
+
+    monkeypatch.setattr(type(database), "run_querystring", fail)
+    [line] = await found(guarded(), "database")
+    assert line == (
+        "error: The driver for SQLite is not installed. "
+        "It needs an extra: pip install 'piccolo-api-fastapi[sqlite]'."
+    )
+
+
 async def test_tables(database: Any, on_engine: Any, tmp_path: Path) -> None:
     """The tables exist, or the remedy is named."""
     app = guarded()

@@ -20,6 +20,9 @@ from .transactions import engine_of
 _NO_SUCH_DATABASE = "3D000"
 """The SQLSTATE. While the application serves it is an outage, but at start-up a mistake."""
 
+_EXTRAS = {"SQLite": "sqlite", "PostgreSQL": "postgres"}
+"""The extras of the drivers that Piccolo names."""
+
 _RUN = "run `piccolo migrations forwards all`"
 
 
@@ -68,13 +71,31 @@ def _missing(problems: Mapping[type[Table], str], engine: Any, remedy: str) -> C
     )
 
 
+def mistake(error: BaseException) -> str:
+    """
+    Return what to do about a missing driver or database, or an empty string for other errors.
+
+    Args:
+        error: The error of Piccolo or of the driver.
+    """
+    text = str(error)
+    for name, extra in _EXTRAS.items():
+        if text.startswith(f"{name} driver not found"):
+            install = f"pip install 'piccolo-api-fastapi[{extra}]'"
+            return f"The driver for {name} is not installed. It needs an extra: {install}."
+    if getattr(error, "sqlstate", "") == _NO_SUCH_DATABASE:
+        return f"The server answers: {text}. Create it, or correct its name in piccolo_conf.py."
+    return ""
+
+
 def _engine(table: type[Table]) -> Any:
     try:
         return engine_of(table)
     except Exception as error:  # noqa: BLE001 - whatever the application's piccolo_conf.py raises
         raise ConfigurationError(
-            f"Piccolo has no database: {error}. Put a piccolo_conf.py with DB = … into the folder "
-            "where the application starts, or set PICCOLO_CONF to the name of the module."
+            mistake(error)
+            or f"Piccolo has no database: {error}. Put a piccolo_conf.py with DB = … into the "
+            "folder where the application starts, or set PICCOLO_CONF to the name of the module."
         ) from None
 
 
@@ -83,7 +104,9 @@ async def _problem(table: type[Table]) -> str:
     try:
         await table.select().limit(0)
     except Exception as error:  # noqa: BLE001 - each driver has its own
-        if getattr(error, "sqlstate", "") != _NO_SUCH_DATABASE and is_logged_outage(error):
+        if found := mistake(error):
+            raise ConfigurationError(found) from None
+        if is_logged_outage(error):
             raise StoreUnavailable from None
         return str(error)
     return ""

@@ -35,6 +35,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.access.scheme import Scheme
+from piccolo_api_fastapi.core.database import existence
 from tests.conftest import OWN, PG, SECRET, STOCK, reaches_no_sql, use_engine
 from tests.models import Customer, Member
 
@@ -223,13 +224,53 @@ async def test_without_configuration(
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 async def test_another_database(conf: Any, caplog: pytest.LogCaptureFixture, database: Any) -> None:
-    """A database that does not exist is named, by a DSN without its password."""
+    """A database that does not exist is named, without the password of the DSN."""
     address = f"{PG['user']}:{PG['password'] or 'hidden'}@{PG['host']}:{PG['port']}"
     use_engine(postgres(dsn=f"postgresql://{address}/nowhere"))
     said = await start(make_app(), caplog)
     use_engine(database)
-    assert "in the database 'nowhere'. If this is the right database" in said
+    assert said == (
+        'The server answers: database "nowhere" does not exist. '
+        "Create it, or correct its name in piccolo_conf.py."
+    )
     assert "hidden" not in said
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_database_of_a_dsn(empty: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """A DSN names the database; the message does not show its password."""
+    name = empty.config["database"]
+    address = f"{PG['user']}:{PG['password'] or 'hidden'}@{PG['host']}:{PG['port']}"
+    use_engine(postgres(dsn=f"postgresql://{address}/{name}"))
+    said = await start(make_app(), caplog)
+    assert f"in the database '{name}'. If this is the right database" in said
+    assert "hidden" not in said
+
+
+@pytest.mark.parametrize("when", ["import", "query"])
+async def test_without_driver(
+    database: Any,
+    conf: Any,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    when: str,
+) -> None:
+    """Without the driver the message names the extra, and no migrations."""
+    extra = database.engine_type
+    name = {"sqlite": "SQLite", "postgres": "PostgreSQL"}[extra]
+    problem = f"{name} driver not found. Try running `pip install 'piccolo[{extra}]'`"
+
+    def fail(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError(problem)
+
+    if when == "import":
+        monkeypatch.setattr(existence, "engine_of", fail)
+    else:
+        monkeypatch.setattr(type(database), "run_querystring", fail)
+    assert await start(make_app(), caplog) == (
+        f"The driver for {name} is not installed. "
+        f"It needs an extra: pip install 'piccolo-api-fastapi[{extra}]'."
+    )
 
 
 def postgres(**config: Any) -> PostgresEngine:
