@@ -20,6 +20,9 @@ from piccolo_api_fastapi.rate_limiting import (
 from piccolo_api_fastapi.rate_limiting.keys import body_field, normalised
 from piccolo_api_fastapi.users.identifiers import normal_email
 
+KNOWN_BROWSER = "piccolo_api_fastapi.known_browser"
+"""The key of the scope that is set if the user with the address logged in with the browser."""
+
 
 async def by_email(connection: HTTPConnection) -> str | None:
     """
@@ -33,6 +36,15 @@ async def by_email(connection: HTTPConnection) -> str | None:
         return email_key(value)
     except Unprocessable:
         return f"email:{normalised(value)}"
+
+
+async def by_email_of_known(connection: HTTPConnection) -> str | None:
+    """
+    As `by_email`, with a count of their own for the browsers in which the user logged in before:
+    strangers do not use up the one that these need.
+    """
+    key = await by_email(connection)
+    return f"known browsers of {key}" if key and KNOWN_BROWSER in connection.scope else key
 
 
 def email_key(email: str) -> str:
@@ -81,7 +93,7 @@ REGISTER_BY_ACCOUNT = _limit("5/hour", "register: account", key=by_email)
 MAIL_BY_ADDRESS = _limit("20/hour", "mail: address")
 RESET_BY_ACCOUNT = _limit("5/hour", "reset: account", key=by_email)
 MAIL_BY_ACCOUNT = _limit("5/hour", "mail: account", key=by_email)
-LOGIN_BY_ACCOUNT = _limit("5/hour", "email login: account", key=by_email)
+LOGIN_BY_ACCOUNT = _limit("5/hour", "email login: account", key=by_email_of_known)
 VERIFY_BY_ADDRESS = _limit("20/15minutes", "verify: address", FailureLimit)
 VERIFY_BY_ACCOUNT = _limit("10/hour", "verify: account", FailureLimit, key=by_email)
 
@@ -109,7 +121,8 @@ class AccountLimits:
         mail_by_address: Requests for links and codes from one IP address.
         reset_by_account: Links for a new password to one mailbox, known or unknown.
         mail_by_account: Links and codes that verify one mailbox, known or unknown.
-        login_by_account: Links and codes of `EmailLogin` to one mailbox, known or unknown.
+        login_by_account: Links and codes of `EmailLogin` to one mailbox, known or unknown. Those
+            that are requested in the user's known browsers have a count of their own.
         verify_by_address: Wrong links and codes from one IP address.
         verify_by_account: Wrong codes for one mailbox, known or unknown.
     """

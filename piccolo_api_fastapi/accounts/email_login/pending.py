@@ -16,14 +16,22 @@ DIGEST_LENGTH = 64
 """Hexadecimal digits of a SHA-256."""
 
 
-def address_digest(email: str) -> str:
+def address_digest(email: str, *, is_known: bool) -> str:
     """
-    Return what the ticket of an address is found by: each address has one log-in at a time.
+    Return what the ticket of an address is found by: each address has one log-in at a time, and
+    another one in the browsers in which the user logged in before.
 
     Args:
         email: The address in its normal form.
+        is_known: Whether it is asked for in such a browser.
     """
-    return hashlib.sha256(f"email-login\n{email}".encode()).hexdigest()
+    kind = "email-login of known browsers" if is_known else "email-login"
+    return hashlib.sha256(f"{kind}\n{email}".encode()).hexdigest()
+
+
+def address_digests(email: str) -> tuple[str, str]:
+    """Return what the tickets of an address are found by, in unknown and in known browsers."""
+    return address_digest(email, is_known=False), address_digest(email, is_known=True)
 
 
 @dataclass(frozen=True, slots=True)

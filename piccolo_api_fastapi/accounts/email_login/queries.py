@@ -9,7 +9,7 @@ from piccolo_api_fastapi.login.tickets import Ticket
 
 async def put(table: type[Ticket], row: Ticket, since: datetime) -> bool:
     """
-    Store a log-in that was asked for, in place of the last one of its address.
+    Store a log-in that was asked for, in place of the last one with the same digest.
 
     Of several calls at once, one returns True.
 
@@ -42,6 +42,19 @@ async def put(table: type[Ticket], row: Ticket, since: datetime) -> bool:
     return bool(kept)
 
 
+async def end_older(table: type[Ticket], digest: str, browser: str) -> None:
+    """
+    Delete a log-in that a browser asked for before it became known, or unknown.
+
+    Args:
+        table: The table of tickets.
+        digest: What the ticket is found by.
+        browser: The digest of the token of the browser.
+    """
+    # As `Pending.write` stores it; a pattern without a token matches nothing.
+    await table.delete().where(table.digest == digest, table.data.like(f"{browser}[%"))
+
+
 async def withdraw(table: type[Ticket], ticket: Any) -> None:
     """Delete a log-in whose mail could not be sent, so that another can be asked for at once."""
     await table.delete().where(table.id == ticket)
@@ -56,7 +69,7 @@ async def find(table: type[Ticket], ticket: str, now: datetime) -> Ticket | None
 
 
 async def count_guess(
-    table: type[Ticket], digest: str, browser: str, now: datetime, *, attempts: int
+    table: type[Ticket], digests: tuple[str, str], browser: str, now: datetime, *, attempts: int
 ) -> Ticket | None:
     """
     Count a guess at the code of an address, before the code is checked.
@@ -66,7 +79,7 @@ async def count_guess(
 
     Args:
         table: The table of tickets.
-        digest: What the ticket of the address is found by.
+        digests: What the tickets of the address are found by. At most one is the browser's.
         browser: The digest of the token of the browser.
         now: The present time.
         attempts: The number of guesses at one code.
@@ -76,9 +89,9 @@ async def count_guess(
     """
     rows = await table.raw(
         f'UPDATE {table._meta.get_formatted_tablename()} SET "attempts" = "attempts" + 1 '  # noqa: S608 - our own
-        'WHERE "digest" = {} AND substr("data", 1, 64) = {} AND "used_at" IS NULL '
+        'WHERE "digest" IN ({}, {}) AND substr("data", 1, 64) = {} AND "used_at" IS NULL '
         'AND "expires_at" > {} AND "attempts" < {} RETURNING *',
-        digest,
+        *digests,
         browser,
         now,
         attempts,

@@ -26,7 +26,7 @@ from piccolo_api_fastapi.users.identifiers import normal_email, own_username
 from piccolo_api_fastapi.users.passwords.hasher import PasswordMismatch
 
 from . import queries
-from .pending import Pending, address_digest, present
+from .pending import Pending, address_digests, present
 from .requests import LoginRequests
 
 BY_LINK, BY_CODE = "email_link", "email_code_login"
@@ -126,8 +126,8 @@ class Redemption(Generic[UserT]):
         """
         async with telling("authn_email_login_fail", self._users.clock, InvalidTicket):
             digits = "".join(code.split())
-            digest = address_digest(normal_email(email))
-            ticket = await self._guess(digest, browser if _CODE.fullmatch(digits) else "")
+            digests = address_digests(normal_email(email))
+            ticket = await self._guess(digests, browser if _CODE.fullmatch(digits) else "")
             try:
                 # Hash even if there is no code: the time must not reveal who was sent one.
                 encoded = None if ticket is None else Pending.of(ticket).code
@@ -136,7 +136,7 @@ class Redemption(Generic[UserT]):
                 ticket = None
             return await self._redeem(present(ticket), BY_CODE)
 
-    async def _guess(self, digest: str, browser: str) -> Ticket | None:
+    async def _guess(self, digests: tuple[str, str], browser: str) -> Ticket | None:
         """
         The ticket of a code, or None.
 
@@ -144,7 +144,7 @@ class Redemption(Generic[UserT]):
         """
         table, now = self._requests.codes.table, self._users.clock()
         attempts = self._requests.codes.attempts
-        ticket = await queries.count_guess(table, digest, browser, now, attempts=attempts)
+        ticket = await queries.count_guess(table, digests, browser, now, attempts=attempts)
         try:
             if ticket is None or ticket.user is not None:
                 user = None if ticket is None else ticket.user

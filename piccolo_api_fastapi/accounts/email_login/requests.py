@@ -36,6 +36,7 @@ class Wanted:
         code: A code, made before it is known whether anybody gets it.
         client: The client that asks.
         has_link: Whether the mail has a link, which opens a page.
+        is_known: Whether the user logged in with the browser before.
     """
 
     email: str
@@ -43,6 +44,7 @@ class Wanted:
     code: NewCode = field(repr=False)
     client: ClientInfo
     has_link: bool
+    is_known: bool = False
 
 
 class LoginRequests(Generic[UserT]):
@@ -97,7 +99,7 @@ class LoginRequests(Generic[UserT]):
         now, email = self._users.clock(), wanted.email if user is None else user.email
         return self.codes.table(
             id=uuid4(),
-            digest=address_digest(wanted.email),
+            digest=address_digest(wanted.email, is_known=wanted.is_known),
             purpose=self.codes.purpose,
             user=None if user is None else primary_key(user),
             data=Pending(wanted.browser, email, wanted.code.encoded).write(),
@@ -118,8 +120,11 @@ class LoginRequests(Generic[UserT]):
                 await queries.keep_status(self._mailboxes.addresses.status, key, user.email)
             if not await queries.put(self.codes.table, ticket, since):
                 return None
+            other = address_digest(wanted.email, is_known=not wanted.is_known)
+            await queries.end_older(self.codes.table, other, wanted.browser)
             if wanted.has_link:
-                token = await self.links.issue(key, str(ticket.id), replace=True)
+                # Without `replace`: an older link ends with its ticket, and others must not end.
+                token = await self.links.issue(key, str(ticket.id))
                 link = self._mailboxes.links.to("login", token)
             await emit(AuthEvent("authn_email_login_requested", now, key))
         whom: Any = {"username": "" if user is None else user.username, "user": key}

@@ -1,6 +1,6 @@
 """The routes of log-ins by e-mail, for browsers and for apps."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response, params
 from pydantic import BaseModel
 
-from piccolo_api_fastapi.accounts.limits import unless_refused
+from piccolo_api_fastapi.accounts.limits import KNOWN_BROWSER, unless_refused
 from piccolo_api_fastapi.accounts.schemas import Accepted, EmailIn
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.errors import (
@@ -27,6 +27,7 @@ from piccolo_api_fastapi.login.consistency import logs_in
 from piccolo_api_fastapi.login.issuing import Issuing, SignsIn, login_router
 from piccolo_api_fastapi.login.limits import Attempt
 from piccolo_api_fastapi.mail.delivery import Later
+from piccolo_api_fastapi.rate_limiting.keys import body_field
 
 from .redemption import BY_CODE, BY_LINK, Entrant, OtherBrowser
 from .schemas import (
@@ -136,6 +137,7 @@ class _Way:
             *self.issuing.dependencies,
             *([] if limits.mail_by_address is None else [Depends(limits.mail_by_address)]),
             *captcha_dependencies(captcha, self.login.limits),
+            *([Depends(_recognizer(self.login))] if self.issuing.issues == "session" else []),
             *([] if by_account is None else [Depends(unless_refused(by_account))]),
         ]
 
@@ -159,6 +161,19 @@ class _Way:
         return await self.issuing.answer(self.login, request, response, outcome)
 
 
+def _recognizer(login: Login[Any]) -> Callable[[Request], Awaitable[None]]:
+    """Make the dependency that notes whether the user with an address logged in with a browser."""
+
+    async def recognize(request: Request) -> None:
+        email, client = await body_field(request, "email"), login.client(request)
+        if isinstance(email, str) and await login.limits.browser(
+            login.known_devices, client, email
+        ):
+            request.scope[KNOWN_BROWSER] = True
+
+    return recognize
+
+
 def _add_request_of_browsers(router: APIRouter, way: _Way, checks: list[params.Depends]) -> None:
     email_login, login, issuing = way.email_login, way.login, way.issuing
     send_later = email_login.accounts.mailboxes.send.later
@@ -179,7 +194,10 @@ def _add_request_of_browsers(router: APIRouter, way: _Way, checks: list[params.D
         same in all cases.
         """
         token, client = email_login.token_for(request), login.client(request)
-        wanted = await email_login.prepare(body.email, token, client, has_link=True)
+        is_known = KNOWN_BROWSER in request.scope
+        wanted = await email_login.prepare(
+            body.email, token, client, has_link=True, is_known=is_known
+        )
         later.add(send_later, email_login.request, wanted)
         email_login.remember(response, token)
         return Accepted()

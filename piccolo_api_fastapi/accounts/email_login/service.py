@@ -141,7 +141,13 @@ class EmailLogin(Generic[UserT]):
         self.cookie.clear_on(response)
 
     async def prepare(
-        self, email: str, token: str, client: ClientInfo, *, has_link: bool
+        self,
+        email: str,
+        token: str,
+        client: ClientInfo,
+        *,
+        has_link: bool,
+        is_known: bool = False,
     ) -> Wanted:
         """
         Check a request and make its code, for known and unknown addresses alike.
@@ -151,6 +157,8 @@ class EmailLogin(Generic[UserT]):
             token: The token of the browser or the app.
             client: The client that asks, whose browser and IP address the mail names.
             has_link: Whether the mail has a link.
+            is_known: Whether the user with this address logged in with the browser before.
+                Requests from other browsers do not end its mail.
 
         Raises:
             Unprocessable: The text is not an e-mail address.
@@ -160,7 +168,7 @@ class EmailLogin(Generic[UserT]):
         address = await self.accounts.accept(email)
         # The hash is slow: after the response it would reveal whether a code was sent.
         code = await self.accounts.mailboxes.verification.new_code(self._digits)
-        return Wanted(address, browser_digest(token), code, client, has_link)
+        return Wanted(address, browser_digest(token), code, client, has_link, is_known)
 
     async def request(self, wanted: Wanted) -> None:
         """Send a link and a code to an address, if it may log in. Call it after the response."""
