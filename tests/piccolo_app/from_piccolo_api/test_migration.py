@@ -35,7 +35,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.database.transactions import transaction
-from piccolo_api_fastapi.errors import InvalidToken
+from piccolo_api_fastapi.errors import InvalidToken, WrongConfirmation
 from piccolo_api_fastapi.piccolo_app import migrate_piccolo_api
 from piccolo_api_fastapi.piccolo_app.from_piccolo_api.ledger import LEDGER
 from piccolo_api_fastapi.piccolo_app.from_piccolo_api.migration import migrate_from_piccolo_api
@@ -237,6 +237,18 @@ async def test_an_authenticator_of_ours_stays(ada: User, totp: TOTP) -> None:
     await totp.remove(ada)
     assert await migrate_from_piccolo_api(**keys) == Moved(moved_before=1)
     assert not await totp.is_enrolled(ada)
+
+
+async def test_a_begun_enrolment(ada: User, totp: TOTP) -> None:
+    """Who began to set up another app here has the authenticator from there afterwards."""
+    begun = await totp.begin(ada)
+    await AuthenticatorSecret.create_new(ada.id, Plain())
+    keys: Any = {"totp": totp, "decrypt": decrypt_with(KEY), "erase_authenticators": True}
+    moved = await migrate_from_piccolo_api(**keys)
+    assert moved.authenticators == 1
+    assert await totp.is_enrolled(ada)
+    with pytest.raises(WrongConfirmation):
+        await totp.confirm(ada, PhoneApp(begun.secret).at(totp.users.clock()))
 
 
 async def test_logout_stays(client: httpx.AsyncClient, ada: User) -> None:

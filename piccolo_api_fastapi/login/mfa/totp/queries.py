@@ -46,11 +46,19 @@ async def confirm(
 async def adopt(
     table: type[TOTPSecret], user: Any, secret: str, *, last_step: int, now: datetime
 ) -> bool:
-    """Store a secret that another system confirmed. Returns `False` if the user has one."""
+    """
+    Store a secret that another system confirmed, in place of one that the user never confirmed.
+    Returns `False` if the user has one.
+    """
     row = table(id=uuid4(), user=user, secret=secret, confirmed_at=now, last_step=last_step)
     kept = (
         await table.insert(row)
-        .on_conflict(target=table.user, action="DO NOTHING")
+        .on_conflict(
+            target=table.user,
+            action="DO UPDATE",
+            values=[table.secret, table.confirmed_at, table.last_step, table.pending],
+            where=table.secret.is_null(),
+        )
         .returning(table.id)
     )
     return bool(kept)

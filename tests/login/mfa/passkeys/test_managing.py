@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -115,7 +116,7 @@ async def test_many_changes_of_an_app(app: FastAPI, passkeys: Passkeys, ada: Use
         tokens = (await enter(client, keys[0], "/token/passkey")).json()
         client.headers.update(bearer(tokens["access_token"]))
         assert (await enter(client, keys[0], "/reauthenticate")).status_code == 204
-        answers = await race(lambda: client.delete(f"/auth/passkeys/{next(others)}"))
+        answers: list[Any] = await race(lambda: client.delete(f"/auth/passkeys/{next(others)}"))
     assert sum(answer.status_code == 204 for answer in answers) == 1
     assert await Passkey.count() == 3
 
