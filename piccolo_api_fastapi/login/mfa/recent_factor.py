@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.person_only import InPerson
-from piccolo_api_fastapi.access.step_up import StepUp
+from piccolo_api_fastapi.access.step_up import MULTI_FACTOR, StepUp, acr
 from piccolo_api_fastapi.users import Users
 
 from .confirmed_factors import confirmed_factors
@@ -20,6 +20,9 @@ def recent_factor(
     """
     Make a dependency that asks for a recent factor, and for a second one if the user has any.
 
+    No table says who has a factor such as `EmailCode`. If the login of the caller was multi-factor,
+    a second factor is asked for as well.
+
     Args:
         users: The users.
         person: The guard.
@@ -30,7 +33,8 @@ def recent_factor(
         request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
     ) -> Identity[Any]:
         own = await confirmed_factors(users, identity.user)
-        await person.check(StepUp(mfa=bool(own), within=within), identity, request)
+        mfa = bool(own) or acr(identity.factors) == MULTI_FACTOR
+        await person.check(StepUp(mfa=mfa, within=within), identity, request)
         return identity
 
     return recent

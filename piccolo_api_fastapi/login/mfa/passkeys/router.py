@@ -12,7 +12,7 @@ from piccolo_api_fastapi.access.identity import Identity
 from piccolo_api_fastapi.access.in_use import refuse_other_users
 from piccolo_api_fastapi.access.names import operation_prefix as prefix_of
 from piccolo_api_fastapi.access.person_only import InPerson, in_person
-from piccolo_api_fastapi.access.step_up import RECENT, StepUp
+from piccolo_api_fastapi.access.step_up import MULTI_FACTOR, RECENT, StepUp, acr
 from piccolo_api_fastapi.core.configuration import configured
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.core.http.openapi import tag
@@ -30,6 +30,7 @@ from piccolo_api_fastapi.errors import (
 from piccolo_api_fastapi.login.consistency import enrols
 from piccolo_api_fastapi.login.limits import CHALLENGES
 from piccolo_api_fastapi.login.mfa.confirmed_factors import confirmed_factors
+from piccolo_api_fastapi.login.mfa.recent_factor import recent_factor
 from piccolo_api_fastapi.login.reauthentication import whoever
 from piccolo_api_fastapi.users import UserT
 
@@ -87,17 +88,20 @@ def passkey_router(
 
 def _recent(passkeys: Passkeys, person: InPerson[Any], within: timedelta) -> Any:
     """Make a dependency that asks for a recent factor, and a second one if the user has it."""
+    usual = recent_factor(passkeys.users, person, within)
 
     async def recent(
         request: Request, identity: Annotated[Identity[Any], Depends(person.identity)]
     ) -> Identity[Any]:
-        own = await confirmed_factors(passkeys.users, identity.user)
-        step_up = StepUp(mfa=bool(own), within=within)
-        if PASSKEY_LOGIN in identity.factors and own == {passkeys.name}:
-            # This is no multi-factor login, and the user has no factor that would make it one.
-            again = SECURITY_KEY if SECURITY_KEY in identity.factors else PASSKEY_LOGIN
-            step_up = StepUp(factor=again, within=within)
-        await person.check(step_up, identity, request)
+        factors = identity.factors
+        if PASSKEY_LOGIN in factors and acr(factors) != MULTI_FACTOR:
+            own = await confirmed_factors(passkeys.users, identity.user)
+            if own == {passkeys.name}:
+                # The user has no factor that would make this a multi-factor login.
+                again = SECURITY_KEY if SECURITY_KEY in factors else PASSKEY_LOGIN
+                await person.check(StepUp(factor=again, within=within), identity, request)
+                return identity
+        await usual(request, identity)
         return identity
 
     return recent
