@@ -22,6 +22,7 @@ from piccolo_api_fastapi import (
 )
 from piccolo_api_fastapi.audit import audit_of
 from piccolo_api_fastapi.audit.values import Code
+from piccolo_api_fastapi.features import AuthRoute
 from tests.conftest import SECRET
 
 SESSION = SessionAuth()
@@ -186,6 +187,16 @@ def test_split_scopes(app: FastAPI) -> None:
     app.get("/wrong", dependencies=[Security(SESSION, scopes=wrong)])(endpoint())
     app.get("/right", dependencies=[Security(SESSION, scopes=["reports:read", "a"])])(endpoint())
     assert found(app) == [("split_scope", "GET /wrong")]
+
+
+def test_routes_of_an_outside_feature(app: FastAPI) -> None:
+    """A public route of another module needs a limit, even if its class is `AuthRoute`."""
+    router = APIRouter(route_class=AuthRoute)
+    router.post("/comments")(endpoint())
+    app.include_router(router)
+    [route] = [route for route in audit_of(app).routes if route.path == "/comments"]
+    assert route.public == "public"
+    assert found(app) == [("unlimited_write", "POST /comments")]
 
 
 @pytest.mark.parametrize("code", get_args(Code))

@@ -206,6 +206,17 @@ async def test_verdicts(
     assert [event.data["reason"] for event in events] == [reason]
 
 
+async def test_a_verdict_without_a_hostname(
+    vendor: Vendor, url: str, events: list[AuthEvent]
+) -> None:
+    """If a hostname is expected, a verdict that names none is refused."""
+    vendor.answer = JSONResponse({"success": True})
+    answer = await comment(HCaptcha(SECRET_KEY, hostnames=["a.com"], url=url))
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "captcha_failed"
+    assert [event.data["reason"] for event in events] == ["hostname"]
+
+
 async def test_what_is_expected(vendor: Vendor, url: str) -> None:
     """The right host, action and score pass; the site key and the address are sent if asked."""
     vendor.verdict = {"score": 0.7}

@@ -11,10 +11,12 @@ from starlette.requests import HTTPConnection, Request
 from piccolo_api_fastapi import (
     AnyOf,
     ClientAddress,
+    Identity,
     JWTAuth,
     RateLimit,
     SessionAuth,
     User,
+    Users,
     by_address,
     by_body,
     by_client_address,
@@ -25,7 +27,7 @@ from piccolo_api_fastapi import (
     session_router,
 )
 from piccolo_api_fastapi.rate_limiting.stores.store import Store, compact
-from piccolo_api_fastapi.testing import acting_as
+from piccolo_api_fastapi.testing import FrozenClock, acting_as
 from tests.conftest import bearer, get_tokens, log_in, new_client
 
 ONE_A_MINUTE = "1/minute"
@@ -126,6 +128,18 @@ async def test_users(session: SessionAuth[User], jwt: JWTAuth[User], ada: User) 
             assert await get("by_user", nobody) == 429
     for path in ("/by_user", "/by_credential"):
         assert "security" not in app.openapi()["paths"][path]["get"]
+
+
+async def test_credentials_with_one_id(users: Users[User], ada: User, clock: FrozenClock) -> None:
+    """Credentials of two schemes are counted apart, even if their ids are the same."""
+    guard = AnyOf[Any](SessionAuth(users), SessionAuth(users, name="staff"))
+    key: Any = by_credential(guard)
+    keys = set()
+    for scheme in guard.schemes:
+        identity = Identity(ada, scheme.scheme_name, "1", frozenset(), clock.now)
+        identities = {"piccolo_api_fastapi.identities": {guard: identity}}
+        keys.add(await key(Request({"type": "http", "headers": [], **identities})))
+    assert len(keys) == 2
 
 
 def body_app() -> FastAPI:

@@ -22,6 +22,7 @@ from uvicorn.lifespan.on import LifespanOn
 
 from piccolo_api_fastapi import (
     AnyOf,
+    ConfigurationError,
     JWTAuth,
     Session,
     SessionAuth,
@@ -357,3 +358,15 @@ async def test_only_if_used(empty: Any, database: Any, caplog: pytest.LogCapture
     app.mount("/inner", inner)
     assert "The table customer and " in await start(app, caplog)
     assert await start(unchecked, caplog) == ""
+
+
+async def test_ids_that_are_reused(
+    database: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The application does not start if the ids of deleted users are given to new users."""
+
+    async def refuse(table: type[Table]) -> None:
+        raise ConfigurationError(f"The ids of {table.__name__} are reused.")
+
+    monkeypatch.setattr(existence, "refuse_reused_ids", refuse)
+    assert "The ids of User are reused." in await start(make_app(), caplog)

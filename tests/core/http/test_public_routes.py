@@ -3,6 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import SecurityScopes
+from starlette.requests import Request
+from starlette.responses import Response
 
 from piccolo_api_fastapi import (
     AnyOf,
@@ -71,6 +74,22 @@ async def test_public(session: SessionAuth[User], jwt: JWTAuth[User], ada: User)
         for path in ("/openadmin/secret", "/half-open", "/nested"):
             assert (await client.get(path)).status_code == 200
         assert (await client.post("/auth/logout")).status_code == 204
+
+
+@reaches_no_sql
+async def test_a_guard_called_by_an_endpoint(session: SessionAuth[User]) -> None:
+    """A guard that a `public` endpoint of Starlette calls itself still applies."""
+    app = FastAPI()
+    install(app)
+
+    @public
+    async def by_hand(request: Request) -> Response:
+        await session(request, SecurityScopes())
+        return Response()
+
+    app.add_route("/by-hand", by_hand)
+    async with new_client(app) as client:
+        assert (await client.get("/by-hand")).status_code == 401
 
 
 @reaches_no_sql

@@ -8,6 +8,7 @@ import pytest
 
 from piccolo_api_fastapi import (
     TOTP,
+    AuthEvent,
     KnownBrowser,
     Notices,
     User,
@@ -15,6 +16,7 @@ from piccolo_api_fastapi import (
     XChaCha20Poly1305,
     subscribe,
 )
+from piccolo_api_fastapi.core.events.events import emit
 from piccolo_api_fastapi.mail import NewSignIn, SecondFactorChanged
 from piccolo_api_fastapi.testing import FrozenClock, Outbox, race, totp_code
 from tests.conftest import KEY, PASSWORD, log_in
@@ -132,6 +134,22 @@ async def test_without_accounts(
     await notices.wait()
     assert len(outbox.messages) == 2
     assert {getattr(message, "link", None) for message in outbox.messages} == {""}
+
+
+async def test_sent_again_after_a_login(
+    notices: Notices, outbox: Outbox, client: httpx.AsyncClient, ada: User, clock: FrozenClock
+) -> None:
+    """A notice that could not be sent is sent at the next log-in, even with a known browser."""
+    await log_in(client)
+    await notices.wait()
+    outbox.is_down = True
+    await emit(AuthEvent("authn_mfa_removed", clock.now, ada.id, {"factor": "totp"}))
+    await notices.wait()
+    outbox.is_down, before = False, len(outbox.messages)
+    clock.advance(timedelta(minutes=5))
+    await log_in(client)
+    await notices.wait()
+    assert [type(message) for message in outbox.messages[before:]] == [SecondFactorChanged]
 
 
 async def test_nobody_to_tell(

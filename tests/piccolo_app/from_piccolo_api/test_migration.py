@@ -33,6 +33,7 @@ from piccolo_api_fastapi import (
     install,
     session_router,
 )
+from piccolo_api_fastapi.access.identity import NEVER
 from piccolo_api_fastapi.clock import utcnow
 from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import InvalidToken, WrongConfirmation
@@ -134,6 +135,16 @@ async def test_api_tokens(ada: User) -> None:
     assert await refuses.authenticate(connection(bearer(old))) is None
     await accepts.revoke(old)
     assert (await APIToken.select(APIToken.revoked_at))[0]["revoked_at"] is not None
+
+
+async def test_moved_credentials_are_old(ada: User) -> None:
+    """What was moved does not count as a recent log-in, so that changes still ask for a factor."""
+    await old_session(ada.id)
+    await OldToken.create_token(ada.id)
+    await migrate_from_piccolo_api()
+    for table in (Session, APIToken):
+        rows = await table.select(table.created_at)
+        assert [row["created_at"] for row in rows] == [NEVER]
 
 
 def connection(headers: dict[str, str]) -> Any:

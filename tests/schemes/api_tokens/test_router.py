@@ -500,6 +500,20 @@ def test_configuration(users: Users[User], token: TokenAuth[User]) -> None:
         token_router(token, SessionAuth(users), within=timedelta(0))
 
 
+async def test_a_guard_without_api_tokens(
+    session: SessionAuth[User], token: TokenAuth[User], ada: User
+) -> None:
+    """An API token cannot manage API tokens, and a guard that does not know it says so too."""
+    app = FastAPI()
+    install(app)
+    app.include_router(token_router(token, session), prefix="/auth")
+    headers = bearer((await token.create(ada, "ci")).secret)
+    async with new_client(app) as client:
+        for method in ("GET", "POST"):
+            answer = await client.request(method, URL, json={"name": "x"}, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (403, "credential_not_allowed")
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_openapi(app: FastAPI, jwt: JWTAuth[User]) -> None:
     """The operations, by the schemes of people, with examples; the scheme is listed."""

@@ -19,6 +19,8 @@ from piccolo_api_fastapi import (
 from piccolo_api_fastapi.errors import (
     SecretUnreadable,
 )
+from piccolo_api_fastapi.login.mfa.email_codes.tables import SentCode
+from piccolo_api_fastapi.login.mfa.guarded_secrets import GuardedSecrets
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import KEY
 
@@ -43,6 +45,19 @@ async def test_ciphertext_of_another(
     stop()
     assert [(event.name, event.user) for event in events] == [("authn_secret_unreadable", grace.id)]
     assert sum(row["failed_count"] for row in await TOTPSecret.select()) == 0
+
+
+@pytest.mark.security(65)
+async def test_ciphertext_of_another_table(users: Users[User], ada: User) -> None:
+    """A secret that is moved to another table cannot be decrypted there, even for its user."""
+    totp, email = (
+        GuardedSecrets(table, XChaCha20Poly1305(KEY), users.clock)
+        for table in (TOTPSecret, SentCode)
+    )
+    blob = await totp.encrypt(ada.id, b"secret")
+    assert await totp.decrypt(ada.id, blob) == b"secret"
+    with pytest.raises(SecretUnreadable):
+        await email.decrypt(ada.id, blob)
 
 
 @pytest.mark.security(65)
