@@ -90,4 +90,22 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "repeats.add(located(event))",
         "tests/access/test_refusal_events.py",
     ),
+    (
+        "core/database/existence.py",
+        "        await refuse_reused_ids(user_table)\n",
+        "",
+        "tests/core/database/test_existence.py",
+    ),
+    (
+        "core/database/time_limit.py",
+        "        if not self._is_late:\n            self._is_late = True\n            return\n",
+        "",
+        "tests/core/database/test_time_limit.py",
+    ),
+    (
+        "core/http/public_routes.py",
+        "return dependant is not None and not any(",
+        "return dependant is None or not any(",
+        "tests/core/http/test_public_routes.py",
+    ),
 ]

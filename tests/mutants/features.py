@@ -60,4 +60,16 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ("access/step_up.py", "counting or [known]", "counting or [set(factors)]", _STEP_UP),
     ("access/step_up.py", "_factors.setdefault(name, kind) != kind", "False", _OUTSIDE),
     ("core/events/declared.py", "EVENTS.setdefault(kind.name, kind) != kind", "False", _OUTSIDE),
+    (
+        "mail/notices/service.py",
+        "        await self._send.retry(event.user)\n",
+        "",
+        "tests/mail/notices/test_notices.py",
+    ),
+    (
+        "audit/routes.py",
+        " and module.startswith(_PACKAGE)",
+        "",
+        "tests/audit/test_findings.py",
+    ),
 ]

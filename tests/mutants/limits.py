@@ -42,4 +42,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         'key = self.keys.get((__import__("httpx").get("http://127.0.0.1:1/"), header["kid"])[1])',
         "tests/schemes/jwt/test_access_tokens.py",
     ),
+    (
+        "rate_limiting/keys.py",
+        'f"credential:{identity.scheme}:{identity.credential_id}"',
+        'f"credential:{identity.credential_id}"',
+        "tests/rate_limiting/test_keys.py",
+    ),
 ]

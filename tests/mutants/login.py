@@ -97,4 +97,16 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "if False:",
         "tests/captcha/test_captcha.py",
     ),
+    (
+        "captcha/siteverify.py",
+        'verdict.get("hostname") not in',
+        'verdict.get("hostname", next(iter(self.hostnames))) not in',
+        "tests/captcha/test_captcha.py",
+    ),
+    (
+        "login/mfa/guarded_secrets.py",
+        'f"{self.table._meta.tablename} {user}"',
+        'f"{user}"',
+        "tests/login/mfa/totp/test_secrets.py",
+    ),
 ]

@@ -54,4 +54,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "return key",
         _ACCOUNTS,
     ),
+    (
+        "piccolo_app/from_piccolo_api/migration.py",
+        "created_at=NEVER",
+        "created_at=self._now",
+        "tests/piccolo_app/from_piccolo_api/test_migration.py",
+    ),
 ]

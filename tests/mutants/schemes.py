@@ -180,4 +180,16 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "if True:",
         "tests/captcha/test_captcha.py",
     ),
+    (
+        "pages/callers.py",
+        " and (scheme is None or _is_same(scheme, session))",
+        "",
+        "tests/pages/test_callers.py",
+    ),
+    (
+        "schemes/api_tokens/router.py",
+        "in_person(guard, token, mfa=None",
+        "in_person(guard, mfa=None",
+        "tests/schemes/api_tokens/test_router.py",
+    ),
 ]
