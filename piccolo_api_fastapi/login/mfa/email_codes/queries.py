@@ -42,8 +42,8 @@ async def put(
 
 
 async def withdraw(table: type[SentCode], user: Any, secret: str, before: datetime) -> None:
-    """Delete a code that could not be sent, so that another can be sent at once."""
-    values: dict[Any, Any] = {table.secret: None, table.sent_at: before}
+    """Let a code that could not be sent expire, so that another can be sent at once."""
+    values: dict[Any, Any] = {table.expires_at: before, table.sent_at: before}
     await table.update(values).where(table.user == user, table.secret == secret)
 
 

@@ -123,7 +123,7 @@ class EmailCode(SecondFactor):
         """
         key, now = primary_key(user), self.users.clock()
         code = f"{secrets.randbelow(10**self.digits):0{self.digits}}"
-        blob = await self._secrets.encrypt(key, code.encode())
+        blob = await self._secrets.encrypt(key, _bound_code(code, user))
         if await queries.put(
             self.table, key, blob, now, lifetime=self.lifetime, interval=self.interval
         ):
@@ -151,7 +151,7 @@ class EmailCode(SecondFactor):
         key, now = primary_key(user), self.users.clock()
         secret = (await self._secrets.reserve(key, now, signed_in=signed_in))["secret"]
         sent = await self._secrets.decrypt_reserved(key, secret)
-        is_right = secrets.compare_digest(sent, (digits_of(code) or "").encode())
+        is_right = secrets.compare_digest(sent, _bound_code(digits_of(code) or "", user))
         if not is_right or not await queries.spend(self.table, key, secret, now):
             raise InvalidCode
         async with transaction(self.table):
@@ -161,6 +161,11 @@ class EmailCode(SecondFactor):
     async def reset(self, user: BaseUser) -> None:
         """Reset the count of a user's wrong codes, for an administrator."""
         await self._secrets.forgive(primary_key(user))
+
+
+def _bound_code(code: str, user: BaseUser) -> bytes:
+    """A code, bound to the address that the user has when it is sent."""
+    return f"{code} {user.email}".encode()
 
 
 def _sender(factor: EmailCode, mail: Mail | None, wording: Wording, send: Send | None) -> Send:

@@ -20,6 +20,10 @@ class SentCode(AuthTable, TwofoldCounter, Table, tablename="auth_sent_code"):
     ```
     """
 
+    # A user who proves the mailbox in another way could read the code as well. What is encrypted
+    # never equals an address, so the row is deleted, with the count of wrong codes.
+    other_mailbox = "secret"
+
     id = UUID(primary_key=True)
     user = ForeignKey(User, unique=True, null=False, on_delete=OnDelete.cascade)
     secret = Text(null=True, default=None, secret=True, help_text="Encrypted; null once used.")

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from piccolo_api_fastapi import (
     TOTP,
+    Accounts,
     AuthEvent,
     ConfigurationError,
     EmailCode,
@@ -23,6 +24,7 @@ from piccolo_api_fastapi import (
     session_router,
     subscribe,
 )
+from piccolo_api_fastapi.core.database.transactions import transaction
 from piccolo_api_fastapi.errors import (
     FactorDisabled,
     InvalidCode,
@@ -30,7 +32,9 @@ from piccolo_api_fastapi.errors import (
     TooManyRequests,
     Unavailable,
 )
+from piccolo_api_fastapi.mail import ResetPassword, SignInCode
 from piccolo_api_fastapi.testing import FrozenClock, assert_single_winner, race, totp_code
+from piccolo_api_fastapi.testing import Outbox as Mailbox
 from tests.conftest import log_in, new_client
 
 MINUTE = timedelta(minutes=1)
@@ -192,6 +196,69 @@ async def test_guesses_of_who_is_signed_in(
     await factor.verify(ada, outbox.code)
     [row] = await SentCode.select()
     assert (row["signed_in_count"], row["signed_in_until"]) == (0, 0)
+
+
+async def test_another_address(
+    users: Users[User], factor: EmailCode, outbox: Outbox, ada: User, clock: FrozenClock
+) -> None:
+    """A code that was sent to an earlier address is not valid."""
+    await factor.send(ada)
+    await User.update({User.email: "new@example.com"}).where(User.id == ada.id)
+    moved = await users.get(ada.id)
+    assert moved is not None
+    with pytest.raises(InvalidCode):
+        await factor.verify(moved, outbox.code)
+    clock.advance(MINUTE)
+    await factor.send(moved)
+    await factor.verify(moved, outbox.code)
+
+
+@pytest.mark.parametrize("is_down", [False, True])
+async def test_disabled_until_the_mailbox_is_proved(
+    users: Users[User],
+    factor: EmailCode,
+    outbox: Outbox,
+    ada: User,
+    clock: FrozenClock,
+    *,
+    is_down: bool,
+) -> None:
+    """Who reads the mailbox resets the count; a new password, or signing out, does not."""
+    await factor.send(ada)
+    every: dict[Any, Any] = {SentCode.failed_count: 50, SentCode.signed_in_count: 50}
+    await SentCode.update(every, force=True)
+    if is_down:
+        outbox.is_down = True
+        clock.advance(MINUTE)
+        with pytest.raises(Unavailable):
+            await factor.send(ada)
+        outbox.is_down = False
+    await users.set_password(ada, "another horse battery")
+    await users.end_credentials(ada, everything=True)
+    await factor.send(ada)
+    with pytest.raises(FactorDisabled):
+        await factor.verify(ada, outbox.code)
+    async with transaction(User):
+        await users.lock(ada.id)
+        await users.prove_mailbox(ada.id, ada.email)
+    await factor.send(ada)
+    await factor.verify(ada, outbox.code)
+
+
+async def test_a_reset_by_mail(users: Users[User], ada: User, clock: FrozenClock) -> None:
+    """A user whose codes an attacker has disabled resets the password by mail, and logs in."""
+    mail = Mailbox()
+    encryption = XChaCha20Poly1305(generate_key())
+    factor = EmailCode(users, mail=mail, encryption=encryption)
+    accounts = Accounts(users, mail=mail, base_url="https://app.example.com")
+    await factor.send(ada)
+    await SentCode.update({SentCode.failed_count: 100}, force=True)
+    await accounts.request_reset(ada.email)
+    await accounts.reset_password(mail.token(ResetPassword), "another horse battery")
+    await factor.send(ada)
+    await factor.verify(ada, mail.last(SignInCode).code)
+    [row] = await SentCode.select()
+    assert row["failed_count"] == 0
 
 
 @pytest.mark.parametrize("code", ["", "12345", "²", "\x00", "\ud800", "1" * 10_000])
