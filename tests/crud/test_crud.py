@@ -404,6 +404,28 @@ async def test_permissions(
     assert 403 not in await answers(app, "grace", *DIRECTORS)
 
 
+@pytest.mark.parametrize(
+    ("listing", "reading", "statuses"),
+    [("admin", "account", [403, 404, 403]), ("account", "admin", [200, 403, 200])],
+)
+async def test_options_need_the_permission_of_lists(
+    session: SessionAuth[User],
+    people: dict[str, User],
+    listing: str,
+    reading: str,
+    statuses: list[int],
+) -> None:
+    """If lists and reading need different permissions, options need the one of lists."""
+    router = crud_router(
+        Director,
+        session,
+        operations=["list", "read", "options"],
+        permissions={"list": listing, "read": reading},
+    )
+    app = make_app(session, directors=router)
+    assert statuses == await answers(app, "ada", *DIRECTORS[:3])
+
+
 async def test_anonymous(session: SessionAuth[User], ada: User) -> None:
     """With an optional guard, nobody writes anonymously, and rows with owners are not shown."""
     await Movie(owner=ada.id, title="a").save()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from piccolo_api_fastapi import SessionAuth, User, crud_router
+from piccolo_api_fastapi import CrudHooks, SessionAuth, User, crud_router
 from piccolo_api_fastapi.testing import race
 from tests.crud.conftest import make_app, signed_in
 from tests.crud.tables import Album, Director, Movie
@@ -99,3 +99,28 @@ async def test_bulk(app: FastAPI, ada: User) -> None:
     found = await statuses(app, "POST", "/directors/_bulk/delete", json={"ids": ids})
     assert found == {200: 1, 404: 23}
     assert await Director.count() == 0
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)  # SQLite locks the database
+async def test_the_row_of_a_hook_is_locked(
+    session: SessionAuth[User], database: Any, ada: User, method: str
+) -> None:
+    """Nobody can change the row that a hook checks until the transaction ends."""
+    free: list[Any] = []
+
+    async def judge(*_: Any) -> None:
+        other = await database.get_new_connection()
+        try:
+            free.append(await other.fetch("SELECT 1 FROM crud_movie FOR SHARE SKIP LOCKED"))
+        finally:
+            await other.close()
+
+    hooks = CrudHooks(before_update=judge, before_delete=judge)
+    movies = crud_router(Movie, session, write=[Movie.title], owner=Movie.owner, hooks=hooks)
+    app = make_app(session, movies=movies)
+    async with signed_in(app, "ada") as client:
+        place = (await client.post("/movies", json={"title": "a"})).headers["location"]
+        body = {"title": "b"} if method == "PATCH" else None
+        assert (await client.request(method, place, json=body)).is_success
+    assert free == [[]]

@@ -349,3 +349,58 @@ async def test_rows_below_those_of_another(
             assert answer.json()["detail"][0]["type"] == "row_missing"
     assert before == await dump()
     assert await Track.count() == 3
+
+
+async def test_public_rows_stay_below_own_rows(
+    session: SessionAuth[User], people: dict[str, User], rows: dict[str, Any]
+) -> None:
+    """If everybody may read tracks, users still put tracks only into their own albums."""
+    tracks = Crud(
+        Track,
+        session,
+        write=[Track.title, Track.album],
+        owner=Track.album.owner,
+        public_read=True,
+    )
+    app = make_app(session, tracks=crud_router(tracks))
+    body = {"album": rows["bob"]["albums"]}
+    async with signed_in(app, "ada") as ada:
+        for method, url in (("POST", "/tracks"), ("PATCH", f"/tracks/{rows['ada']['tracks']}")):
+            answer = await ada.request(method, url, json=body)
+            assert answer.status_code == 422, answer.text
+            assert answer.json()["detail"][0]["type"] == "row_missing"
+    assert await Track.count().where(Track.album == rows["bob"]["albums"]) == 1
+
+
+async def test_public_rows_do_not_show_their_owners(
+    session: SessionAuth[User], people: dict[str, User], rows: dict[str, Any]
+) -> None:
+    """If everybody may read all movies, a filter by e-mail address finds only one's own."""
+    movies = Crud(Movie, session, owner=Movie.owner, public_read=True, filters=[Movie.owner.email])
+    app = make_app(session, movies=crud_router(movies))
+    async with signed_in(app, "ada") as ada:
+        assert len((await ada.get("/movies")).json()["items"]) == 2
+        for email, count in (("bob@example.com", 0), (people["ada"].email, 1)):
+            found = (await ada.get("/movies", params={"owner.email": email})).json()["items"]
+            assert len(found) == count
+
+
+async def test_sees_all_applies_to_related_rows(
+    session: SessionAuth[User], people: dict[str, User], rows: dict[str, Any]
+) -> None:
+    """A caller with the scope of `sees_all` also sees the children and the owners of all rows."""
+    albums = Crud(
+        Album,
+        session,
+        owner=Album.owner,
+        sees_all="admin",
+        include=[Track.album],
+        filters=[Album.owner.email],
+    )
+    app = make_app(session, albums=crud_router(albums))
+    for name, count in (("grace", 2), ("ada", 1)):
+        async with signed_in(app, name) as client:
+            found = (await client.get("/albums?include=tracks")).json()["items"]
+            assert [len(one["tracks"]) for one in found] == [1] * count
+            query = {"owner.email": "bob@example.com"}
+            assert len((await client.get("/albums", params=query)).json()["items"]) == count - 1

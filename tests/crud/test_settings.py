@@ -30,6 +30,8 @@ from piccolo_api_fastapi import (
     Users,
     crud_router,
 )
+from piccolo_api_fastapi.crud.relations import Relations
+from piccolo_api_fastapi.crud.scopes import EVERYBODY
 from tests.conftest import reaches_no_sql
 from tests.crud.conftest import make_app
 from tests.crud.tables import Album, Director, Everything, Movie, Track
@@ -112,6 +114,18 @@ class Fruit(Table, tablename="crud_fruit"):
     """Leads to a tree, and to nobody."""
 
     tree = ForeignKey(Tree)
+
+
+class ByDirector(Table, tablename="crud_by_director"):
+    """A foreign key with the same name as one of another table."""
+
+    thing = ForeignKey(Director)
+
+
+class ByMovie(Table, tablename="crud_by_movie"):
+    """A foreign key with the same name as one of another table."""
+
+    thing = ForeignKey(Movie)
 
 
 class Titled(BaseModel):
@@ -356,6 +370,15 @@ def test_scopes_that_are_known(database: Any) -> None:
         filters=[Comment.track.title],
     )
     assert list(comments.includes) == ["album"]
+
+
+@reaches_no_sql
+def test_foreign_keys_of_one_name(database: Any) -> None:
+    """Foreign keys of two tables may have the same name; each has the scope of its own target."""
+    movies = crud(Movie, owner=Movie.owner)
+    relations = Relations(ByDirector, EVERYBODY, User, [movies])
+    assert relations.scope_of(ByDirector.thing) == EVERYBODY
+    assert relations.scope_of(ByMovie.thing) is movies.scope
 
 
 async def start(app: FastAPI) -> None:
