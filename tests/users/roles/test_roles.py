@@ -234,6 +234,18 @@ async def test_sync(users: Users[User], roles: Roles) -> None:
     await nothing.sync()
 
 
+async def test_sync_emits_an_event_for_each_new_role(
+    users: Users[User], events: list[AuthEvent]
+) -> None:
+    """Storing the roles of the code emits an event for each new role, and none the second time."""
+    assert users.roles is not None
+    await users.roles.sync()
+    stored = [event.data["role"] for event in events if event.name == "authz_role_changed"]
+    assert stored == ["reader", "editor", "manager", "root"]
+    await users.roles.sync()
+    assert len(events) == 4
+
+
 async def test_change(roles: Roles) -> None:
     """A role gets another name or description; a name is unique."""
     role = await roles.change("reader", name="viewer", description="Looks at movies.")

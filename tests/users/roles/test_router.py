@@ -289,6 +289,13 @@ async def test_bad_users(office: httpx.AsyncClient, roles: Roles, user: str) -> 
     assert answer.status_code in {200, 404, 422}
 
 
+async def test_one_spelling_of_user_ids(office: httpx.AsyncClient, ada: User) -> None:
+    """Only the spelling that the database gives for the id of a user finds the user."""
+    assert (await office.get(f"/auth/users/{ada.id}/roles")).status_code == 200
+    for text in (f"0{ada.id}", f"+{ada.id}", f" {ada.id}", f"{ada.id}_0"):
+        assert (await office.get(f"/auth/users/{text}/roles")).status_code == 404, text
+
+
 async def test_bad_grants(office: httpx.AsyncClient, roles: Roles, ada: User) -> None:
     """Times are in the future and have a zone; ids of roles are UUIDs; names are unique."""
     role = await role_id(roles, "reader")
@@ -459,6 +466,35 @@ async def test_configuration(
         roles_router(users.roles, SessionAuth(users), within=timedelta(0))
     router: Any = roles_router(users.roles, make_jwt(name="staff"), within=None)
     assert {route.operation_id.partition("_")[0] for route in router.routes} == {"staff"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status"),
+    [
+        ({"password": 1}, 201),
+        ({"password": 1, "totp": 6}, 401),
+        ({"password": 6, "totp": 1}, 201),
+    ],
+)
+async def test_step_up_needs_the_second_factor(
+    session: SessionAuth[User],
+    roles: Roles,
+    manager: User,
+    clock: FrozenClock,
+    minutes: dict[str, int],
+    status: int,
+) -> None:
+    """A caller who signed in with a second factor must have used a second factor recently."""
+    app = FastAPI()
+    install(app)
+    app.include_router(roles_router(roles, session))
+    factors = {name: clock.now - timedelta(minutes=ago) for name, ago in minutes.items()}
+    scopes = ["account", "roles:manage", "movies:read"]
+    body = {"name": "critic", "permissions": ["movies:read"]}
+    async with new_client(app) as client:
+        with acting_as(session, manager, scopes=scopes, factors=factors):
+            answer = await client.post("/roles", json=body)
+    assert answer.status_code == status, answer.text
 
 
 async def test_no_step_up(
