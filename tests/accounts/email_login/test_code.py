@@ -150,6 +150,20 @@ async def test_guesses_over_all_codes(
         assert (await log_in(owner)).json()["status"] == "signed_in"
 
 
+async def test_guesses_at_unknown_addresses_are_counted(
+    client: httpx.AsyncClient, ada: User, outbox: Outbox, statements: list[str]
+) -> None:
+    """A wrong code is counted with the same statements if the address has no account."""
+    costs = []
+    for email in (ADA, "nobody@example.com"):
+        await ask(client, email)
+        digits = wrong(code(outbox))
+        statements.clear()
+        assert (await type_code(client, digits, email)).status_code == 401
+        costs.append([text.split()[0] for text in statements])
+    assert costs[0] == costs[1][:2] == ["UPDATE", "UPDATE"]
+
+
 @pytest.mark.security(171)
 @pytest.mark.usefixtures("unlimited")
 async def test_guesses_wait(app: FastAPI, ada: User, outbox: Outbox, clock: FrozenClock) -> None:

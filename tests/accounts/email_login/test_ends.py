@@ -258,6 +258,26 @@ async def test_the_address_changes_during_the_login(
     assert await RefreshFamily.count() == 0
 
 
+async def test_a_failed_login_uses_up_nothing(
+    client: httpx.AsyncClient,
+    users: Users[User],
+    ada: User,
+    outbox: Outbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If a log-in fails because the database is down, its link can be used again."""
+    await ask(client)
+    token = link(outbox)
+
+    async def fail(*_: object) -> None:
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(users), "has_verified", fail)
+        assert (await press(client, token)).status_code == 503
+    assert (await press(client, token)).json()["status"] == "signed_in"
+
+
 @pytest.mark.security(175)
 async def test_deleted_right_after_the_proof(
     client: httpx.AsyncClient,

@@ -135,6 +135,18 @@ async def test_mail_that_could_not_be_sent(
     assert (await type_code(client, code(outbox))).status_code == 200
 
 
+async def test_the_user_is_locked(
+    client: httpx.AsyncClient, ada: User, statements: list[str]
+) -> None:
+    """The user is locked before a log-in is stored: a new password is stored before or after."""
+    await ask(client)
+    first = {
+        start: next(n for n, text in enumerate(statements) if text.startswith(start))
+        for start in ('UPDATE "piccolo_user"', 'INSERT INTO "auth_ticket"')
+    }
+    assert list(first.values()) == sorted(first.values())
+
+
 async def test_without_limits(
     make_app: MakeApp,
     users: Users[User],

@@ -126,6 +126,18 @@ async def test_of_another_provider(make_app: MakeApp, provider: Provider) -> Non
         assert (await come_back(client, back)).status_code == 303
 
 
+async def test_a_renamed_cookie(make_app: MakeApp, provider: Provider) -> None:
+    """The flow of one provider is unknown at another, even if its cookie is renamed."""
+    app = make_app(company(), company(name="other"))
+    async with new_client(app) as client:
+        back = provider.authorize(await begin(client))
+        cookie = f"__Host-oauth-other={client.cookies['__Host-oauth-company']}"
+        client.cookies.clear()
+        path = "/auth/oauth/other/callback"
+        answer = await client.get(path, params=back, headers={"Cookie": cookie})
+        assert said(answer) == UNKNOWN
+
+
 async def test_the_latest_flow_counts(client: httpx.AsyncClient, provider: Provider) -> None:
     """A browser has one flow for each provider."""
     first = provider.authorize(await begin(client))

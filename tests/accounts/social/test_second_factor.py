@@ -7,13 +7,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from piccolo_api_fastapi import AuthEvent, LoginAttempt, OAuthAccount, User
+from piccolo_api_fastapi import AuthEvent, Login, LoginAttempt, OAuthAccount, User
 from piccolo_api_fastapi.testing import FrozenClock
 from tests.conftest import bearer, log_in, new_client
 from tests.login.mfa.totp.conftest import Phone, enrol
 
 from .apps import APP, VERIFIER, exchange, sign_in_app
-from .conftest import MakeApp, code_of, link, sign_in
+from .conftest import MakeApp, code_of, company, link, sign_in
 from .hostile import Provider
 
 
@@ -84,6 +84,46 @@ async def test_trusted(make_app: MakeApp, provider: Provider, amr: Any, *, trust
     async with new_client(app) as client:
         await sign_in(client, provider)
         assert (await client.get("/mfa")).status_code == (200 if trusted else 403)
+
+
+async def test_trust_applies_to_one_provider(make_app: MakeApp, provider: Provider) -> None:
+    """If one provider is trusted, the claims of another are still not a second factor."""
+    provider.claims |= {"amr": ["mfa"]}
+    providers = [company(), company(name="other")]
+    app = make_app(*providers, mfa_required=True, trusts_amr={"company": ["mfa"]})
+    async with new_client(app) as client:
+        await sign_in(client, provider, "other")
+        assert (await client.get("/mfa")).status_code == 403
+
+
+@pytest.mark.parametrize("has_phone", [False, True])
+async def test_unlinked_after_the_look_up(
+    make_app: MakeApp,
+    provider: Provider,
+    ada: User,
+    clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    has_phone: bool,
+) -> None:
+    """An account that is unlinked during the log-in leads to no session and no second factor."""
+    async with new_client(make_app()) as client:
+        if has_phone:
+            await linked_with_phone(client, provider, clock)
+        else:
+            await sign_in(client, provider)
+            await client.post("/auth/logout")
+        enter = Login.enter
+
+        async def unlinked(*args: Any, **options: Any) -> Any:
+            outcome = await enter(*args, **options)
+            await OAuthAccount.delete(force=True)
+            return outcome
+
+        monkeypatch.setattr(Login, "enter", unlinked)
+        answer = await sign_in(client, provider)
+        assert (answer.status_code, code_of(answer)) == (401, "invalid_credentials")
+        assert (await client.get("/me")).status_code == 401
 
 
 async def test_refused_by_a_hook(
