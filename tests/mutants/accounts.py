@@ -233,4 +233,10 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "",
         "tests/accounts/test_profile.py",
     ),
+    (
+        "accounts/unverified.py",
+        "            and await self._is_within_limit(user)\n",
+        "",
+        "tests/accounts/test_unverified.py",
+    ),
 ]

@@ -97,4 +97,22 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "return LOGIN_TOKEN.generate()",
         f"{_TESTS}/test_requests.py",
     ),
+    (
+        _REDEMPTION,
+        "if ticket is None or ticket.user is not None:",
+        "if ticket is not None and ticket.user is not None:",
+        f"{_TESTS}/test_code.py",
+    ),
+    (
+        _REDEMPTION,
+        "async with transaction(self._users.table):\n            user = ticket.user",
+        "if True:\n            user = ticket.user",
+        f"{_TESTS}/test_ends.py",
+    ),
+    (
+        _REQUESTS,
+        "await self._users.lock(key)",
+        "pass",
+        f"{_TESTS}/test_requests.py",
+    ),
 ]

@@ -84,4 +84,17 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "is_name",
         _ROLES,
     ),
+    ("users/roles/router.py", "mfa=None, within=within)", "within=within)", _ROUTER),
+    (
+        "users/roles/router.py",
+        "    if str(key) != text:\n        raise NotFound\n",
+        "",
+        _ROUTER,
+    ),
+    (
+        "users/roles/definitions.py",
+        'await self._tell(seed.name, None, "", seed.permissions)',
+        "pass",
+        _ROLES,
+    ),
 ]

@@ -77,4 +77,28 @@ MUTANTS: list[tuple[str, str, str, str]] = [
         "/",
         f"{_TESTS}/test_callbacks.py",
     ),
+    (
+        _SERVICE,
+        "self._trusted.get(begun.provider.name, frozenset())",
+        "frozenset().union(*self._trusted.values())",
+        f"{_TESTS}/test_second_factor.py",
+    ),
+    (
+        _SERVICE,
+        'f"oauth {name}", lifetime=LIFETIME',
+        '"oauth", lifetime=LIFETIME',
+        f"{_TESTS}/test_callbacks.py",
+    ),
+    (
+        "accounts/social/entrances.py",
+        "if not await queries.use(self._table, entrant.account, self._users.clock()):",
+        "if await queries.use(self._table, entrant.account, self._users.clock()) is ...:",
+        f"{_TESTS}/test_second_factor.py",
+    ),
+    (
+        "accounts/social/entrances.py",
+        "if not await queries.is_linked(self._table, account):",
+        "if False:",
+        f"{_TESTS}/test_races.py",
+    ),
 ]
