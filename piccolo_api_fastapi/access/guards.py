@@ -172,10 +172,12 @@ class Guard(Generic[UserT]):
             AuthError: The credential is no longer valid, or another change has used its step-ups.
         """
         identity = await self.identify_again(connection)
-        for _, begun in known_callers(connection.scope):
-            if (begun.scheme, begun.credential_id) == (identity.scheme, identity.credential_id):
-                identity = replace(identity, step_ups=begun.step_ups)
-        return await self.use_step_ups(identity)
+        begun = {
+            (caller.scheme, caller.credential_id): caller.step_ups
+            for _, caller in known_callers(connection.scope)
+        }
+        step_ups = begun.get((identity.scheme, identity.credential_id), identity.step_ups)
+        return await self.use_step_ups(replace(identity, step_ups=step_ups))
 
     async def use_step_ups(self, identity: Identity[UserT]) -> Identity[UserT]:
         """

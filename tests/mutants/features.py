@@ -52,8 +52,8 @@ MUTANTS: list[tuple[str, str, str, str]] = [
     ),
     (
         "access/guards.py",
-        "identity = replace(identity, step_ups=begun.step_ups)",
-        "pass",
+        "replace(identity, step_ups=step_ups)",
+        "identity",
         "tests/login/mfa/passkeys/test_managing.py",
     ),
     ("access/step_up.py", "known & {self.factor}", "set(factors) & {self.factor}", _STEP_UP),

@@ -39,8 +39,8 @@ class Afterwards:
             arguments: Its arguments.
         """
         self._works.append((work, arguments))
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._start)
+        loop = asyncio.get_running_loop()
+        self._timer = self._timer or loop.call_later(PATIENCE, self._start)
 
     def _start(self) -> None:
         self._tasks += [in_a_task(_running, work, *given) for work, given in self._works]
