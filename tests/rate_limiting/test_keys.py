@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import httpx
 import pytest
 from fastapi import Depends, FastAPI, Form
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import HTTPConnection, Request
 
 from piccolo_api_fastapi import (
@@ -242,7 +242,18 @@ SPELLINGS = [
 """What Pydantic reads as an integer."""
 
 
-@pytest.mark.parametrize("value", SPELLINGS, ids=lambda value: ascii(value)[:20])
+def is_read(value: object) -> bool:
+    """Whether the installed Pydantic reads a value as an integer: older versions read less."""
+    try:
+        TypeAdapter(int).validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "value", [one for one in SPELLINGS if is_read(one)], ids=lambda value: ascii(value)[:20]
+)
 async def test_spellings_of_an_integer(votes: FastAPI, value: str | float) -> None:
     """What an endpoint reads as one number has one count, from whatever address."""
     number = TypeAdapter(int).validate_python(value)

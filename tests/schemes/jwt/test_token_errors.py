@@ -92,7 +92,6 @@ async def test_requests_that_are_not_read(users: Users[User], path: str) -> None
             {"data": {"grant_type": "refresh_token"}},
             "The grant type refresh_token needs refresh_token.",
         ),
-        ("", {"data": FORM | {"grant_type": ""}}, "The request lacks grant_type."),
         ("", {"json": FORM}, "The body must be application/x-www-form-urlencoded in UTF-8."),
         ("/revoke", {"data": {"x": "y"}}, "The request lacks token."),
         ("/mfa", {"json": {"code": "1"}}, "The request lacks challenge."),
