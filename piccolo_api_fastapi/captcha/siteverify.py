@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from piccolo_api_fastapi.core.http.client import ClientInfo
+from piccolo_api_fastapi.core.http.parsing import capped_answer
 from piccolo_api_fastapi.errors import ConfigurationError
 
 MAXIMUM_RESPONSE = 8 * 1024
@@ -140,7 +141,6 @@ class SiteVerify:
         return True
 
     async def _ask(self, form: Mapping[str, str]) -> tuple[int, bytes]:
-        body = b""
         plain = {"Accept-Encoding": "identity"}  # an answer must not grow by decompression
         try:
             # The caller limits the whole exchange; httpx's time-out restarts with each byte.
@@ -148,11 +148,11 @@ class SiteVerify:
                 self.httpx.AsyncClient(timeout=None, verify=self.tls) as client,
                 client.stream("POST", self.url, data=form, headers=plain) as answer,
             ):
-                async for chunk in answer.aiter_raw():
-                    if len(body := body + chunk) > MAXIMUM_VERDICT:
-                        raise Outage("too-long")
+                body = await capped_answer(answer, MAXIMUM_VERDICT)
         except self.httpx.HTTPError as error:
             raise Outage(type(error).__name__) from None
+        if body is None:
+            raise Outage("too-long")
         return answer.status_code, body
 
 

@@ -1,4 +1,4 @@
-"""Bodies of requests: read up to a length, and parsed so that they mean one thing."""
+"""Bodies: read up to a length, and those of requests parsed so that they mean one thing."""
 
 import json
 import re
@@ -38,6 +38,24 @@ async def capped_body(request: Request, maximum: int = MAXIMUM_BODY) -> bytes:
         body += chunk
         if len(body) > maximum:
             raise ContentTooLarge
+    return bytes(body)
+
+
+async def capped_answer(answer: Any, maximum: int) -> bytes | None:
+    """
+    Read the body of an answer of another server. Returns `None` if it is longer.
+
+    It is read as it was sent, since it must not grow by decompression: ask for `identity`.
+
+    Args:
+        answer: The response that a client of httpx streams.
+        maximum: The maximum number of bytes.
+    """
+    body = bytearray()
+    async for chunk in answer.aiter_raw():
+        body += chunk
+        if len(body) > maximum:
+            return None
     return bytes(body)
 
 

@@ -6,6 +6,7 @@ import importlib
 
 from piccolo_api_fastapi.clock import Clock, utcnow
 from piccolo_api_fastapi.core.events.events import AuthEvent, emit
+from piccolo_api_fastapi.core.http.parsing import capped_answer
 from piccolo_api_fastapi.errors import ConfigurationError
 
 MAXIMUM_ANSWER = 1024 * 1024
@@ -79,15 +80,13 @@ class BreachedPasswords:
         # Padding hides the requested range from readers of the network. An answer must not grow
         # by decompression.
         headers = {"Add-Padding": "true", "Accept-Encoding": "identity"}
-        body = bytearray()
         # `wait_for` limits the whole exchange; httpx's time-out restarts with each byte.
         async with (
             self._httpx.AsyncClient(timeout=None, verify=self._tls) as client,
             client.stream("GET", self._url + prefix, headers=headers) as answer,
         ):
             answer.raise_for_status()
-            async for chunk in answer.aiter_raw():
-                body += chunk
-                if len(body) > MAXIMUM_ANSWER:
-                    raise TooLong
+            body = await capped_answer(answer, MAXIMUM_ANSWER)
+        if body is None:
+            raise TooLong
         return body.decode("ascii")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from piccolo_api_fastapi.core.http.parsing import strict_json
+from piccolo_api_fastapi.core.http.parsing import capped_answer, strict_json
 from piccolo_api_fastapi.errors import ConfigurationError
 
 from .faults import Down
@@ -111,16 +111,14 @@ class Web:
             raise Down(type(error).__name__) from None
 
     async def _read(self, http: Any, method: str, url: str, options: dict[str, Any]) -> Answer:
-        body = bytearray()
         # `within_time` limits the whole exchange; httpx's time-out restarts with each byte.
         async with http.stream(method, url, timeout=None, **options) as answer:
-            async for chunk in answer.aiter_raw():
-                body += chunk
-                if len(body) > MAXIMUM_ANSWER:
-                    raise Down("too-long")
+            body = await capped_answer(answer, MAXIMUM_ANSWER)
+        if body is None:
+            raise Down("too-long")
         if answer.status_code >= 500 or answer.status_code == _RETRY:  # noqa: PLR2004
             raise Down(f"status-{answer.status_code}")
-        return Answer(answer.status_code, _json(bytes(body)))
+        return Answer(answer.status_code, _json(body))
 
 
 def _json(body: bytes) -> Any:
